@@ -1,0 +1,163 @@
+//! Exact accounting: how long an event is billed, and sums in MB × µs that never round.
+
+use std::iter::Sum;
+use std::ops::{Add, AddAssign};
+use std::str::FromStr;
+
+use crate::limits::INCLUDED_DISK_MB;
+use crate::window::{Timestamp, Window};
+
+/// Where the billed time of an event that has ended stops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rule {
+    /// At its end, even beyond the window: what the billing rollup counts.
+    #[default]
+    V1,
+    /// At the end of the window, so that adjacent windows add up.
+    Clipped,
+}
+
+impl Rule {
+    /// The name an operator chooses it by.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::Clipped => "clipped",
+        }
+    }
+}
+
+impl FromStr for Rule {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "v1" => Ok(Self::V1),
+            "clipped" => Ok(Self::Clipped),
+            _ => Err(format!("unknown accounting rule `{name}`, allowed are `v1` and `clipped`")),
+        }
+    }
+}
+
+/// The rule, applied to one window at one instant: all that a store needs to measure events.
+///
+/// An event counts where `started_at < started_before` and it has not ended by `from`. Its billed time
+/// runs from `max(started_at, from)` to `open_end` where it is open (no end, or one after `as_of`), else to
+/// `min(ended_at, last_end)`, and is never negative. All instants are microseconds since the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// Start of the window.
+    pub from: i64,
+    /// The instant at which running sandboxes are measured.
+    pub as_of: i64,
+    /// Events that start here or later do not count.
+    pub started_before: i64,
+    /// Where open events stop.
+    pub open_end: i64,
+    /// Where ended events stop at the latest.
+    pub last_end: i64,
+}
+
+impl Measure {
+    /// Applies `rule` to `window` at `as_of`.
+    #[must_use]
+    pub fn new(rule: Rule, window: Window, as_of: Timestamp) -> Self {
+        let (from, to, as_of) = (window.from().micros(), window.to().micros(), as_of.micros());
+        Self {
+            from,
+            as_of,
+            started_before: if from < as_of { to.min(as_of) } else { i64::MIN },
+            open_end: to.min(as_of),
+            last_end: match rule {
+                Rule::V1 => i64::MAX,
+                Rule::Clipped => to,
+            },
+        }
+    }
+
+    /// The billed microseconds of an event, or `None` where it does not count at all.
+    ///
+    /// An event of zero length counts: its sandbox is there, with nothing to pay.
+    #[must_use]
+    pub fn billed_micros(&self, started_at: i64, ended_at: Option<i64>) -> Option<u64> {
+        if started_at >= self.started_before || ended_at.is_some_and(|end| end <= self.from) {
+            return None;
+        }
+        let end = match ended_at {
+            Some(end) if end <= self.as_of => end.min(self.last_end),
+            _ => self.open_end,
+        };
+        Some(u64::try_from(end.saturating_sub(started_at.max(self.from))).unwrap_or(0))
+    }
+}
+
+/// An exact amount of usage, in MB × µs.
+///
+/// ```
+/// use opencomputer_usage_core::accounting::Usage;
+///
+/// // One hour of 4 GB memory and 30 GB disk, of which 20 GB are included.
+/// let hour = Usage::of(4096, 30 * 1024, 3_600_000_000);
+/// assert_eq!(hour.memory_gb_seconds(), 4.0 * 3600.0);
+/// assert_eq!(hour.disk_overage_gb_seconds(), 10.0 * 3600.0);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Usage {
+    /// Memory, in MB × µs.
+    pub memory: u128,
+    /// Disk above the included 20 GB, in MB × µs.
+    pub disk_overage: u128,
+}
+
+impl Usage {
+    /// The usage of one memory and disk size over a billed duration.
+    #[must_use]
+    pub fn of(memory_mb: u64, disk_mb: u64, micros: u128) -> Self {
+        Self {
+            memory: u128::from(memory_mb).saturating_mul(micros),
+            disk_overage: u128::from(disk_mb.saturating_sub(INCLUDED_DISK_MB as u64)).saturating_mul(micros),
+        }
+    }
+
+    /// Memory in GB-seconds.
+    #[must_use]
+    pub fn memory_gb_seconds(self) -> f64 {
+        gb_seconds(self.memory)
+    }
+
+    /// Disk above the included 20 GB, in GB-seconds.
+    #[must_use]
+    pub fn disk_overage_gb_seconds(self) -> f64 {
+        gb_seconds(self.disk_overage)
+    }
+}
+
+/// The one conversion from exact sums to what the wire carries: 1 GB = 1024 MB, 1 s = 10⁶ µs.
+#[must_use]
+pub fn gb_seconds(mb_micros: u128) -> f64 {
+    mb_micros as f64 / 1_024_000_000.0
+}
+
+impl Add for Usage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            memory: self.memory.saturating_add(other.memory),
+            disk_overage: self.disk_overage.saturating_add(other.disk_overage),
+        }
+    }
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sum for Usage {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::default(), Add::add)
+    }
+}

@@ -1,0 +1,211 @@
+//! Where a client sends its calls, with which key, and how long it keeps trying.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{ClientError, Exchange, Operation};
+use crate::error::{Code, quoted};
+use crate::query::text_of;
+use crate::raw::Raw;
+
+/// Milliseconds that a call may take with its retries.
+pub const DEFAULT_TIMEOUT_MS: f64 = 30_000.0;
+/// How often a request is sent again.
+pub const DEFAULT_MAX_RETRIES: u32 = 2;
+
+/// A request, ready to be carried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Request {
+    /// `GET` or `PUT`.
+    pub method: &'static str,
+    /// Base, path and query.
+    pub url: String,
+    /// The percent-encoded path, from `/api` on.
+    pub path: String,
+    /// The encoded query string, empty where there is none.
+    pub query: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// JSON.
+    pub body: Option<String>,
+}
+
+/// What a call may override.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub timeout_ms: f64,
+    pub max_retries: u32,
+    pub headers: Vec<(String, String)>,
+}
+
+/// A client's configuration, checked.
+#[derive(Clone)]
+pub struct Client {
+    base_url: String,
+    settings: Settings,
+}
+
+/// Never shows the key.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Takes `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }`; `baseUrl` with or without `/api`.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::InvalidRequest`](super::Kind::InvalidRequest), never with the key in it.
+    pub fn new(user_agent: &str, config: &Raw) -> Result<Self, ClientError> {
+        let mut key = None;
+        let mut base_url = None;
+        let mut headers = vec![("accept", "application/json"), ("user-agent", user_agent)]
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect::<Vec<_>>();
+        let mut settings =
+            Settings { timeout_ms: DEFAULT_TIMEOUT_MS, max_retries: DEFAULT_MAX_RETRIES, headers: Vec::new() };
+        settings.apply(config, &["apiKey", "baseUrl", "timeoutMs", "maxRetries", "headers"], |name, value| {
+            match name {
+                "apiKey" => key = Some(api_key(value)?),
+                _ => base_url = Some(normalize(value)?),
+            }
+            Ok(())
+        })?;
+        let key = key.ok_or_else(|| {
+            ClientError::usage("no API key, pass one or set the environment variable `OPENCOMPUTER_API_KEY`")
+        })?;
+        let base_url = base_url.ok_or_else(|| {
+            ClientError::usage("no base URL, pass one or set the environment variable `OPENCOMPUTER_API_URL`")
+        })?;
+        headers.push(("x-api-key".to_owned(), key));
+        headers.append(&mut settings.headers);
+        settings.headers = headers;
+        Ok(Self { base_url, settings })
+    }
+
+    /// The same client with options of one call: `{ timeoutMs?, maxRetries?, headers? }`.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::InvalidRequest`](super::Kind::InvalidRequest).
+    pub fn with(&self, options: &Raw) -> Result<Self, ClientError> {
+        let mut client = self.clone();
+        client.settings.apply(options, &["timeoutMs", "maxRetries", "headers"], |_, _| Ok(()))?;
+        Ok(client)
+    }
+
+    /// Begins a call. `now_ms` is milliseconds since the epoch, from a clock that does not jump.
+    #[must_use]
+    pub fn call(&self, operation: Operation, now_ms: f64) -> Exchange {
+        Exchange::new(self.clone(), operation, now_ms + self.settings.timeout_ms)
+    }
+
+    pub(super) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn request(&self, method: &'static str, path: String, query: String) -> Request {
+        let separator = if query.is_empty() { "" } else { "?" };
+        let url = format!("{}{path}{separator}{query}", self.base_url);
+        Request { method, url, path, query, headers: self.settings.headers.clone(), body: None }
+    }
+}
+
+impl Settings {
+    /// Reads options; `other` takes those that are not settings.
+    fn apply(
+        &mut self,
+        options: &Raw,
+        names: &[&str],
+        mut other: impl FnMut(&str, &Raw) -> Result<(), ClientError>,
+    ) -> Result<(), ClientError> {
+        let options = match options {
+            Raw::Map(options) => options.as_slice(),
+            absent if absent.is_absent() => &[],
+            odd => return Err(ClientError::usage(format!("options must be an object, got {}", odd.kind()))),
+        };
+        for (name, value) in options {
+            let name = name.to_string();
+            if !names.contains(&name.as_str()) {
+                return Err(unknown_option(&name, names));
+            }
+            match (name.as_str(), value) {
+                (_, value) if value.is_absent() => {}
+                ("timeoutMs", Raw::Number(ms)) if *ms > 0.0 && ms.is_finite() => self.timeout_ms = *ms,
+                ("timeoutMs", _) => return Err(ClientError::usage("the timeout must be a positive number")),
+                ("maxRetries", Raw::Number(count)) => self.max_retries = retries(*count)?,
+                ("maxRetries", _) => return Err(bad_retries()),
+                ("headers", Raw::Map(headers)) => {
+                    for (name, value) in headers {
+                        self.set_header(&name.to_string(), value)?;
+                    }
+                }
+                ("headers", _) => return Err(ClientError::usage("headers must be an object of strings")),
+                (name, value) => other(name, value)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn set_header(&mut self, name: &str, value: &Raw) -> Result<(), ClientError> {
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if name.is_empty() || !name.bytes().all(token) {
+            return Err(ClientError::usage(format!("{} is not a header name", quoted(name))));
+        }
+        let name = name.to_ascii_lowercase();
+        let text = text_of(value).ok().filter(|text| is_header_value(text));
+        let Some(text) = text else {
+            return Err(ClientError::usage(format!("the value of header `{name}` must be visible ASCII")));
+        };
+        self.headers.retain(|(known, _)| *known != name);
+        self.headers.push((name, text));
+        Ok(())
+    }
+}
+
+pub(super) fn unknown_option(name: &str, names: &[&str]) -> ClientError {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    let message = format!("unknown option {}, allowed are {}", quoted(name), names.join(", "));
+    Code::UnknownParameter.error(message).into()
+}
+
+fn retries(count: f64) -> Result<u32, ClientError> {
+    // The text of a whole number is the way from a float that neither rounds nor wraps.
+    count.to_string().parse().map_err(|_| bad_retries())
+}
+
+fn bad_retries() -> ClientError {
+    ClientError::usage("the number of retries must be a whole number, 0 or more")
+}
+
+pub(super) fn is_header_value(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+fn api_key(value: &Raw) -> Result<String, ClientError> {
+    let key = text_of(value).ok().filter(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()));
+    key.ok_or_else(|| ClientError::usage("the API key must be a string of visible ASCII without spaces"))
+}
+
+fn normalize(value: &Raw) -> Result<String, ClientError> {
+    let invalid = |why: &str| ClientError::usage(format!("invalid base URL: {why}"));
+    let url = text_of(value).map_err(|fault| invalid(&fault))?;
+    let url = url.trim_end_matches('/');
+    let url = url.strip_suffix("/api").unwrap_or(url).trim_end_matches('/');
+    let lower = url.to_ascii_lowercase();
+    let rest = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"));
+    let Some(rest) = rest else {
+        return Err(invalid(&format!("{} does not start with `https://` or `http://`", quoted(url))));
+    };
+    if rest.is_empty() || rest.starts_with(['/', ':']) {
+        return Err(invalid("it has no host"));
+    }
+    if rest.contains(['?', '#', '@', '\\']) || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(invalid("a query, a fragment, credentials and white space are not allowed in it"));
+    }
+    Ok(url.to_owned())
+}

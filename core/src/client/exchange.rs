@@ -1,0 +1,230 @@
+//! One call under way: what to send, how long to wait, when to stop.
+
+use chrono::DateTime;
+use serde::Serialize;
+
+use super::operation;
+use super::{Answer, Client, ClientError, Kind, Operation, Outcome, Request, TagState};
+use crate::raw::Raw;
+use crate::sandbox::SandboxId;
+use crate::tags::TagSet;
+
+/// How often an update reads, changes and writes before it gives up.
+const UPDATE_TRIES: u32 = 5;
+const BACKOFF_MS: f64 = 500.0;
+const MAX_BACKOFF_MS: f64 = 8_000.0;
+
+/// What the host does next.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "step", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Step {
+    /// Send this and report [`Event::Answer`] or [`Event::Fault`], within so many milliseconds.
+    Send {
+        /// What to send.
+        request: Request,
+        /// What is left of the call's time.
+        timeout_ms: f64,
+    },
+    /// Wait so many milliseconds and report [`Event::Waited`].
+    Wait {
+        /// Milliseconds.
+        ms: f64,
+    },
+    /// Ask the user what these tags shall become and report [`Event::Changed`].
+    Change {
+        /// The user's tags as they are.
+        tags: TagSet,
+    },
+    /// The call succeeded.
+    Done {
+        /// Its result.
+        value: Outcome,
+    },
+    /// The call failed.
+    Failed {
+        /// Why.
+        error: ClientError,
+    },
+}
+
+/// What happened to the host.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The call begins.
+    Begin,
+    /// An answer came.
+    Answer(Answer),
+    /// None came.
+    Fault(Fault, String),
+    /// The wait is over.
+    Waited,
+    /// The user changed the tags.
+    Changed(Raw),
+}
+
+/// Why no answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection failed or broke.
+    Connection,
+    /// The time was up.
+    Timeout,
+}
+
+/// A call under way.
+#[derive(Debug)]
+pub struct Exchange {
+    client: Client,
+    operation: Operation,
+    deadline_ms: f64,
+    /// How often the request at hand was sent again.
+    retries: u32,
+    write: Option<Write>,
+}
+
+/// A conditional write of tags: of `update`, or of `set` with `If-Match`, which is an update of one try.
+#[derive(Debug)]
+struct Write {
+    sandbox: SandboxId,
+    tries_left: u32,
+    next: Next,
+    /// The tags of a write that may have been applied although its retry met 412, and that 412.
+    doubt: Option<(TagSet, ClientError)>,
+}
+
+#[derive(Debug)]
+enum Next {
+    Read,
+    Change { etag: String },
+    Write { tags: TagSet, etag: String },
+}
+
+impl Exchange {
+    pub(super) fn new(client: Client, operation: Operation, deadline_ms: f64) -> Self {
+        let write = match &operation {
+            Operation::UpdateTags(sandbox) => Some((sandbox, UPDATE_TRIES, Next::Read)),
+            Operation::SetTags(sandbox, tags, Some(etag)) => {
+                Some((sandbox, 1, Next::Write { tags: tags.clone(), etag: etag.clone() }))
+            }
+            _ => None,
+        };
+        let write =
+            write.map(|(sandbox, tries_left, next)| Write { sandbox: sandbox.clone(), tries_left, next, doubt: None });
+        Self { client, operation, deadline_ms, retries: 0, write }
+    }
+
+    /// Takes what happened and says what to do next. `random` is drawn from [0, 1) for each call.
+    pub fn advance(&mut self, event: Event, now_ms: f64, random: f64) -> Step {
+        let step = match event {
+            Event::Begin | Event::Waited => self.send(now_ms),
+            Event::Answer(answer) if matches!(answer.status, 408 | 429 | 500 | 502 | 503) => {
+                let after = answer.header("retry-after").and_then(|text| retry_after_ms(text, now_ms));
+                self.retry(answer.error(), after, now_ms, random)
+            }
+            Event::Answer(answer) => self.conclude(&answer, now_ms),
+            Event::Fault(Fault::Timeout, _) => Err(self.timeout()),
+            Event::Fault(Fault::Connection, cause) => {
+                let error = ClientError::new(Kind::Connection, format!("no answer from the server: {cause}"));
+                self.retry(error, None, now_ms, random)
+            }
+            Event::Changed(tags) => self.changed(&tags, now_ms),
+        };
+        step.unwrap_or_else(|error| Step::Failed { error })
+    }
+
+    fn send(&self, now_ms: f64) -> Result<Step, ClientError> {
+        let timeout_ms = self.deadline_ms - now_ms;
+        if timeout_ms <= 0.0 {
+            return Err(self.timeout());
+        }
+        let request = match (&self.operation, &self.write) {
+            (_, Some(Write { sandbox, next: Next::Write { tags, etag }, .. })) => {
+                operation::write(&self.client, sandbox, tags, Some(etag))
+            }
+            (Operation::SetTags(sandbox, tags, None), _) => operation::write(&self.client, sandbox, tags, None),
+            _ => self.operation.read(&self.client)?,
+        };
+        Ok(Step::Send { request, timeout_ms })
+    }
+
+    fn timeout(&self) -> ClientError {
+        let limit = self.client.settings().timeout_ms;
+        ClientError::new(Kind::Timeout, format!("no answer within the {limit} ms that the call was given"))
+    }
+
+    fn retry(&mut self, error: ClientError, after: Option<f64>, now_ms: f64, random: f64) -> Result<Step, ClientError> {
+        let backoff = (BACKOFF_MS * f64::from(self.retries).exp2()).min(MAX_BACKOFF_MS);
+        let ms = after.unwrap_or(random * backoff);
+        if self.retries >= self.client.settings().max_retries || now_ms + ms >= self.deadline_ms {
+            return Err(error);
+        }
+        self.retries += 1;
+        Ok(Step::Wait { ms })
+    }
+
+    fn conclude(&mut self, answer: &Answer, now_ms: f64) -> Result<Step, ClientError> {
+        let Some(write) = &mut self.write else {
+            return Ok(Step::Done { value: answer.decode(&self.operation)? });
+        };
+        let retried = std::mem::take(&mut self.retries) > 0;
+        match &write.next {
+            Next::Write { tags, .. } if answer.status == 412 => {
+                write.tries_left -= 1;
+                let conflict = answer.error();
+                if write.tries_left == 0 && !retried {
+                    return Err(conflict);
+                }
+                write.doubt = retried.then(|| (tags.clone(), conflict));
+                write.next = Next::Read;
+                self.send(now_ms)
+            }
+            Next::Write { .. } => Ok(done(answer.tags()?)),
+            Next::Change { .. } | Next::Read => write.read(answer),
+        }
+    }
+
+    fn changed(&mut self, tags: &Raw, now_ms: f64) -> Result<Step, ClientError> {
+        let Some(Write { next, .. }) = &mut self.write else {
+            return Err(ClientError::usage("this call changes no tags"));
+        };
+        let tags = TagSet::parse(tags)?;
+        if let Next::Change { etag } = next {
+            *next = Next::Write { tags, etag: std::mem::take(etag) };
+        }
+        self.send(now_ms)
+    }
+}
+
+impl Write {
+    fn read(&mut self, answer: &Answer) -> Result<Step, ClientError> {
+        let read = answer.tags()?;
+        let tags = TagSet::user_part(&read.state.tags);
+        if let Some((wanted, conflict)) = self.doubt.take() {
+            if wanted == tags {
+                return Ok(done(read));
+            }
+            if self.tries_left == 0 {
+                return Err(conflict);
+            }
+        }
+        let Some(etag) = read.etag else {
+            return Err(answer.undecodable("it has no `ETag`, without which nothing is written back"));
+        };
+        self.next = Next::Change { etag };
+        Ok(Step::Change { tags })
+    }
+}
+
+fn done(state: TagState) -> Step {
+    Step::Done { value: Outcome::Tags(state) }
+}
+
+/// Reads `Retry-After`: seconds, or an HTTP date.
+fn retry_after_ms(text: &str, now_ms: f64) -> Option<f64> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok().map(|seconds: f64| seconds * 1_000.0);
+    }
+    let date = DateTime::parse_from_rfc2822(text).ok()?;
+    Some((date.timestamp_millis() as f64 - now_ms).max(0.0))
+}

@@ -1,0 +1,163 @@
+//! The calls of the API: their parameters, checked before anything is sent.
+
+use super::config::{Request, is_header_value, unknown_option};
+use super::{Client, ClientError};
+use crate::dimension::Dimension;
+use crate::error::{Code, Error};
+use crate::query::{self, Parameters, QueryString, UsageQuery, percent_encode, text_of};
+use crate::raw::{Raw, Text};
+use crate::sandbox::SandboxId;
+use crate::tags::TagSet;
+use crate::window::Period;
+
+/// One call with valid parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operation {
+    /// `GET /api/usage`
+    Usage(UsageQuery),
+    /// `GET /api/sandboxes/{id}/usage`
+    SandboxUsage(SandboxId, Period),
+    /// `GET /api/tags`
+    ListTagKeys,
+    /// `GET /api/sandboxes/{id}/tags`
+    GetTags(SandboxId),
+    /// `PUT /api/sandboxes/{id}/tags`, with `If-Match` where one is given.
+    SetTags(SandboxId, TagSet, Option<String>),
+    /// Read, change, write back.
+    UpdateTags(SandboxId),
+    /// `GET /api/sandboxes`
+    ListSandboxes,
+    /// `GET /api/sandboxes/{id}`
+    GetSandbox(SandboxId),
+}
+
+impl Operation {
+    /// Takes a call of a dynamic language: the method's dotted name and its parameters by wire name.
+    ///
+    /// ```
+    /// use opencomputer_usage_core::{client::Operation, raw::Raw};
+    ///
+    /// let params = Raw::Map(vec![("key".into(), "team".into()), ("limt".into(), Raw::Number(5.0))]);
+    /// let error = Operation::parse("usage.by_tag", params).unwrap_err();
+    /// assert_eq!(error.code.as_deref(), Some("unknown_parameter"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the server would refuse, with the same code and message.
+    pub fn parse(name: &str, params: Raw) -> Result<Self, ClientError> {
+        let mut params = Params::new(params)?;
+        Ok(match name {
+            "usage.by_tag" => {
+                let key = text_of(&params.take("key"));
+                Self::Usage(params.usage(key.map(|key| format!("tag:{key}")))?)
+            }
+            "usage.by_sandbox" => Self::Usage(params.usage(Ok(Dimension::Sandbox.to_string()))?),
+            "usage.for_sandbox" => {
+                let sandbox = params.sandbox()?;
+                Self::SandboxUsage(sandbox, query::parse_period(&Parameters::from_options(params.0))?)
+            }
+            "tags.list_keys" => params.none_left(&[]).map(|()| Self::ListTagKeys)?,
+            "tags.get" => Self::GetTags(params.last_sandbox()?),
+            "tags.set" => {
+                let sandbox = params.sandbox()?;
+                let (tags, if_match) = (params.take("tags"), params.take("ifMatch"));
+                params.none_left(&["sandboxId", "tags", "ifMatch"])?;
+                Self::SetTags(sandbox, TagSet::parse(&tags)?, entity_tag(&if_match)?)
+            }
+            "tags.update" => Self::UpdateTags(params.last_sandbox()?),
+            "sandboxes.list" => params.none_left(&[]).map(|()| Self::ListSandboxes)?,
+            "sandboxes.get" => Self::GetSandbox(params.last_sandbox()?),
+            _ => return Err(ClientError::usage(format!("unknown operation `{name}`"))),
+        })
+    }
+
+    /// The request that reads, where the call has one.
+    pub(super) fn read(&self, client: &Client) -> Result<Request, Error> {
+        let get = |path: String| client.request("GET", path, String::new());
+        Ok(match self {
+            Self::Usage(usage) => {
+                let query = usage.encode();
+                query::check_length(&query)?;
+                client.request("GET", "/api/usage".to_owned(), query)
+            }
+            Self::SandboxUsage(sandbox, period) => {
+                let mut query = QueryString::default();
+                query.push_period(*period);
+                client.request("GET", path(sandbox, "/usage"), query.0)
+            }
+            Self::ListTagKeys => get("/api/tags".to_owned()),
+            Self::GetTags(sandbox) | Self::SetTags(sandbox, ..) | Self::UpdateTags(sandbox) => {
+                get(path(sandbox, "/tags"))
+            }
+            Self::ListSandboxes => get("/api/sandboxes".to_owned()),
+            Self::GetSandbox(sandbox) => get(path(sandbox, "")),
+        })
+    }
+}
+
+/// The request that replaces a sandbox's tags.
+pub(super) fn write(client: &Client, sandbox: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Request {
+    let mut request = client.request("PUT", path(sandbox, "/tags"), String::new());
+    request.headers.push(("content-type".to_owned(), "application/json".to_owned()));
+    if let Some(if_match) = if_match {
+        request.headers.push(("if-match".to_owned(), if_match.to_owned()));
+    }
+    // A map of strings always serialises.
+    request.body = serde_json::to_string(tags).ok();
+    request
+}
+
+fn path(sandbox: &SandboxId, rest: &str) -> String {
+    format!("/api/sandboxes/{}{rest}", percent_encode(sandbox.as_str()))
+}
+
+fn entity_tag(value: &Raw) -> Result<Option<String>, ClientError> {
+    if value.is_absent() {
+        return Ok(None);
+    }
+    let text = text_of(value).ok().filter(|text| !text.is_empty() && is_header_value(text));
+    text.map(Some).ok_or_else(|| ClientError::usage("the entity tag to match must be a string of visible ASCII"))
+}
+
+/// Parameters that are taken one by one.
+struct Params(Vec<(Text, Raw)>);
+
+impl Params {
+    fn new(params: Raw) -> Result<Self, ClientError> {
+        match params {
+            Raw::Map(entries) => Ok(Self(entries)),
+            absent if absent.is_absent() => Ok(Self(Vec::new())),
+            odd => Err(ClientError::usage(format!("parameters must be an object, got {}", odd.kind()))),
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Raw {
+        let position = self.0.iter().position(|(given, _)| given.as_str() == Some(name));
+        position.map_or(Raw::Undefined, |position| self.0.swap_remove(position).1)
+    }
+
+    fn sandbox(&mut self) -> Result<SandboxId, Error> {
+        let id = text_of(&self.take("sandboxId"));
+        id.map_err(|fault| Code::InvalidSandboxId.error(format!("invalid sandbox id: {fault}")))?.parse()
+    }
+
+    fn last_sandbox(mut self) -> Result<SandboxId, ClientError> {
+        let sandbox = self.sandbox()?;
+        self.none_left(&["sandboxId"])?;
+        Ok(sandbox)
+    }
+
+    fn none_left(&self, names: &[&str]) -> Result<(), ClientError> {
+        match self.0.first() {
+            Some((name, _)) => Err(unknown_option(&name.to_string(), names)),
+            None => Ok(()),
+        }
+    }
+
+    fn usage(self, group_by: Result<String, String>) -> Result<UsageQuery, Error> {
+        let query = UsageQuery::parse(Parameters::from_options(self.0).with("groupBy", group_by), None)?;
+        query::check_length(&query.encode())?;
+        Ok(query)
+    }
+}

@@ -1,0 +1,66 @@
+//! What usage can be grouped and filtered by. Dimensions are data: a new one is one more enum case.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Code, Error, quoted};
+use crate::tags::TagKey;
+
+/// `sandbox`, or `tag:<key>` split on the first `:` only.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dimension {
+    /// One group per sandbox.
+    Sandbox,
+    /// One group per value of a tag.
+    Tag(TagKey),
+}
+
+impl Dimension {
+    /// Reads a dimension's name; the error says in words what is wrong with it.
+    pub(crate) fn parse(name: &str) -> Result<Self, String> {
+        match name.split_once(':') {
+            None if name == "sandbox" => Ok(Self::Sandbox),
+            Some(("tag", key)) => TagKey::parse(key).map(Self::Tag),
+            _ => Err(format!("unknown dimension {}, allowed are `sandbox` and `tag:<key>`", quoted(name))),
+        }
+    }
+
+    /// The tag key, where the dimension is a tag.
+    #[must_use]
+    pub const fn tag_key(&self) -> Option<&TagKey> {
+        match self {
+            Self::Sandbox => None,
+            Self::Tag(key) => Some(key),
+        }
+    }
+}
+
+/// Reads a `groupBy`.
+///
+/// ```
+/// use opencomputer_usage_core::{Code, dimension::Dimension};
+///
+/// assert_eq!("sandbox".parse(), Ok(Dimension::Sandbox));
+/// assert_eq!("".parse::<Dimension>().unwrap_err().code, Code::MissingGroupBy);
+/// assert_eq!("tag:".parse::<Dimension>().unwrap_err().code, Code::InvalidGroupBy);
+/// ```
+impl FromStr for Dimension {
+    type Err = Error;
+
+    fn from_str(group_by: &str) -> Result<Self, Error> {
+        if group_by.is_empty() {
+            return Err(Code::MissingGroupBy.plain());
+        }
+        Self::parse(group_by)
+            .map_err(|fault| Code::InvalidGroupBy.error(format!("invalid `groupBy`: {fault}")))
+    }
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sandbox => f.write_str("sandbox"),
+            Self::Tag(key) => write!(f, "tag:{}", key.as_str()),
+        }
+    }
+}

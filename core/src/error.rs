@@ -1,0 +1,118 @@
+//! The one error of the core and the one table of codes that every language is fed from.
+
+use std::fmt;
+
+use crate::tags::Violation;
+
+macro_rules! code_table {
+    ($($name:ident $code:literal $status:literal $meaning:literal;)*) => {
+        /// What went wrong, by its wire name. The table is the contract's section 12.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the contract.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The wire name, such as `invalid_group_by`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The HTTP status that carries this code.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+
+            /// One sentence for the documentation, and the whole message where there is no detail to tell.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+        }
+    };
+}
+
+code_table! {
+    MissingGroupBy "missing_group_by" 400 "`groupBy` is missing, allowed are `sandbox` and `tag:<key>`";
+    InvalidGroupBy "invalid_group_by" 400 "`groupBy` is not `sandbox` or `tag:<key>`";
+    InvalidFilter "invalid_filter" 400 "a filter names no known dimension or its values break the rules";
+    DuplicateFilter "duplicate_filter" 400 "the same dimension is filtered twice";
+    UnknownParameter "unknown_parameter" 400 "the endpoint does not know a parameter";
+    DuplicateParameter "duplicate_parameter" 400 "a parameter is given twice";
+    InvalidTimestamp "invalid_timestamp" 400 "a timestamp is not RFC 3339 with an offset or `YYYY-MM-DD`";
+    InvalidWindow "invalid_window" 400 "the window ends before it starts or is empty";
+    WindowTooLarge "window_too_large" 400 "the window is longer than 90 days";
+    InvalidSort "invalid_sort" 400 "`sort` is not `-memoryGbSeconds` or `-diskOverageGbSeconds`";
+    InvalidLimit "invalid_limit" 400 "`limit` is not a whole number from 1 to 500";
+    InvalidCursor "invalid_cursor" 400 "the cursor is malformed or belongs to another query";
+    InvalidBody "invalid_body" 400 "the body is not a flat JSON object of tags";
+    InvalidTags "invalid_tags" 400 "tags break the rules";
+    InvalidSandboxId "invalid_sandbox_id" 400 "the sandbox id breaks the rules";
+    Unauthorized "unauthorized" 401 "the API key is missing, unknown or expired";
+    SandboxNotFound "sandbox_not_found" 404 "no such sandbox";
+    RouteNotFound "route_not_found" 404 "no such route";
+    MethodNotAllowed "method_not_allowed" 405 "the route does not answer this method";
+    TagsChanged "tags_changed" 412 "the tags are not the ones that `If-Match` names";
+    PayloadTooLarge "payload_too_large" 413 "the body is larger than 256 KiB";
+    QueryTooLong "query_too_long" 414 "the encoded query string is longer than 32768 bytes";
+    UnsupportedMediaType "unsupported_media_type" 415 "the body must be `application/json`";
+    RateLimited "rate_limited" 429 "too many requests, retry after the time given";
+    Internal "internal" 500 "the server failed, the request id finds it in the log";
+    Unavailable "unavailable" 503 "the database cannot be reached, retry later";
+    QueryTimeout "query_timeout" 504 "the query took longer than 10 s, narrow the window or the filters";
+}
+
+impl Code {
+    /// An error whose message is the code's own meaning.
+    #[must_use]
+    pub fn plain(self) -> Error {
+        self.error(self.meaning())
+    }
+
+    /// An error that says more than the code alone.
+    #[must_use]
+    pub fn error(self, message: impl Into<String>) -> Error {
+        Error { code: self, message: message.into(), violations: Vec::new() }
+    }
+}
+
+/// A refusal: which rule was broken, in words, and for tags every violation.
+///
+/// ```
+/// use opencomputer_usage_core::{Code, window::Timestamp};
+///
+/// let error = "2026-02-30".parse::<Timestamp>().unwrap_err();
+/// assert_eq!(error.code, Code::InvalidTimestamp);
+/// assert!(error.to_string().contains("`2026-02-30`"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// The code, from which the HTTP status follows.
+    pub code: Code,
+    /// One sentence: what was wrong and what is allowed.
+    pub message: String,
+    /// Every broken tag rule; empty unless the code is [`Code::InvalidTags`].
+    pub violations: Vec<Violation>,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The user's input as an error message shows it: in backticks, cut after 64 characters.
+pub(crate) fn quoted(input: &str) -> String {
+    const SHOWN: usize = 64;
+    match input.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("`{}…`", input.get(..end).unwrap_or_default()),
+        None => format!("`{input}`"),
+    }
+}

@@ -1,0 +1,207 @@
+//! Filters: which values of a dimension to keep, and the quoting that lets any value stand in a list.
+
+use std::collections::BTreeSet;
+
+use crate::dimension::Dimension;
+use crate::error::{Code, Error, quoted};
+use crate::limits::{MAX_FILTER_VALUES, MAX_FILTERS};
+use crate::{sandbox, tags};
+
+/// What one dimension is filtered by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// Keep sandboxes that lack the tag.
+    Absent,
+    /// Keep sandboxes with any of these values: at least one, none twice, in the order given.
+    AnyOf(Vec<String>),
+}
+
+impl Filter {
+    /// Reads the value of `filter[<dimension>]`.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_filter`.
+    pub fn parse(dimension: &Dimension, raw: &str) -> Result<Self, Error> {
+        let invalid = |fault| invalid(&dimension.to_string(), fault);
+        if raw.is_empty() {
+            return match dimension {
+                Dimension::Tag(_) => Ok(Self::Absent),
+                Dimension::Sandbox => Err(invalid("a sandbox cannot be absent, at least one id is needed".to_owned())),
+            };
+        }
+        Self::of(dimension, split(raw).map_err(invalid)?)
+    }
+
+    /// Takes exact values.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_filter` for no value, more than 100 values, or one that the dimension cannot have.
+    pub fn of(dimension: &Dimension, values: Vec<String>) -> Result<Self, Error> {
+        let rule = match dimension {
+            Dimension::Tag(_) => tags::value_fault,
+            Dimension::Sandbox => sandbox::fault,
+        };
+        distinct(values, rule).map(Self::AnyOf).map_err(|fault| invalid(&dimension.to_string(), fault))
+    }
+
+    /// Writes the value of `filter[…]`; reading it again gives the same filter.
+    #[must_use]
+    pub fn write(&self) -> String {
+        match self {
+            Self::Absent => String::new(),
+            Self::AnyOf(values) => join(values),
+        }
+    }
+}
+
+/// Reads the value of a tag filter apart from any query: its values, or `None` for *the sandbox lacks the tag*.
+///
+/// ```
+/// use opencomputer_usage_core::filter::{format_filter, parse_filter};
+///
+/// let values = parse_filter(r#""a,b",c,"""#)?;
+/// assert_eq!(values, Some(vec!["a,b".to_owned(), "c".to_owned(), String::new()]));
+/// assert_eq!(format_filter(values)?, r#""a,b",c,"""#);
+/// # Ok::<(), opencomputer_usage_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// `invalid_filter`.
+pub fn parse_filter(raw: &str) -> Result<Option<Vec<String>>, Error> {
+    if raw.is_empty() {
+        return Ok(None);
+    }
+    split(raw).and_then(|values| distinct(values, tags::value_fault)).map(Some).map_err(invalid_alone)
+}
+
+/// Writes exact values as the value of a tag filter; `None` asks for sandboxes that lack the tag.
+///
+/// # Errors
+///
+/// `invalid_filter`.
+pub fn format_filter(values: Option<Vec<String>>) -> Result<String, Error> {
+    let Some(values) = values else {
+        return Ok(String::new());
+    };
+    distinct(values, tags::value_fault).map(|values| join(&values)).map_err(invalid_alone)
+}
+
+pub(crate) fn invalid_alone(fault: impl AsRef<str>) -> Error {
+    Code::InvalidFilter.error(format!("invalid filter: {}", fault.as_ref()))
+}
+
+/// Counts and checks values, then drops duplicates.
+fn distinct(values: Vec<String>, rule: fn(&str) -> Option<String>) -> Result<Vec<String>, String> {
+    let count = values.len();
+    if count == 0 {
+        return Err("a list of values is empty, at least one is needed".to_owned());
+    }
+    if count > MAX_FILTER_VALUES {
+        return Err(format!("{count} values, at most {MAX_FILTER_VALUES} are allowed"));
+    }
+    if let Some(fault) = values.iter().find_map(|value| rule(value)) {
+        return Err(fault);
+    }
+    let mut seen = BTreeSet::new();
+    Ok(values.into_iter().filter(|value| seen.insert(value.clone())).collect())
+}
+
+/// The filters of one query: each dimension at most once, in the order given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filters(Vec<(Dimension, Filter)>);
+
+impl Filters {
+    /// Adds a filter.
+    ///
+    /// # Errors
+    ///
+    /// `duplicate_filter` for a dimension that has one, `invalid_filter` for the 21st.
+    pub fn push(&mut self, dimension: Dimension, filter: Filter) -> Result<(), Error> {
+        if self.0.iter().any(|(known, _)| *known == dimension) {
+            let message = format!("`filter[{dimension}]` is given twice, list its values in one filter");
+            return Err(Code::DuplicateFilter.error(message));
+        }
+        if self.0.len() == MAX_FILTERS {
+            let message = format!("more than {MAX_FILTERS} filters, at most {MAX_FILTERS} are allowed in one query");
+            return Err(Code::InvalidFilter.error(message));
+        }
+        self.0.push((dimension, filter));
+        Ok(())
+    }
+
+    /// The filters, in the order given.
+    pub fn iter(&self) -> impl Iterator<Item = (&Dimension, &Filter)> {
+        self.0.iter().map(|(dimension, filter)| (dimension, filter))
+    }
+}
+
+pub(crate) fn invalid(dimension: &str, fault: impl AsRef<str>) -> Error {
+    Code::InvalidFilter.error(format!("invalid `filter[{dimension}]`: {}", fault.as_ref()))
+}
+
+/// Splits a comma-separated list with the quoting of RFC 4180; white space around a value is trimmed.
+fn split(raw: &str) -> Result<Vec<String>, String> {
+    let mut values = Vec::new();
+    let mut rest = raw;
+    loop {
+        rest = rest.trim_start();
+        let (value, after) = match rest.strip_prefix('"') {
+            Some(inside) => unquote(inside)?,
+            None => bare(rest)?,
+        };
+        values.push(value);
+        match after.strip_prefix(',') {
+            Some(next) => rest = next,
+            None => return Ok(values),
+        }
+    }
+}
+
+/// Reads up to the next comma. What is left starts with that comma or is empty.
+fn bare(text: &str) -> Result<(String, &str), String> {
+    let (value, rest) = text.split_at(text.find(',').unwrap_or(text.len()));
+    let value = value.trim_end();
+    if value.is_empty() {
+        return Err("a value is empty, write the empty string as `\"\"`".to_owned());
+    }
+    if value.contains('"') {
+        return Err(format!("{} has a quote inside, quote the value and double its quotes", quoted(value)));
+    }
+    Ok((value.to_owned(), rest))
+}
+
+/// Reads from after an opening quote to after its closing one. What is left starts with a comma or is empty.
+fn unquote(inside: &str) -> Result<(String, &str), String> {
+    let mut value = String::new();
+    let mut rest = inside;
+    loop {
+        let Some((text, after)) = rest.split_once('"') else {
+            return Err(format!("{} has no closing quote", quoted(&format!("\"{inside}"))));
+        };
+        value.push_str(text);
+        let Some(again) = after.strip_prefix('"') else {
+            let after = after.trim_start();
+            if after.is_empty() || after.starts_with(',') {
+                return Ok((value, after));
+            }
+            return Err(format!("{} follows a closing quote, a comma or the end is allowed there", quoted(after)));
+        };
+        value.push('"');
+        rest = again;
+    }
+}
+
+fn join(values: &[String]) -> String {
+    values.iter().map(|value| quote(value)).collect::<Vec<_>>().join(",")
+}
+
+fn quote(value: &str) -> String {
+    if value.is_empty() || value.contains([',', '"']) || value.trim() != value {
+        format!("\"{}\"", value.replace('"', "\"\""))
+    } else {
+        value.to_owned()
+    }
+}

@@ -1,0 +1,152 @@
+//! From exact sums per sandbox to one page: groups, totals, order and the cursor of the next page.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::accounting::{Measure, Rule, Usage};
+use crate::cursor::{Cursor, Walk};
+use crate::dimension::Dimension;
+use crate::error::Error;
+use crate::query::{Sort, UsageQuery};
+use crate::window::{Timestamp, Window};
+
+/// Where the page before ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Position {
+    Exact { sum: u128, tie: String },
+    Approximate { value: f64, tie: String },
+}
+
+/// A query with everything that the server adds: window, instant, accounting rule and position.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    pub(crate) query: UsageQuery,
+    pub(crate) window: Window,
+    pub(crate) as_of: Timestamp,
+    pub(crate) rule: Rule,
+    pub(crate) after: Option<Position>,
+    pub(crate) digest: String,
+}
+
+/// The usage of one sandbox in the window, as a store sums it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SandboxSum {
+    /// The sandbox.
+    pub sandbox_id: String,
+    /// Its value of the tag that is grouped by; `None` where it lacks the tag, or sandboxes are the groups.
+    pub tag_value: Option<String>,
+    /// Its exact usage.
+    pub usage: Usage,
+}
+
+/// A group of sandboxes and what they used together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// The tag value or sandbox id.
+    pub name: String,
+    /// Exact usage.
+    pub usage: Usage,
+    /// How many sandboxes.
+    pub sandboxes: u64,
+}
+
+/// One page and what stands beside its items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Everything that matches the window and the filters.
+    pub total: Usage,
+    /// The part of it that lacks the tag; its name is empty.
+    pub untagged: Group,
+    /// The groups of this page, in order.
+    pub items: Vec<Group>,
+    /// Where the next page starts; `None` on the last.
+    pub next_cursor: Option<String>,
+}
+
+impl Plan {
+    /// The query.
+    #[must_use]
+    pub const fn query(&self) -> &UsageQuery {
+        &self.query
+    }
+
+    /// The window that is measured.
+    #[must_use]
+    pub const fn window(&self) -> Window {
+        self.window
+    }
+
+    /// The instant at which running sandboxes are measured.
+    #[must_use]
+    pub const fn as_of(&self) -> Timestamp {
+        self.as_of
+    }
+
+    /// How events are measured.
+    #[must_use]
+    pub fn measure(&self) -> Measure {
+        Measure::new(self.rule, self.window, self.as_of)
+    }
+
+    /// Cuts the page out of the sums of every sandbox that matches.
+    ///
+    /// # Errors
+    ///
+    /// None that a valid plan can meet; encoding the cursor is fallible.
+    pub fn page(&self, sums: impl IntoIterator<Item = SandboxSum>) -> Result<Page, Error> {
+        let mut total = Usage::default();
+        let mut untagged = Group::default();
+        let mut groups = BTreeMap::<String, Group>::new();
+        for SandboxSum { sandbox_id, tag_value, usage } in sums {
+            total += usage;
+            let name = match self.query.group_by {
+                Dimension::Sandbox => Some(sandbox_id),
+                Dimension::Tag(_) => tag_value,
+            };
+            let group = match name {
+                Some(name) => groups.entry(name).or_default(),
+                None => &mut untagged,
+            };
+            group.usage += usage;
+            group.sandboxes += 1;
+        }
+        let named = groups.into_iter().map(|(name, group)| Group { name, ..group });
+        let mut rest: Vec<_> = named.filter(|group| self.is_after(group)).collect();
+        // Stable, and groups come ordered by name: ties stay ascending.
+        rest.sort_by_key(|group| Reverse(self.sort_value(group)));
+        let limit = self.query.limit.get();
+        let more = rest.len() > limit;
+        rest.truncate(limit);
+        let next_cursor = rest.last().filter(|_| more).map(|last| self.cursor_after(last).encode()).transpose()?;
+        Ok(Page { total, untagged, items: rest, next_cursor })
+    }
+
+    fn sort_value(&self, group: &Group) -> u128 {
+        match self.query.sort {
+            Sort::Memory => group.usage.memory,
+            Sort::DiskOverage => group.usage.disk_overage,
+        }
+    }
+
+    fn is_after(&self, group: &Group) -> bool {
+        match &self.after {
+            None => true,
+            Some(Position::Exact { sum, tie }) => {
+                (Reverse(self.sort_value(group)), &group.name) > (Reverse(*sum), tie)
+            }
+            Some(Position::Approximate { value, tie }) => {
+                let own = crate::accounting::gb_seconds(self.sort_value(group));
+                own < *value || (own <= *value && group.name > *tie)
+            }
+        }
+    }
+
+    fn cursor_after(&self, last: &Group) -> Cursor {
+        let sum = self.sort_value(last);
+        Cursor {
+            value: crate::accounting::gb_seconds(sum),
+            tie: last.name.clone(),
+            walk: Some(Walk { sum, window: self.window, as_of: self.as_of, digest: self.digest.clone() }),
+        }
+    }
+}

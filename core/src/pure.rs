@@ -1,0 +1,132 @@
+//! The pure functions of the SDKs, as dynamic languages call them: any value in, a typed one out.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::cursor::{self, Cursor};
+use crate::dimension::Dimension;
+use crate::error::{Code, Error};
+use crate::filter::{self, invalid_alone as invalid_filter};
+use crate::limits;
+use crate::query::text_of;
+use crate::raw::Raw;
+use crate::tags::{self, TagKey, Violation};
+
+pub use crate::tags::{validate_tag_value, validate_tags};
+
+/// Every violation of one tag key.
+///
+/// # Errors
+///
+/// `invalid_body` where the key is no string.
+pub fn validate_tag_key(key: &Raw) -> Result<Vec<Violation>, Error> {
+    match key {
+        Raw::Text(key) => Ok(tags::validate_tag_key(key)),
+        other => Err(Code::InvalidBody.error(format!("tag key must be a string, got {}", other.kind()))),
+    }
+}
+
+/// A dimension as SDKs show it: `{ kind: "sandbox" }` or `{ kind: "tag", key }`.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum GroupBy {
+    /// One group per sandbox.
+    Sandbox,
+    /// One group per value of a tag.
+    Tag {
+        /// The tag's key.
+        key: String,
+    },
+}
+
+/// Reads a `groupBy`.
+///
+/// # Errors
+///
+/// `missing_group_by`, `invalid_group_by`.
+pub fn parse_group_by(group_by: &Raw) -> Result<GroupBy, Error> {
+    if group_by.is_absent() {
+        return Err(Code::MissingGroupBy.plain());
+    }
+    let text = text_of(group_by).map_err(|fault| invalid_group_by(&fault))?;
+    Ok(match text.parse()? {
+        Dimension::Sandbox => GroupBy::Sandbox,
+        Dimension::Tag(key) => GroupBy::Tag { key: key.as_str().to_owned() },
+    })
+}
+
+/// Writes a `groupBy`.
+///
+/// # Errors
+///
+/// `invalid_group_by`.
+pub fn format_group_by(group_by: &Raw) -> Result<String, Error> {
+    let Raw::Map(members) = group_by else {
+        return Err(invalid_group_by(&format!("it must be an object, got {}", group_by.kind())));
+    };
+    let member = |name| members.iter().find(|(given, _)| given.as_str() == Some(name)).map(|(_, value)| value);
+    let kind = member("kind").and_then(|kind| text_of(kind).ok());
+    let dimension = match kind.as_deref() {
+        Some("sandbox") => Dimension::Sandbox,
+        Some("tag") => {
+            let key = text_of(member("key").unwrap_or(&Raw::Undefined)).and_then(|key| TagKey::parse(&key));
+            Dimension::Tag(key.map_err(|fault| invalid_group_by(&fault))?)
+        }
+        _ => return Err(invalid_group_by("its `kind` must be `sandbox` or `tag`")),
+    };
+    Ok(dimension.to_string())
+}
+
+fn invalid_group_by(fault: &str) -> Error {
+    Code::InvalidGroupBy.error(format!("invalid `groupBy`: {fault}"))
+}
+
+/// Reads the value of a tag filter: exact values, or `None` for *the sandbox lacks the tag*.
+///
+/// # Errors
+///
+/// `invalid_filter`.
+pub fn parse_filter(raw: &Raw) -> Result<Option<Vec<String>>, Error> {
+    filter::parse_filter(&text_of(raw).map_err(invalid_filter)?)
+}
+
+/// Writes a list of exact values, or null, as the value of a tag filter.
+///
+/// # Errors
+///
+/// `invalid_filter`.
+pub fn format_filter(values: &Raw) -> Result<String, Error> {
+    match values {
+        Raw::Null => filter::format_filter(None),
+        Raw::List(values) => {
+            let values: Result<Vec<_>, _> = values.iter().map(text_of).collect();
+            filter::format_filter(Some(values.map_err(invalid_filter)?))
+        }
+        other => Err(invalid_filter(format!("allowed are an array of strings and null, got {}", other.kind()))),
+    }
+}
+
+/// Writes a cursor from `{ v, t, s?, from?, to?, asOf?, q? }`.
+///
+/// # Errors
+///
+/// `invalid_cursor`.
+pub fn encode_cursor(shown: &Raw) -> Result<String, Error> {
+    Cursor::from_raw(shown)?.encode()
+}
+
+/// Reads a cursor.
+///
+/// # Errors
+///
+/// `invalid_cursor`.
+pub fn decode_cursor(text: &Raw) -> Result<Cursor, Error> {
+    Cursor::decode(&text_of(text).map_err(|fault| cursor::invalid(&fault))?)
+}
+
+/// The limits by the names that SDKs export them by.
+#[must_use]
+pub fn limits() -> BTreeMap<&'static str, usize> {
+    limits::TABLE.iter().copied().collect()
+}

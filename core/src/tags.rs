@@ -1,0 +1,298 @@
+//! Tag rules: which keys and values a user may set, and every violation of a set that breaks them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Error};
+use crate::limits::{
+    MAX_BODY_BYTES, MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, RESERVED_KEY_PREFIX,
+};
+use crate::raw::{Raw, Text};
+
+/// One broken tag rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// Which rule; a string so that a client survives rules added later.
+    pub code: String,
+    /// The key at fault, lone surrogates shown as U+FFFD; `None` for `too_many_tags` and for a value checked alone.
+    pub key: Option<String>,
+    /// What was wrong and what is allowed.
+    pub message: String,
+}
+
+/// The rules, in the order in which one key's violations are reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fault {
+    TooManyTags { count: usize },
+    KeyEmpty,
+    KeyTooLong { characters: usize },
+    KeyInvalidCharacters { point: u32 },
+    KeyReservedPrefix,
+    ValueNotString { got: &'static str },
+    ValueTooLong { characters: usize },
+    ValueNotUnicode { point: u32 },
+    ValueContainsNul,
+}
+
+impl Fault {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::TooManyTags { .. } => "too_many_tags",
+            Self::KeyEmpty => "key_empty",
+            Self::KeyTooLong { .. } => "key_too_long",
+            Self::KeyInvalidCharacters { .. } => "key_invalid_characters",
+            Self::KeyReservedPrefix => "key_reserved_prefix",
+            Self::ValueNotString { .. } => "value_not_string",
+            Self::ValueTooLong { .. } => "value_too_long",
+            Self::ValueNotUnicode { .. } => "value_not_unicode",
+            Self::ValueContainsNul => "value_contains_nul",
+        }
+    }
+
+    fn on(&self, key: Option<&Text>) -> Violation {
+        Violation { code: self.code().to_owned(), key: key.map(Text::to_string), message: self.to_string() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyTags { count } => write!(f, "{count} tags, at most {MAX_TAGS} are allowed"),
+            Self::KeyEmpty => write!(f, "tag key is empty, 1 to {MAX_TAG_KEY_CHARACTERS} characters are allowed"),
+            Self::KeyTooLong { characters } => {
+                write!(f, "tag key has {characters} characters, at most {MAX_TAG_KEY_CHARACTERS} are allowed")
+            }
+            Self::KeyInvalidCharacters { point } => {
+                let shown = char::from_u32(*point).filter(|c| !c.is_control());
+                let shown = shown.unwrap_or(char::REPLACEMENT_CHARACTER);
+                write!(
+                    f,
+                    "tag key contains `{shown}` (U+{point:04X}), allowed are letters `A-Z a-z`, digits and `_ . - :`"
+                )
+            }
+            Self::KeyReservedPrefix => {
+                write!(f, "tag key starts with `{RESERVED_KEY_PREFIX}`, which is reserved for system tags")
+            }
+            Self::ValueNotString { got } => write!(f, "tag value must be a string, got {got}"),
+            Self::ValueTooLong { characters } => {
+                write!(f, "tag value has {characters} characters, at most {MAX_TAG_VALUE_CHARACTERS} are allowed")
+            }
+            Self::ValueNotUnicode { point } => {
+                write!(f, "tag value contains the lone surrogate U+{point:04X}, only valid Unicode is allowed")
+            }
+            Self::ValueContainsNul => write!(f, "tag value contains U+0000, which is not allowed"),
+        }
+    }
+}
+
+const fn is_key_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':')
+}
+
+/// The faults of a key as a name, reserved or not.
+fn name_faults(key: &Text) -> Vec<Fault> {
+    let characters = key.code_points().count();
+    if characters == 0 {
+        return vec![Fault::KeyEmpty];
+    }
+    let too_long = (characters > MAX_TAG_KEY_CHARACTERS).then_some(Fault::KeyTooLong { characters });
+    let invalid = key.code_points().find(|&point| !u8::try_from(point).is_ok_and(is_key_byte));
+    too_long.into_iter().chain(invalid.map(|point| Fault::KeyInvalidCharacters { point })).collect()
+}
+
+fn key_faults(key: &Text) -> Vec<Fault> {
+    let mut faults = name_faults(key);
+    if key.code_points().take(RESERVED_KEY_PREFIX.len()).eq(RESERVED_KEY_PREFIX.chars().map(u32::from)) {
+        faults.push(Fault::KeyReservedPrefix);
+    }
+    faults
+}
+
+fn value_faults(value: &Raw) -> Vec<Fault> {
+    let Raw::Text(text) = value else {
+        return vec![Fault::ValueNotString { got: value.kind() }];
+    };
+    let characters = text.code_points().count();
+    let too_long = (characters > MAX_TAG_VALUE_CHARACTERS).then_some(Fault::ValueTooLong { characters });
+    let broken = text.code_points().find(|&point| char::from_u32(point).is_none());
+    let nul = text.code_points().any(|point| point == 0).then_some(Fault::ValueContainsNul);
+    too_long
+        .into_iter()
+        .chain(broken.map(|point| Fault::ValueNotUnicode { point }))
+        .chain(nul)
+        .collect()
+}
+
+/// Every violation of one key, for a form that validates as the user types.
+#[must_use]
+pub fn validate_tag_key(key: &Text) -> Vec<Violation> {
+    key_faults(key).iter().map(|fault| fault.on(Some(key))).collect()
+}
+
+/// Every violation of one value; the key of each is `None`.
+#[must_use]
+pub fn validate_tag_value(value: &Raw) -> Vec<Violation> {
+    value_faults(value).iter().map(|fault| fault.on(None)).collect()
+}
+
+/// Every violation of a map of tags, in the contract's order; empty where the map may be written.
+///
+/// ```
+/// use opencomputer_usage_core::{raw::Raw, tags::validate_tags};
+///
+/// let violations = validate_tags(&Raw::Map(vec![("oc:team".into(), Raw::Null)]))?;
+/// let codes: Vec<_> = violations.iter().map(|violation| violation.code.as_str()).collect();
+/// assert_eq!(codes, ["key_reserved_prefix", "value_not_string"]);
+/// # Ok::<(), opencomputer_usage_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// `invalid_body` where `tags` is no map.
+pub fn validate_tags(tags: &Raw) -> Result<Vec<Violation>, Error> {
+    let Raw::Map(entries) = tags else {
+        return Err(not_an_object(tags.kind()));
+    };
+    let mut violations = Vec::new();
+    if entries.len() > MAX_TAGS {
+        violations.push(Fault::TooManyTags { count: entries.len() }.on(None));
+    }
+    let mut by_key: Vec<_> = entries.iter().collect();
+    by_key.sort_by(|(a, _), (b, _)| a.code_points().cmp(b.code_points()));
+    for (key, value) in by_key {
+        violations.extend(key_faults(key).iter().chain(&value_faults(value)).map(|fault| fault.on(Some(key))));
+    }
+    Ok(violations)
+}
+
+/// Whether tags with these distinct keys may be written: the same verdict as [`validate_tags`],
+/// without building a report.
+pub fn accepts<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> bool {
+    let mut count = 0;
+    tags.into_iter().all(|(key, value)| {
+        count += 1;
+        count <= MAX_TAGS && accepts_key(key) && accepts_value(value)
+    })
+}
+
+fn accepts_key(key: &str) -> bool {
+    is_name(key) && !key.starts_with(RESERVED_KEY_PREFIX)
+}
+
+fn is_name(key: &str) -> bool {
+    (1..=MAX_TAG_KEY_CHARACTERS).contains(&key.len()) && key.bytes().all(is_key_byte)
+}
+
+pub(crate) fn accepts_value(value: &str) -> bool {
+    (value.len() <= MAX_TAG_VALUE_CHARACTERS || value.chars().count() <= MAX_TAG_VALUE_CHARACTERS)
+        && !value.as_bytes().contains(&0)
+}
+
+/// Why a string is no tag value, in words; `None` where it is one.
+pub(crate) fn value_fault(value: &str) -> Option<String> {
+    value_faults(&value.into()).first().map(Fault::to_string)
+}
+
+/// Whether a key belongs to the system and is out of the API's reach for writing.
+#[must_use]
+pub fn is_system_key(key: &str) -> bool {
+    key.starts_with(RESERVED_KEY_PREFIX)
+}
+
+fn not_an_object(kind: &str) -> Error {
+    Code::InvalidBody.error(format!("tags must be an object of strings, got {kind}"))
+}
+
+/// A tag key that obeys the key rules, the reserved prefix aside: what can be grouped and filtered by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TagKey(String);
+
+impl TagKey {
+    /// Reads a key; the error says in words which rule it breaks.
+    pub fn parse(key: &str) -> Result<Self, String> {
+        if is_name(key) {
+            return Ok(Self(key.to_owned()));
+        }
+        Err(name_faults(&key.into()).first().map_or_else(String::new, Fault::to_string))
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// User tags that may be written: at most 50, every key and value valid.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TagSet(BTreeMap<String, String>);
+
+impl TagSet {
+    /// Takes the tags of a dynamic language.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_body` where it is no map, `invalid_tags` with every violation where a rule is broken.
+    pub fn parse(tags: &Raw) -> Result<Self, Error> {
+        let violations = validate_tags(tags)?;
+        if let Some(first) = violations.first() {
+            let more = match violations.len() - 1 {
+                0 => String::new(),
+                more => format!(", and {more} more"),
+            };
+            let message = match &first.key {
+                Some(key) => format!("invalid tags: {}: {}{more}", crate::error::quoted(key), first.message),
+                None => format!("invalid tags: {}{more}", first.message),
+            };
+            return Err(Error { code: Code::InvalidTags, message, violations });
+        }
+        let Raw::Map(entries) = tags else {
+            return Err(not_an_object(tags.kind()));
+        };
+        let pair = |(key, value): &(Text, Raw)| match value {
+            Raw::Text(value) => Some((key.as_str()?.to_owned(), value.as_str()?.to_owned())),
+            _ => None,
+        };
+        Ok(Self(entries.iter().filter_map(pair).collect()))
+    }
+
+    /// Reads the body of a tag write.
+    ///
+    /// # Errors
+    ///
+    /// `payload_too_large`, `invalid_body` (no JSON, no object, a key twice, a lone surrogate, nothing at all) or
+    /// `invalid_tags`.
+    pub fn from_json(body: &[u8]) -> Result<Self, Error> {
+        if body.len() > MAX_BODY_BYTES {
+            return Err(Code::PayloadTooLarge.plain());
+        }
+        if body.is_empty() {
+            return Err(Code::InvalidBody.error("the body is empty, a JSON object of tags is expected"));
+        }
+        let tags: Raw = serde_json::from_slice(body)
+            .map_err(|error| Code::InvalidBody.error(format!("the body is not valid JSON: {error}")))?;
+        if let Raw::Map(entries) = &tags {
+            let mut seen = BTreeSet::new();
+            let twice = entries.iter().filter_map(|(key, _)| key.as_str()).find(|key| !seen.insert(*key));
+            if let Some(key) = twice {
+                let key = crate::error::quoted(key);
+                return Err(Code::InvalidBody.error(format!("the body has the key {key} twice")));
+            }
+        }
+        Self::parse(&tags)
+    }
+
+    /// The user's part of tags that were read: what a full replace would have to send back.
+    #[must_use]
+    pub fn user_part(tags: &BTreeMap<String, String>) -> Self {
+        Self(tags.iter().filter(|(key, _)| !is_system_key(key)).map(|(k, v)| (k.clone(), v.clone())).collect())
+    }
+
+    /// The tags, ordered by the UTF-8 bytes of their keys.
+    #[must_use]
+    pub const fn as_map(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+}

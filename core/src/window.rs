@@ -1,0 +1,181 @@
+//! Instants and the windows of time that usage is asked for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, Timelike};
+use serde::{Deserialize, Serialize, de};
+
+use crate::error::{Code, Error, quoted};
+use crate::limits::{DEFAULT_WINDOW_DAYS, MAX_WINDOW_DAYS};
+
+const DAY: i64 = 86_400_000_000;
+/// 0001-01-31T00:00:00Z: thirty days before it is still in year 1.
+const FIRST: i64 = -62_133_004_800_000_000;
+/// 9999-12-31T23:59:59.999999Z.
+const LAST: i64 = 253_402_300_799_999_999;
+
+/// An instant in UTC, to the microsecond, in the years 0001–9999 (also thirty days before it).
+///
+/// ```
+/// use opencomputer_usage_core::window::Timestamp;
+///
+/// let instant: Timestamp = "2026-04-19t16:02:00.1234567+02:00".parse()?;
+/// assert_eq!(instant.to_string(), "2026-04-19T14:02:00.123456Z");
+/// # Ok::<(), opencomputer_usage_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// Takes microseconds since 1970-01-01T00:00:00Z; `None` outside the years that can be written.
+    #[must_use]
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        (FIRST..=LAST).contains(&micros).then_some(Self(micros))
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        parse_instant(text)
+            .and_then(|instant| Self::from_micros(instant.timestamp_micros()))
+            .ok_or_else(|| {
+                let text = quoted(text);
+                Code::InvalidTimestamp.error(format!(
+                    "invalid timestamp {text}, allowed are RFC 3339 with an offset such as `2026-01-31T00:00:00Z` \
+                     and `YYYY-MM-DD`, in the years 0001 to 9999"
+                ))
+            })
+    }
+}
+
+/// Reads exactly the grammar of RFC 3339, of which chrono accepts a superset, or a bare date.
+fn parse_instant(text: &str) -> Option<DateTime<chrono::FixedOffset>> {
+    if text.len() == 10 {
+        return DateTime::parse_from_rfc3339(&format!("{text}T00:00:00Z")).ok();
+    }
+    let bytes = text.as_bytes();
+    let separator = bytes.get(10)?;
+    let leap_second = bytes.get(17..19)? == b"60";
+    if !text.is_ascii() || !matches!(separator, b'T' | b't') || leap_second {
+        return None;
+    }
+    DateTime::parse_from_rfc3339(text).ok()
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let instant = DateTime::from_timestamp_micros(self.0).unwrap_or_default();
+        let (year, month, day) = (instant.year(), instant.month(), instant.day());
+        let (hour, minute, second) = (instant.hour(), instant.minute(), instant.second());
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
+        match instant.timestamp_subsec_micros() {
+            0 => f.write_str("Z"),
+            micros => write!(f, ".{micros:06}Z"),
+        }
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// A window as it was asked for: either end may be left to the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Period {
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+}
+
+impl Period {
+    /// Takes the ends that are known; where both are, they must make a window.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_window`, `window_too_large`.
+    pub fn new(from: Option<Timestamp>, to: Option<Timestamp>) -> Result<Self, Error> {
+        if let (Some(from), Some(to)) = (from, to) {
+            Window::new(from, to)?;
+        }
+        Ok(Self { from, to })
+    }
+
+    /// The start, where it was given.
+    #[must_use]
+    pub const fn from(self) -> Option<Timestamp> {
+        self.from
+    }
+
+    /// The end, where it was given.
+    #[must_use]
+    pub const fn to(self) -> Option<Timestamp> {
+        self.to
+    }
+
+    /// The window, an absent end being `as_of` and an absent start thirty days before the end.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_window`, `window_too_large`, as the ends that were left open are known only now.
+    pub fn resolve(self, as_of: Timestamp) -> Result<Window, Error> {
+        let to = self.to.unwrap_or(as_of);
+        // Every timestamp lies thirty days after the first that can be written, so this never leaves the years.
+        let from = self.from.unwrap_or(Timestamp(to.0 - DAY * DEFAULT_WINDOW_DAYS as i64));
+        Window::new(from, to)
+    }
+}
+
+/// A window of time: `from` inclusive, `to` exclusive, longer than nothing and at most ninety days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Window {
+    /// Takes both ends.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_window`, `window_too_large`.
+    pub fn new(from: Timestamp, to: Timestamp) -> Result<Self, Error> {
+        if to <= from {
+            return Err(Code::InvalidWindow.error(format!("`to` ({to}) must be later than `from` ({from})")));
+        }
+        if to.0 - from.0 > DAY * MAX_WINDOW_DAYS as i64 {
+            return Err(Code::WindowTooLarge.error(format!(
+                "the window from {from} to {to} is longer than {MAX_WINDOW_DAYS} days, which is the most allowed"
+            )));
+        }
+        Ok(Self { from, to })
+    }
+
+    /// The first instant of the window.
+    #[must_use]
+    pub const fn from(self) -> Timestamp {
+        self.from
+    }
+
+    /// The first instant after the window.
+    #[must_use]
+    pub const fn to(self) -> Timestamp {
+        self.to
+    }
+}
