@@ -1,0 +1,68 @@
+//! From JavaScript's values to the core's.
+
+use js_sys::{Array, JsString};
+use opencomputer_usage_core::raw::{Raw, Text};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast as _, JsValue};
+
+/// Options hold maps of maps of lists; what lies deeper is never looked at.
+const DEPTH: u8 = 4;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Getters and proxies may throw.
+    #[wasm_bindgen(catch, js_namespace = Object, js_name = entries)]
+    fn entries(value: &JsValue) -> Result<Array, JsValue>;
+
+    /// `[object Object]` for what is a map of options or tags.
+    #[wasm_bindgen(catch, js_namespace = ["Object", "prototype", "toString"], js_name = call)]
+    fn class(value: &JsValue) -> Result<JsString, JsValue>;
+}
+
+pub fn raw(value: &JsValue) -> Result<Raw, JsValue> {
+    read(value, DEPTH)
+}
+
+fn read(value: &JsValue, depth: u8) -> Result<Raw, JsValue> {
+    if let Some(string) = value.dyn_ref::<JsString>() {
+        return Ok(Raw::Text(text(string)));
+    }
+    if let Some(number) = value.as_f64() {
+        return Ok(Raw::Number(number));
+    }
+    if let Some(boolean) = value.as_bool() {
+        return Ok(Raw::Bool(boolean));
+    }
+    if value.is_null() {
+        return Ok(Raw::Null);
+    }
+    if value.is_undefined() {
+        return Ok(Raw::Undefined);
+    }
+    if let Some(array) = value.dyn_ref::<Array>() {
+        let items = array.iter().take(if depth == 0 { 0 } else { usize::MAX });
+        return items.map(|item| read(&item, depth - 1)).collect::<Result<_, _>>().map(Raw::List);
+    }
+    if !value.is_object() || class(value)? != "[object Object]" {
+        return Ok(Raw::Other);
+    }
+    if depth == 0 {
+        return Ok(Raw::Map(Vec::new()));
+    }
+    let entry = |entry: JsValue| {
+        let entry: Array = entry.unchecked_into();
+        let key: JsString = entry.get(0).unchecked_into();
+        Ok((text(&key), read(&entry.get(1), depth - 1)?))
+    };
+    entries(value)?.iter().map(entry).collect::<Result<_, _>>().map(Raw::Map)
+}
+
+fn text(string: &JsString) -> Text {
+    let text = String::from(string);
+    // The conversion puts U+FFFD where a surrogate stands alone: only then are the code units needed.
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        Text::from_utf16(&string.iter().collect::<Vec<_>>())
+    } else {
+        Text::Unicode(text)
+    }
+}

@@ -1,0 +1,64 @@
+//! Build steps of this repository that are more than one command: `cargo xtask wasm | check-core`.
+
+mod check_core;
+mod wasm;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+fn main() -> ExitCode {
+    match step() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn step() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("xtask lies in no workspace")?;
+    match env::args().nth(1).as_deref() {
+        Some("wasm") => wasm::run(root),
+        Some("check-core") => check_core::run(root),
+        _ => bail!(
+            "usage: `cargo xtask wasm` (the npm package's module) or `cargo xtask check-core` (it imports nothing)"
+        ),
+    }
+}
+
+/// Runs cargo for the wasm target with the given arguments; answers where the artefacts of `profile` are.
+fn cargo(root: &Path, profile: &str, args: &[&str]) -> Result<PathBuf> {
+    let (subcommand, rest) = args.split_first().context("no cargo subcommand")?;
+    let target = root.join("target");
+    run(Command::new(env!("CARGO"))
+        .current_dir(root)
+        .args([
+            subcommand,
+            
+            "--target",
+            "wasm32-unknown-unknown",
+            "--profile",
+            profile,
+        ])
+        .arg("--target-dir")
+        .arg(&target)
+        .args(rest))?;
+    Ok(target.join("wasm32-unknown-unknown").join(profile))
+}
+
+/// Runs a command to its end; a failure names the program.
+fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_owned();
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    ensure!(status.success(), "{} failed: {status}", program.display());
+    Ok(())
+}
