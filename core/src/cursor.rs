@@ -111,8 +111,8 @@ impl Cursor {
             .decode(text)
             .map_err(|_| invalid(&format!("{} is not base64url without padding", quoted(text))))?;
         // A struct would also be read from an array.
-        let object = json.trim_ascii_start().first() == Some(&b'{');
-        let wire: Option<Wire> = serde_json::from_slice(&json).ok().filter(|_| object);
+        let json = str::from_utf8(&json).ok().filter(|json| json.trim_start().starts_with('{'));
+        let wire = json.and_then(|json| serde_json::from_str::<Wire>(json).ok());
         let wire = wire.ok_or_else(|| invalid(&format!("{} does not hold what a cursor holds", quoted(text))))?;
         let instant = |micros| {
             Timestamp::from_micros(micros).ok_or_else(|| invalid("it holds an instant outside the years 0001 to 9999"))
@@ -184,6 +184,9 @@ impl Walk {
         let sum = s.parse().ok().filter(|sum: &u128| sum.to_string() == s);
         let sum = sum.ok_or_else(|| invalid(&format!("its exact value {} is not a decimal number", quoted(s))))?;
         let window = Window::new(from, to).map_err(|error| invalid(&error.message))?;
+        if !to.can_end_a_window() || !as_of.can_end_a_window() {
+            return Err(invalid("it holds an instant before the years that can be asked for"));
+        }
         let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         if digest.len() != 16 || !digest.bytes().all(hex) {
             return Err(invalid(&format!("its digest {} is not 16 hex digits", quoted(&digest))));

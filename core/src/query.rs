@@ -248,6 +248,9 @@ enum FilterGiven {
 pub struct Parameters {
     scalars: Vec<(String, Given)>,
     filters: Vec<(String, FilterGiven)>,
+    /// Options that were named but not given.
+    absent: Vec<String>,
+    /// Whether a name was not valid UTF-8.
     unnamed: bool,
 }
 
@@ -281,7 +284,10 @@ impl Parameters {
         let mut parameters = Self::default();
         for (name, value) in options {
             let value = match (name.to_string().as_str(), value) {
-                (_, value) if value.is_absent() => continue,
+                (name, value) if value.is_absent() => {
+                    parameters.absent.push(name.to_owned());
+                    continue;
+                }
                 ("filter", Raw::Map(filters)) => {
                     let given = filters.into_iter().map(|(dimension, value)| (dimension.to_string(), value.into()));
                     parameters.filters.extend(given);
@@ -322,7 +328,9 @@ impl Parameters {
         if self.unnamed {
             return Err(unknown("whose name is not valid UTF-8"));
         }
-        if let Some((name, _)) = self.scalars.iter().find(|(name, _)| !names.contains(&name.as_str())) {
+        let scalars = self.scalars.iter().map(|(name, _)| name);
+        let absent = self.absent.iter().filter(|name| !(filters && *name == "filter"));
+        if let Some(name) = scalars.chain(absent).find(|name| !names.contains(&name.as_str())) {
             return Err(unknown(&quoted(name)));
         }
         if let (false, Some((dimension, _))) = (filters, self.filters.first()) {

@@ -10,12 +10,14 @@ use crate::error::{Code, Error, quoted};
 use crate::limits::{DEFAULT_WINDOW_DAYS, MAX_WINDOW_DAYS};
 
 const DAY: i64 = 86_400_000_000;
-/// 0001-01-31T00:00:00Z: thirty days before it is still in year 1.
-const FIRST: i64 = -62_133_004_800_000_000;
+/// 0001-01-01T00:00:00Z.
+const FIRST: i64 = -62_135_596_800_000_000;
 /// 9999-12-31T23:59:59.999999Z.
 const LAST: i64 = 253_402_300_799_999_999;
 
-/// An instant in UTC, to the microsecond, in the years 0001–9999 (also thirty days before it).
+/// An instant in UTC, to the microsecond, in the years 0001–9999.
+///
+/// One that is asked for must have those years also thirty days before it, so that every window can be written.
 ///
 /// ```
 /// use opencomputer_usage_core::window::Timestamp;
@@ -34,6 +36,11 @@ impl Timestamp {
         (FIRST..=LAST).contains(&micros).then_some(Self(micros))
     }
 
+    /// Whether the years reach back far enough for a default window to end here.
+    pub(crate) const fn can_end_a_window(self) -> bool {
+        self.0 >= FIRST + DAY * DEFAULT_WINDOW_DAYS as i64
+    }
+
     /// Microseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn micros(self) -> i64 {
@@ -45,8 +52,8 @@ impl FromStr for Timestamp {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        parse_instant(text)
-            .and_then(|instant| Self::from_micros(instant.timestamp_micros()))
+        read(text)
+            .filter(|instant| instant.can_end_a_window())
             .ok_or_else(|| {
                 let text = quoted(text);
                 Code::InvalidTimestamp.error(format!(
@@ -58,9 +65,10 @@ impl FromStr for Timestamp {
 }
 
 /// Reads exactly the grammar of RFC 3339, of which chrono accepts a superset, or a bare date.
-fn parse_instant(text: &str) -> Option<DateTime<chrono::FixedOffset>> {
+fn read(text: &str) -> Option<Timestamp> {
+    let instant = |text| Timestamp::from_micros(DateTime::parse_from_rfc3339(text).ok()?.timestamp_micros());
     if text.len() == 10 {
-        return DateTime::parse_from_rfc3339(&format!("{text}T00:00:00Z")).ok();
+        return instant(&format!("{text}T00:00:00Z"));
     }
     let bytes = text.as_bytes();
     let separator = bytes.get(10)?;
@@ -68,7 +76,7 @@ fn parse_instant(text: &str) -> Option<DateTime<chrono::FixedOffset>> {
     if !text.is_ascii() || !matches!(separator, b'T' | b't') || leap_second {
         return None;
     }
-    DateTime::parse_from_rfc3339(text).ok()
+    instant(text)
 }
 
 impl fmt::Display for Timestamp {
@@ -93,7 +101,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
+        read(&text).ok_or_else(|| de::Error::custom(format!("{} is no timestamp", quoted(&text))))
     }
 }
 
@@ -136,7 +144,7 @@ impl Period {
     /// `invalid_window`, `window_too_large`, as the ends that were left open are known only now.
     pub fn resolve(self, as_of: Timestamp) -> Result<Window, Error> {
         let to = self.to.unwrap_or(as_of);
-        // Every timestamp lies thirty days after the first that can be written, so this never leaves the years.
+        // A timestamp that was asked for lies thirty days after the first that can be written.
         let from = self.from.unwrap_or(Timestamp(to.0 - DAY * DEFAULT_WINDOW_DAYS as i64));
         Window::new(from, to)
     }

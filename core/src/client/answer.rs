@@ -65,12 +65,12 @@ impl Answer {
             Operation::Usage(query) => {
                 let (outcome, next) = match query.group_by {
                     Dimension::Tag(_) => {
-                        let page: TagUsagePage = self.json()?;
+                        let page: TagUsagePage = self.object()?;
                         let next = page.next_cursor.clone();
                         (Outcome::TagUsage(page), next)
                     }
                     Dimension::Sandbox => {
-                        let page: SandboxUsagePage = self.json()?;
+                        let page: SandboxUsagePage = self.object()?;
                         let next = page.next_cursor.clone();
                         (Outcome::SandboxUsagePage(page), next)
                     }
@@ -81,11 +81,11 @@ impl Answer {
                 }
                 outcome
             }
-            Operation::SandboxUsage(..) => Outcome::SandboxUsage(self.json()?),
-            Operation::ListTagKeys => Outcome::TagKeys(self.json::<TagKeys>()?.keys),
+            Operation::SandboxUsage(..) => Outcome::SandboxUsage(self.object()?),
+            Operation::ListTagKeys => Outcome::TagKeys(self.object::<TagKeys>()?.keys),
             Operation::GetTags(_) | Operation::SetTags(..) | Operation::UpdateTags(_) => Outcome::Tags(self.tags()?),
             Operation::ListSandboxes => Outcome::Sandboxes(self.json()?),
-            Operation::GetSandbox(_) => Outcome::Sandbox(self.json()?),
+            Operation::GetSandbox(_) => Outcome::Sandbox(self.object()?),
         })
     }
 
@@ -93,7 +93,15 @@ impl Answer {
         if !(200..300).contains(&self.status) {
             return Err(self.error());
         }
-        Ok(TagState { state: self.json()?, etag: self.header("etag").map(str::to_owned) })
+        Ok(TagState { state: self.object()?, etag: self.header("etag").map(str::to_owned) })
+    }
+
+    fn object<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        // A struct would also be read from an array.
+        if self.body.trim_ascii_start().starts_with(b"[") {
+            return Err(self.undecodable("it is an array in place of an object"));
+        }
+        self.json()
     }
 
     fn json<T: DeserializeOwned>(&self) -> Result<T, ClientError> {

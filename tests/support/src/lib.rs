@@ -1,0 +1,214 @@
+//! Reads the suites of `tests/vectors` for the Rust runners.
+//!
+//! The special forms (`$repeat`, `$numbered`, `$entries`, `$concat`) are expanded. A lone surrogate, which no
+//! Rust string can hold, becomes the private-use character 2²⁰ above it; [`to_raw`] turns it back.
+
+use std::fs;
+use std::path::Path;
+
+use opencomputer_usage_core::raw::{Raw, Text};
+use serde_json::{Map, Value};
+
+/// What a lone surrogate is shifted by to become a character.
+const SHIFT: u32 = 0x10_0000;
+
+/// One case of a suite.
+#[derive(Clone, Debug)]
+pub struct Case(pub Value);
+
+impl Case {
+    /// What the case is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.get("name").and_then(Value::as_str).unwrap_or("(no name)")
+    }
+
+    /// A member of the case.
+    #[must_use]
+    pub fn get(&self, member: &str) -> Option<&Value> {
+        self.0.get(member)
+    }
+
+    /// A member that is a string.
+    #[must_use]
+    pub fn text(&self, member: &str) -> Option<&str> {
+        self.get(member).and_then(Value::as_str)
+    }
+
+    /// The code of the error that the case expects.
+    #[must_use]
+    pub fn error_code(&self) -> Option<&str> {
+        self.get("error").and_then(|error| error.get("code")).and_then(Value::as_str)
+    }
+}
+
+/// All cases of a suite, such as `tags`; none where the suite is not there.
+///
+/// # Panics
+///
+/// Where the file is no valid suite.
+#[must_use]
+#[allow(clippy::panic, reason = "a broken suite must fail the test that reads it")]
+pub fn load(suite: &str) -> Vec<Case> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../vectors/{suite}.json"));
+    let Ok(text) = fs::read_to_string(&path) else {
+        return Vec::new();
+    };
+    let file: Value = serde_json::from_str(&shift_lone_surrogates(&text))
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    match file.get("cases").cloned().map(expand) {
+        Some(Value::Array(cases)) => cases.into_iter().map(Case).collect(),
+        _ => panic!("{}: no `cases`", path.display()),
+    }
+}
+
+/// The value as a dynamic language would hand it over, lone surrogates and all.
+#[must_use]
+pub fn to_raw(value: &Value) -> Raw {
+    match value {
+        Value::Null => Raw::Null,
+        Value::Bool(value) => Raw::Bool(*value),
+        Value::Number(number) => number.as_f64().map_or(Raw::Other, Raw::Number),
+        Value::String(text) => Raw::Text(to_text(text)),
+        Value::Array(items) => Raw::List(items.iter().map(to_raw).collect()),
+        Value::Object(members) => {
+            Raw::Map(members.iter().map(|(key, value)| (to_text(key), to_raw(value))).collect())
+        }
+    }
+}
+
+/// The string as a dynamic language would hand it over.
+#[must_use]
+pub fn to_text(text: &str) -> Text {
+    Text::from_code_points(text.chars().map(|c| lone_surrogate(c).unwrap_or_else(|| c.into())))
+}
+
+/// Whether a value holds a lone surrogate anywhere, so that it is no JSON a Rust program can write.
+#[must_use]
+pub fn is_broken(value: &Value) -> bool {
+    let broken = |text: &str| text.chars().any(|c| lone_surrogate(c).is_some());
+    match value {
+        Value::String(text) => broken(text),
+        Value::Array(items) => items.iter().any(is_broken),
+        Value::Object(members) => members.iter().any(|(key, value)| broken(key) || is_broken(value)),
+        _ => false,
+    }
+}
+
+/// The value as JSON, lone surrogates written as the escapes that JavaScript would write.
+#[must_use]
+pub fn to_json(value: &Value) -> String {
+    value.to_string().chars().fold(String::new(), |json, c| match lone_surrogate(c) {
+        Some(point) => format!("{json}\\u{point:04x}"),
+        None => json + c.encode_utf8(&mut [0; 4]),
+    })
+}
+
+/// A value with every special form in it expanded.
+#[must_use]
+pub fn expand(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(expand).collect(),
+        Value::Object(members) => match single(&members) {
+            Some(("$repeat", [text, count])) => text_of(text).repeat(count_of(count)).into(),
+            Some(("$concat", parts)) => {
+                parts.iter().cloned().map(expand).map(|part| text_of(&part).to_owned()).collect::<String>().into()
+            }
+            Some(("$numbered", [prefix, count, value])) => {
+                let value = expand(value.clone());
+                let member = |number| (format!("{}{number}", text_of(prefix)), value.clone());
+                (0..count_of(count)).map(member).collect::<Map<_, _>>().into()
+            }
+            Some(("$entries", entries)) => entries.iter().filter_map(entry).collect::<Map<_, _>>().into(),
+            _ => members.into_iter().map(|(key, value)| (key, expand(value))).collect::<Map<_, _>>().into(),
+        },
+        other => other,
+    }
+}
+
+/// The name and arguments of a special form.
+fn single(members: &Map<String, Value>) -> Option<(&str, &[Value])> {
+    let (name, arguments) = members.iter().next().filter(|_| members.len() == 1)?;
+    Some((name, arguments.as_array()?))
+}
+
+fn entry(entry: &Value) -> Option<(String, Value)> {
+    let [key, value] = entry.as_array()?.as_slice() else { return None };
+    Some((text_of(&expand(key.clone())).to_owned(), expand(value.clone())))
+}
+
+fn text_of(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn count_of(value: &Value) -> usize {
+    value.as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or_default()
+}
+
+fn lone_surrogate(c: char) -> Option<u32> {
+    u32::from(c).checked_sub(SHIFT).filter(|point| (0xD800..=0xDFFF).contains(point))
+}
+
+/// Replaces the escapes of lone surrogates in JSON text, which serde refuses, by private-use characters.
+fn shift_lone_surrogates(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        let high = surrogate_escape(after);
+        let low = high.and_then(|_| after.get(5..)?.strip_prefix('\\')).and_then(surrogate_escape);
+        let (kept, next) = match (high, low) {
+            (Some(0xD800..0xDC00), Some(0xDC00..)) => (11, after.get(11..)),
+            (Some(point), _) => {
+                out.extend(char::from_u32(point + SHIFT));
+                rest = after.get(5..).unwrap_or_default();
+                continue;
+            }
+            // Two bytes, so that an escaped backslash does not look like the start of an escape.
+            (None, _) => (1, after.get(1..)),
+        };
+        out.push('\\');
+        out.push_str(after.get(..kept).unwrap_or_default());
+        rest = next.unwrap_or_default();
+    }
+    out + rest
+}
+
+/// The surrogate of an escape whose backslash has been read.
+fn surrogate_escape(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix('u')?.get(..4)?;
+    u32::from_str_radix(digits, 16).ok().filter(|point| (0xD800..=0xDFFF).contains(point))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_stay_and_lone_surrogates_shift() {
+        let shifted = shift_lone_surrogates(r#"["\ud83d\ude00", "\ud800", "\\ud800", "\udc00\ud800x"]"#);
+        let value: Value = serde_json::from_str(&shifted).unwrap();
+        assert_eq!(value[0], "😀");
+        assert_eq!(to_text(value[1].as_str().unwrap()), Text::Broken(vec![0xD800]));
+        assert_eq!(value[2], "\\ud800");
+        assert_eq!(to_text(value[3].as_str().unwrap()), Text::Broken(vec![0xDC00, 0xD800, 0x78]));
+        assert_eq!(to_json(&value[3]), r#""\udc00\ud800x""#);
+    }
+
+    #[test]
+    fn special_forms_expand_anywhere() {
+        let value = serde_json::json!({
+            "a": { "$concat": ["x", { "$repeat": ["y", 3] }] },
+            "b": { "$numbered": ["k", 2, "v"] },
+            "c": [{ "$entries": [[{ "$repeat": ["k", 2] }, null]] }],
+        });
+        let expected = serde_json::json!({ "a": "xyyy", "b": { "k0": "v", "k1": "v" }, "c": [{ "kk": null }] });
+        assert_eq!(expand(value), expected);
+    }
+
+    #[test]
+    fn every_suite_loads() {
+        assert!(load("tags").len() > 50);
+        assert!(load("no-such-suite").is_empty());
+    }
+}
