@@ -119,8 +119,8 @@ impl Cursor {
         };
         let walk = match (wire.s, wire.f, wire.u, wire.n, wire.q) {
             (None, None, None, None, None) => None,
-            (Some(s), Some(f), Some(u), Some(n), Some(q)) => {
-                Some(Walk::read(&s, instant(f)?, instant(u)?, instant(n)?, q)?)
+            (Some(sum), Some(from), Some(to), Some(as_of), Some(digest)) => {
+                Some(Walk::read(&sum, instant(from)?, instant(to)?, instant(as_of)?, digest)?)
             }
             _ => return Err(partial()),
         };

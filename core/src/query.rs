@@ -96,7 +96,7 @@ impl CursorText {
 /// ```
 /// use opencomputer_usage_core::query::{Parameters, UsageQuery};
 ///
-/// let query = UsageQuery::parse(Parameters::decode("groupBy=tag:team&filter[tag:env]=prod&limit=10"), None)?;
+/// let query = UsageQuery::parse(&Parameters::decode("groupBy=tag:team&filter[tag:env]=prod&limit=10"), None)?;
 /// assert_eq!(query.encode(), "groupBy=tag%3Ateam&filter%5Btag%3Aenv%5D=prod&limit=10");
 /// # Ok::<(), opencomputer_usage_core::Error>(())
 /// ```
@@ -124,7 +124,7 @@ impl UsageQuery {
     /// # Errors
     ///
     /// Every code of a query, from `unknown_parameter` to `invalid_cursor`.
-    pub fn parse(parameters: Parameters, now: Option<Timestamp>) -> Result<Self, Error> {
+    pub fn parse(parameters: &Parameters, now: Option<Timestamp>) -> Result<Self, Error> {
         parameters.known(&["groupBy", "from", "to", "sort", "limit", "cursor"], true)?;
         let group_by = match parameters.scalar("groupBy") {
             None => return Err(Code::MissingGroupBy.plain()),
@@ -216,7 +216,9 @@ impl UsageQuery {
             if let Filter::AnyOf(values) = filter {
                 let mut values: Vec<_> = values.iter().collect();
                 values.sort();
-                values.into_iter().for_each(|value| field(&format!("={value}")));
+                for value in values {
+                    field(&format!("={value}"));
+                }
             }
         }
         field(self.sort.as_str());

@@ -10,6 +10,10 @@ use crate::error::{Code, Error, quoted};
 use crate::limits::{DEFAULT_WINDOW_DAYS, MAX_WINDOW_DAYS};
 
 const DAY: i64 = 86_400_000_000;
+#[allow(clippy::cast_possible_wrap, reason = "a few dozen days")]
+const DEFAULT_WINDOW: i64 = DAY * DEFAULT_WINDOW_DAYS as i64;
+#[allow(clippy::cast_possible_wrap, reason = "a few dozen days")]
+const MAX_WINDOW: i64 = DAY * MAX_WINDOW_DAYS as i64;
 /// 0001-01-01T00:00:00Z.
 const FIRST: i64 = -62_135_596_800_000_000;
 /// 9999-12-31T23:59:59.999999Z.
@@ -38,7 +42,7 @@ impl Timestamp {
 
     /// Whether the years reach back far enough for a default window to end here.
     pub(crate) const fn can_end_a_window(self) -> bool {
-        self.0 >= FIRST + DAY * DEFAULT_WINDOW_DAYS as i64
+        self.0 >= FIRST + DEFAULT_WINDOW
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z.
@@ -145,7 +149,7 @@ impl Period {
     pub fn resolve(self, as_of: Timestamp) -> Result<Window, Error> {
         let to = self.to.unwrap_or(as_of);
         // A timestamp that was asked for lies thirty days after the first that can be written.
-        let from = self.from.unwrap_or(Timestamp(to.0 - DAY * DEFAULT_WINDOW_DAYS as i64));
+        let from = self.from.unwrap_or(Timestamp(to.0 - DEFAULT_WINDOW));
         Window::new(from, to)
     }
 }
@@ -167,7 +171,7 @@ impl Window {
         if to <= from {
             return Err(Code::InvalidWindow.error(format!("`to` ({to}) must be later than `from` ({from})")));
         }
-        if to.0 - from.0 > DAY * MAX_WINDOW_DAYS as i64 {
+        if to.0 - from.0 > MAX_WINDOW {
             return Err(Code::WindowTooLarge.error(format!(
                 "the window from {from} to {to} is longer than {MAX_WINDOW_DAYS} days, which is the most allowed"
             )));

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{ClientError, Kind, Operation};
 use crate::dimension::Dimension;
 use crate::error::Code;
+use crate::query::CursorText;
 use crate::tags::Violation;
 use crate::wire::{Sandbox, SandboxTags, SandboxUsage, SandboxUsagePage, TagKeySummary, TagKeys, TagUsagePage};
 
@@ -75,7 +76,7 @@ impl Answer {
                         (Outcome::SandboxUsagePage(page), next)
                     }
                 };
-                let sent = query.cursor.as_ref().map(|cursor| cursor.as_str());
+                let sent = query.cursor.as_ref().map(CursorText::as_str);
                 if next.as_deref() == Some("") || (next.is_some() && next.as_deref() == sent) {
                     return Err(self.undecodable("its `nextCursor` leads nowhere"));
                 }

@@ -1,0 +1,264 @@
+//! What must hold for any input.
+#![allow(clippy::unwrap_used, reason = "a test may panic; clippy sees only its outermost function")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use opencomputer_usage_core::accounting::{Measure, Rule, Usage};
+use opencomputer_usage_core::cursor::Cursor;
+use opencomputer_usage_core::dimension::Dimension;
+use opencomputer_usage_core::etag::{self, etag};
+use opencomputer_usage_core::filter::{format_filter, parse_filter};
+use opencomputer_usage_core::paging::SandboxSum;
+use opencomputer_usage_core::query::{Parameters, UsageQuery};
+use opencomputer_usage_core::raw::{Raw, Text};
+use opencomputer_usage_core::tags::{TagSet, accepts, validate_tags};
+use opencomputer_usage_core::window::{Timestamp, Window};
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::prelude::*;
+
+/// Code points of any kind: letters of the key set, other characters, controls, lone surrogates.
+fn text() -> impl Strategy<Value = Text> {
+    let point = prop_oneof![8 => 0x2du32..0x7b, 1 => 0u32..0x80, 1 => 0xd7f0u32..0xe010, 1 => 0u32..0x11_0000];
+    let words = vec(point, 0..8).prop_map(Text::from_code_points);
+    let long = (120usize..260, "[a-zé]").prop_map(|(count, letter)| Text::from(letter.repeat(count).as_str()));
+    let reserved = "oc:[a-z]{0,3}".prop_map(|key| Text::from(key.as_str()));
+    prop_oneof![6 => words, 1 => long, 1 => reserved]
+}
+
+fn value() -> impl Strategy<Value = Raw> {
+    let odd = vec![Raw::Null, Raw::Undefined, Raw::Bool(true), Raw::Number(1.0), Raw::List(vec![]), Raw::Other];
+    prop_oneof![8 => text().prop_map(Raw::Text), 1 => prop::sample::select(odd)]
+}
+
+fn entries() -> impl Strategy<Value = Vec<(Text, Raw)>> {
+    vec((text(), value()), 0..60).prop_map(|entries| {
+        let mut seen = BTreeSet::new();
+        entries.into_iter().filter(|(key, _)| seen.insert(key.code_points().collect::<Vec<_>>())).collect()
+    })
+}
+
+/// The rules of the contract's section 2 as one would write them on the back of an envelope.
+fn naive(entries: &[(Text, Raw)]) -> Vec<(&'static str, Option<String>)> {
+    let mut found = Vec::new();
+    if entries.len() > 50 {
+        found.push(("too_many_tags", None));
+    }
+    let by_points: BTreeMap<Vec<u32>, &Raw> =
+        entries.iter().map(|(key, value)| (key.code_points().collect(), value)).collect();
+    for (key, value) in by_points {
+        let shown: String = key.iter().map(|&point| char::from_u32(point).unwrap_or('\u{fffd}')).collect();
+        let allowed = |&point: &u32| char::from_u32(point).is_some_and(|c| c.is_ascii_alphanumeric() || "_.-:".contains(c));
+        let mut say = |code, broken: bool| if broken { found.push((code, Some(shown.clone()))) };
+        say("key_empty", key.is_empty());
+        say("key_too_long", key.len() > 128);
+        say("key_invalid_characters", !key.iter().all(allowed));
+        say("key_reserved_prefix", shown.starts_with("oc:"));
+        let points: Option<Vec<u32>> = match value {
+            Raw::Text(text) => Some(text.code_points().collect()),
+            _ => None,
+        };
+        say("value_not_string", points.is_none());
+        let points = points.unwrap_or_default();
+        say("value_too_long", points.len() > 256);
+        say("value_not_unicode", points.iter().any(|point| (0xd800..0xe000).contains(point)));
+        say("value_contains_nul", points.contains(&0));
+    }
+    found
+}
+
+proptest! {
+    #[test]
+    fn validation_agrees_with_a_naive_reading_of_the_rules(entries in entries()) {
+        let violations = validate_tags(&Raw::Map(entries.clone())).unwrap();
+        let got: Vec<_> = violations.iter().map(|v| (v.code.as_str(), v.key.clone())).collect();
+        prop_assert_eq!(got, naive(&entries));
+
+        let pairs: Option<Vec<_>> = entries
+            .iter()
+            .map(|(key, value)| match value {
+                Raw::Text(value) => Some((key.as_str()?, value.as_str()?)),
+                _ => None,
+            })
+            .collect();
+        prop_assert_eq!(pairs.is_some_and(accepts), violations.is_empty());
+    }
+
+    #[test]
+    fn a_tag_set_reads_back_from_its_own_json_with_the_same_etag(tags in btree_map("[a-z:.-]{1,8}", "\\PC{0,9}", 0..9)) {
+        let set = TagSet::from_json(&serde_json::to_vec(&tags).unwrap()).unwrap();
+        prop_assert_eq!(set.as_map(), &tags);
+        prop_assert!(etag::matches(&etag(&set), &etag(&set)));
+        let mut other = tags;
+        other.insert("another".to_owned(), String::new());
+        prop_assert_ne!(etag(&TagSet::user_part(&other)), etag(&set));
+    }
+
+    #[test]
+    fn a_body_of_any_bytes_is_read_or_refused(body in vec(any::<u8>(), 0..64)) {
+        let _ = TagSet::from_json(&body);
+    }
+
+    #[test]
+    fn quoting_round_trips_any_list_of_values(values in vec("[\\PC \t\n,\"]{0,12}", 1..9)) {
+        let mut seen = BTreeSet::new();
+        let distinct: Vec<_> = values.iter().filter(|value| seen.insert(*value)).cloned().collect();
+        let raw = format_filter(Some(values)).unwrap();
+        prop_assert_eq!(parse_filter(&raw).unwrap(), Some(distinct));
+    }
+
+    #[test]
+    fn a_filter_of_any_text_is_read_or_refused(raw in "[a ,\"\u{3000}]{0,12}") {
+        if let Ok(values) = parse_filter(&raw) {
+            prop_assert_eq!(parse_filter(&format_filter(values.clone()).unwrap()).unwrap(), values);
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_any_bytes_is_read_or_refused(bytes in vec(any::<u8>(), 0..64), text in "\\PC{0,40}") {
+        use base64::Engine as _;
+        let _ = Cursor::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes));
+        let _ = Cursor::decode(&text);
+    }
+
+    #[test]
+    fn a_cursor_round_trips(value in any::<f64>().prop_filter("finite", |value| value.is_finite()), tie in "\\PC{0,9}") {
+        let cursor = Cursor { value, tie, walk: None };
+        prop_assert_eq!(Cursor::decode(&cursor.encode().unwrap()).unwrap(), cursor);
+    }
+
+    #[test]
+    fn a_timestamp_round_trips(micros in -62_133_004_800_000_000i64..253_402_300_800_000_000) {
+        let timestamp = Timestamp::from_micros(micros).unwrap();
+        prop_assert_eq!(timestamp.to_string().parse::<Timestamp>().unwrap(), timestamp);
+    }
+
+    #[test]
+    fn a_query_of_any_text_is_read_or_refused(query in "[ -~&=%+]{0,60}") {
+        let _ = UsageQuery::parse(&Parameters::decode(query), None);
+    }
+
+    #[test]
+    fn writing_and_parsing_again_gives_the_same_query(
+        key in prop::option::of("[A-Za-z0-9_.:-]{1,12}"),
+        filters in btree_map("[a-z:]{1,3}", prop::option::of(btree_set("[\\PC,\" ]{0,6}", 1..4)), 0..5),
+        sort in prop::sample::select(vec![None, Some("-memoryGbSeconds"), Some("-diskOverageGbSeconds")]),
+        limit in prop::option::of(1u32..=500),
+        from in prop::option::of(0i64..1_000_000_000_000_000),
+        length in prop::option::of(1i64..=7_776_000_000_000),
+    ) {
+        let option = |name: &str, value: Option<Raw>| value.map(|value| (Text::from(name), value));
+        let time = |micros: i64| Raw::from(Timestamp::from_micros(micros).unwrap().to_string().as_str());
+        let values = |values: BTreeSet<String>| Raw::List(values.iter().map(|value| value.as_str().into()).collect());
+        let filters = filters.into_iter().map(|(key, list)| {
+            (Text::from(format!("tag:{key}").as_str()), list.map_or(Raw::Null, values))
+        });
+        let options = [
+            option("filter", Some(Raw::Map(filters.collect()))),
+            option("sort", sort.map(Raw::from)),
+            option("limit", limit.map(|limit| Raw::Number(limit.into()))),
+            option("from", from.map(time)),
+            option("to", from.zip(length).map(|(from, length)| time(from + length))),
+        ];
+        let group_by = key.map_or("sandbox".to_owned(), |key| format!("tag:{key}"));
+        let parameters = Parameters::from_options(options.into_iter().flatten().collect()).with("groupBy", Ok(group_by));
+        let query = UsageQuery::parse(&parameters, None).unwrap();
+        prop_assert_eq!(UsageQuery::parse(&Parameters::decode(query.encode()), None).unwrap(), query);
+    }
+}
+
+const FROM: i64 = 1_700_000_000_000_000;
+const TO: i64 = FROM + 1_000;
+
+/// One event: sandbox, team of that sandbox, sizes, start and perhaps an end.
+#[derive(Clone, Debug)]
+struct Event {
+    sandbox: u8,
+    memory_mb: u64,
+    disk_mb: u64,
+    started_at: i64,
+    ended_at: Option<i64>,
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = (0u8..9, 0u64..1 << 31, 0u64..1 << 31, -500i64..1_500, prop::option::of(0i64..1_500)).prop_map(
+        |(sandbox, memory_mb, disk_mb, start, length)| Event {
+            sandbox,
+            memory_mb,
+            disk_mb,
+            started_at: FROM + start,
+            ended_at: length.map(|length| FROM + start + length),
+        },
+    );
+    vec(event, 0..40)
+}
+
+fn at(micros: i64) -> Timestamp {
+    Timestamp::from_micros(micros).unwrap()
+}
+
+/// Sums per sandbox, as a store makes them. Sandboxes 0 to 2 lack the tag.
+fn sums(events: &[Event], measure: &Measure) -> Vec<SandboxSum> {
+    let mut by_sandbox = BTreeMap::<u8, Usage>::new();
+    for event in events {
+        if let Some(micros) = measure.billed_micros(event.started_at, event.ended_at) {
+            *by_sandbox.entry(event.sandbox).or_default() += Usage::of(event.memory_mb, event.disk_mb, micros.into());
+        }
+    }
+    let sum = |(sandbox, usage)| SandboxSum {
+        sandbox_id: format!("sb-{sandbox}"),
+        tag_value: (sandbox > 2).then(|| format!("team-{}", sandbox % 3)),
+        usage,
+    };
+    by_sandbox.into_iter().map(sum).collect()
+}
+
+proptest! {
+    #[test]
+    fn pages_show_every_group_once_and_add_up_to_the_total(
+        events in events(),
+        as_of in FROM - 100..TO + 100,
+        rule in prop::sample::select(vec![Rule::V1, Rule::Clipped]),
+        group_by in prop::sample::select(vec!["sandbox", "tag:team"]),
+        sort in prop::sample::select(vec!["", "&sort=-diskOverageGbSeconds"]),
+        limit in 1usize..4,
+    ) {
+        let base = format!("groupBy={group_by}&from={}&to={}&limit={limit}{sort}", at(FROM), at(TO));
+        let mut query = UsageQuery::parse(&Parameters::decode(&base), Some(at(as_of))).unwrap();
+        let measure = query.plan(at(as_of), rule).unwrap().measure();
+        let sums = sums(&events, &measure);
+        let billing_rollup: Usage = sums.iter().map(|sum| sum.usage).sum();
+        let (mut parts, mut names) = (Usage::default(), Vec::new());
+        let untagged = loop {
+            // Time goes on between pages; the cursor brings the first page's instant.
+            let plan = query.plan(at(as_of + 10), rule).unwrap();
+            let plan = if names.is_empty() { query.plan(at(as_of), rule).unwrap() } else { plan };
+            prop_assert_eq!(plan.measure(), measure);
+            let page = plan.page(sums.clone()).unwrap();
+            prop_assert_eq!(page.total, billing_rollup);
+            prop_assert!(page.items.len() <= limit);
+            parts += page.items.iter().map(|group| group.usage).sum();
+            names.extend(page.items.into_iter().map(|group| group.name));
+            let Some(cursor) = page.next_cursor else { break page.untagged.usage };
+            let next = format!("{base}&cursor={cursor}");
+            query = UsageQuery::parse(&Parameters::decode(next), Some(at(as_of + 10))).unwrap();
+        };
+        prop_assert_eq!(parts + untagged, billing_rollup);
+        let distinct: BTreeSet<_> = names.iter().collect();
+        prop_assert_eq!(distinct.len(), names.len());
+        let is_tag = matches!(query.group_by, Dimension::Tag(_));
+        let wanted: BTreeSet<_> = sums
+            .iter()
+            .filter_map(|sum| if is_tag { sum.tag_value.clone() } else { Some(sum.sandbox_id.clone()) })
+            .collect();
+        prop_assert_eq!(distinct.into_iter().cloned().collect::<BTreeSet<_>>(), wanted);
+    }
+
+    #[test]
+    fn adjacent_windows_add_up_under_the_clipped_rule(events in events(), cut in FROM + 1..TO, as_of in FROM..TO + 900) {
+        let total = |from, to| {
+            let measure = Measure::new(Rule::Clipped, Window::new(at(from), at(to)).unwrap(), at(as_of));
+            sums(&events, &measure).iter().map(|sum| sum.usage).sum::<Usage>()
+        };
+        prop_assert_eq!(total(FROM, cut) + total(cut, TO), total(FROM, TO));
+    }
+}
