@@ -51,8 +51,7 @@ impl FromStr for Dimension {
         if group_by.is_empty() {
             return Err(Code::MissingGroupBy.plain());
         }
-        Self::parse(group_by)
-            .map_err(|fault| Code::InvalidGroupBy.error(format!("invalid `groupBy`: {fault}")))
+        Self::parse(group_by).map_err(|fault| Code::InvalidGroupBy.error(format!("invalid `groupBy`: {fault}")))
     }
 }
 

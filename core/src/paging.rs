@@ -131,9 +131,7 @@ impl Plan {
     fn is_after(&self, group: &Group) -> bool {
         match &self.after {
             None => true,
-            Some(Position::Exact { sum, tie }) => {
-                (Reverse(self.sort_value(group)), &group.name) > (Reverse(*sum), tie)
-            }
+            Some(Position::Exact { sum, tie }) => (Reverse(self.sort_value(group)), &group.name) > (Reverse(*sum), tie),
             Some(Position::Approximate { value, tie }) => {
                 let own = crate::accounting::gb_seconds(self.sort_value(group));
                 own < *value || (own <= *value && group.name > *tie)

@@ -110,9 +110,8 @@ impl From<&str> for Text {
 /// Shows a lone surrogate as U+FFFD.
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.code_points().try_for_each(|point| {
-            write!(f, "{}", char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER))
-        })
+        self.code_points()
+            .try_for_each(|point| write!(f, "{}", char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER)))
     }
 }
 

@@ -6,9 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error};
-use crate::limits::{
-    MAX_BODY_BYTES, MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, RESERVED_KEY_PREFIX,
-};
+use crate::limits::{MAX_BODY_BYTES, MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, RESERVED_KEY_PREFIX};
 use crate::raw::{Raw, Text};
 
 /// One broken tag rule.
@@ -118,11 +116,7 @@ fn value_faults(value: &Raw) -> Vec<Fault> {
     let too_long = (characters > MAX_TAG_VALUE_CHARACTERS).then_some(Fault::ValueTooLong { characters });
     let broken = text.code_points().find(|&point| char::from_u32(point).is_none());
     let nul = text.code_points().any(|point| point == 0).then_some(Fault::ValueContainsNul);
-    too_long
-        .into_iter()
-        .chain(broken.map(|point| Fault::ValueNotUnicode { point }))
-        .chain(nul)
-        .collect()
+    too_long.into_iter().chain(broken.map(|point| Fault::ValueNotUnicode { point })).chain(nul).collect()
 }
 
 /// Every violation of one key, for a form that validates as the user types.

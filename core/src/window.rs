@@ -56,15 +56,13 @@ impl FromStr for Timestamp {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        read(text)
-            .filter(|instant| instant.can_end_a_window())
-            .ok_or_else(|| {
-                let text = quoted(text);
-                Code::InvalidTimestamp.error(format!(
-                    "invalid timestamp {text}, allowed are RFC 3339 with an offset such as `2026-01-31T00:00:00Z` \
+        read(text).filter(|instant| instant.can_end_a_window()).ok_or_else(|| {
+            let text = quoted(text);
+            Code::InvalidTimestamp.error(format!(
+                "invalid timestamp {text}, allowed are RFC 3339 with an offset such as `2026-01-31T00:00:00Z` \
                      and `YYYY-MM-DD`, in the years 0001 to 9999"
-                ))
-            })
+            ))
+        })
     }
 }
 

@@ -26,10 +26,7 @@ pub struct Amounts {
 
 impl From<Usage> for Amounts {
     fn from(usage: Usage) -> Self {
-        Self {
-            memory_gb_seconds: usage.memory_gb_seconds(),
-            disk_overage_gb_seconds: usage.disk_overage_gb_seconds(),
-        }
+        Self { memory_gb_seconds: usage.memory_gb_seconds(), disk_overage_gb_seconds: usage.disk_overage_gb_seconds() }
     }
 }
 

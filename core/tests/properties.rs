@@ -47,8 +47,13 @@ fn naive(entries: &[(Text, Raw)]) -> Vec<(&'static str, Option<String>)> {
         entries.iter().map(|(key, value)| (key.code_points().collect(), value)).collect();
     for (key, value) in by_points {
         let shown: String = key.iter().map(|&point| char::from_u32(point).unwrap_or('\u{fffd}')).collect();
-        let allowed = |&point: &u32| char::from_u32(point).is_some_and(|c| c.is_ascii_alphanumeric() || "_.-:".contains(c));
-        let mut say = |code, broken: bool| if broken { found.push((code, Some(shown.clone()))) };
+        let allowed =
+            |&point: &u32| char::from_u32(point).is_some_and(|c| c.is_ascii_alphanumeric() || "_.-:".contains(c));
+        let mut say = |code, broken: bool| {
+            if broken {
+                found.push((code, Some(shown.clone())));
+            }
+        };
         say("key_empty", key.is_empty());
         say("key_too_long", key.len() > 128);
         say("key_invalid_characters", !key.iter().all(allowed));

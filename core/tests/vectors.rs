@@ -1,5 +1,9 @@
 //! Walks every suite of `tests/vectors` through the core.
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic; clippy sees only its outermost function")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic; clippy sees only its outermost function"
+)]
 
 use opencomputer_usage_core::accounting::{Measure, Usage};
 use opencomputer_usage_core::client::{Answer, Client, ClientError, Event, Exchange, Fault, Operation, Step};
@@ -14,10 +18,8 @@ use serde_json::{Value, json};
 /// Runs every case of a suite and fails with all that do not hold.
 fn walk(suite: &str, check: impl Fn(&Case) -> Result<(), String>) {
     let cases = load(suite);
-    let faults: Vec<_> = cases
-        .iter()
-        .filter_map(|case| check(case).err().map(|fault| format!("{}: {fault}", case.name())))
-        .collect();
+    let faults: Vec<_> =
+        cases.iter().filter_map(|case| check(case).err().map(|fault| format!("{}: {fault}", case.name()))).collect();
     assert!(faults.is_empty(), "{suite}: {} of {} fail\n{}", faults.len(), cases.len(), faults.join("\n"));
     println!("{suite}: {} cases hold", cases.len());
 }
@@ -309,7 +311,15 @@ fn retries_are_decided() {
 #[test]
 fn every_error_code_stands_in_a_vector() {
     let suites = [
-        "tags", "group-by", "filter-parse", "filter-format", "requests", "queries", "cursors", "responses", "retries",
+        "tags",
+        "group-by",
+        "filter-parse",
+        "filter-format",
+        "requests",
+        "queries",
+        "cursors",
+        "responses",
+        "retries",
         "http",
     ];
     let cases: Vec<_> = suites.into_iter().flat_map(load).collect();

@@ -1,0 +1,49 @@
+//! Sandbox reads, with tags where they can be had.
+
+use axum::Extension;
+use axum::extract::{RawPathParams, State, rejection::RawPathParamsRejection};
+use axum::http::Uri;
+use opencomputer_usage_core::Code;
+use opencomputer_usage_core::query::parse_nothing;
+use opencomputer_usage_core::wire::Sandbox;
+use uuid::Uuid;
+
+use super::{App, Result, json, parameters, sandbox_id};
+use crate::store::Caller;
+
+/// `GET /api/sandboxes`
+pub(super) async fn list(State(app): State<App>, Extension(caller): Extension<Caller>, uri: Uri) -> Result {
+    parse_nothing(&parameters(&uri))?;
+    let mut sandboxes = app.store.running_sandboxes(caller.org).await?;
+    add_tags(&app, caller.org, &mut sandboxes).await;
+    json(&sandboxes)
+}
+
+/// `GET /api/sandboxes/{id}`
+pub(super) async fn one(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    uri: Uri,
+) -> Result {
+    let id = sandbox_id(path)?;
+    parse_nothing(&parameters(&uri))?;
+    let sandbox = app.store.sandbox(caller.org, &id).await?;
+    let mut sandbox = [sandbox.ok_or_else(|| Code::SandboxNotFound.plain())?];
+    add_tags(&app, caller.org, &mut sandbox).await;
+    let [sandbox] = sandbox;
+    json(&sandbox)
+}
+
+/// Tags are an addition to these reads: without them the answer still stands.
+async fn add_tags(app: &App, org: Uuid, sandboxes: &mut [Sandbox]) {
+    let ids: Vec<_> = sandboxes.iter().map(|sandbox| sandbox.sandbox_id.as_str()).collect();
+    match app.store.tags_of(org, &ids).await {
+        Ok(mut tags) => {
+            for sandbox in sandboxes {
+                sandbox.tags = Some(tags.remove(&sandbox.sandbox_id).unwrap_or_default());
+            }
+        }
+        Err(error) => tracing::warn!(%error, "sandboxes are read without their tags"),
+    }
+}

@@ -1,0 +1,134 @@
+//! Tags: the keys in use, and the tags of one sandbox.
+
+use axum::Extension;
+use axum::body::BodyDataStream;
+use axum::extract::{RawPathParams, Request, State, rejection::RawPathParamsRejection};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::Response;
+use futures_util::StreamExt;
+use opencomputer_usage_core::limits::MAX_BODY_BYTES;
+use opencomputer_usage_core::query::parse_nothing;
+use opencomputer_usage_core::sandbox::SandboxId;
+use opencomputer_usage_core::tags::TagSet;
+use opencomputer_usage_core::wire::{SandboxTags, TagKeys};
+use opencomputer_usage_core::{Code, Error};
+
+use super::{App, Failure, Result, json, parameters, sandbox_id};
+use crate::store::{Caller, TagWrite};
+
+/// Most bytes of a refused body that are still read, so that the client gets to see the refusal.
+const MAX_DRAINED_BYTES: usize = 4 * MAX_BODY_BYTES;
+
+/// `GET /api/tags`
+pub(super) async fn keys(State(app): State<App>, Extension(caller): Extension<Caller>, uri: Uri) -> Result {
+    parse_nothing(&parameters(&uri))?;
+    json(&TagKeys { keys: app.store.tag_keys(caller.org).await? })
+}
+
+/// `GET /api/sandboxes/{id}/tags`
+pub(super) async fn read(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    uri: Uri,
+) -> Result {
+    let id = sandbox_id(path)?;
+    parse_nothing(&parameters(&uri))?;
+    let tags = app.store.tags(caller.org, &id).await?;
+    tagged(&tags.ok_or_else(|| Code::SandboxNotFound.plain())?)
+}
+
+/// `PUT /api/sandboxes/{id}/tags`
+pub(super) async fn replace(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+) -> Result {
+    let (parts, body) = request.into_parts();
+    let mut body = Incoming { chunks: body.into_data_stream(), drained: 0 };
+    let checked = check(&app, caller, path, &parts.uri, &parts.headers).await;
+    let (id, bytes) = match checked {
+        Ok(id) => (id, body.read_all().await),
+        Err(refusal) => {
+            body.drain().await;
+            return Err(refusal);
+        }
+    };
+    let tags = TagSet::from_json(&bytes?)?;
+    let if_match = if_match(&parts.headers);
+    match app.store.replace_tags(caller.org, &id, &tags, if_match.as_deref()).await? {
+        TagWrite::NoSandbox => Err(Code::SandboxNotFound.plain().into()),
+        TagWrite::Changed => Err(Code::TagsChanged.plain().into()),
+        TagWrite::Written(tags) => tagged(&tags),
+    }
+}
+
+/// What can be refused before the body is read.
+async fn check(
+    app: &App,
+    caller: Caller,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<SandboxId> {
+    let id = sandbox_id(path)?;
+    parse_nothing(&parameters(uri))?;
+    if !app.store.has_sandbox(caller.org, &id).await? {
+        return Err(Code::SandboxNotFound.plain().into());
+    }
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/json") {
+        return Err(Code::UnsupportedMediaType.plain().into());
+    }
+    Ok(id)
+}
+
+/// A body of which no more is kept than the contract allows.
+struct Incoming {
+    chunks: BodyDataStream,
+    drained: usize,
+}
+
+impl Incoming {
+    async fn read_all(&mut self) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = self.chunks.next().await {
+            bytes.extend(chunk.map_err(|_| Code::InvalidBody.error("the body ended early"))?);
+            if bytes.len() > MAX_BODY_BYTES {
+                self.drain().await;
+                return Err(Code::PayloadTooLarge.plain());
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Takes the rest off the wire: a client that is still sending would not see the answer.
+    async fn drain(&mut self) {
+        while let Some(Ok(chunk)) = self.chunks.next().await {
+            self.drained += chunk.len();
+            if self.drained > MAX_DRAINED_BYTES {
+                return;
+            }
+        }
+    }
+}
+
+/// The condition of a write. A header that is no text matches nothing, as a malformed one does.
+fn if_match(headers: &HeaderMap) -> Option<String> {
+    let given: Vec<_> = headers.get_all(header::IF_MATCH).iter().map(HeaderValue::to_str).collect();
+    if given.is_empty() {
+        return None;
+    }
+    let texts: Result<Vec<_>, _> = given.into_iter().collect();
+    Some(texts.map_or_else(|_| String::new(), |texts| texts.join(", ")))
+}
+
+/// Tags with their entity tag.
+fn tagged(tags: &SandboxTags) -> Result<Response> {
+    let mut response = json(tags)?;
+    let etag = HeaderValue::from_str(&tags.etag()).map_err(Failure::internal)?;
+    response.headers_mut().insert(header::ETAG, etag);
+    Ok(response)
+}

@@ -1,0 +1,44 @@
+//! Usage: the aggregate and the drilldown.
+
+use axum::Extension;
+use axum::extract::{RawPathParams, State, rejection::RawPathParamsRejection};
+use axum::http::Uri;
+use opencomputer_usage_core::Code;
+use opencomputer_usage_core::query::{UsageQuery, parse_period};
+use opencomputer_usage_core::wire::{SandboxUsage, UsagePage};
+
+use super::{App, Result, json, parameters, sandbox_id};
+use crate::store::{Caller, Reading};
+
+/// `GET /api/usage`
+pub(super) async fn aggregate(State(app): State<App>, Extension(caller): Extension<Caller>, uri: Uri) -> Result {
+    let query = UsageQuery::parse(&parameters(&uri), Some(caller.now))?;
+    let plan = query.plan(caller.now, app.rule)?;
+    let (page, mut details) = app.store.usage(caller.org, &plan).await?;
+    json(&UsagePage::render(&plan, page, |id| details.remove(id).unwrap_or_default()))
+}
+
+/// `GET /api/sandboxes/{id}/usage`
+pub(super) async fn drilldown(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    uri: Uri,
+) -> Result {
+    let id = sandbox_id(path)?;
+    let window = parse_period(&parameters(&uri))?.resolve(caller.now)?;
+    let reading = Reading { window, as_of: caller.now, rule: app.rule };
+    let found = app.store.sandbox_usage(caller.org, &id, reading).await?;
+    let found = found.ok_or_else(|| Code::SandboxNotFound.plain())?;
+    json(&SandboxUsage {
+        sandbox_id: id.to_string(),
+        details: found.details,
+        from: window.from(),
+        to: window.to(),
+        as_of: caller.now,
+        memory_gb_seconds: found.usage.memory_gb_seconds(),
+        disk_overage_gb_seconds: found.usage.disk_overage_gb_seconds(),
+        first_started_at: found.first_started_at,
+        last_ended_at: found.last_ended_at,
+    })
+}

@@ -1,0 +1,126 @@
+//! Streams JSON Lines into a store, in one transaction and bounded memory.
+
+use std::fmt;
+use std::io::{self, BufRead, Read as _};
+
+use uuid::Uuid;
+
+use crate::record::{Record, Scale, Session};
+use crate::store::{Importer, Store, StoreError};
+
+/// Longest line, so that a file without line breaks does not fill the memory.
+const MAX_LINE_BYTES: u64 = 1 << 20;
+/// Records that travel to the store at once.
+const BATCH: usize = 1000;
+
+/// Why an import wrote nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// A line is not what it should be.
+    #[error("line {line}: {fault}")]
+    Line {
+        /// Counted from one.
+        line: u64,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// The input ended badly.
+    #[error("cannot read the input: {0}")]
+    Read(#[from] io::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What an import has brought in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Lines of the type `session`.
+    pub sessions: u64,
+    /// Lines of the type `scale`.
+    pub scales: u64,
+    /// Lines of the type `tags`.
+    pub tag_sets: u64,
+}
+
+impl fmt::Display for Imported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sessions, scales, tag_sets } = self;
+        write!(f, "imported {sessions} sessions, {scales} scale events, {tag_sets} tag sets")
+    }
+}
+
+/// Imports every line of `input`, or nothing. `progress` is told the lines and bytes read so far.
+pub async fn import(
+    store: &dyn Store,
+    org: Uuid,
+    mut input: impl BufRead + Send,
+    mut progress: impl FnMut(u64, u64) + Send,
+) -> Result<Imported, ImportError> {
+    let mut batches = Batches::new(store.importer(org).await?);
+    let (mut buffer, mut line, mut bytes) = (Vec::new(), 0, 0);
+    loop {
+        buffer.clear();
+        let read = input.by_ref().take(MAX_LINE_BYTES + 1).read_until(b'\n', &mut buffer)? as u64;
+        if read == 0 {
+            return Ok(batches.finish().await?);
+        }
+        line += 1;
+        bytes += read;
+        if read > MAX_LINE_BYTES {
+            let fault = format!("it is longer than {MAX_LINE_BYTES} bytes");
+            return Err(ImportError::Line { line, fault });
+        }
+        let record = buffer.trim_ascii();
+        if !record.is_empty() {
+            batches.add(Record::parse(record).map_err(|fault| ImportError::Line { line, fault })?).await?;
+        }
+        progress(line, bytes);
+    }
+}
+
+/// Gathers records until it is worth a trip to the store.
+struct Batches {
+    importer: Box<dyn Importer>,
+    sessions: Vec<Session>,
+    scales: Vec<Scale>,
+    imported: Imported,
+}
+
+impl Batches {
+    fn new(importer: Box<dyn Importer>) -> Self {
+        Self { importer, sessions: Vec::new(), scales: Vec::new(), imported: Imported::default() }
+    }
+
+    async fn add(&mut self, record: Record) -> Result<(), StoreError> {
+        match record {
+            Record::Session(session) => {
+                self.imported.sessions += 1;
+                self.sessions.push(session);
+            }
+            Record::Scale(scale) => {
+                self.imported.scales += 1;
+                self.scales.push(scale);
+            }
+            Record::Tags(tags) => {
+                self.imported.tag_sets += 1;
+                self.importer.tags(&tags).await?;
+            }
+        }
+        if self.sessions.len() + self.scales.len() >= BATCH { self.flush().await } else { Ok(()) }
+    }
+
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        self.importer.sessions(&self.sessions).await?;
+        self.sessions.clear();
+        self.importer.scales(&self.scales).await?;
+        self.scales.clear();
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<Imported, StoreError> {
+        self.flush().await?;
+        self.importer.commit().await?;
+        Ok(self.imported)
+    }
+}

@@ -1,0 +1,33 @@
+//! API keys: how one is made, and the only form in which it is kept.
+
+use sha2::{Digest, Sha256};
+
+/// A key that was just made. The key itself is shown once and stored nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    /// What its owner calls it.
+    pub name: String,
+    /// Its first characters, by which its owner can tell it from others.
+    pub prefix: String,
+    /// The hash that stands for it.
+    pub hash: String,
+}
+
+/// Makes a key of 32 random bytes; the second part is the key itself.
+pub fn generate(name: &str) -> Result<(NewKey, String), getrandom::Error> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)?;
+    let key = format!("oc_{}", hex(&secret));
+    let prefix = key.chars().take(11).collect();
+    Ok((NewKey { name: name.to_owned(), prefix, hash: hash(&key) }, key))
+}
+
+/// The lower-case hex SHA-256 of a whole key.
+#[must_use]
+pub fn hash(key: &str) -> String {
+    hex(&Sha256::digest(key))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}

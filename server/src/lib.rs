@@ -1,0 +1,9 @@
+//! The usage API: an axum server over a store, thin on both sides of the core, which holds every rule.
+
+pub mod demo;
+pub mod http;
+pub mod import;
+pub mod keys;
+pub mod record;
+pub mod report;
+pub mod store;

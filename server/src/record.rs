@@ -1,0 +1,184 @@
+//! The lines of an import: JSON in, typed and checked records out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use opencomputer_usage_core::raw::{Raw, Text};
+use opencomputer_usage_core::sandbox::SandboxId;
+use opencomputer_usage_core::tags::{TagKey, TagSet, is_system_key, validate_tag_value};
+use opencomputer_usage_core::window::Timestamp;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+/// Longest text of a session, such as its template or alias.
+const MAX_TEXT_CHARACTERS: usize = 256;
+/// Largest size, so that every engine can hold it.
+const MAX_SIZE: u64 = i32::MAX as u64;
+
+/// One line.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Record {
+    /// A sandbox ran.
+    Session(Session),
+    /// A sandbox had one memory and disk size.
+    Scale(Scale),
+    /// A sandbox has these tags.
+    Tags(Tags),
+}
+
+impl Record {
+    /// Reads a line without white space around it; the error says in words what is wrong with it.
+    pub fn parse(line: &[u8]) -> Result<Self, String> {
+        // serde would also read the members from an array.
+        if line.first() != Some(&b'{') {
+            return Err("a line must be a JSON object".to_owned());
+        }
+        let record: Self = serde_json::from_slice(line).map_err(|error| {
+            let text = error.to_string();
+            text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
+        })?;
+        match &record {
+            Self::Session(Session { started_at, stopped_at: Some(stopped_at), .. }) if stopped_at < started_at => {
+                Err(format!("`stoppedAt` ({stopped_at}) is before `startedAt` ({started_at})"))
+            }
+            Self::Scale(Scale { started_at, ended_at: Some(ended_at), .. }) if ended_at < started_at => {
+                Err(format!("`endedAt` ({ended_at}) is before `startedAt` ({started_at})"))
+            }
+            _ => Ok(record),
+        }
+    }
+}
+
+/// A session, known by its sandbox and start.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Session {
+    /// The sandbox.
+    #[serde(deserialize_with = "sandbox_id")]
+    pub sandbox_id: SandboxId,
+    /// What it was made from.
+    #[serde(deserialize_with = "text")]
+    pub template: String,
+    /// Where it runs.
+    #[serde(deserialize_with = "text")]
+    pub region: String,
+    /// The worker it runs on.
+    #[serde(deserialize_with = "text")]
+    pub worker_id: String,
+    /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
+    #[serde(deserialize_with = "text")]
+    pub status: String,
+    /// Its start.
+    pub started_at: Timestamp,
+    /// Its end, where it has one.
+    #[serde(default)]
+    pub stopped_at: Option<Timestamp>,
+    /// Name that the user gave.
+    #[serde(default, deserialize_with = "optional_text")]
+    pub alias: Option<String>,
+}
+
+/// A scale event, known by its sandbox, start and sizes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scale {
+    /// The sandbox.
+    #[serde(deserialize_with = "sandbox_id")]
+    pub sandbox_id: SandboxId,
+    /// Memory in MB.
+    #[serde(deserialize_with = "size")]
+    pub memory_mb: u64,
+    /// CPU in percent of one core.
+    #[serde(deserialize_with = "size")]
+    pub cpu_percent: u64,
+    /// Disk in MB.
+    #[serde(deserialize_with = "size")]
+    pub disk_mb: u64,
+    /// Its start.
+    pub started_at: Timestamp,
+    /// Its end, where it has one.
+    #[serde(default)]
+    pub ended_at: Option<Timestamp>,
+}
+
+/// All tags of one sandbox.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, try_from = "TagsLine")]
+pub struct Tags {
+    /// The sandbox.
+    pub sandbox_id: SandboxId,
+    /// The user's tags.
+    pub user: TagSet,
+    /// The system's tags, under `oc:`.
+    pub system: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TagsLine {
+    #[serde(deserialize_with = "sandbox_id")]
+    sandbox_id: SandboxId,
+    tags: Raw,
+}
+
+impl TryFrom<TagsLine> for Tags {
+    type Error = String;
+
+    fn try_from(TagsLine { sandbox_id, tags }: TagsLine) -> Result<Self, String> {
+        let Raw::Map(entries) = tags else {
+            return Err(format!("`tags` must be an object of strings, got {}", tags.kind()));
+        };
+        let mut seen = BTreeSet::new();
+        if let Some(key) = entries.iter().filter_map(|(key, _)| key.as_str()).find(|key| !seen.insert(*key)) {
+            return Err(format!("`tags` has the key `{key}` twice"));
+        }
+        let is_system = |(key, _): &(Text, Raw)| key.as_str().is_some_and(is_system_key);
+        let (system, user): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_system);
+        let user = TagSet::parse(&Raw::Map(user)).map_err(|error| error.message)?;
+        let system = system.into_iter().map(system_tag).collect::<Result<_, _>>()?;
+        Ok(Self { sandbox_id, user, system })
+    }
+}
+
+fn system_tag((key, value): (Text, Raw)) -> Result<(String, String), String> {
+    let invalid = |fault: &dyn fmt::Display| format!("invalid tags: `{key}`: {fault}");
+    if let Some(violation) = validate_tag_value(&value).first() {
+        return Err(invalid(&violation.message));
+    }
+    let name = key.as_str().unwrap_or_default();
+    let parsed = TagKey::parse(name).map_err(|fault| invalid(&fault))?;
+    match value {
+        Raw::Text(Text::Unicode(value)) => Ok((parsed.as_str().to_owned(), value)),
+        other => Err(invalid(&other.kind())),
+    }
+}
+
+fn sandbox_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SandboxId, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+}
+
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    checked_text(String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::<String>::deserialize(deserializer)?.map(checked_text).transpose().map_err(D::Error::custom)
+}
+
+fn checked_text(text: String) -> Result<String, String> {
+    if text.contains('\0') {
+        return Err("a text contains U+0000, which is not allowed".to_owned());
+    }
+    match text.chars().count() {
+        0..=MAX_TEXT_CHARACTERS => Ok(text),
+        characters => Err(format!("a text has {characters} characters, at most {MAX_TEXT_CHARACTERS} are allowed")),
+    }
+}
+
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    match u64::deserialize(deserializer)? {
+        size @ 0..=MAX_SIZE => Ok(size),
+        size => Err(D::Error::custom(format!("the size {size} is too large, at most {MAX_SIZE} is allowed"))),
+    }
+}

@@ -1,0 +1,162 @@
+//! What the command line prints: the billing rollup and the demo's report, as text and as JSON.
+
+use std::fmt::Write as _;
+
+use opencomputer_usage_core::accounting::Usage;
+use opencomputer_usage_core::paging::{Group, Page};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::store::{Reading, Tier};
+
+/// The rollup as JSON: GB-seconds as everywhere, and the exact integers as decimal strings.
+#[must_use]
+pub fn rollup_json(org: Uuid, reading: Reading, tiers: &[Tier]) -> Value {
+    let mut tiers_json = Vec::new();
+    for tier in tiers {
+        let mut one = json!({ "memoryMb": tier.memory_mb, "diskMb": tier.disk_mb, "seconds": seconds(tier) });
+        add_amounts(&mut one, tier.usage());
+        tiers_json.push(one);
+    }
+    let mut rollup = json!({
+        "org": org.to_string(),
+        "from": reading.window.from(),
+        "to": reading.window.to(),
+        "asOf": reading.as_of,
+        "accounting": reading.rule.as_str(),
+        "tiers": tiers_json,
+    });
+    add_amounts(&mut rollup, total(tiers));
+    rollup
+}
+
+fn add_amounts(object: &mut Value, usage: Usage) {
+    if let Value::Object(members) = object {
+        members.insert("memoryGbSeconds".to_owned(), usage.memory_gb_seconds().into());
+        members.insert("diskOverageGbSeconds".to_owned(), usage.disk_overage_gb_seconds().into());
+        members.insert("memoryMbMicros".to_owned(), usage.memory.to_string().into());
+        members.insert("diskOverageMbMicros".to_owned(), usage.disk_overage.to_string().into());
+    }
+}
+
+fn total(tiers: &[Tier]) -> Usage {
+    tiers.iter().map(Tier::usage).sum()
+}
+
+fn seconds(tier: &Tier) -> f64 {
+    tier.micros as f64 / 1e6
+}
+
+/// The rollup as an aligned table.
+#[must_use]
+pub fn rollup_text(org: Uuid, reading: Reading, tiers: &[Tier]) -> String {
+    let head = ["memory MB", "disk MB", "seconds", "memory GB-s", "disk overage GB-s"].map(str::to_owned);
+    let mut rows = vec![head.to_vec()];
+    for tier in tiers {
+        let mut row = vec![tier.memory_mb.to_string(), tier.disk_mb.to_string(), decimal(seconds(tier))];
+        row.extend(amounts(tier.usage()));
+        rows.push(row);
+    }
+    let mut sum = vec!["total".to_owned(), String::new(), String::new()];
+    sum.extend(amounts(total(tiers)));
+    rows.push(sum);
+    let (from, to, as_of, rule) = (reading.window.from(), reading.window.to(), reading.as_of, reading.rule.as_str());
+    format!("org {org}\nfrom {from} to {to}, as of {as_of}, accounting {rule}\n\n{}", table(&rows, 0))
+}
+
+fn amounts(usage: Usage) -> [String; 2] {
+    [decimal(usage.memory_gb_seconds()), decimal(usage.disk_overage_gb_seconds())]
+}
+
+/// One page of usage by tag with everybody's share, and the proof that it adds up to the rollup.
+#[must_use]
+pub fn usage_text(key: &str, page: &Page, reading: Reading, tiers: &[Tier]) -> String {
+    let head = [key, "sandboxes", "memory GB-s", "share", "disk overage GB-s", "share"].map(str::to_owned);
+    let total = Group {
+        name: "total".to_owned(),
+        usage: page.total,
+        sandboxes: page.items.iter().chain([&page.untagged]).map(|group| group.sandboxes).sum(),
+    };
+    let untagged = Group { name: "(untagged)".to_owned(), ..page.untagged.clone() };
+    let mut rows = vec![head.to_vec()];
+    rows.extend(page.items.iter().chain([&untagged, &total]).map(|group| shares(group, page.total)));
+    let (from, to) = (reading.window.from(), reading.window.to());
+    let mut text = format!("usage by {key}, from {from} to {to}\n\n{}\n", table(&rows, 1));
+    let items: Usage = page.items.iter().map(|group| group.usage).sum();
+    for (metric, of) in [("memory", memory as fn(Usage) -> u128), ("disk overage", disk_overage)] {
+        let (rollup, total) = (of(self::total(tiers)), of(page.total));
+        let (items, untagged) = (of(items), of(page.untagged.usage));
+        let verdict = if rollup == total && total == items + untagged { "reconciles" } else { "DOES NOT RECONCILE" };
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{metric} {verdict}: rollup {rollup} = total {total} = items {items} + untagged {untagged} MB·µs"
+        );
+    }
+    text
+}
+
+const fn memory(usage: Usage) -> u128 {
+    usage.memory
+}
+
+const fn disk_overage(usage: Usage) -> u128 {
+    usage.disk_overage
+}
+
+fn shares(group: &Group, total: Usage) -> Vec<String> {
+    let share = |part: f64, all: f64| {
+        if all > 0.0 { format!("{:.1} %", part / all * 100.0) } else { "–".to_owned() }
+    };
+    let [memory, disk] = amounts(group.usage);
+    vec![
+        group.name.clone(),
+        group.sandboxes.to_string(),
+        memory,
+        share(group.usage.memory_gb_seconds(), total.memory_gb_seconds()),
+        disk,
+        share(group.usage.disk_overage_gb_seconds(), total.disk_overage_gb_seconds()),
+    ]
+}
+
+/// Thousands in groups, one decimal.
+fn decimal(value: f64) -> String {
+    let text = format!("{value:.1}");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
+    let mut grouped = String::new();
+    for (position, digit) in whole.chars().enumerate() {
+        if position > 0 && (whole.len() - position).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{grouped}.{fraction}")
+}
+
+/// Columns padded to their widest cell: the first `texts` to the left, numbers to the right.
+fn table(rows: &[Vec<String>], texts: usize) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    rows.iter().fold(String::new(), |text, row| {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells = cells.map(
+            |(column, (cell, &width))| {
+                if column < texts { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+            },
+        );
+        text + cells.collect::<Vec<_>>().join("  ").trim_end() + "\n"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_grouped_by_thousands() {
+        assert_eq!(decimal(0.0), "0.0");
+        assert_eq!(decimal(999.96), "1,000.0");
+        assert_eq!(decimal(1_234_567.25), "1,234,567.2");
+    }
+}

@@ -1,0 +1,180 @@
+//! The seam to the database: what the server asks of an engine, and the plain types that cross.
+//!
+//! All SQL of an engine lives in its own module. Every operation that touches tenant data takes the org.
+
+mod error;
+mod sqlite;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use opencomputer_usage_core::accounting::{Measure, Rule, Usage};
+use opencomputer_usage_core::paging::{Page, Plan};
+use opencomputer_usage_core::sandbox::SandboxId;
+use opencomputer_usage_core::tags::TagSet;
+use opencomputer_usage_core::window::{Timestamp, Window};
+use opencomputer_usage_core::wire::{Sandbox, SandboxDetails, SandboxTags, TagKeySummary};
+use uuid::Uuid;
+
+pub use self::error::{OpenError, StoreError};
+use crate::keys::NewKey;
+use crate::record::{Scale, Session, Tags};
+
+/// What an operation of a store comes back with.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Who asks, and when: the database's clock, read in the same statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The org that the key belongs to.
+    pub org: Uuid,
+    /// The instant at which this request measures.
+    pub now: Timestamp,
+}
+
+/// Which time is measured, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// The window.
+    pub window: Window,
+    /// The instant at which running sandboxes are measured.
+    pub as_of: Timestamp,
+    /// The accounting rule.
+    pub rule: Rule,
+}
+
+impl Reading {
+    /// The numbers that SQL measures with.
+    #[must_use]
+    pub fn measure(&self) -> Measure {
+        Measure::new(self.rule, self.window, self.as_of)
+    }
+}
+
+/// The details of each sandbox that has any, by its id.
+pub type Details = BTreeMap<String, SandboxDetails>;
+
+/// The usage of one sandbox and what is known of it.
+#[derive(Clone, Debug)]
+pub struct SandboxReading {
+    /// Its exact usage.
+    pub usage: Usage,
+    /// What and where it is.
+    pub details: SandboxDetails,
+    /// Start of its first session in the window, clamped into it.
+    pub first_started_at: Option<Timestamp>,
+    /// End of its last session in the window, clamped into it; `None` while one is open.
+    pub last_ended_at: Option<Timestamp>,
+}
+
+/// The billed time of all sandboxes at one memory and disk size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tier {
+    /// Memory in MB.
+    pub memory_mb: u64,
+    /// Disk in MB.
+    pub disk_mb: u64,
+    /// Billed microseconds.
+    pub micros: u128,
+}
+
+impl Tier {
+    /// The exact usage of the tier.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        Usage::of(self.memory_mb, self.disk_mb, self.micros)
+    }
+}
+
+/// How a write of tags ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TagWrite {
+    /// The org has no such sandbox.
+    NoSandbox,
+    /// `If-Match` names other tags than the current ones.
+    Changed,
+    /// The tags that are there now.
+    Written(SandboxTags),
+}
+
+/// A database that holds sessions, scale events and tags.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The version of the schema, which opening has brought up to date.
+    async fn schema_version(&self) -> Result<u32>;
+
+    /// The database's clock.
+    async fn now(&self) -> Result<Timestamp>;
+
+    /// The owner of a key that has not expired, found by the hash of the whole key.
+    async fn authenticate(&self, key_hash: &str) -> Result<Option<Caller>>;
+
+    /// One page of usage, and the details of its sandboxes where sandboxes are the groups.
+    async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)>;
+
+    /// The usage of one sandbox; `None` where the org has no such sandbox.
+    async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Option<SandboxReading>>;
+
+    /// The billing rollup; `None` where there is no such org.
+    async fn rollup(&self, org: Uuid, reading: Reading) -> Result<Option<Vec<Tier>>>;
+
+    /// Every tag key in use, ordered.
+    async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>>;
+
+    /// Whether the org has a session or a scale event of this id.
+    async fn has_sandbox(&self, org: Uuid, id: &SandboxId) -> Result<bool>;
+
+    /// The tags of one sandbox; `None` where the org has no such sandbox.
+    async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTags>>;
+
+    /// The tags of each of these sandboxes that has any.
+    async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>>;
+
+    /// Replaces the user tags of one sandbox, atomically and only if `if_match` allows it.
+    async fn replace_tags(&self, org: Uuid, id: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Result<TagWrite>;
+
+    /// The newest 100 running sandboxes by their latest session, without tags.
+    async fn running_sandboxes(&self, org: Uuid) -> Result<Vec<Sandbox>>;
+
+    /// The latest session of one sandbox, without tags.
+    async fn sandbox(&self, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>>;
+
+    /// Stores a new key, and its org if it is unknown.
+    async fn create_key(&self, org: Uuid, key: &NewKey) -> Result<()>;
+
+    /// Starts an import, creating the org if it is unknown. Nothing is written before [`Importer::commit`].
+    async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>>;
+}
+
+/// One import under way: a single transaction, rolled back when it is dropped.
+#[async_trait]
+pub trait Importer: Send {
+    /// Adds sessions, or updates those that are known by sandbox and start.
+    async fn sessions(&mut self, sessions: &[Session]) -> Result<()>;
+
+    /// Adds scale events, or updates those that are known by sandbox, start and sizes.
+    async fn scales(&mut self, events: &[Scale]) -> Result<()>;
+
+    /// Replaces the user tags of a sandbox, and its system tags where the line has any.
+    async fn tags(&mut self, tags: &Tags) -> Result<()>;
+
+    /// Makes it all visible at once.
+    async fn commit(self: Box<Self>) -> Result<()>;
+}
+
+/// Opens the database that a URL names and brings its schema up to date.
+pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        return Err(OpenError::Unsupported("this version has SQLite only, no PostgreSQL".to_owned()));
+    }
+    if !url.starts_with("sqlite:") {
+        return Err(OpenError::Unsupported("the database URL must start with `sqlite://`".to_owned()));
+    }
+    Ok(Arc::new(sqlite::Sqlite::open(url).await?))
+}
+
+/// Opens an empty database in memory, which lives as long as the store.
+pub async fn in_memory() -> Result<Arc<dyn Store>, OpenError> {
+    open("sqlite::memory:").await
+}

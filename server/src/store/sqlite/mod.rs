@@ -1,0 +1,231 @@
+//! The embedded engine: one file, or one connection in memory.
+
+mod import;
+mod read;
+mod write;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use opencomputer_usage_core::dimension::Dimension;
+use opencomputer_usage_core::paging::{Page, Plan};
+use opencomputer_usage_core::sandbox::SandboxId;
+use opencomputer_usage_core::tags::TagSet;
+use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
+use sqlx::{Sqlite as Engine, SqliteConnection, Transaction};
+use uuid::Uuid;
+
+use super::{Caller, Details, Importer, OpenError, Reading, Result, SandboxReading, Store, StoreError, TagWrite, Tier};
+use crate::keys::NewKey;
+
+/// The database's clock, in microseconds. It ticks in milliseconds and is never ahead of the time.
+macro_rules! clock {
+    () => {
+        "(CAST(unixepoch('subsec') * 1000 + 0.5 AS INTEGER) * 1000)"
+    };
+}
+use clock;
+
+/// What each version adds, in order; the version is the position, counted from one.
+const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_schema.sql")];
+
+/// How long a statement waits for another writer, and a request for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An SQLite database.
+pub(super) struct Sqlite {
+    readers: SqlitePool,
+    /// SQLite has one writer at a time; waiting here is fair and cheap.
+    writer: SqlitePool,
+}
+
+impl Sqlite {
+    pub(super) async fn open(url: &str) -> Result<Self, OpenError> {
+        let place = format!("`{}`", url.trim_start_matches("sqlite:").trim_start_matches("//"));
+        let unreachable = |error: sqlx::Error| OpenError::Unreachable { place: place.clone(), reason: reason(&error) };
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(unreachable)?
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .busy_timeout(PATIENCE);
+        let store = if url.contains(":memory:") {
+            // The database is the connection: it must never be recycled.
+            let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+            let pool = pool.acquire_timeout(PATIENCE).connect_with(options).await.map_err(unreachable)?;
+            Self { readers: pool.clone(), writer: pool }
+        } else {
+            let options = options.journal_mode(SqliteJournalMode::Wal);
+            let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(PATIENCE);
+            let writer = pool(1).connect_with(options.clone()).await.map_err(unreachable)?;
+            let readers = pool(4).connect_lazy_with(options.pragma("query_only", "ON"));
+            Self { readers, writer }
+        };
+        store.migrate(unreachable).await?;
+        Ok(store)
+    }
+
+    async fn migrate(&self, unreachable: impl Fn(sqlx::Error) -> OpenError) -> Result<(), OpenError> {
+        let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+        let mut write = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(&unreachable)?;
+        let found = read::schema_version(&mut write).await.map_err(&unreachable)?;
+        if found > known {
+            return Err(OpenError::Newer { found, known });
+        }
+        for migration in MIGRATIONS.iter().skip(found as usize) {
+            sqlx::raw_sql(*migration).execute(&mut *write).await.map_err(&unreachable)?;
+        }
+        if found < known {
+            write::set_schema_version(&mut write, known).await.map_err(&unreachable)?;
+        }
+        write.commit().await.map_err(&unreachable)
+    }
+
+    /// One snapshot: all that is read in it is of one moment.
+    async fn snapshot(&self) -> Result<Transaction<'static, Engine>> {
+        Ok(self.readers.begin().await?)
+    }
+
+    /// The one write under way.
+    async fn write(&self) -> Result<Transaction<'static, Engine>> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn schema_version(&self) -> Result<u32> {
+        Ok(read::schema_version(&mut *self.readers.acquire().await?).await?)
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        read::now(&mut *self.readers.acquire().await?).await
+    }
+
+    async fn authenticate(&self, key_hash: &str) -> Result<Option<Caller>> {
+        read::caller(&mut *self.readers.acquire().await?, key_hash).await
+    }
+
+    async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)> {
+        let mut snapshot = self.snapshot().await?;
+        let page = plan.page(read::sums(&mut snapshot, org, plan).await?).map_err(StoreError::internal)?;
+        if plan.query().group_by != Dimension::Sandbox {
+            return Ok((page, Details::new()));
+        }
+        let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();
+        let details = read::details(&mut snapshot, org, &ids).await?;
+        Ok((page, details))
+    }
+
+    async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Option<SandboxReading>> {
+        let mut snapshot = self.snapshot().await?;
+        if !read::has_sandbox(&mut snapshot, org, id).await? {
+            return Ok(None);
+        }
+        let usage = read::sandbox_sum(&mut snapshot, org, id, reading).await?;
+        let (first_started_at, last_ended_at) = read::session_span(&mut snapshot, org, id, reading).await?;
+        let details = read::details(&mut snapshot, org, &[id.as_str()]).await?.remove(id.as_str());
+        let details = details.unwrap_or_default();
+        Ok(Some(SandboxReading { usage, details, first_started_at, last_ended_at }))
+    }
+
+    async fn rollup(&self, org: Uuid, reading: Reading) -> Result<Option<Vec<Tier>>> {
+        let mut snapshot = self.snapshot().await?;
+        if !read::has_org(&mut snapshot, org).await? {
+            return Ok(None);
+        }
+        read::tiers(&mut snapshot, org, reading).await.map(Some)
+    }
+
+    async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>> {
+        read::tag_keys(&mut *self.readers.acquire().await?, org).await
+    }
+
+    async fn has_sandbox(&self, org: Uuid, id: &SandboxId) -> Result<bool> {
+        read::has_sandbox(&mut *self.readers.acquire().await?, org, id).await
+    }
+
+    async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTags>> {
+        let mut snapshot = self.snapshot().await?;
+        if !read::has_sandbox(&mut snapshot, org, id).await? {
+            return Ok(None);
+        }
+        read::tags(&mut snapshot, org, id).await.map(Some)
+    }
+
+    async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
+        read::tags_of(&mut *self.readers.acquire().await?, org, ids).await
+    }
+
+    async fn replace_tags(&self, org: Uuid, id: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Result<TagWrite> {
+        let mut write = self.write().await?;
+        let outcome = write::replace_if(&mut write, org, id, tags, if_match).await?;
+        if matches!(outcome, TagWrite::Written(_)) {
+            write.commit().await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn running_sandboxes(&self, org: Uuid) -> Result<Vec<Sandbox>> {
+        read::running(&mut *self.readers.acquire().await?, org).await
+    }
+
+    async fn sandbox(&self, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
+        read::sandbox(&mut *self.readers.acquire().await?, org, id).await
+    }
+
+    async fn create_key(&self, org: Uuid, key: &NewKey) -> Result<()> {
+        let mut write = self.write().await?;
+        write::ensure_org(&mut write, org).await?;
+        write::insert_key(&mut write, org, key).await?;
+        Ok(write.commit().await?)
+    }
+
+    async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>> {
+        let mut write = self.write().await?;
+        write::ensure_org(&mut write, org).await?;
+        Ok(Box::new(import::Import { write, org }))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let passing = match &error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                true
+            }
+            sqlx::Error::Database(error) => {
+                // BUSY, LOCKED, IOERR, FULL, CANTOPEN: the low byte of an extended code.
+                let code = error.code().and_then(|code| code.parse::<u32>().ok());
+                matches!(code.map(|code| code & 0xff), Some(5 | 6 | 10 | 13 | 14))
+            }
+            _ => false,
+        };
+        if passing { Self::Unavailable(error.into()) } else { Self::internal(error) }
+    }
+}
+
+/// What the engine says, without sqlx's own words around it.
+fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// A stored instant.
+fn instant(micros: i64) -> Result<Timestamp> {
+    Timestamp::from_micros(micros)
+        .ok_or_else(|| StoreError::internal(format!("stored time {micros} is outside the years 0001 to 9999")))
+}
+
+/// Many texts as one argument, for `json_each`.
+fn json_list<T: serde::Serialize + ?Sized>(items: &T) -> Result<String> {
+    serde_json::to_string(items).map_err(StoreError::internal)
+}
+
+/// A connection, in or out of a transaction.
+type Connection = SqliteConnection;

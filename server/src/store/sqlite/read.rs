@@ -1,0 +1,315 @@
+//! Everything that is read.
+//!
+//! One text, [`billed!`], holds the accounting rule for this engine; aggregate, drilldown and rollup share it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use opencomputer_usage_core::accounting::{Measure, Usage};
+use opencomputer_usage_core::dimension::Dimension;
+use opencomputer_usage_core::filter::{Filter, Filters};
+use opencomputer_usage_core::paging::{Plan, SandboxSum};
+use opencomputer_usage_core::sandbox::SandboxId;
+use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
+use sqlx::query::QueryAs;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{AssertSqlSafe, FromRow, Sqlite};
+use uuid::Uuid;
+
+use super::{Connection, clock, instant, json_list};
+use crate::store::{Caller, Details, Reading, Result, StoreError, Tier};
+
+/// The events of an org that count, each with its billed microseconds `d`; conditions may follow.
+/// Arguments 1 to 6 are the org and the [`Measure`], bound by [`measured`].
+macro_rules! billed {
+    () => {
+        "SELECT sandbox_id, memory_mb, disk_mb,
+             MAX(0, CASE WHEN ended_at IS NULL OR ended_at > ?3 THEN ?5 ELSE MIN(ended_at, ?6) END
+                 - MAX(started_at, ?2)) AS d
+         FROM sandbox_scale_events
+         WHERE org_id = ?1 AND started_at < ?4 AND (ended_at IS NULL OR ended_at > ?2)"
+    };
+}
+
+/// The sum of `d` in two columns. One would overflow: SQLite's SUM has 63 bits, products turn into floats.
+macro_rules! summed {
+    () => {
+        "SUM(d >> 20) AS high, SUM(d & 1048575) AS low"
+    };
+}
+
+fn micros(high: i64, low: i64) -> u128 {
+    // Both are sums of what is never negative.
+    (u128::from(high.unsigned_abs()) << 20) + u128::from(low.unsigned_abs())
+}
+
+type Query<'q, T> = QueryAs<'q, Sqlite, T, SqliteArguments>;
+
+fn measured<'q, T>(query: Query<'q, T>, org: Uuid, measure: Measure) -> Query<'q, T>
+where
+    T: for<'r> FromRow<'r, SqliteRow>,
+{
+    let Measure { from, as_of, started_before, open_end, last_end } = measure;
+    query.bind(org.to_string()).bind(from).bind(as_of).bind(started_before).bind(open_end).bind(last_end)
+}
+
+/// The usage of every sandbox that matches, with its value of the tag that is grouped by.
+pub(super) async fn sums(db: &mut Connection, org: Uuid, plan: &Plan) -> Result<Vec<SandboxSum>> {
+    let Conditions { sql: conditions, arguments } = Conditions::of(&plan.query().filters)?;
+    let sql = format!(
+        "WITH sums AS (
+             SELECT sandbox_id, memory_mb, disk_mb, {summed}
+             FROM ({billed}{conditions})
+             GROUP BY sandbox_id, memory_mb, disk_mb)
+         SELECT sums.sandbox_id, memory_mb, disk_mb, high, low, tag.value
+         FROM sums LEFT JOIN sandbox_tags AS tag
+             ON tag.org_id = ?1 AND tag.sandbox_id = sums.sandbox_id AND tag.key = ?7
+         ORDER BY sums.sandbox_id",
+        billed = billed!(),
+        summed = summed!(),
+    );
+    let key = plan.query().group_by.tag_key().map(|key| key.as_str().to_owned());
+    let mut query = measured(sqlx::query_as(AssertSqlSafe(sql)), org, plan.measure()).bind(key);
+    for argument in arguments {
+        query = query.bind(argument);
+    }
+    let rows: Vec<(String, i64, i64, i64, i64, Option<String>)> = query.fetch_all(db).await?;
+    let mut sums = Vec::<SandboxSum>::new();
+    for (sandbox_id, memory_mb, disk_mb, high, low, tag_value) in rows {
+        let usage = Usage::of(memory_mb.unsigned_abs(), disk_mb.unsigned_abs(), micros(high, low));
+        match sums.last_mut().filter(|last| last.sandbox_id == sandbox_id) {
+            Some(last) => last.usage += usage,
+            None => sums.push(SandboxSum { sandbox_id, tag_value, usage }),
+        }
+    }
+    Ok(sums)
+}
+
+/// The filters of a query as conditions on `sandbox_id`.
+#[derive(Default)]
+struct Conditions {
+    sql: String,
+    /// From the eighth on.
+    arguments: Vec<String>,
+}
+
+impl Conditions {
+    fn of(filters: &Filters) -> Result<Self> {
+        let mut all = Self::default();
+        for (dimension, filter) in filters.iter() {
+            match (dimension, filter) {
+                (Dimension::Sandbox, Filter::AnyOf(ids)) => {
+                    let ids = all.bind(json_list(ids)?);
+                    all.and(&format!("sandbox_id IN (SELECT value FROM json_each(?{ids}))"));
+                }
+                (Dimension::Sandbox, Filter::Absent) => all.and("FALSE"),
+                (Dimension::Tag(key), Filter::AnyOf(values)) => {
+                    let key = all.bind(key.as_str().to_owned());
+                    let values = all.bind(json_list(values)?);
+                    all.and(&format!(
+                        "sandbox_id IN (SELECT sandbox_id FROM sandbox_tags WHERE org_id = ?1 AND key = ?{key}
+                         AND value IN (SELECT value FROM json_each(?{values})))"
+                    ));
+                }
+                (Dimension::Tag(key), Filter::Absent) => {
+                    let key = all.bind(key.as_str().to_owned());
+                    all.and(&format!(
+                        "sandbox_id NOT IN (SELECT sandbox_id FROM sandbox_tags WHERE org_id = ?1 AND key = ?{key})"
+                    ));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn bind(&mut self, argument: String) -> usize {
+        self.arguments.push(argument);
+        self.arguments.len() + 7
+    }
+
+    fn and(&mut self, condition: &str) {
+        // Writing to a string cannot fail.
+        let _ = write!(self.sql, " AND {condition}");
+    }
+}
+
+/// The usage of one sandbox.
+pub(super) async fn sandbox_sum(db: &mut Connection, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Usage> {
+    let sql = concat!(
+        "SELECT memory_mb, disk_mb, ",
+        summed!(),
+        " FROM (",
+        billed!(),
+        " AND sandbox_id = ?7)
+         GROUP BY memory_mb, disk_mb",
+    );
+    let query = measured(sqlx::query_as(sql), org, reading.measure()).bind(id.as_str());
+    Ok(query.fetch_all(db).await?.into_iter().map(tier).map(|tier| tier.usage()).sum())
+}
+
+/// The billed time of an org by memory and disk size.
+pub(super) async fn tiers(db: &mut Connection, org: Uuid, reading: Reading) -> Result<Vec<Tier>> {
+    let sql = concat!(
+        "SELECT memory_mb, disk_mb, ",
+        summed!(),
+        " FROM (",
+        billed!(),
+        ")
+         GROUP BY memory_mb, disk_mb ORDER BY memory_mb, disk_mb",
+    );
+    let query = measured(sqlx::query_as(sql), org, reading.measure());
+    Ok(query.fetch_all(db).await?.into_iter().map(tier).collect())
+}
+
+fn tier((memory_mb, disk_mb, high, low): (i64, i64, i64, i64)) -> Tier {
+    Tier { memory_mb: memory_mb.unsigned_abs(), disk_mb: disk_mb.unsigned_abs(), micros: micros(high, low) }
+}
+
+/// When the sessions of a sandbox that meet the window start and end, clamped into it.
+pub(super) async fn session_span(
+    db: &mut Connection,
+    org: Uuid,
+    id: &SandboxId,
+    reading: Reading,
+) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
+    let sql = "SELECT MIN(MAX(started_at, ?3)),
+             MAX(MIN(COALESCE(stopped_at, ?5), ?6)),
+             MAX(stopped_at IS NULL AND status IN ('running', 'hibernated'))
+         FROM sandbox_sessions
+         WHERE org_id = ?1 AND sandbox_id = ?2 AND started_at < ?4 AND (stopped_at IS NULL OR stopped_at > ?3)";
+    let Measure { from, started_before, open_end, .. } = reading.measure();
+    let query = sqlx::query_as(sql).bind(org.to_string()).bind(id.as_str()).bind(from).bind(started_before);
+    let (first, last, open): (Option<i64>, Option<i64>, Option<bool>) =
+        query.bind(open_end).bind(reading.window.to().micros()).fetch_one(db).await?;
+    let last = last.filter(|_| open != Some(true));
+    Ok((first.map(instant).transpose()?, last.map(instant).transpose()?))
+}
+
+/// What and where these sandboxes are: two statements, however many they are.
+pub(super) async fn details(db: &mut Connection, org: Uuid, ids: &[&str]) -> Result<Details> {
+    let sql = "SELECT sandbox_id, status, config ->> 'alias' FROM sandbox_sessions AS session
+         WHERE org_id = ?1 AND sandbox_id IN (SELECT value FROM json_each(?2)) AND NOT EXISTS (
+             SELECT 1 FROM sandbox_sessions AS later
+             WHERE later.org_id = session.org_id AND later.sandbox_id = session.sandbox_id
+                 AND later.started_at > session.started_at)";
+    let query = sqlx::query_as(sql).bind(org.to_string()).bind(json_list(ids)?);
+    let sessions: Vec<(String, String, Option<String>)> = query.fetch_all(&mut *db).await?;
+    let mut details = Details::new();
+    for (id, tags) in tags_of(db, org, ids).await? {
+        let one = details.entry(id).or_default();
+        (one.tags, one.tags_last_updated_at) = (tags.tags, tags.tags_last_updated_at);
+    }
+    for (id, status, alias) in sessions {
+        let one = details.entry(id).or_default();
+        (one.status, one.alias) = (Some(status), alias);
+    }
+    Ok(details)
+}
+
+/// The tags of these sandboxes.
+pub(super) async fn tags_of(db: &mut Connection, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
+    let sql = "SELECT sandbox_id, key, value, updated_at FROM sandbox_tags
+         WHERE org_id = ?1 AND sandbox_id IN (SELECT value FROM json_each(?2))";
+    let query = sqlx::query_as(sql).bind(org.to_string()).bind(json_list(ids)?);
+    let rows: Vec<(String, String, String, i64)> = query.fetch_all(db).await?;
+    let mut all = BTreeMap::<String, SandboxTags>::new();
+    for (id, key, value, updated_at) in rows {
+        let one = all.entry(id).or_default();
+        one.tags_last_updated_at = one.tags_last_updated_at.max(Some(instant(updated_at)?));
+        one.tags.insert(key, value);
+    }
+    Ok(all)
+}
+
+/// The tags of one sandbox.
+pub(super) async fn tags(db: &mut Connection, org: Uuid, id: &SandboxId) -> Result<SandboxTags> {
+    Ok(tags_of(db, org, &[id.as_str()]).await?.remove(id.as_str()).unwrap_or_default())
+}
+
+/// Every tag key, with how many sandboxes have it and in how many values.
+pub(super) async fn tag_keys(db: &mut Connection, org: Uuid) -> Result<Vec<TagKeySummary>> {
+    let sql = "SELECT key, COUNT(*), COUNT(DISTINCT value) FROM sandbox_tags
+         WHERE org_id = ?1 GROUP BY key ORDER BY key";
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(sql).bind(org.to_string()).fetch_all(db).await?;
+    let summary = |(key, sandboxes, values): (String, i64, i64)| TagKeySummary {
+        key,
+        sandbox_count: sandboxes.unsigned_abs(),
+        value_count: values.unsigned_abs(),
+    };
+    Ok(rows.into_iter().map(summary).collect())
+}
+
+/// Whether the org has a session or a scale event of this id.
+pub(super) async fn has_sandbox(db: &mut Connection, org: Uuid, id: &SandboxId) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sandbox_sessions WHERE org_id = ?1 AND sandbox_id = ?2)
+         OR EXISTS (SELECT 1 FROM sandbox_scale_events WHERE org_id = ?1 AND sandbox_id = ?2)";
+    Ok(sqlx::query_scalar(sql).bind(org.to_string()).bind(id.as_str()).fetch_one(db).await?)
+}
+
+pub(super) async fn has_org(db: &mut Connection, org: Uuid) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM orgs WHERE id = ?1)";
+    Ok(sqlx::query_scalar(sql).bind(org.to_string()).fetch_one(db).await?)
+}
+
+type SessionRow = (String, String, String, String, String, i64, Option<String>);
+
+macro_rules! session_columns {
+    () => {
+        "SELECT sandbox_id, status, region, worker_id, template, started_at, config ->> 'alias'
+         FROM sandbox_sessions AS session"
+    };
+}
+
+/// The newest running sandboxes: those whose latest session runs.
+pub(super) async fn running(db: &mut Connection, org: Uuid) -> Result<Vec<Sandbox>> {
+    let sql = concat!(
+        session_columns!(),
+        " WHERE org_id = ?1 AND status = 'running' AND stopped_at IS NULL AND NOT EXISTS (
+             SELECT 1 FROM sandbox_sessions AS later
+             WHERE later.org_id = session.org_id AND later.sandbox_id = session.sandbox_id
+                 AND later.started_at > session.started_at)
+         ORDER BY started_at DESC, sandbox_id LIMIT 100",
+    );
+    let rows: Vec<SessionRow> = sqlx::query_as(sql).bind(org.to_string()).fetch_all(db).await?;
+    rows.into_iter().map(sandbox_of).collect()
+}
+
+/// One sandbox as its latest session has it.
+pub(super) async fn sandbox(db: &mut Connection, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
+    let sql = concat!(session_columns!(), " WHERE org_id = ?1 AND sandbox_id = ?2 ORDER BY started_at DESC LIMIT 1",);
+    let query = sqlx::query_as(sql).bind(org.to_string()).bind(id.as_str());
+    let row: Option<SessionRow> = query.fetch_optional(db).await?;
+    row.map(sandbox_of).transpose()
+}
+
+fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alias): SessionRow) -> Result<Sandbox> {
+    let started_at = instant(started_at)?;
+    Ok(Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags: None })
+}
+
+/// The owner of a key, and the time. The one look-up that cannot know the org.
+pub(super) async fn caller(db: &mut Connection, key_hash: &str) -> Result<Option<Caller>> {
+    let sql = concat!(
+        "SELECT org_id, ",
+        clock!(),
+        " AS now FROM api_keys
+         WHERE key_hash = ?1 AND (expires_at IS NULL OR expires_at > ",
+        clock!(),
+        ")",
+    );
+    let row: Option<(String, i64)> = sqlx::query_as(sql).bind(key_hash).fetch_optional(db).await?;
+    let Some((org, now)) = row else {
+        return Ok(None);
+    };
+    Ok(Some(Caller { org: org.parse().map_err(|error: uuid::Error| StoreError::internal(error))?, now: instant(now)? }))
+}
+
+/// The database's clock.
+pub(super) async fn now(db: &mut Connection) -> Result<Timestamp> {
+    instant(sqlx::query_scalar(concat!("SELECT ", clock!())).fetch_one(db).await?)
+}
+
+pub(super) async fn schema_version(db: &mut Connection) -> sqlx::Result<u32> {
+    sqlx::query_scalar("PRAGMA user_version").fetch_one(db).await
+}

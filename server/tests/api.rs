@@ -1,0 +1,272 @@
+//! What the API promises, over HTTP against a live server.
+#![allow(clippy::float_cmp, reason = "these sums are exact")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::{Answer, ORG, OTHER, Request, Server};
+use serde_json::{Value, json};
+
+fn session(id: &str, status: &str, started_at: &str, stopped_at: Option<&str>) -> String {
+    let line = json!({
+        "type": "session", "sandboxId": id, "template": "base", "region": "use2", "workerId": "w-1",
+        "status": status, "startedAt": started_at, "stoppedAt": stopped_at, "alias": format!("{id}-alias"),
+    });
+    format!("{line}\n")
+}
+
+fn scale(id: &str, memory_mb: u32, disk_mb: u32, started_at: &str, ended_at: Option<&str>) -> String {
+    let line = json!({
+        "type": "scale", "sandboxId": id, "memoryMb": memory_mb, "cpuPercent": 100, "diskMb": disk_mb,
+        "startedAt": started_at, "endedAt": ended_at,
+    });
+    format!("{line}\n")
+}
+
+fn tags(id: &str, tags: &Value) -> String {
+    format!("{}\n", json!({ "type": "tags", "sandboxId": id, "tags": tags }))
+}
+
+const WINDOW: &str = "from=2026-01-10&to=2026-01-20";
+
+/// Tagged, untagged, running, before the window, and an id that both orgs have.
+async fn server() -> Server {
+    let server = Server::start().await;
+    let own = [
+        session("sb-a", "stopped", "2026-01-09T00:00:00Z", Some("2026-01-12T00:00:00Z")),
+        scale("sb-a", 4096, 30_720, "2026-01-09T00:00:00Z", Some("2026-01-11T00:00:00Z")),
+        scale("sb-a", 2048, 20_480, "2026-01-11T00:00:00Z", Some("2026-01-12T00:00:00Z")),
+        tags("sb-a", &json!({ "team": "payments", "oc:plan": "pro" })),
+        session("sb-b", "running", "2026-01-15T00:00:00Z", None),
+        scale("sb-b", 1024, 20_480, "2026-01-15T00:00:00Z", None),
+        tags("sb-b", &json!({ "team": "search" })),
+        session("shared", "stopped", "2026-01-13T00:00:00Z", Some("2026-01-14T00:00:00Z")),
+        scale("shared", 1024, 20_480, "2026-01-13T00:00:00Z", Some("2026-01-14T00:00:00Z")),
+        session("sb-old", "stopped", "2026-01-01T00:00:00Z", Some("2026-01-02T00:00:00Z")),
+        scale("sb-old", 1024, 20_480, "2026-01-01T00:00:00Z", Some("2026-01-02T00:00:00Z")),
+    ];
+    let other = [
+        session("shared", "running", "2026-01-13T00:00:00Z", None),
+        scale("shared", 8192, 102_400, "2026-01-13T00:00:00Z", None),
+        tags("shared", &json!({ "team": "spies" })),
+        session("theirs", "running", "2026-01-13T00:00:00Z", None),
+    ];
+    server.import(ORG, &own.concat()).await.unwrap();
+    server.import(OTHER, &other.concat()).await.unwrap();
+    server
+}
+
+fn memory(value: &Value) -> f64 {
+    value["memoryGbSeconds"].as_f64().unwrap()
+}
+
+const DAY: f64 = 86_400.0;
+
+#[tokio::test]
+async fn usage_by_tag_adds_up() {
+    let server = server().await;
+    let page = server.get(&format!("/api/usage?groupBy=tag:team&{WINDOW}")).await.json();
+    assert_eq!(memory(&page["total"]), (4.0 + 2.0 + 5.0 + 1.0) * DAY);
+    assert_eq!(page["total"]["diskOverageGbSeconds"], 10.0 * DAY);
+    assert_eq!((memory(&page["untagged"]), &page["untagged"]["sandboxCount"]), (DAY, &json!(1)));
+    let items: Vec<_> =
+        page["items"].as_array().unwrap().iter().map(|item| (&item["tagValue"], memory(item))).collect();
+    assert_eq!(items, [(&json!("payments"), 6.0 * DAY), (&json!("search"), 5.0 * DAY)]);
+    let page = server.get(&format!("/api/usage?groupBy=sandbox&{WINDOW}")).await.json();
+    assert!(page.get("untagged").is_none());
+    let first = &page["items"][0];
+    assert_eq!(
+        (&first["sandboxId"], &first["alias"], &first["status"]),
+        (&json!("sb-a"), &json!("sb-a-alias"), &json!("stopped"))
+    );
+    assert_eq!(first["tags"], json!({ "oc:plan": "pro", "team": "payments" }));
+    assert!(first["tagsLastUpdatedAt"].is_string());
+}
+
+#[tokio::test]
+async fn filters_keep_what_they_name() {
+    let server = server().await;
+    let cases = [
+        ("filter[tag:team]=payments", vec!["sb-a"]),
+        ("filter[tag:team]=search,payments", vec!["sb-a", "sb-b"]),
+        ("filter[tag:team]=", vec!["shared"]),
+        ("filter[tag:oc:plan]=pro", vec!["sb-a"]),
+        ("filter[sandbox]=sb-b,shared,sb-old", vec!["sb-b", "shared"]),
+        ("filter[tag:team]=payments,search&filter[sandbox]=sb-b", vec!["sb-b"]),
+        ("filter[tag:team]=spies", vec![]),
+        ("filter[tag:team]=payments&filter[tag:oc:plan]=", vec![]),
+    ];
+    for (filter, wanted) in cases {
+        let page = server.get(&format!("/api/usage?groupBy=sandbox&{WINDOW}&{filter}")).await.json();
+        let ids: Vec<_> =
+            page["items"].as_array().unwrap().iter().map(|item| item["sandboxId"].as_str().unwrap()).collect();
+        assert_eq!(ids, wanted, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn a_walk_shows_each_group_once_and_keeps_its_instant() {
+    let server = server().await;
+    let mut seen = BTreeSet::new();
+    let (mut cursor, mut as_of, mut sum) = (String::new(), None, 0.0);
+    loop {
+        let page = server.get(&format!("/api/usage?groupBy=sandbox&{WINDOW}&limit=1{cursor}")).await.json();
+        assert_eq!(*as_of.get_or_insert(page["asOf"].clone()), page["asOf"]);
+        let items = page["items"].as_array().unwrap();
+        assert_eq!(items.len(), 1);
+        assert!(seen.insert(items[0]["sandboxId"].to_string()));
+        sum += memory(&items[0]);
+        let Some(next) = page["nextCursor"].as_str() else {
+            assert_eq!(sum, memory(&page["total"]));
+            break;
+        };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(seen.len(), 3);
+    let moved = server.get(&format!("/api/usage?groupBy=tag:team&limit=1{cursor}")).await;
+    assert_eq!((moved.status, moved.code().as_str()), (400, "invalid_cursor"));
+}
+
+#[tokio::test]
+async fn a_drilldown_knows_first_and_last() {
+    let server = server().await;
+    let get = async |id: &str| server.get(&format!("/api/sandboxes/{id}/usage?{WINDOW}")).await.json();
+    let stopped = get("sb-a").await;
+    assert_eq!(memory(&stopped), 6.0 * DAY);
+    assert_eq!(stopped["firstStartedAt"], "2026-01-10T00:00:00Z");
+    assert_eq!(stopped["lastEndedAt"], "2026-01-12T00:00:00Z");
+    let running = get("sb-b").await;
+    assert_eq!((memory(&running), &running["lastEndedAt"]), (5.0 * DAY, &Value::Null));
+    assert_eq!(running["firstStartedAt"], "2026-01-15T00:00:00Z");
+    let before = get("sb-old").await;
+    assert_eq!((memory(&before), &before["firstStartedAt"], &before["lastEndedAt"]), (0.0, &Value::Null, &Value::Null));
+}
+
+#[tokio::test]
+async fn tenants_do_not_see_each_other() {
+    let server = server().await;
+    let own = server.get(&format!("/api/sandboxes/shared/usage?{WINDOW}")).await.json();
+    assert_eq!((memory(&own), &own["tags"]), (DAY, &json!({})));
+    assert_eq!(server.get("/api/sandboxes/shared").await.json()["status"], "stopped");
+    assert_eq!(server.put("/api/sandboxes/shared/tags", r#"{"team":"mine"}"#).await.status, 200);
+    let other = Request::new("GET", "/api/sandboxes/shared/tags").key(&server.other_key).send(&server).await;
+    assert_eq!(other.json()["tags"], json!({ "team": "spies" }));
+    let keys = server.get("/api/tags").await.json();
+    let expected = json!([
+        { "key": "oc:plan", "sandboxCount": 1, "valueCount": 1 }, { "key": "team", "sandboxCount": 3, "valueCount": 3 },
+    ]);
+    assert_eq!(keys["keys"], expected);
+    for path in ["", "/tags", "/usage"] {
+        let fixed = |id: &str| {
+            Request::new("GET", &format!("/api/sandboxes/{id}{path}")).key(&server.key).header("x-request-id", "r")
+        };
+        let (foreign, unknown) = (fixed("theirs").send(&server).await, fixed("nobodys").send(&server).await);
+        assert_eq!((foreign.status, &foreign.text), (404, &unknown.text));
+    }
+    let listed = server.get("/api/sandboxes").await.json();
+    assert_eq!(listed.as_array().unwrap().iter().map(|one| &one["sandboxID"]).collect::<Vec<_>>(), ["sb-b"]);
+}
+
+async fn put_if(server: &Server, if_match: &[&str], body: &str) -> Answer {
+    let mut request = Request::new("PUT", "/api/sandboxes/sb-a/tags").key(&server.key);
+    for value in if_match {
+        request = request.header("if-match", value);
+    }
+    request.json(body).send(server).await
+}
+
+#[tokio::test]
+async fn a_conditional_write_needs_the_current_tags() {
+    let server = server().await;
+    let etag = server.get("/api/sandboxes/sb-a/tags").await.header("etag").unwrap().to_owned();
+    let refused = put_if(&server, &["\"other\""], r#"{"team":"a"}"#).await;
+    assert_eq!((refused.status, refused.code().as_str()), (412, "tags_changed"));
+    assert_eq!(put_if(&server, &["\u{e9}"], r#"{"team":"a"}"#).await.status, 412);
+    assert_eq!(server.get("/api/sandboxes/sb-a/tags").await.header("etag"), Some(etag.as_str()));
+    let written = put_if(&server, &["\"other\"", &format!("W/{etag}")], r#"{"team":"a"}"#).await;
+    assert_eq!(written.status, 200);
+    assert_ne!(written.header("etag"), Some(etag.as_str()));
+    assert_eq!(put_if(&server, &[&etag], r#"{"team":"b"}"#).await.status, 412);
+    assert_eq!(put_if(&server, &["*"], r#"{"team":"b"}"#).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_write_touches_only_what_changes() {
+    let server = server().await;
+    let read = async || server.get("/api/sandboxes/sb-a/tags").await.json();
+    let before = read().await;
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    assert_eq!(server.put("/api/sandboxes/sb-a/tags", r#"{"team":"payments"}"#).await.json(), before);
+    assert_eq!(server.put("/api/sandboxes/sb-a/tags", r#"{"team":1,"oc:plan":"x"}"#).await.status, 400);
+    assert_eq!(read().await, before);
+    let cleared = server.put("/api/sandboxes/sb-a/tags", "{}").await.json();
+    assert_eq!(cleared["tags"], json!({ "oc:plan": "pro" }));
+    assert_eq!(cleared["tagsLastUpdatedAt"], before["tagsLastUpdatedAt"]);
+    let changed = server.put("/api/sandboxes/sb-a/tags", r#"{"team":"search"}"#).await.json();
+    assert!(changed["tagsLastUpdatedAt"].as_str() > before["tagsLastUpdatedAt"].as_str());
+}
+
+#[tokio::test]
+async fn writers_never_mix() {
+    let server = server().await;
+    let sets: Vec<_> = (0..16).map(|n| json!({ "a": n.to_string(), format!("only-{n}"): "x" })).collect();
+    let writes = sets.iter().map(|tags| server.put("/api/sandboxes/sb-b/tags", tags.to_string()));
+    for (answer, tags) in futures_util::future::join_all(writes).await.iter().zip(&sets) {
+        assert_eq!((answer.status, &answer.json()["tags"]), (200, tags));
+    }
+    assert!(sets.contains(&server.get("/api/sandboxes/sb-b/tags").await.json()["tags"]));
+}
+
+#[tokio::test]
+async fn sandboxes_are_read_without_tags_where_only_tags_fail() {
+    let server = server().await;
+    assert_eq!(server.get("/api/sandboxes/sb-b").await.json()["tags"], json!({ "team": "search" }));
+    sqlx::query("DROP TABLE sandbox_tags").execute(&server.database().await).await.unwrap();
+    for answer in [server.get("/api/sandboxes/sb-b").await.json(), server.get("/api/sandboxes").await.json()[0].clone()]
+    {
+        assert_eq!(answer["sandboxID"], "sb-b");
+        assert!(answer.get("tags").is_none() && answer.get("tagsLastUpdatedAt").is_none());
+    }
+    let broken = server.get("/api/sandboxes/sb-b/usage").await;
+    assert_eq!((broken.status, broken.code().as_str()), (500, "internal"));
+    assert!(!broken.text.contains("sandbox_tags"), "{}", broken.text);
+}
+
+#[tokio::test]
+async fn keys_expire_and_must_be_one() {
+    let server = server().await;
+    let status = async |request: Request| request.send(&server).await.status;
+    let tags = || Request::new("GET", "/api/tags");
+    assert_eq!(status(tags()).await, 401);
+    assert_eq!(status(tags().header("authorization", format!("bearer {}", server.key))).await, 200);
+    let both = tags().key(&server.key).header("authorization", format!("Bearer {}", server.other_key));
+    assert_eq!(status(both).await, 401);
+    assert_eq!(status(tags().key(&server.key).header("authorization", "Basic eA==")).await, 200);
+    let refused = tags().send(&server).await;
+    assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+    let database = server.database().await;
+    for (expiry, wanted) in [("9999999999999999", 200), ("1", 401), ("NULL", 200)] {
+        let sql = sqlx::AssertSqlSafe(format!("UPDATE api_keys SET expires_at = {expiry}"));
+        sqlx::query(sql).execute(&database).await.unwrap();
+        assert_eq!(status(tags().key(&server.key)).await, wanted, "{expiry}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_named_and_not_stored() {
+    let server = server().await;
+    let given = Request::new("GET", "/api/nothing").header("x-request-id", "my-id").send(&server).await;
+    assert_eq!((given.status, given.header("x-request-id")), (404, Some("my-id")));
+    assert_eq!(given.json()["requestId"], "my-id");
+    assert_eq!(given.header("cache-control"), Some("no-store"));
+    let made = Request::new("GET", "/healthz").header("x-request-id", "not visible").send(&server).await;
+    assert_eq!((made.status, made.header("x-request-id").unwrap().len()), (200, 32));
+    assert_eq!(server.get("/readyz").await.status, 200);
+    let wrong = Request::new("DELETE", "/api/sandboxes/sb-a/tags").key(&server.key).send(&server).await;
+    assert_eq!(wrong.status, 405);
+    assert_eq!(wrong.header("allow"), Some("GET,HEAD,PUT"));
+    let head = Request::new("HEAD", "/api/tags").key(&server.key).send(&server).await;
+    assert_eq!((head.status, head.text.as_str()), (200, ""));
+}

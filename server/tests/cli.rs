@@ -1,0 +1,113 @@
+//! The command line as its user meets it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const ORG: &str = "00000000-0000-0000-0000-000000000001";
+
+fn command(directory: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_opencomputer-usage-server"));
+    command
+        .args(arguments)
+        .current_dir(directory.path())
+        .env_remove("DATABASE_URL")
+        .env_remove("OPENCOMPUTER_ACCOUNTING");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(directory: &TempDir, arguments: &[&str]) -> Output {
+    command(directory, arguments).output().unwrap()
+}
+
+/// What went to standard error, which must be one line and an exit code of 1.
+fn refusal(output: &Output) -> String {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!((output.status.code(), text.lines().count()), (Some(1), 1), "{text}");
+    text
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn faults_are_one_clear_line() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("text.db"), "this is no database ".repeat(100)).unwrap();
+    std::fs::write(directory.path().join("bad.jsonl"), "\n{\"type\":\"nothing\"}\n").unwrap();
+    let cases: [(&[&str], &str); 9] = [
+        (&["migrate", "--database", "postgres://u:secret@h/d"], "this version has SQLite only, no PostgreSQL"),
+        (&["migrate", "--database", "mysql://h/d"], "must start with `sqlite://`"),
+        (
+            &["migrate", "--database", "sqlite://no/such/directory.db"],
+            "`no/such/directory.db`: unable to open database file",
+        ),
+        (&["migrate", "--database", "sqlite://text.db"], "`text.db`: file is not a database"),
+        (&["import", "missing.jsonl", "--org", ORG], "cannot open `missing.jsonl`: No such file"),
+        (&["import", "bad.jsonl", "--org", ORG], "line 2: unknown variant `nothing`"),
+        (&["rollup", "--org", ORG, "--from", "2026-01-01", "--to", "2026-01-02"], "there is no org"),
+        (&["rollup", "--org", ORG, "--from", "2026-01-02", "--to", "2026-01-01"], "must be later than `from`"),
+        (&["serve", "--listen", "256.0.0.1:1"], "cannot listen on `256.0.0.1:1`"),
+    ];
+    for (arguments, wanted) in cases {
+        let text = refusal(&run(&directory, arguments));
+        assert!(text.starts_with("error: ") && text.contains(wanted) && !text.contains("secret"), "{text}");
+    }
+    for wrong in
+        [&["nothing"] as &[&str], &["rollup"], &["serve", "--accounting", "v2"], &["import", "x", "--org", "y"]]
+    {
+        assert_eq!(run(&directory, wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_day_in_the_life() {
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(stdout(&run(&directory, &["migrate"])), "the schema is at version 1\n");
+    let mut import = command(&directory, &["import", "-", "--org", ORG]).stdin(Stdio::piped()).spawn().unwrap();
+    let line = r#"{"type":"scale","sandboxId":"sb-1","memoryMb":4096,"cpuPercent":100,"diskMb":30720,"startedAt":"2026-01-01T00:00:00Z","endedAt":"2026-01-01T01:00:00Z"}"#;
+    writeln!(import.stdin.take().unwrap(), "{line}").unwrap();
+    assert_eq!(stdout(&import.wait_with_output().unwrap()), "imported 0 sessions, 1 scale events, 0 tag sets\n");
+    let rollup = ["rollup", "--org", ORG, "--from", "2026-01-01", "--to", "2026-01-02"];
+    let text = stdout(&run(&directory, &rollup));
+    assert!(text.contains("14,400.0") && text.contains("36,000.0"), "{text}");
+    let json: Value =
+        serde_json::from_str(&stdout(&run(&directory, &[&rollup as &[_], &["--json"]].concat()))).unwrap();
+    assert_eq!((&json["memoryGbSeconds"], &json["memoryMbMicros"]), (&14_400.0.into(), &"14745600000000".into()));
+    assert_eq!((&json["tiers"][0]["seconds"], &json["accounting"]), (&3600.0.into(), &"v1".into()));
+    let created = stdout(&run(&directory, &["keys", "create", "--org", ORG, "--name", "ci"]));
+    let key = created.split_whitespace().last().unwrap().to_owned();
+    assert!(key.starts_with("oc_") && key.len() == 67);
+
+    let mut server = command(&directory, &["serve", "--listen", "127.0.0.1:0"]).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let address = first.trim().strip_prefix("listening on http://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    write!(stream, "GET /api/sandboxes/sb-1/tags HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(refusal(&run(&directory, &["serve", "--listen", &address])).contains("Address already in use"));
+    Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    let ended = server.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    let log = String::from_utf8(ended.stderr).unwrap();
+    assert!(log.contains("/api/sandboxes/{id}/tags") && !log.contains(&key) && !log.contains("sb-1"), "{log}");
+}
+
+#[test]
+fn the_demo_reports_and_reconciles() {
+    let directory = tempfile::tempdir().unwrap();
+    let report = stdout(&run(&directory, &["demo", "--once"]));
+    assert!(report.contains("memory reconciles: rollup ") && report.contains("(untagged)"), "{report}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "the demo leaves no file");
+}

@@ -1,0 +1,153 @@
+//! A server of one's own on a temporary SQLite file, and a client that sends bytes as they stand.
+#![allow(dead_code, clippy::panic, clippy::unwrap_used, reason = "each test binary uses a part; a test may panic")]
+
+use std::sync::Arc;
+
+use opencomputer_usage_core::accounting::Rule;
+use opencomputer_usage_server::http::{self, App};
+use opencomputer_usage_server::import::{ImportError, Imported, import};
+use opencomputer_usage_server::keys;
+use opencomputer_usage_server::store::{self, Store};
+use serde_json::Value;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use uuid::Uuid;
+
+pub const ORG: Uuid = Uuid::from_u128(1);
+pub const OTHER: Uuid = Uuid::from_u128(2);
+
+pub struct Server {
+    pub store: Arc<dyn Store>,
+    pub key: String,
+    pub other_key: String,
+    address: String,
+    directory: TempDir,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        Self::with_rule(Rule::V1).await
+    }
+
+    pub async fn with_rule(rule: Rule) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store::open(&format!("sqlite://{}/usage.db", directory.path().display())).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let app = http::router(App { store: store.clone(), rule });
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let mut server = Self { store, key: String::new(), other_key: String::new(), address, directory };
+        server.key = server.create_key(ORG).await;
+        server.other_key = server.create_key(OTHER).await;
+        server
+    }
+
+    pub async fn create_key(&self, org: Uuid) -> String {
+        let (stored, key) = keys::generate("test").unwrap();
+        self.store.create_key(org, &stored).await.unwrap();
+        key
+    }
+
+    pub async fn import(&self, org: Uuid, lines: &str) -> Result<Imported, ImportError> {
+        import(&*self.store, org, lines.as_bytes(), |_, _| {}).await
+    }
+
+    /// The database behind the server's back.
+    pub async fn database(&self) -> SqlitePool {
+        let options = SqliteConnectOptions::new().filename(self.directory.path().join("usage.db"));
+        SqlitePool::connect_with(options).await.unwrap()
+    }
+
+    pub async fn get(&self, target: &str) -> Answer {
+        Request::new("GET", target).key(&self.key).send(self).await
+    }
+
+    pub async fn put(&self, target: &str, body: impl Into<Vec<u8>>) -> Answer {
+        Request::new("PUT", target).key(&self.key).json(body).send(self).await
+    }
+}
+
+/// A request, its target and headers sent byte for byte.
+pub struct Request {
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    pub fn new(method: &str, target: &str) -> Self {
+        let head = format!("{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n").into_bytes();
+        Self { head, body: Vec::new() }
+    }
+
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.head.extend([name.as_bytes(), b": ", value.as_ref(), b"\r\n"].concat());
+        self
+    }
+
+    pub fn key(self, key: &str) -> Self {
+        self.header("x-api-key", key)
+    }
+
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        let length = self.body.len().to_string();
+        self.header("content-length", length)
+    }
+
+    pub fn json(self, body: impl Into<Vec<u8>>) -> Self {
+        self.header("content-type", "application/json").body(body)
+    }
+
+    pub async fn send(self, server: &Server) -> Answer {
+        let mut stream = TcpStream::connect(&server.address).await.unwrap();
+        stream.write_all(&[&self.head, b"\r\n".as_slice(), &self.body].concat()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        Answer::read(&answer)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    head: String,
+    pub text: String,
+}
+
+impl Answer {
+    fn read(bytes: &[u8]) -> Self {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self { status, head: head.to_owned(), text: body.to_owned() }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let pairs = self.head.lines().filter_map(|line| line.split_once(": "));
+        pairs.filter(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+
+    /// The body, where it is JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    /// The error code; empty where it is no error.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// Percent-encodes all but letters and digits.
+pub fn encode(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// Percent-encodes only what a request line cannot carry.
+pub fn encode_target(text: &str) -> String {
+    const FORBIDDEN: &percent_encoding::AsciiSet =
+        &percent_encoding::CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'#').add(b'`').add(b'{').add(b'}');
+    percent_encoding::utf8_percent_encode(text, FORBIDDEN).to_string()
+}

@@ -1,0 +1,152 @@
+//! Import and exactness, through the store's seam.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod common;
+
+use common::{ORG, Server};
+use opencomputer_usage_core::accounting::{Rule, Usage};
+use opencomputer_usage_core::paging::Page;
+use opencomputer_usage_core::query::{Parameters, UsageQuery};
+use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_server::demo;
+use opencomputer_usage_server::store::{Reading, Store, Tier};
+use uuid::Uuid;
+
+async fn pages(store: &dyn Store, org: Uuid, query: &str, now: Timestamp, rule: Rule) -> (Vec<Page>, Reading) {
+    let (mut pages, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let query = UsageQuery::parse(&Parameters::decode(format!("{query}{cursor}")), Some(now)).unwrap();
+        let plan = query.plan(now, rule).unwrap();
+        let (page, _) = store.usage(org, &plan).await.unwrap();
+        let next = page.next_cursor.clone();
+        pages.push(page);
+        match next {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => {
+                return (pages, Reading { window: plan.window(), as_of: plan.as_of(), rule });
+            }
+        }
+    }
+}
+
+fn items(pages: &[Page]) -> Usage {
+    pages.iter().flat_map(|page| &page.items).map(|group| group.usage).sum()
+}
+
+#[tokio::test]
+async fn every_sum_is_the_rollup_in_integers() {
+    let server = Server::start().await;
+    let store = &*server.store;
+    demo::load(store).await.unwrap();
+    let now = store.now().await.unwrap();
+    let today = demo::today(store).await.unwrap().micros();
+    for rule in [Rule::V1, Rule::Clipped] {
+        for (from_days, to_days) in [(30, 0), (90, 0), (60, 30), (3, -1)] {
+            let day = |days: i64| Timestamp::from_micros(today - days * 86_400_000_000).unwrap();
+            let window = format!("from={}&to={}&limit=37", day(from_days), day(to_days));
+            let (by_sandbox, reading) = pages(store, demo::ORG, &format!("groupBy=sandbox&{window}"), now, rule).await;
+            let rollup: Usage = store.rollup(demo::ORG, reading).await.unwrap().unwrap().iter().map(Tier::usage).sum();
+            assert!(rollup.memory > 0 && rollup.disk_overage > 0);
+            assert_eq!(by_sandbox[0].total, rollup);
+            assert_eq!(items(&by_sandbox), rollup);
+            for key in ["team", "customer", "oc:plan", "nothing"] {
+                let (by_tag, _) = pages(store, demo::ORG, &format!("groupBy=tag:{key}&{window}"), now, rule).await;
+                assert_eq!(items(&by_tag) + by_tag[0].untagged.usage, rollup);
+            }
+            let mut drilled = Usage::default();
+            for group in by_sandbox.iter().flat_map(|page| &page.items) {
+                let id = group.name.parse().unwrap();
+                let one = store.sandbox_usage(demo::ORG, &id, reading).await.unwrap().unwrap();
+                assert_eq!(one.usage, group.usage);
+                drilled += one.usage;
+            }
+            assert_eq!(drilled, rollup);
+        }
+    }
+}
+
+#[tokio::test]
+async fn sums_pass_the_63_bits_of_the_engine() {
+    let server = Server::start().await;
+    let line = |disk_mb| {
+        format!(
+            r#"{{"type":"scale","sandboxId":"sb-1","memoryMb":2147483647,"cpuPercent":1,"diskMb":{disk_mb},"startedAt":"2026-01-01T00:00:00Z","endedAt":"2026-03-01T00:00:00Z"}}"#
+        )
+    };
+    let lines = (0..2000).map(line).collect::<Vec<_>>().join("\n");
+    server.import(ORG, &lines).await.unwrap();
+    let now = server.store.now().await.unwrap();
+    let (pages, _) = pages(&*server.store, ORG, "groupBy=sandbox&from=2026-01-01&to=2026-03-01", now, Rule::V1).await;
+    assert_eq!(pages[0].total.memory, 2000 * 2_147_483_647 * 59 * 86_400_000_000);
+}
+
+const LINES: &str = r#"
+{"type":"session","sandboxId":"sb-1","template":"base","region":"use2","workerId":"w-1","status":"running","startedAt":"2026-01-01T00:00:00Z","stoppedAt":null,"alias":"my-agent"}
+{"type":"scale","sandboxId":"sb-1","memoryMb":4096,"cpuPercent":100,"diskMb":20480,"startedAt":"2026-01-01T00:00:00Z","endedAt":null}
+
+{"type":"tags","sandboxId":"sb-1","tags":{"team":"payments","oc:plan":"pro"}}
+"#;
+
+async fn dump(server: &Server) -> Vec<String> {
+    let database = server.database().await;
+    let sql = "SELECT json_array(id, sandbox_id, config, status, started_at, stopped_at) FROM sandbox_sessions
+         UNION ALL SELECT json_array(id, sandbox_id, memory_mb, cpu_percent, started_at, ended_at) FROM sandbox_scale_events
+         UNION ALL SELECT json_array(sandbox_id, key, value, updated_at) FROM sandbox_tags";
+    sqlx::query_scalar(sql).fetch_all(&database).await.unwrap()
+}
+
+#[tokio::test]
+async fn importing_again_changes_nothing_and_later_ends_are_taken() {
+    let server = Server::start().await;
+    let imported = server.import(ORG, LINES).await.unwrap();
+    assert_eq!(imported.to_string(), "imported 1 sessions, 1 scale events, 1 tag sets");
+    let before = dump(&server).await;
+    assert_eq!(before.len(), 4);
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    server.import(ORG, LINES).await.unwrap();
+    assert_eq!(dump(&server).await, before);
+    let later = LINES.replace(r#""endedAt":null"#, r#""endedAt":"2026-01-02T00:00:00Z""#).replace("pro", "basic");
+    server.import(ORG, &later.replace(r#""my-agent""#, "null")).await.unwrap();
+    let after = dump(&server).await;
+    assert_eq!(after.len(), 4);
+    assert!(after[1].ends_with("1767312000000000]"), "{}", after[1]);
+    assert!(after[0].contains(r#""{}""#), "{}", after[0]);
+    // The user tags are replaced, the system's only by a line that has some.
+    server.import(ORG, r#"{"type":"tags","sandboxId":"sb-1","tags":{"env":"prod"}}"#).await.unwrap();
+    let tags: Vec<_> = dump(&server).await.split_off(2);
+    assert!(tags.iter().any(|tag| tag.contains("basic")) && tags.iter().any(|tag| tag.contains("prod")));
+    assert_eq!(tags.len(), 2);
+}
+
+#[tokio::test]
+async fn a_bad_line_is_named_and_nothing_is_written() {
+    let scale = |fields: &str| format!(r#"{{"type":"scale","sandboxId":"sb-1","cpuPercent":1,{fields}}}"#);
+    let cases = [
+        ("{", "EOF while parsing"),
+        (r#"["tags"]"#, "must be a JSON object"),
+        (r#"{"type":"sessions"}"#, "unknown variant `sessions`"),
+        (r#"{"sandboxId":"sb-1"}"#, "missing field `type`"),
+        (r#"{"type":"tags","sandboxId":"sb-1","tags":{},"more":1}"#, "unknown field `more`"),
+        (r#"{"type":"tags","sandboxId":"","tags":{}}"#, "sandbox id is empty"),
+        (r#"{"type":"tags","sandboxId":"sb-1","tags":[]}"#, "got an array"),
+        (r#"{"type":"tags","sandboxId":"sb-1","tags":{"a":"1","a":"2"}}"#, "twice"),
+        (r#"{"type":"tags","sandboxId":"sb-1","tags":{"a b":"1"}}"#, "tag key contains ` `"),
+        (r#"{"type":"tags","sandboxId":"sb-1","tags":{"oc:a b":"1"}}"#, "tag key contains ` `"),
+        (r#"{"type":"tags","sandboxId":"sb-1","tags":{"oc:a":1}}"#, "tag value must be a string"),
+        (&scale(r#""memoryMb":-1,"diskMb":1,"startedAt":"2026-01-01","endedAt":null"#), "integer `-1`"),
+        (&scale(r#""memoryMb":1.5,"diskMb":1,"startedAt":"2026-01-01","endedAt":null"#), "floating point `1.5`"),
+        (&scale(r#""memoryMb":2147483648,"diskMb":1,"startedAt":"2026-01-01""#), "too large"),
+        (&scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-01T00:00:00""#), "is no timestamp"),
+        (&scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-02","endedAt":"2026-01-01""#), "is before `startedAt`"),
+        (&scale(r#""diskMb":1,"startedAt":"2026-01-02""#), "missing field `memoryMb`"),
+    ];
+    let server = Server::start().await;
+    for (line, fault) in cases {
+        let error = server.import(ORG, &format!("{LINES}{line}\n")).await.unwrap_err().to_string();
+        assert!(
+            error.starts_with("line 6: ") && error.contains(fault) && !error.contains(" column "),
+            "{line}: {error}"
+        );
+    }
+    assert!(dump(&server).await.is_empty());
+}
