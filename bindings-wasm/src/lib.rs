@@ -8,6 +8,7 @@ use std::cell::RefCell;
 
 use js_sys::Array;
 use opencomputer_usage_core::client::{self, Answer, ClientError, Event, Fault, Operation, Step};
+use opencomputer_usage_core::raw::Raw;
 use opencomputer_usage_core::{pure, tags};
 use serde::Serialize;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
@@ -36,12 +37,14 @@ thread_local! {
 }
 
 /// Where tags are written for [`accepts_scratch`].
+#[must_use]
 #[wasm_bindgen(js_name = scratch)]
 pub fn scratch() -> *const u8 {
-    SCRATCH.with_borrow(|scratch| scratch.as_ptr())
+    SCRATCH.with_borrow(Vec::as_ptr)
 }
 
 /// How many bytes fit there.
+#[must_use]
 #[wasm_bindgen(js_name = scratchBytes)]
 pub fn scratch_bytes() -> usize {
     SCRATCH_BYTES
@@ -50,6 +53,7 @@ pub fn scratch_bytes() -> usize {
 /// Whether the tags in the first `bytes` of the scratch may be written, each as key, NUL, value, NUL.
 /// Where the answer is no, `validateTags` tells why, or that it is yes after all: a NUL or a replacement
 /// character in there may be the user's own.
+#[must_use]
 #[wasm_bindgen(js_name = acceptsScratch)]
 pub fn accepts_scratch(bytes: usize, pairs: usize) -> bool {
     SCRATCH.with_borrow(|scratch| {
@@ -122,6 +126,15 @@ pub fn limits() -> Json {
     json(&pure::limits())
 }
 
+/// The members of both, so that a query cannot replace an argument. A query that is no map is the core's to refuse.
+fn joined(arguments: Raw, query: Raw) -> Raw {
+    match (arguments, query) {
+        (Raw::Map(arguments), Raw::Map(query)) => Raw::Map(arguments.into_iter().chain(query).collect()),
+        (arguments, query) if query.is_absent() => arguments,
+        (_, query) => query,
+    }
+}
+
 /// A configured client.
 #[wasm_bindgen]
 pub struct Client(client::Client);
@@ -134,10 +147,17 @@ impl Client {
         client::Client::new(user_agent, &raw(config)?).map(Self).map_err(thrown)
     }
 
-    /// Begins a call; `options` are `{ timeoutMs?, maxRetries?, headers? }`.
-    pub fn call(&self, operation: &str, params: &JsValue, options: &JsValue, now_ms: f64) -> Result<Exchange, JsValue> {
-        let (params, options) = (raw(params)?, raw(options)?);
-        let operation = Operation::parse(operation, params).map_err(thrown)?;
+    /// Begins a call with its positional arguments by name, its query and `{ timeoutMs?, maxRetries?, headers? }`.
+    pub fn call(
+        &self,
+        operation: &str,
+        arguments: &JsValue,
+        query: &JsValue,
+        options: &JsValue,
+        now_ms: f64,
+    ) -> Result<Exchange, JsValue> {
+        let (arguments, query, options) = (raw(arguments)?, raw(query)?, raw(options)?);
+        let operation = Operation::parse(operation, joined(arguments, query)).map_err(thrown)?;
         let client = self.0.with(&options).map_err(thrown)?;
         Ok(Exchange(client.call(operation, now_ms)))
     }

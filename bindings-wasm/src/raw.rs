@@ -1,6 +1,6 @@
 //! From JavaScript's values to the core's.
 
-use js_sys::{Array, JsString};
+use js_sys::{Array, JsString, Reflect};
 use opencomputer_usage_core::raw::{Raw, Text};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -8,11 +8,17 @@ use wasm_bindgen::{JsCast as _, JsValue};
 /// Options hold maps of maps of lists; what lies deeper is never looked at.
 const DEPTH: u8 = 4;
 
+// Getters and proxies may throw. What is not caught here would leave Rust's frames behind without unwinding them.
 #[wasm_bindgen]
 extern "C" {
-    /// Getters and proxies may throw.
+    #[wasm_bindgen(catch, js_namespace = Array, js_name = isArray)]
+    fn is_array(value: &JsValue) -> Result<bool, JsValue>;
+
     #[wasm_bindgen(catch, js_namespace = Object, js_name = entries)]
     fn entries(value: &JsValue) -> Result<Array, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = Object, js_name = values)]
+    fn values(value: &JsValue) -> Result<Array, JsValue>;
 
     /// `[object Object]` for what is a map of options or tags.
     #[wasm_bindgen(catch, js_namespace = ["Object", "prototype", "toString"], js_name = call)]
@@ -39,13 +45,28 @@ fn read(value: &JsValue, depth: u8) -> Result<Raw, JsValue> {
     if value.is_undefined() {
         return Ok(Raw::Undefined);
     }
-    if let Some(array) = value.dyn_ref::<Array>() {
-        let items = array.iter().take(if depth == 0 { 0 } else { usize::MAX });
-        return items.map(|item| read(&item, depth - 1)).collect::<Result<_, _>>().map(Raw::List);
-    }
-    if !value.is_object() || class(value)? != "[object Object]" {
+    if !value.is_object() {
         return Ok(Raw::Other);
     }
+    if is_array(value)? {
+        return list(value, depth);
+    }
+    if class(value)? == "[object Object]" { map(value, depth) } else { Ok(Raw::Other) }
+}
+
+fn list(array: &JsValue, depth: u8) -> Result<Raw, JsValue> {
+    if depth == 0 {
+        return Ok(Raw::List(Vec::new()));
+    }
+    let items = values(array)?;
+    // A sparse array claims any length and holds little.
+    if Reflect::get(array, &"length".into())?.as_f64() != Some(items.length().into()) {
+        return Ok(Raw::Other);
+    }
+    items.iter().map(|item| read(&item, depth - 1)).collect::<Result<_, _>>().map(Raw::List)
+}
+
+fn map(object: &JsValue, depth: u8) -> Result<Raw, JsValue> {
     if depth == 0 {
         return Ok(Raw::Map(Vec::new()));
     }
@@ -54,7 +75,7 @@ fn read(value: &JsValue, depth: u8) -> Result<Raw, JsValue> {
         let key: JsString = entry.get(0).unchecked_into();
         Ok((text(&key), read(&entry.get(1), depth - 1)?))
     };
-    entries(value)?.iter().map(entry).collect::<Result<_, _>>().map(Raw::Map)
+    entries(object)?.iter().map(entry).collect::<Result<_, _>>().map(Raw::Map)
 }
 
 fn text(string: &JsString) -> Text {

@@ -21,9 +21,7 @@ fn main() -> ExitCode {
 }
 
 fn step() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("xtask lies in no workspace")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in no workspace")?;
     match env::args().nth(1).as_deref() {
         Some("wasm") => wasm::run(root),
         Some("check-core") => check_core::run(root),
@@ -39,14 +37,7 @@ fn cargo(root: &Path, profile: &str, args: &[&str]) -> Result<PathBuf> {
     let target = root.join("target");
     run(Command::new(env!("CARGO"))
         .current_dir(root)
-        .args([
-            subcommand,
-            
-            "--target",
-            "wasm32-unknown-unknown",
-            "--profile",
-            profile,
-        ])
+        .args([subcommand, "--target", "wasm32-unknown-unknown", "--profile", profile])
         .arg("--target-dir")
         .arg(&target)
         .args(rest))?;
@@ -56,9 +47,7 @@ fn cargo(root: &Path, profile: &str, args: &[&str]) -> Result<PathBuf> {
 /// Runs a command to its end; a failure names the program.
 fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_owned();
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", program.display()))?;
+    let status = command.status().with_context(|| format!("cannot start {}", program.display()))?;
     ensure!(status.success(), "{} failed: {status}", program.display());
     Ok(())
 }

@@ -23,16 +23,9 @@ const FEATURES: [&str; 6] = [
 pub fn run(root: &Path) -> Result<()> {
     let sdk = root.join("sdks/typescript");
     let wasm_opt = sdk.join("node_modules/.bin/wasm-opt");
-    ensure!(
-        wasm_opt.exists(),
-        "wasm-opt is missing: run `npm ci` in sdks/typescript"
-    );
+    ensure!(wasm_opt.exists(), "wasm-opt is missing: run `npm ci` in sdks/typescript");
 
-    let built = crate::cargo(
-        root,
-        "wasm",
-        &["build", "--package", "opencomputer-usage-wasm"],
-    )?;
+    let built = crate::cargo(root, "wasm", &["build", "--package", "opencomputer-usage-wasm"])?;
     let out = sdk.join("src/wasm");
     if out.exists() {
         fs::remove_dir_all(&out)?;
@@ -48,36 +41,19 @@ pub fn run(root: &Path) -> Result<()> {
         .generate(&out)?;
 
     let module = out.join("core_bg.wasm");
-    crate::run(
-        Command::new(wasm_opt)
-            .args(FEATURES)
-            .arg("-Oz")
-            .arg(&module)
-            .arg("-o")
-            .arg(&module),
-    )?;
+    crate::run(Command::new(wasm_opt).args(FEATURES).arg("-Oz").arg(&module).arg("-o").arg(&module))?;
 
     let bytes = fs::read(&module)?;
     let inline = BASE64_STANDARD.encode(&bytes);
     fs::write(
         out.join("inline.ts"),
-        format!(
-            "/** The bytes of `core_bg.wasm` in base64. */\nexport const wasmBase64: string =\n  \"{inline}\";\n"
-        ),
+        format!("/** The bytes of `core_bg.wasm` in base64. */\nexport const wasmBase64: string =\n  \"{inline}\";\n"),
     )?;
-    println!(
-        "core_bg.wasm: {} bytes, {} gzipped",
-        bytes.len(),
-        gzipped(&module)?
-    );
+    println!("core_bg.wasm: {} bytes, {} gzipped", bytes.len(), gzipped(&module)?);
     Ok(())
 }
 
 fn gzipped(file: &Path) -> Result<usize> {
-    let output = Command::new("gzip")
-        .args(["-9", "-c"])
-        .arg(file)
-        .stderr(Stdio::inherit())
-        .output();
+    let output = Command::new("gzip").args(["-9", "-c"]).arg(file).stderr(Stdio::inherit()).output();
     Ok(output.context("cannot start gzip")?.stdout.len())
 }

@@ -1,0 +1,110 @@
+import { guarded } from "./core.js";
+import { InvalidRequestError } from "./errors.js";
+import { environment, isBrowser } from "./runtime.js";
+import { type Carrier, carry, now } from "./transport.js";
+import type { ChangeTags, Fetch, RequestOptions } from "./types.js";
+import { isMap, part, withTimes } from "./values.js";
+import { version } from "./version.js";
+import { Client } from "./wasm/core.js";
+
+/** Where log lines go; `console` is one. */
+export interface Logger {
+  /** One line per request and its answer, never with headers or the key. */
+  debug?(message: string): void;
+  info?(message: string): void;
+  warn?(message: string): void;
+  error?(message: string): void;
+}
+
+/** The options of a client. */
+export interface ClientOptions {
+  /** The API key; by default the environment variable `OPENCOMPUTER_API_KEY`. */
+  readonly apiKey?: string | null | undefined;
+  /** Where the API is, with or without `/api`; by default the environment variable `OPENCOMPUTER_API_URL`. */
+  readonly baseUrl?: string | null | undefined;
+  /** Milliseconds that a call may take with its retries, by default 30 000. */
+  readonly timeoutMs?: number | null | undefined;
+  /** How often a request is sent again, by default 2. */
+  readonly maxRetries?: number | null | undefined;
+  /** What sends requests, by default `globalThis.fetch`. */
+  readonly fetch?: Fetch | null | undefined;
+  /** Headers to add to every request. */
+  readonly headers?: Readonly<Record<string, string>> | null | undefined;
+  /** Where log lines go, by default nowhere. */
+  readonly logger?: Logger | null | undefined;
+  /** Allows a key in a browser, where everyone who opens the page can read it. */
+  readonly dangerouslyAllowBrowser?: boolean | null | undefined;
+}
+
+/** What every group of methods calls the API through. */
+export class Connection {
+  readonly #client: Client;
+  readonly #carrier: Carrier;
+
+  constructor(options: ClientOptions | undefined) {
+    const [config, carrier] = guarded(() => configured(options ?? {}));
+    this.#carrier = carrier;
+    this.#client = guarded(() => new Client(`opencomputer-usage-typescript/${version}`, config));
+  }
+
+  /** Makes a call: its name in the core, its arguments by name, its query and its options. */
+  async call<T>(
+    operation: string,
+    args: Readonly<Record<string, unknown>>,
+    query: unknown,
+    options: RequestOptions | undefined,
+    change?: ChangeTags,
+  ): Promise<T> {
+    const [exchange, signal] = guarded(() => {
+      const [rest, signal] = signalled(options);
+      return [this.#client.call(operation, args, withTimes(query), rest, now()), signal] as const;
+    });
+    return carry(exchange, this.#carrier, signal, change);
+  }
+}
+
+/** Parts what the core checks from what only JavaScript knows. */
+function configured(options: ClientOptions): [unknown, Carrier] {
+  const { fetch, logger, dangerouslyAllowBrowser, ...config } = options;
+  if (isBrowser() && dangerouslyAllowBrowser !== true) {
+    throw new InvalidRequestError(
+      "an API key in a browser can be read by everyone who opens the page: call the API from a server, " +
+        "or set `dangerouslyAllowBrowser` where the key may be seen",
+    );
+  }
+  if (fetch != null && typeof fetch !== "function") {
+    throw new InvalidRequestError("`fetch` must be a function");
+  }
+  const carrier: Carrier = {
+    // Called without a `this`, which browsers demand, and looked up each time, so that a mock put in place later is used.
+    fetch: (url, init) => (fetch ?? globalThis.fetch)(url, init),
+    // A browser sets its own, and would ask the server's leave for ours.
+    dropHeaders: isBrowser() ? ["user-agent"] : [],
+    log: (line) => {
+      try {
+        logger?.debug?.(line);
+      } catch {
+        // A call does not fail because its log does.
+      }
+    },
+  };
+  if (!isMap(options)) return [options, carrier];
+  config.apiKey ??= environment("OPENCOMPUTER_API_KEY");
+  config.baseUrl ??= environment("OPENCOMPUTER_API_URL");
+  return [config, carrier];
+}
+
+/** Parts the signal from the options of a call. */
+function signalled(options: unknown): [unknown, AbortSignal | undefined] {
+  const [signal, others] = part(options, "signal");
+  if (signal != null && !isSignal(signal)) {
+    throw new InvalidRequestError("`signal` must be an `AbortSignal`");
+  }
+  return [others, signal ?? undefined];
+}
+
+function isSignal(value: unknown): value is AbortSignal {
+  return (
+    typeof value === "object" && value !== null && "aborted" in value && "throwIfAborted" in value
+  );
+}

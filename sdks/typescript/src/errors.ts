@@ -1,0 +1,232 @@
+import type { TagViolation } from "./types.js";
+
+/** What an error can say besides its message. */
+export interface ErrorDetails {
+  /** The API's code, such as `invalid_cursor`. */
+  readonly code?: string | null | undefined;
+  /** The HTTP status of the answer. */
+  readonly status?: number | null | undefined;
+  /** What finds the request in the server's log. */
+  readonly requestId?: string | null | undefined;
+  /** Every broken tag rule. */
+  readonly violations?: readonly TagViolation[] | undefined;
+  /** The body of the answer: parsed JSON, or the text that it was. */
+  readonly body?: unknown;
+  /** The error behind this one. */
+  readonly cause?: unknown;
+}
+
+/**
+ * Every error of this package.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await client.usage.byTag("team");
+ * } catch (error) {
+ *   if (!(error instanceof OpenComputerError)) throw error;
+ *   console.error(error.message, error.code, error.requestId);
+ * }
+ * ```
+ */
+export class OpenComputerError extends Error {
+  static {
+    named(OpenComputerError, "OpenComputerError");
+  }
+
+  /** The API's code, such as `invalid_cursor`; undefined where there is none for it. */
+  readonly code: string | undefined;
+  /** The HTTP status; undefined where no answer came, as for what was refused before sending. */
+  readonly status: number | undefined;
+  /** What finds the request in the server's log; undefined where no answer told it. */
+  readonly requestId: string | undefined;
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = details.code ?? undefined;
+    this.status = details.status ?? undefined;
+    this.requestId = details.requestId ?? undefined;
+  }
+}
+
+/**
+ * Tags break the rules: found before sending, or by the server.
+ *
+ * @example
+ * ```ts
+ * if (error instanceof TagValidationError) {
+ *   for (const { key, message } of error.violations) console.error(key, message);
+ * }
+ * ```
+ */
+export class TagValidationError extends OpenComputerError {
+  static {
+    named(TagValidationError, "TagValidationError");
+  }
+
+  /** Every broken rule, in a fixed order. */
+  readonly violations: readonly TagViolation[];
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, details);
+    this.violations = details.violations ?? [];
+  }
+}
+
+/** A request that breaks a rule, which {@link OpenComputerError.code} names: found before sending, or by the server. */
+export class InvalidRequestError extends OpenComputerError {
+  static {
+    named(InvalidRequestError, "InvalidRequestError");
+  }
+}
+
+/** An answer whose status is no success. */
+export class APIError extends OpenComputerError {
+  static {
+    named(APIError, "APIError");
+  }
+
+  /** The body of the answer: parsed JSON, or the text that it was. */
+  readonly body: unknown;
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, details);
+    this.body = details.body;
+  }
+}
+
+/** 401: the API key is missing, unknown or expired. */
+export class AuthenticationError extends APIError {
+  static {
+    named(AuthenticationError, "AuthenticationError");
+  }
+}
+
+/** 403: the API key may not do this. */
+export class PermissionDeniedError extends APIError {
+  static {
+    named(PermissionDeniedError, "PermissionDeniedError");
+  }
+}
+
+/** 404: there is no such sandbox, or no such route. */
+export class NotFoundError extends APIError {
+  static {
+    named(NotFoundError, "NotFoundError");
+  }
+}
+
+/** 409 or 412: the tags changed since they were read. */
+export class ConflictError extends APIError {
+  static {
+    named(ConflictError, "ConflictError");
+  }
+}
+
+/** 429: too many requests, and the retries are used up. */
+export class RateLimitError extends APIError {
+  static {
+    named(RateLimitError, "RateLimitError");
+  }
+}
+
+/** 5xx: the server failed, and the retries are used up. */
+export class ServerError extends APIError {
+  static {
+    named(ServerError, "ServerError");
+  }
+}
+
+/** No answer came, and the retries are used up; `cause` is what `fetch` threw last. */
+export class ConnectionError extends OpenComputerError {
+  static {
+    named(ConnectionError, "ConnectionError");
+  }
+}
+
+/** No answer came within the time that the call was given. */
+export class TimeoutError extends ConnectionError {
+  static {
+    named(TimeoutError, "TimeoutError");
+  }
+}
+
+/** An answer came that is not what the API promises. */
+export class DecodeError extends OpenComputerError {
+  static {
+    named(DecodeError, "DecodeError");
+  }
+
+  /** The body of the answer: parsed JSON, or the text that it was. */
+  readonly body: unknown;
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, details);
+    this.body = details.body;
+  }
+}
+
+/** On the prototype, so that a stack trace starts with the name, minified or not. */
+function named(error: typeof OpenComputerError, name: string): void {
+  Object.defineProperty(error.prototype, "name", {
+    value: name,
+    configurable: true,
+    writable: true,
+  });
+}
+
+/** The core's name of a class of errors, and the class. */
+const CLASSES: Readonly<Record<string, typeof OpenComputerError>> = {
+  tag_validation: TagValidationError,
+  invalid_request: InvalidRequestError,
+  authentication: AuthenticationError,
+  permission_denied: PermissionDeniedError,
+  not_found: NotFoundError,
+  conflict: ConflictError,
+  rate_limit: RateLimitError,
+  server: ServerError,
+  api: APIError,
+  connection: ConnectionError,
+  timeout: TimeoutError,
+  decode: DecodeError,
+};
+
+/** An error as the core tells it. */
+export interface Failure extends ErrorDetails {
+  readonly kind: string;
+  readonly message: string;
+}
+
+/** The core's error as one of ours. */
+export function errorOf(failure: Failure, cause?: unknown): OpenComputerError {
+  const Class = CLASSES[failure.kind] ?? OpenComputerError;
+  return new Class(failure.message, { ...failure, cause });
+}
+
+/** What was thrown on the way into the core: its own refusal in JSON, or a value that cannot be read. */
+export function refusal(thrown: unknown): OpenComputerError {
+  if (thrown instanceof OpenComputerError) return thrown;
+  const failure = typeof thrown === "string" ? parsed(thrown) : undefined;
+  if (failure) return errorOf(failure);
+  return new InvalidRequestError(`an argument cannot be read: ${told(thrown)}`, { cause: thrown });
+}
+
+function parsed(text: string): Failure | undefined {
+  try {
+    const failure: unknown = JSON.parse(text);
+    return typeof failure === "object" && failure !== null && "kind" in failure
+      ? (failure as Failure)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What an error says, with what lies behind it: `fetch failed: connect ECONNREFUSED 127.0.0.1:80`. */
+export function told(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return typeof thrown === "string" ? thrown : typeof thrown;
+  const { cause } = thrown;
+  if (!(cause instanceof Error)) return thrown.message;
+  const why = cause.message || ("code" in cause && String(cause.code)) || cause.name;
+  return `${thrown.message}: ${why}`;
+}

@@ -1,0 +1,99 @@
+import { InvalidRequestError } from "./errors.js";
+import type { UsageSandboxItem, UsageTagItem, UsageTotals, UsageUntaggedBucket } from "./types.js";
+
+/** A page as it came, without its methods. */
+export type PageData<Page> = Omit<
+  Page,
+  "hasNextPage" | "getNextPage" | typeof Symbol.asyncIterator
+>;
+
+/**
+ * One page of a usage report. All pages of a walk share one window and one `asOf`.
+ *
+ * @example
+ * ```ts
+ * for await (const item of page) console.log(item.memoryGbSeconds); // this page and all that follow
+ * ```
+ */
+export abstract class UsagePage<Item> implements AsyncIterable<Item> {
+  /** Start of the window, inclusive. */
+  declare readonly from: string;
+  /** End of the window, exclusive. */
+  declare readonly to: string;
+  /** When running sandboxes were measured. */
+  declare readonly asOf: string;
+  /** All that matches the window and the filters, not just this page. */
+  declare readonly total: UsageTotals;
+  /** The groups of this page, in order. */
+  declare readonly items: readonly Item[];
+  /** Where the next page starts; null on the last. */
+  declare readonly nextCursor: string | null;
+
+  readonly #next: (cursor: string) => Promise<this>;
+
+  constructor(data: PageData<UsagePage<Item>>, next: (cursor: string) => Promise<UsagePage<Item>>) {
+    Object.assign(this, data);
+    this.#next = next as (cursor: string) => Promise<this>;
+  }
+
+  /** Whether more items follow. */
+  hasNextPage(): boolean {
+    return this.nextCursor !== null;
+  }
+
+  /**
+   * Fetches the page that follows, with the options of the call that brought this one.
+   *
+   * @throws {@link InvalidRequestError} on the last page, and what a call throws.
+   */
+  async getNextPage(): Promise<this> {
+    if (this.nextCursor === null) throw new InvalidRequestError("this is the last page");
+    return this.#next(this.nextCursor);
+  }
+
+  /** The items of this page and of all that follow. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
+    for (let page: UsagePage<Item> = this; ; page = await page.getNextPage()) {
+      yield* page.items;
+      if (!page.hasNextPage()) return;
+    }
+  }
+}
+
+/** A page of usage by the values of a tag. */
+export class TagUsagePage extends UsagePage<UsageTagItem> {
+  /** The dimension. */
+  declare readonly groupBy: `tag:${string}`;
+  /** The part of the total that lacks the tag. */
+  declare readonly untagged: UsageUntaggedBucket;
+}
+
+/** A page of usage by sandbox. */
+export class SandboxUsagePage extends UsagePage<UsageSandboxItem> {
+  /** The dimension. */
+  declare readonly groupBy: "sandbox";
+}
+
+/**
+ * The promise of a page that is also an async iterable over the items of all pages.
+ *
+ * @example
+ * ```ts
+ * const page = await client.usage.bySandbox();
+ * for await (const item of client.usage.bySandbox({ limit: 200 })) console.log(item.sandboxId);
+ * ```
+ */
+export class PagePromise<Page extends UsagePage<Item>, Item>
+  extends Promise<Page>
+  implements AsyncIterable<Item>
+{
+  /** What `then` returns is a plain promise. */
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  /** The items of this page and of all that follow. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
+    yield* await this;
+  }
+}

@@ -1,0 +1,38 @@
+import type { Connection } from "../connection.js";
+import type { RequestOptions, Sandbox } from "../types.js";
+
+/** Sandboxes and their tags. */
+export class SandboxesApi {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /**
+   * The newest 100 running sandboxes.
+   *
+   * @throws {@link APIError}, {@link ConnectionError}.
+   * @example
+   * ```ts
+   * for (const { sandboxID, tags } of await client.sandboxes.list()) console.log(sandboxID, tags);
+   * ```
+   */
+  list(requestOptions?: RequestOptions): Promise<Sandbox[]> {
+    return this.#connection.call("sandboxes.list", {}, undefined, requestOptions);
+  }
+
+  /**
+   * One sandbox.
+   *
+   * @throws {@link NotFoundError} where there is no such sandbox, {@link InvalidRequestError}, {@link APIError},
+   * {@link ConnectionError}.
+   * @example
+   * ```ts
+   * const { status } = await client.sandboxes.get("sb-1");
+   * ```
+   */
+  get(sandboxId: string, requestOptions?: RequestOptions): Promise<Sandbox> {
+    return this.#connection.call("sandboxes.get", { sandboxId }, undefined, requestOptions);
+  }
+}

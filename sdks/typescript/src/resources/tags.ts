@@ -1,0 +1,90 @@
+import type { Connection } from "../connection.js";
+import { guarded } from "../core.js";
+import { InvalidRequestError } from "../errors.js";
+import type {
+  ChangeTags,
+  RequestOptions,
+  SetTagsOptions,
+  TagKeyInfo,
+  TagMap,
+  TagState,
+} from "../types.js";
+import { part } from "../values.js";
+
+/** Tags of sandboxes. */
+export class TagsApi {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /**
+   * Every tag key in use, ordered by its UTF-8 bytes.
+   *
+   * @throws {@link APIError}, {@link ConnectionError}.
+   * @example
+   * ```ts
+   * for (const { key, sandboxCount } of await client.tags.listKeys()) console.log(key, sandboxCount);
+   * ```
+   */
+  listKeys(requestOptions?: RequestOptions): Promise<TagKeyInfo[]> {
+    return this.#connection.call("tags.list_keys", {}, undefined, requestOptions);
+  }
+
+  /**
+   * The tags of a sandbox.
+   *
+   * @throws {@link NotFoundError} where there is no such sandbox, {@link InvalidRequestError}, {@link APIError},
+   * {@link ConnectionError}.
+   * @example
+   * ```ts
+   * const { tags, etag } = await client.tags.get("sb-1");
+   * ```
+   */
+  get(sandboxId: string, requestOptions?: RequestOptions): Promise<TagState> {
+    return this.#connection.call("tags.get", { sandboxId }, undefined, requestOptions);
+  }
+
+  /**
+   * Replaces all user tags of a sandbox; `{}` clears them. Without `ifMatch` the last writer wins.
+   *
+   * @throws {@link TagValidationError} with every violation, before anything is sent; {@link ConflictError} where
+   * the tags are no longer those of `ifMatch`; else as {@link TagsApi.get} does.
+   * @example
+   * ```ts
+   * await client.tags.set("sb-1", { team: "payments" });
+   * ```
+   */
+  async set(
+    sandboxId: string,
+    tags: Readonly<TagMap>,
+    options?: SetTagsOptions,
+  ): Promise<TagState> {
+    const [ifMatch, others] = guarded(() => part(options, "ifMatch"));
+    const args = { sandboxId, tags, ifMatch };
+    return this.#connection.call("tags.set", args, undefined, others as RequestOptions | undefined);
+  }
+
+  /**
+   * Reads a sandbox's user tags, changes them and writes them back, again if someone else wrote in between.
+   *
+   * @param change gets the user tags and returns what they shall become. It may be called several times, so it
+   * must not do anything else; what it throws rejects the call.
+   * @throws {@link ConflictError} where others wrote in between every time, else as {@link TagsApi.set} does.
+   * @example
+   * ```ts
+   * await client.tags.update("sb-1", (tags) => ({ ...tags, env: "prod" }));
+   * ```
+   */
+  async update(
+    sandboxId: string,
+    change: ChangeTags,
+    requestOptions?: RequestOptions,
+  ): Promise<TagState> {
+    if (typeof change !== "function") {
+      throw new InvalidRequestError("what changes the tags must be a function");
+    }
+    return this.#connection.call("tags.update", { sandboxId }, undefined, requestOptions, change);
+  }
+}

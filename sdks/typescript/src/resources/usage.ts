@@ -1,0 +1,98 @@
+import type { Connection } from "../connection.js";
+import {
+  type PageData,
+  PagePromise,
+  SandboxUsagePage,
+  TagUsagePage,
+  type UsagePage,
+} from "../page.js";
+import type {
+  RequestOptions,
+  SandboxUsage,
+  UsageQuery,
+  UsageSandboxItem,
+  UsageTagItem,
+  UsageWindow,
+} from "../types.js";
+
+type PageClass<Page, Item> = new (
+  data: PageData<UsagePage<Item>>,
+  next: (cursor: string) => Promise<UsagePage<Item>>,
+) => Page;
+
+/** Usage reports, in GB-seconds (1 GB = 1024 MB). */
+export class UsageApi {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /**
+   * Usage by the values of a tag, and the part that lacks the tag.
+   *
+   * @throws {@link InvalidRequestError} for a query that breaks a rule, before anything is sent; else what the API
+   * answers ({@link APIError}), or {@link ConnectionError} where it does not. The promise rejects, nothing is thrown.
+   * @example
+   * ```ts
+   * const page = await client.usage.byTag("team", { from: "2026-04-01", to: "2026-05-01" });
+   * console.log(page.total.memoryGbSeconds, page.untagged.sandboxCount, page.items);
+   * ```
+   */
+  byTag(
+    key: string,
+    query?: UsageQuery,
+    requestOptions?: RequestOptions,
+  ): PagePromise<TagUsagePage, UsageTagItem> {
+    return this.#pages(TagUsagePage, "usage.by_tag", { key }, query, requestOptions);
+  }
+
+  /**
+   * Usage by sandbox.
+   *
+   * @throws as {@link UsageApi.byTag} does.
+   * @example
+   * ```ts
+   * for await (const item of client.usage.bySandbox({ filter: { "tag:env": ["prod"] }, limit: 200 })) {
+   *   console.log(item.sandboxId, item.memoryGbSeconds);
+   * }
+   * ```
+   */
+  bySandbox(
+    query?: UsageQuery,
+    requestOptions?: RequestOptions,
+  ): PagePromise<SandboxUsagePage, UsageSandboxItem> {
+    return this.#pages(SandboxUsagePage, "usage.by_sandbox", {}, query, requestOptions);
+  }
+
+  /**
+   * Usage of one sandbox, torn down or not.
+   *
+   * @throws {@link NotFoundError} where there is no such sandbox, else as {@link UsageApi.byTag} does.
+   * @example
+   * ```ts
+   * const usage = await client.usage.forSandbox("sb-1", { from: new Date("2026-04-01") });
+   * ```
+   */
+  forSandbox(
+    sandboxId: string,
+    window?: UsageWindow,
+    requestOptions?: RequestOptions,
+  ): Promise<SandboxUsage> {
+    return this.#connection.call("usage.for_sandbox", { sandboxId }, window, requestOptions);
+  }
+
+  #pages<Page extends UsagePage<Item>, Item>(
+    Page: PageClass<Page, Item>,
+    operation: string,
+    args: Readonly<Record<string, unknown>>,
+    query: UsageQuery | undefined,
+    options: RequestOptions | undefined,
+  ): PagePromise<Page, Item> {
+    const fetchPage = async (query: UsageQuery | undefined): Promise<Page> => {
+      const data = await this.#connection.call<PageData<Page>>(operation, args, query, options);
+      return new Page(data, (cursor) => fetchPage({ ...query, cursor }));
+    };
+    return new PagePromise((resolve) => resolve(fetchPage(query)));
+  }
+}

@@ -1,0 +1,23 @@
+/** What differs between the places that JavaScript runs in. */
+interface Host {
+  readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> };
+  readonly Deno?: { readonly env?: { get(name: string): string | undefined } };
+  readonly window?: unknown;
+  readonly document?: unknown;
+}
+
+const host = globalThis as Host;
+
+/** An environment variable; undefined where it is empty, where there are none, and where they may not be read. */
+export function environment(name: string): string | undefined {
+  try {
+    return host.process?.env?.[name] || host.Deno?.env?.get(name) || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether this is the page of a browser, whose user can read all that is in it. */
+export function isBrowser(): boolean {
+  return typeof host.window === "object" && typeof host.document === "object";
+}

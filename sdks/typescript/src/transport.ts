@@ -1,0 +1,172 @@
+import { guarded } from "./core.js";
+import { errorOf, type Failure, told } from "./errors.js";
+import type { ChangeTags, Fetch, TagMap } from "./types.js";
+import type { Exchange } from "./wasm/core.js";
+
+/** What carries a call. */
+export interface Carrier {
+  readonly fetch: Fetch;
+  readonly dropHeaders: readonly string[];
+  readonly log: (line: string) => void;
+}
+
+interface Request {
+  readonly method: string;
+  readonly url: string;
+  readonly path: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: string | null;
+}
+
+/** What the core wants next. */
+type Step<T> =
+  | { readonly step: "send"; readonly request: Request; readonly timeoutMs: number }
+  | { readonly step: "wait"; readonly ms: number }
+  | { readonly step: "change"; readonly tags: TagMap }
+  | { readonly step: "done"; readonly value: T }
+  | { readonly step: "failed"; readonly error: Failure };
+
+/** What happened, told to the core, which answers with its next step. */
+type Event = (nowMs: number, random: number) => string;
+
+/** Timers take no more: a longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Milliseconds since the epoch, from a clock that does not jump where there is one. */
+export function now(): number {
+  return typeof performance === "object" ? performance.timeOrigin + performance.now() : Date.now();
+}
+
+/** Carries a call to its end: sends, waits and asks as the core says, and frees it. */
+export async function carry<T>(
+  exchange: Exchange,
+  carrier: Carrier,
+  signal: AbortSignal | undefined,
+  change: ChangeTags | undefined,
+): Promise<T> {
+  const advance = (event: Event): Step<T> =>
+    JSON.parse(guarded(() => event(now(), Math.random()))) as Step<T>;
+  const journey: Journey = { exchange, carrier, signal, retries: 0, cause: undefined };
+  try {
+    let step = advance((...at) => exchange.begin(...at));
+    for (;;) {
+      switch (step.step) {
+        case "send":
+          step = advance(await send(journey, step.request, step.timeoutMs));
+          break;
+        case "wait":
+          await wait(step.ms, signal);
+          journey.retries++;
+          step = advance((...at) => exchange.waited(...at));
+          break;
+        case "change": {
+          const tags = await changed(step.tags, change, signal);
+          step = advance((...at) => exchange.changed(tags, ...at));
+          break;
+        }
+        case "done":
+          return step.value;
+        case "failed":
+          throw errorOf(step.error, journey.cause);
+      }
+    }
+  } finally {
+    exchange.free();
+  }
+}
+
+interface Journey {
+  readonly exchange: Exchange;
+  readonly carrier: Carrier;
+  readonly signal: AbortSignal | undefined;
+  retries: number;
+  /** What `fetch` threw, if that was what happened last. */
+  cause: unknown;
+}
+
+/** Sends a request once. Rejects with the reason of the user's signal, and with nothing else. */
+async function send(journey: Journey, request: Request, timeoutMs: number): Promise<Event> {
+  const { exchange, carrier, signal } = journey;
+  signal?.throwIfAborted();
+  const started = now();
+  const log = (what: string) => {
+    const retry = journey.retries > 0 ? `, retry ${journey.retries}` : "";
+    const ms = Math.round(now() - started);
+    carrier.log(`${request.method} ${request.path} ${what} in ${ms} ms${retry}`);
+  };
+  const abort = new AbortController();
+  const relay = () => abort.abort(signal?.reason);
+  const timer = setTimeout(() => abort.abort(), Math.min(timeoutMs, MAX_TIMER_MS));
+  signal?.addEventListener("abort", relay, { once: true });
+  journey.cause = undefined;
+  try {
+    const response = await abortable(abort.signal, () => receive(request, carrier, abort.signal));
+    log(String(response.status));
+    return (...at) => exchange.answer(response.status, response.headers, response.body, ...at);
+  } catch (error) {
+    log(abort.signal.aborted ? (signal?.aborted ? "aborted" : "timed out") : "failed");
+    signal?.throwIfAborted();
+    if (abort.signal.aborted) return (...at) => exchange.timeout(...at);
+    journey.cause = error;
+    return (...at) => exchange.connectionFault(told(error), ...at);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", relay);
+  }
+}
+
+interface Received {
+  readonly status: number;
+  readonly headers: string[];
+  readonly body: Uint8Array;
+}
+
+async function receive(request: Request, carrier: Carrier, signal: AbortSignal): Promise<Received> {
+  const headers = request.headers.filter(([name]) => !carrier.dropHeaders.includes(name));
+  const response = await carrier.fetch(request.url, {
+    method: request.method,
+    headers: headers.map(([name, value]) => [name, value]),
+    body: request.body,
+    redirect: "manual",
+    signal,
+  });
+  const body = new Uint8Array(await response.arrayBuffer());
+  return { status: response.status, headers: [...response.headers].flat(), body };
+}
+
+async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    await abortable(signal, () => {
+      return new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, Math.min(ms, MAX_TIMER_MS));
+      });
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function changed(
+  tags: TagMap,
+  change: ChangeTags | undefined,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
+  return change && abortable(signal, async () => change(tags));
+}
+
+/** Settles as the work does, or as soon as the signal aborts; leaves no listener behind. */
+async function abortable<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  if (!signal) return work();
+  signal.throwIfAborted();
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

@@ -1,0 +1,27 @@
+/** Whether a value is what the core reads as a map: a plain object, or an instance of a user's class. */
+export function isMap(value: unknown): value is Record<string, unknown> {
+  return Object.prototype.toString.call(value) === "[object Object]";
+}
+
+/** A query whose dates are text; one that is no date of the calendar is text that the core refuses. */
+export function withTimes(query: unknown): unknown {
+  if (!isMap(query)) return query;
+  const copy = { ...query };
+  for (const end of ["from", "to"]) {
+    if (end in copy) copy[end] = timeText(copy[end]);
+  }
+  return copy;
+}
+
+function timeText(time: unknown): unknown {
+  if (Object.prototype.toString.call(time) !== "[object Date]") return time;
+  const date = time as Date;
+  return Number.isNaN(date.getTime()) ? String(date) : date.toISOString();
+}
+
+/** Parts one option from the others. What is no map is left whole, for the core to refuse. */
+export function part(options: unknown, name: string): [option: unknown, others: unknown] {
+  if (!isMap(options)) return [undefined, options];
+  const { [name]: option, ...others } = options;
+  return [option, others];
+}

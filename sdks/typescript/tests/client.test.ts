@@ -1,0 +1,385 @@
+import {
+  InvalidRequestError,
+  type OpenComputerError,
+  Tags,
+  TagValidationError,
+  Usage,
+  UsageClient,
+} from "@opencomputer/usage";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { answering, expectOurs, failure, METHODS, recorded, response } from "./support/calls.js";
+
+const KEY = "oc_secret_key";
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.unstubAllEnvs();
+});
+
+describe("what is refused sends nothing", () => {
+  const cases: [string, (client: UsageClient) => unknown, string | undefined][] = [
+    [
+      "an unknown option of a query",
+      (c) => c.usage.byTag("team", { limt: 5 } as object),
+      "unknown_parameter",
+    ],
+    [
+      "a query that repeats an argument",
+      (c) => c.usage.byTag("team", { key: "env" } as object),
+      "unknown_parameter",
+    ],
+    [
+      "an unknown option of a call",
+      (c) => c.tags.get("sb", { timeout: 5 } as object),
+      "unknown_parameter",
+    ],
+    [
+      "an unknown option of a write",
+      (c) => c.tags.set("sb", {}, { match: "x" } as object),
+      "unknown_parameter",
+    ],
+    ["a query that is no object", (c) => c.usage.bySandbox("2026" as never), undefined],
+    ["a query that is a Map", (c) => c.usage.bySandbox(new Map() as never), undefined],
+    ["options that are no object", (c) => c.tags.listKeys("now" as never), undefined],
+    ["an empty tag key", (c) => c.usage.byTag(""), "invalid_group_by"],
+    ["no tag key", (c) => (c.usage.byTag as () => unknown)(), "invalid_group_by"],
+    ["no sandbox id", (c) => (c.tags.get as () => unknown)(), "invalid_sandbox_id"],
+    [
+      "an invalid date",
+      (c) => c.usage.byTag("team", { from: new Date(Number.NaN) }),
+      "invalid_timestamp",
+    ],
+    [
+      "a date beyond the calendar",
+      (c) => c.usage.byTag("team", { to: new Date(8.64e15) }),
+      "invalid_timestamp",
+    ],
+    [
+      "a filter that is undefined",
+      (c) => c.usage.byTag("team", { filter: { "tag:env": undefined as never } }),
+      "invalid_filter",
+    ],
+    [
+      "a sparse list of values",
+      (c) => c.usage.byTag("team", { filter: { "tag:a": new Array(2 ** 31) } }),
+      "invalid_filter",
+    ],
+    ["a date as a tag value", (c) => c.tags.set("sb", { at: new Date() as never }), "invalid_tags"],
+    ["tags that are no object", (c) => c.tags.set("sb", [] as never), "invalid_body"],
+    ["a negative timeout", (c) => c.tags.listKeys({ timeoutMs: -1 }), undefined],
+    ["half a retry", (c) => c.tags.listKeys({ maxRetries: 0.5 }), undefined],
+    ["a header that is no header", (c) => c.tags.listKeys({ headers: { "a b": "c" } }), undefined],
+    ["a signal that is none", (c) => c.tags.listKeys({ signal: {} as never }), undefined],
+    ["a change that is no function", (c) => c.tags.update("sb", {} as never), undefined],
+  ];
+  test.for(cases)("%s", async ([, run, code]) => {
+    const { client, sent } = answering({});
+    const type = code === "invalid_tags" ? TagValidationError : InvalidRequestError;
+    expectOurs(await failure(() => run(client())), type, code);
+    expect(sent).toEqual([]);
+  });
+
+  test("a refusal rejects, it does not throw", async () => {
+    const { client } = answering({});
+    for (const method of Object.values(METHODS)) {
+      const promise = method(client(), { nonsense: 1 });
+      await expect(promise).rejects.toThrow(InvalidRequestError);
+    }
+    expect(() =>
+      client()
+        .usage.byTag("")
+        .catch(() => {}),
+    ).not.toThrow();
+  });
+
+  test("all violations are told", async () => {
+    const { client } = answering({});
+    const tags = { "oc:a": "", "": "v".repeat(257) };
+    const error = await failure(() => client().tags.set("sb", tags));
+    expect(error).toMatchObject({
+      name: "TagValidationError",
+      violations: [
+        { code: "key_empty" },
+        { code: "value_too_long" },
+        { code: "key_reserved_prefix" },
+      ],
+      status: undefined,
+    });
+  });
+});
+
+describe("values that cannot be read", () => {
+  const thrown = new Error("no");
+  const trap = () => {
+    throw thrown;
+  };
+  const { proxy: revoked, revoke } = Proxy.revocable([], {});
+  revoke();
+  const values: [string, unknown][] = [
+    ["a getter that throws", Object.defineProperty({}, "from", { get: trap, enumerable: true })],
+    ["a proxy that throws", new Proxy({}, { ownKeys: trap, get: trap })],
+    ["a list whose length throws", { filter: { "tag:a": new Proxy([], { get: trap }) } }],
+    ["a revoked proxy", { filter: { "tag:a": revoked } }],
+  ];
+  test.for(values)("%s is told as an error of ours", async ([, value]) => {
+    const { client, sent } = answering({});
+    for (let i = 0; i < 100; i++) {
+      expectOurs(
+        await failure(() => client().usage.byTag("team", value as object)),
+        InvalidRequestError,
+      );
+      expectOurs(await failure(() => client().tags.listKeys(value as object)), InvalidRequestError);
+      expectOurs(await failure(() => new UsageClient(value as object)), InvalidRequestError);
+    }
+    expect(sent).toEqual([]);
+  });
+
+  test("its cause is what was thrown", async () => {
+    const { client } = answering({});
+    const query = {
+      get limit(): number {
+        throw thrown;
+      },
+    };
+    expect(await failure(() => client().usage.bySandbox(query))).toHaveProperty("cause", thrown);
+  });
+});
+
+describe("options of a client", () => {
+  const make = (options: object) => () =>
+    new UsageClient({ apiKey: KEY, baseUrl: "https://x.test", ...options });
+
+  const bad: [string, object, string | undefined][] = [
+    ["an unknown option", { timeout: 5 }, "unknown_parameter"],
+    ["a base URL without a scheme", { baseUrl: "example.com" }, undefined],
+    ["credentials in the base URL", { baseUrl: "https://a:b@example.com" }, undefined],
+    ["a key with a line break", { apiKey: "a\nb" }, undefined],
+    ["a fetch that is no function", { fetch: "fetch" }, undefined],
+    ["headers that are a list", { headers: [] }, undefined],
+    ["an endless timeout", { timeoutMs: Number.POSITIVE_INFINITY }, undefined],
+  ];
+  test.for(bad)("%s is refused", async ([, options, code]) => {
+    const error = await failure(make(options));
+    expectOurs(error, InvalidRequestError, code);
+    expect(String(error)).not.toContain(KEY);
+  });
+
+  test("key and URL come from the environment", async () => {
+    vi.stubEnv("OPENCOMPUTER_API_KEY", KEY);
+    vi.stubEnv("OPENCOMPUTER_API_URL", "https://env.test/api/");
+    const { sent, client } = answering({ keys: [] });
+    await client({ apiKey: undefined, baseUrl: undefined }).tags.listKeys();
+    expect(sent[0]?.url.href).toBe("https://env.test/api/tags");
+    expect(new Headers(sent[0]?.init.headers).get("x-api-key")).toBe(KEY);
+  });
+
+  test("without a key or a URL the message says where they may come from", () => {
+    vi.stubEnv("OPENCOMPUTER_API_KEY", "");
+    vi.stubEnv("OPENCOMPUTER_API_URL", "");
+    expect(() => new UsageClient({ baseUrl: "https://x.test" })).toThrow(/OPENCOMPUTER_API_KEY/);
+    expect(() => new UsageClient({ apiKey: KEY })).toThrow(/OPENCOMPUTER_API_URL/);
+  });
+
+  test("a key in a browser is refused unless it is allowed", async () => {
+    vi.stubGlobal("window", {});
+    vi.stubGlobal("document", {});
+    expect(make({})).toThrow(/dangerouslyAllowBrowser/);
+    expect(make({})).toThrow(InvalidRequestError);
+    const { sent, client } = answering({ keys: [] });
+    await client({ dangerouslyAllowBrowser: true }).tags.listKeys();
+    expect(new Headers(sent[0]?.init.headers).has("user-agent")).toBe(false);
+  });
+
+  test("outside of a browser the client says what it is", async () => {
+    const { sent, client } = answering({ keys: [] });
+    await client().tags.listKeys({ headers: { "X-Trace": "1" } });
+    const headers = new Headers(sent[0]?.init.headers);
+    expect(headers.get("user-agent")).toMatch(/^opencomputer-usage-typescript\/\d+\.\d+\.\d+$/);
+    expect(headers.get("x-trace")).toBe("1");
+  });
+
+  test("a fetch is called without a this, and the global one when it is needed", async () => {
+    const calls: unknown[] = [];
+    function fetch(this: unknown) {
+      calls.push(this);
+      return Promise.resolve(response({ status: 200, body: { keys: [] } }));
+    }
+    const client = make({})();
+    vi.stubGlobal("fetch", fetch);
+    await client.tags.listKeys();
+    await make({ fetch })().tags.listKeys();
+    expect(calls).toEqual([undefined, undefined]);
+  });
+
+  test("the key is in no log line, no error and no view of the client", async () => {
+    const lines: string[] = [];
+    const logger = { debug: (line: string) => lines.push(line) };
+    const { client } = recorded(() =>
+      response({ status: 401, body: { error: "no", code: "unauthorized" } }),
+    );
+    const sender = client({ apiKey: KEY, logger });
+    const error = await failure(() => sender.usage.bySandbox());
+    const { inspect } = await import("node:util");
+    const seen = [
+      ...lines,
+      inspect(error),
+      JSON.stringify(error),
+      inspect(sender, { depth: 9, showHidden: true }),
+    ];
+    expect(seen.join("\n")).not.toContain(KEY);
+    expect(lines).toEqual([expect.stringMatching(/^GET \/api\/usage 401 in \d+ ms$/)]);
+  });
+
+  test("a log that fails fails no call", async () => {
+    const { client } = answering({ keys: [] });
+    const logger = {
+      debug: () => {
+        throw new Error("disk full");
+      },
+    };
+    expect(await client({ logger }).tags.listKeys()).toEqual([]);
+  });
+});
+
+describe("pages", () => {
+  const page = (items: unknown[], nextCursor: string | null) => ({
+    from: "2026-01-01T00:00:00Z",
+    to: "2026-01-31T00:00:00Z",
+    asOf: "2026-01-31T00:00:00Z",
+    groupBy: "sandbox",
+    total: { memoryGbSeconds: 3, diskOverageGbSeconds: 0 },
+    items,
+    nextCursor,
+  });
+  const item = (sandboxId: string) => ({
+    sandboxId,
+    tags: JSON.parse('{"__proto__":"a","constructor":"b"}'),
+    tagsLastUpdatedAt: null,
+    memoryGbSeconds: 1,
+    diskOverageGbSeconds: 0,
+  });
+  const cursors = ["eyJ2IjoxLCJ0IjoiYSJ9", "eyJ2IjoxLCJ0IjoiYiJ9"];
+  const walk = () =>
+    recorded((url) => {
+      const at = cursors.indexOf(new URL(url).searchParams.get("cursor") ?? "") + 1;
+      return response({ status: 200, body: page([item(`sb-${at}`)], cursors[at] ?? null) });
+    });
+
+  test("a call is a promise of its page and a walk over all items", async () => {
+    const { sent, client } = walk();
+    const ids: string[] = [];
+    for await (const { sandboxId } of client().usage.bySandbox({ limit: 1, from: new Date(0) }))
+      ids.push(sandboxId);
+    expect(ids).toEqual(["sb-0", "sb-1", "sb-2"]);
+    expect(sent.map(({ url }) => url.searchParams.get("limit"))).toEqual(["1", "1", "1"]);
+    expect(sent.map(({ url }) => url.searchParams.get("from"))).toEqual(
+      Array(3).fill("1970-01-01T00:00:00Z"),
+    );
+  });
+
+  test("pages are walked by hand, too", async () => {
+    const { client } = walk();
+    const first = await client().usage.bySandbox();
+    expect(first.hasNextPage()).toBe(true);
+    const last = await (await first.getNextPage()).getNextPage();
+    expect(last.hasNextPage()).toBe(false);
+    expect(last.items[0]?.sandboxId).toBe("sb-2");
+    expectOurs(await failure(() => last.getNextPage()), InvalidRequestError);
+  });
+
+  test("a page is its JSON", async () => {
+    const { client } = walk();
+    const first = await client().usage.bySandbox();
+    expect(JSON.parse(JSON.stringify(first))).toEqual(page([item("sb-0")], cursors[0] ?? ""));
+    expect(Object.keys(first.items[0]?.tags ?? {})).toEqual(["__proto__", "constructor"]);
+  });
+
+  test("a walk that is left early sends no more", async () => {
+    const { sent, client } = walk();
+    for await (const _ of client().usage.bySandbox()) break;
+    expect(sent).toHaveLength(1);
+  });
+
+  test("what a promise can do, this one can", async () => {
+    const { client } = walk();
+    const promise = client().usage.bySandbox();
+    expect(promise).toBeInstanceOf(Promise);
+    expect(await promise.then((page) => page.items.length).finally(() => {})).toBe(1);
+  });
+});
+
+describe("updates", () => {
+  const state = (tags: object) =>
+    response({ status: 200, headers: { etag: '"1"' }, body: { tags, tagsLastUpdatedAt: null } });
+
+  test("the user's tags are changed and written back", async () => {
+    const { sent, client } = recorded((_, { method, body }) =>
+      state(method === "GET" ? { team: "a", "oc:plan": "pro" } : JSON.parse(String(body))),
+    );
+    const after = await client().tags.update("sb", async (tags) => ({ ...tags, env: "prod" }));
+    expect(after).toEqual({
+      tags: { team: "a", env: "prod" },
+      tagsLastUpdatedAt: null,
+      etag: '"1"',
+    });
+    expect(new Headers(sent[1]?.init.headers).get("if-match")).toBe('"1"');
+  });
+
+  test("what the callback throws is what the call fails with, and nothing is written", async () => {
+    const { sent, client } = recorded(() => state({}));
+    const mine = new RangeError("mine");
+    const error = await failure(() =>
+      client().tags.update("sb", () => {
+        throw mine;
+      }),
+    );
+    expect(error).toBe(mine);
+    expect(sent.map(({ init }) => init.method)).toEqual(["GET"]);
+  });
+
+  test("what the callback returns is checked", async () => {
+    const { sent, client } = recorded(() => state({}));
+    const bad: [unknown, typeof OpenComputerError][] = [
+      [undefined, InvalidRequestError],
+      [{ "oc:a": "b" }, TagValidationError],
+      [
+        Object.defineProperty({}, "a", {
+          get: () => {
+            throw 1;
+          },
+          enumerable: true,
+        }),
+        InvalidRequestError,
+      ],
+    ];
+    for (const [tags, type] of bad) {
+      expectOurs(await failure(() => client().tags.update("sb", () => tags as never)), type);
+    }
+    expect(sent.every(({ init }) => init.method === "GET")).toBe(true);
+  });
+});
+
+describe("the classes of the platform's SDK", () => {
+  test("they take a URL and a key", async () => {
+    const urls: string[] = [];
+    vi.stubGlobal("fetch", async (url: string) => {
+      urls.push(url);
+      return response({
+        status: 200,
+        body: { keys: [{ key: "team", sandboxCount: 1, valueCount: 1 }] },
+      });
+    });
+    expect(await new Tags("https://old.test/api", KEY).listKeys()).toHaveLength(1);
+    await failure(() =>
+      new Usage("https://old.test", KEY).byTag("team", { filter: { "tag:env": "prod,dev" } }),
+    );
+    expect(urls).toEqual([
+      "https://old.test/api/tags",
+      "https://old.test/api/usage?groupBy=tag%3Ateam&filter%5Btag%3Aenv%5D=prod%2Cdev",
+    ]);
+    expectOurs(
+      await failure(() => new Tags("https://old.test", KEY).set("sb", { "": "" })),
+      TagValidationError,
+    );
+  });
+});

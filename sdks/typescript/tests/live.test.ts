@@ -1,0 +1,175 @@
+import {
+  AuthenticationError,
+  ConflictError,
+  decodeCursor,
+  InvalidRequestError,
+  NotFoundError,
+  Tags,
+  Usage,
+  UsageClient,
+  type UsageTotals,
+} from "@opencomputer/usage";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { failure } from "./support/calls.js";
+import { type DemoServer, startDemo } from "./support/server.js";
+
+let server: DemoServer;
+let client: UsageClient;
+
+beforeAll(async () => {
+  server = await startDemo();
+  client = new UsageClient({ apiKey: server.apiKey, baseUrl: server.url });
+}, 30_000);
+afterAll(() => server?.stop());
+
+const sum = (amounts: readonly UsageTotals[], name: keyof UsageTotals) =>
+  amounts.reduce((sum, amount) => sum + amount[name], 0);
+
+/** Checks that parts make a whole, but for the rounding of floats. */
+function expectSum(parts: readonly UsageTotals[], whole: UsageTotals): void {
+  for (const name of ["memoryGbSeconds", "diskOverageGbSeconds"] as const) {
+    expect(Math.abs(sum(parts, name) / whole[name] - 1)).toBeLessThan(1e-9);
+  }
+}
+
+describe("against the live server", () => {
+  test("a walk shows every sandbox once, at one instant, and adds up to the total", async () => {
+    const first = await client.usage.bySandbox({ limit: 33 });
+    const pages = [first];
+    for (let page = first; page.hasNextPage(); ) {
+      page = await page.getNextPage();
+      pages.push(page);
+    }
+    expect(pages.length).toBeGreaterThan(3);
+    expect(new Set(pages.map(({ asOf }) => asOf)).size).toBe(1);
+    expect(decodeCursor(first.nextCursor ?? "").asOf).toBe(first.asOf);
+    const items = pages.flatMap(({ items }) => items);
+    expect(new Set(items.map(({ sandboxId }) => sandboxId)).size).toBe(items.length);
+    expectSum(items, first.total);
+    const amounts = items.map(({ memoryGbSeconds }) => memoryGbSeconds);
+    expect(amounts).toEqual([...amounts].sort((a, b) => b - a));
+  });
+
+  test("a walk by iteration shows the same as one large page", async () => {
+    const to = new Date(Date.now() - 86_400_000);
+    const walked: string[] = [];
+    for await (const { sandboxId } of client.usage.bySandbox({ to, limit: 50 }))
+      walked.push(sandboxId);
+    const page = await client.usage.bySandbox({ to, limit: 500 });
+    expect(walked).toEqual(page.items.map(({ sandboxId }) => sandboxId));
+  });
+
+  test("the values of a tag and the untagged part add up to the total", async () => {
+    const page = await client.usage.byTag("team", { limit: 500 });
+    expect(page.groupBy).toBe("tag:team");
+    expect(page.untagged.sandboxCount).toBeGreaterThan(0);
+    expectSum([...page.items, page.untagged], page.total);
+    const lacking = await client.usage.bySandbox({ filter: { "tag:team": null }, limit: 500 });
+    expect(lacking.items).toHaveLength(page.untagged.sandboxCount);
+  });
+
+  test("a drilldown agrees with the report", async () => {
+    const to = new Date(Date.now() - 86_400_000);
+    const [top] = (await client.usage.bySandbox({ to, limit: 1 })).items;
+    const usage = await client.usage.forSandbox(top?.sandboxId ?? "", {
+      from: new Date(to.getTime() - 30 * 86_400_000),
+      to,
+    });
+    expect(usage).toMatchObject(top ?? {});
+  });
+
+  test("tags are set, read, changed and cleared", async () => {
+    const { sandboxId } = await anySandbox();
+    const tags = { team: "payments", quoted: 'a,"b" 😀' };
+    const written = await client.tags.set(sandboxId, tags);
+    expect(written.tags).toMatchObject(tags);
+    expect(await client.tags.get(sandboxId)).toEqual(written);
+    const updated = await client.tags.update(sandboxId, ({ quoted: _, ...rest }) => ({
+      ...rest,
+      env: "dev",
+    }));
+    expect(updated.tags).toMatchObject({ team: "payments", env: "dev" });
+    expect(updated.tags).not.toHaveProperty("quoted");
+    expect((await client.sandboxes.get(sandboxId)).tags).toEqual(updated.tags);
+    expect((await client.tags.listKeys()).map(({ key }) => key)).toContain("team");
+    await client.tags.set(sandboxId, {});
+  });
+
+  test("a write with an entity tag that is out of date is a conflict and writes nothing", async () => {
+    const { sandboxId } = await anySandbox();
+    const { etag } = await client.tags.set(sandboxId, { a: "1" });
+    const after = await client.tags.set(sandboxId, { a: "2" });
+    const error = await failure(() => client.tags.set(sandboxId, { a: "3" }, { ifMatch: etag }));
+    expect(error).toBeInstanceOf(ConflictError);
+    expect(error).toMatchObject({
+      status: 412,
+      code: "tags_changed",
+      requestId: expect.any(String),
+    });
+    expect(await client.tags.get(sandboxId)).toEqual(after);
+  });
+
+  test("an update survives a write in between", async () => {
+    const { sandboxId } = await anySandbox();
+    await client.tags.set(sandboxId, { a: "1" });
+    let calls = 0;
+    const { tags } = await client.tags.update(sandboxId, async (tags) => {
+      if (calls++ === 0) await client.tags.set(sandboxId, { ...tags, b: "theirs" });
+      return { ...tags, c: "ours" };
+    });
+    expect(calls).toBe(2);
+    expect(tags).toMatchObject({ a: "1", b: "theirs", c: "ours" });
+  });
+
+  test("sandboxes are listed", async () => {
+    const sandboxes = await client.sandboxes.list();
+    expect(sandboxes.length).toBeGreaterThan(0);
+    expect(sandboxes[0]).toMatchObject({ sandboxID: expect.any(String), status: "running" });
+  });
+
+  test("a wrong key is an authentication error", async () => {
+    const stranger = new UsageClient({ apiKey: "oc_wrong", baseUrl: server.url });
+    const error = await failure(() => stranger.tags.listKeys());
+    expect(error).toBeInstanceOf(AuthenticationError);
+    expect(error).toMatchObject({ status: 401, code: "unauthorized" });
+  });
+
+  test("an unknown sandbox is not found", async () => {
+    const id = "no such/sandbox?";
+    const calls = [
+      () => client.tags.get(id),
+      () => client.tags.update(id, (tags) => tags),
+      () => client.usage.forSandbox(id),
+      () => client.sandboxes.get(id),
+    ];
+    for (const call of calls) {
+      const error = await failure(call);
+      expect(error).toBeInstanceOf(NotFoundError);
+      expect(error).toMatchObject({ status: 404, code: "sandbox_not_found" });
+    }
+  });
+
+  test("a cursor of another query is refused by the server", async () => {
+    const { nextCursor } = await client.usage.bySandbox({ limit: 1 });
+    const error = await failure(() => client.usage.byTag("team", { cursor: nextCursor }));
+    expect(error).toBeInstanceOf(InvalidRequestError);
+    expect(error).toMatchObject({
+      status: 400,
+      code: "invalid_cursor",
+      requestId: expect.any(String),
+    });
+  });
+
+  test("the classes of the platform's SDK work, too", async () => {
+    const page = await new Usage(`${server.url}/api`, server.apiKey).byTag("team");
+    expect(page.items.length).toBeGreaterThan(0);
+    expect(await new Tags(server.url, server.apiKey).listKeys()).toEqual(
+      await client.tags.listKeys(),
+    );
+  });
+
+  async function anySandbox() {
+    const [item] = (await client.usage.bySandbox({ limit: 1 })).items;
+    return item ?? expect.unreachable("a fleet without sandboxes");
+  }
+});

@@ -1,0 +1,124 @@
+import {
+  APIError,
+  AuthenticationError,
+  ConflictError,
+  ConnectionError,
+  DecodeError,
+  InvalidRequestError,
+  NotFoundError,
+  OpenComputerError,
+  PermissionDeniedError,
+  RateLimitError,
+  ServerError,
+  TagValidationError,
+  TimeoutError,
+  UsageClient,
+} from "@opencomputer/usage";
+import { expect } from "vitest";
+import type { Answer, ExpectedError } from "./vectors.js";
+
+type Params = Record<string, unknown>;
+type Method = (client: UsageClient, params: Params, options?: object) => Promise<unknown>;
+
+const some = (rest: Params) => (Object.keys(rest).length > 0 ? (rest as object) : undefined);
+const id = (sandboxId: unknown) => sandboxId as string;
+
+/** The methods of the client by the names that the vectors use. */
+export const METHODS: Record<string, Method> = {
+  "usage.by_tag": (client, { key, ...query }, options) =>
+    client.usage.byTag(key as string, query, options),
+  "usage.by_sandbox": (client, query, options) => client.usage.bySandbox(query, options),
+  "usage.for_sandbox": (client, { sandboxId, ...query }, options) =>
+    client.usage.forSandbox(id(sandboxId), query, options),
+  "tags.list_keys": (client, rest, options) => client.tags.listKeys(some({ ...rest, ...options })),
+  "tags.get": (client, { sandboxId, ...rest }, options) =>
+    client.tags.get(id(sandboxId), some({ ...rest, ...options })),
+  "tags.set": (client, { sandboxId, tags, ...rest }, options) =>
+    client.tags.set(id(sandboxId), tags as Record<string, string>, some({ ...rest, ...options })),
+  "sandboxes.list": (client, rest, options) => client.sandboxes.list(some({ ...rest, ...options })),
+  "sandboxes.get": (client, { sandboxId, ...rest }, options) =>
+    client.sandboxes.get(id(sandboxId), some({ ...rest, ...options })),
+};
+
+/** Calls a method by the vectors' name for it. */
+export function call(client: UsageClient, operation: string, params: Params): Promise<unknown> {
+  const method = METHODS[operation];
+  if (!method) throw new Error(`no method for ${operation}`);
+  return method(client, params);
+}
+
+const KINDS: Record<string, new (message: string) => OpenComputerError> = {
+  tag_validation: TagValidationError,
+  invalid_request: InvalidRequestError,
+  authentication: AuthenticationError,
+  permission_denied: PermissionDeniedError,
+  not_found: NotFoundError,
+  conflict: ConflictError,
+  rate_limit: RateLimitError,
+  server: ServerError,
+  api: APIError,
+  connection: ConnectionError,
+  timeout: TimeoutError,
+  decode: DecodeError,
+};
+
+/** Compares an error by what the vector says of it. */
+export function expectError(error: unknown, expected: ExpectedError): void {
+  if (!(error instanceof OpenComputerError)) throw error ?? new Error("it did not fail");
+  const { kind, violations, message, ...members } = expected;
+  if (kind) expect(error.constructor).toBe(KINDS[kind]);
+  if (message !== undefined) expect(error.message).toBe(message);
+  if (violations) expect(error).toHaveProperty("violations", violations);
+  for (const [name, value] of Object.entries(members)) {
+    expect(error, name).toHaveProperty(name, value ?? undefined);
+  }
+}
+
+/** What a promise or a function fails with. */
+export async function failure(run: () => unknown): Promise<unknown> {
+  try {
+    await run();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("it did not fail");
+}
+
+/** A response as a server would send it. */
+export function response({ status, headers, body, text }: Answer): Response {
+  const bytes = text ?? (body === undefined ? "" : JSON.stringify(body));
+  // These may have no body, not even an empty one.
+  const none = [101, 204, 205, 304].includes(status);
+  return new Response(none ? null : bytes, { status, headers: headers ?? {} });
+}
+
+/** Requests that were sent, and a maker of clients that send them. */
+export interface Recorded {
+  sent: { url: URL; init: RequestInit }[];
+  client: (options?: object) => UsageClient;
+}
+
+/** A client whose requests are recorded and answered by a function. */
+export function recorded(
+  answer: (url: string, init: RequestInit) => Response | Promise<Response>,
+): Recorded {
+  const sent: Recorded["sent"] = [];
+  const fetch = async (url: string, init: RequestInit) => {
+    sent.push({ url: new URL(url), init });
+    return answer(url, init);
+  };
+  const client = (options = {}) =>
+    new UsageClient({ apiKey: "oc_key", baseUrl: "https://api.test", fetch, ...options });
+  return { sent, client };
+}
+
+/** A client whose every request is answered by this body. */
+export const answering = (body: unknown): Recorded =>
+  recorded(() => response({ status: 200, body }));
+
+/** Checks that an error is of a class and, where given, has a code. */
+export function expectOurs(error: unknown, type: typeof OpenComputerError, code?: string): void {
+  expect(error).toBeInstanceOf(type);
+  expect(error).toBeInstanceOf(OpenComputerError);
+  if (code !== undefined) expect(error).toHaveProperty("code", code);
+}

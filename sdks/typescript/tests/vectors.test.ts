@@ -1,0 +1,201 @@
+import {
+  type Cursor,
+  decodeCursor,
+  encodeCursor,
+  formatFilter,
+  formatGroupBy,
+  type GroupBy,
+  parseFilter,
+  parseGroupBy,
+  type TagViolation,
+  type UsageClient,
+  validateTagKey,
+  validateTags,
+  validateTagValue,
+} from "@opencomputer/usage";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { call, expectError, failure, recorded, response } from "./support/calls.js";
+import { type Answer, type Case, type ExpectedError, load } from "./support/vectors.js";
+
+/** Runs every case of a suite; one that expects an error must fail with it. */
+function suite<T extends Case>(name: string, run: (testCase: T) => unknown): void {
+  describe(name, () => {
+    test.for(load<T>(name).map((testCase) => [testCase.name, testCase] as const))(
+      "%s",
+      async ([, testCase]) => {
+        const expected = testCase["error"] as ExpectedError | undefined;
+        if (expected) expectError(await failure(() => run(testCase)), expected);
+        else await run(testCase);
+      },
+    );
+  });
+}
+
+interface Violating extends Case {
+  violations: TagViolation[];
+}
+
+suite<Violating>("tags", ({ tags, violations }) => {
+  expect(validateTags(tags)).toEqual(violations);
+});
+
+suite<Violating>("tag-key", ({ key, violations }) => {
+  expect(validateTagKey(key as string)).toEqual(violations);
+});
+
+suite<Violating>("tag-value", ({ value, violations }) => {
+  expect(validateTagValue(value)).toEqual(violations);
+});
+
+suite<Case & { groupBy: string; result: GroupBy }>("group-by", ({ groupBy, result }) => {
+  expect(parseGroupBy(groupBy)).toEqual(result);
+  expect(formatGroupBy(result)).toBe(groupBy);
+});
+
+suite<Case & { raw: string; values: string[] | null }>("filter-parse", ({ raw, values }) => {
+  expect(parseFilter(raw)).toEqual(values);
+  expect(parseFilter(formatFilter(values))).toEqual(values);
+});
+
+suite<Case & { raw: string; values: string[] | null }>("filter-format", ({ raw, values }) => {
+  expect(formatFilter(values)).toBe(raw);
+});
+
+suite<Case & { cursor?: Cursor; encoded: string; decodeOnly?: true }>("cursors", (testCase) => {
+  const { cursor, encoded, decodeOnly } = testCase;
+  if (cursor && !decodeOnly) expect(encodeCursor(cursor)).toBe(encoded);
+  expect(decodeCursor(encoded)).toEqual(cursor);
+});
+
+interface Calling extends Case {
+  operation: string;
+  params: Record<string, unknown>;
+}
+
+interface Request {
+  method: string;
+  path: string;
+  query?: string;
+  headers?: Record<string, string>;
+  body?: unknown;
+}
+
+/** Compares what was sent with what a vector says of it. */
+function expectSent({ url, init }: { url: URL; init: RequestInit }, expected: Request): void {
+  expect(url.origin).toBe("https://api.test");
+  expect(`${init.method} ${url.pathname}`).toBe(`${expected.method} ${expected.path}`);
+  if (expected.query !== undefined) expect(url.search.slice(1)).toBe(expected.query);
+  const headers = Object.fromEntries(new Headers(init.headers));
+  expect(headers).toMatchObject({ "x-api-key": "oc_key", ...expected.headers });
+  if ("body" in expected) expect(JSON.parse(String(init.body))).toEqual(expected.body);
+  expect(init.redirect).toBe("manual");
+}
+
+suite<Calling & { request: Request }>("requests", async ({ operation, params, request }) => {
+  const { client, sent } = recorded(() => response({ status: 418 }));
+  const error = await failure(() => call(client(), operation, params));
+  const [first] = sent;
+  if (!first) throw error;
+  expect(request, "a refused call sends nothing").toBeDefined();
+  expect(sent).toHaveLength(1);
+  expectSent(first, request);
+});
+
+suite<Calling & { response: Answer; result: unknown }>("responses", async (testCase) => {
+  const { client } = recorded(() => response(testCase.response));
+  const result = await call(client({ maxRetries: 0 }), testCase.operation, testCase.params);
+  expect(result).toEqual(testCase.result);
+});
+
+interface Step {
+  send?: Request;
+  answer?: Answer;
+  fault?: "connection" | "timeout";
+  elapsedMs?: number;
+  waitMs?: number;
+  change?: unknown;
+  to?: Record<string, string>;
+}
+
+interface Retrying extends Calling {
+  random: number;
+  steps: Step[];
+  outcome: { result: unknown } | { error: ExpectedError };
+  maxRetries?: number;
+  timeoutMs?: number;
+}
+
+describe("with a clock of its own", () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ now: new Date("2026-01-01T00:00:00Z") });
+    // The fake clock moves `performance.now()`; where it starts from is the host's.
+    vi.stubGlobal("performance", { now: () => Date.now(), timeOrigin: 0 });
+  });
+  afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0);
+    vi.unstubAllGlobals();
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+
+  suite<Retrying>("retries", async (testCase) => {
+    const { operation, params, random, steps, outcome, maxRetries, timeoutMs } = testCase;
+    vi.spyOn(Math, "random").mockReturnValue(random);
+    const ahead = [...steps];
+    const next = (what: string) =>
+      ahead.shift() ?? expect.unreachable(`${what} after the last step`);
+    let idleSince = Date.now();
+
+    /** What the client waited before this send, step by step. */
+    const waited = () => {
+      if (ahead[0]?.waitMs !== undefined)
+        expect(Date.now() - idleSince).toBe(next("a wait").waitMs);
+      else expect(Date.now()).toBe(idleSince);
+    };
+    const { client } = recorded(async (url, init) => {
+      waited();
+      const step = next("a send");
+      expect(step.send, "a send where none was expected").toBeDefined();
+      if (step.send) expectSent({ url: new URL(url), init }, step.send);
+      if (step.fault === "timeout") return new Promise<Response>(() => {});
+      await new Promise((resolve) => setTimeout(resolve, step.elapsedMs ?? 0));
+      idleSince = Date.now();
+      if (step.fault) throw new TypeError("fetch failed");
+      return response(step.answer ?? expect.unreachable("a send without an answer"));
+    });
+    const change = (tags: unknown) => {
+      const step = next("a change");
+      expect(tags).toEqual(step.change);
+      return step.to ?? {};
+    };
+    const started = Date.now();
+    const settled = run(client({ maxRetries, timeoutMs }), operation, params, change).then(
+      (result) => ({ result }),
+      (error: unknown) => ({ error }),
+    );
+    await vi.runAllTimersAsync();
+    const actual = await settled;
+
+    expect(ahead).toEqual([]);
+    if ("error" in outcome) {
+      expectError("error" in actual ? actual.error : undefined, outcome.error);
+      const last = steps.at(-1);
+      if (last?.fault === "timeout") {
+        const passed = steps.reduce((ms, step) => ms + (step.elapsedMs ?? step.waitMs ?? 0), 0);
+        expect(Date.now() - started).toBe(passed);
+      }
+    } else {
+      expect(actual).toEqual({ result: outcome.result });
+    }
+  });
+});
+
+function run(
+  client: UsageClient,
+  operation: string,
+  params: Record<string, unknown>,
+  change: (tags: unknown) => Record<string, string>,
+): Promise<unknown> {
+  if (operation === "tags.update") return client.tags.update(params["sandboxId"] as string, change);
+  return call(client, operation, params);
+}
