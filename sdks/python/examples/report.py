@@ -75,10 +75,7 @@ def main() -> None:
         by_team = sum(memory for _, _, memory, _ in groups[:-1])
         sandboxes = list(client.usage.by_sandbox(from_=FROM, to=TO, limit=100))
         by_sandbox = sum(item.memory_gb_seconds for item in sandboxes)
-        holds = all(
-            math.isclose(part, total.memory_gb_seconds, rel_tol=1e-9)
-            for part in (by_team, by_sandbox)
-        )
+        holds = all(math.isclose(part, total.memory_gb_seconds, rel_tol=1e-9) for part in (by_team, by_sandbox))
         print(
             f"\n  memory: teams + untagged {whole(by_team)} = {len(sandboxes)} sandboxes {whole(by_sandbox)}"
             f" = total {whole(total.memory_gb_seconds)}: {'the sums reconcile' if holds else 'THE SUMS DIFFER'}"
@@ -106,9 +103,7 @@ def main() -> None:
         rows.append(["disk overage", f"{whole(one.disk_overage_gb_seconds)} GB-seconds"])
         rows.append(["first started", one.first_started_at or "-"])
         rows.append(["last ended", one.last_ended_at or "still open"])
-        rows.append(
-            ["tags", ", ".join(f"{key}={value}" for key, value in sorted(one.tags.items()))]
-        )
+        rows.append(["tags", ", ".join(f"{key}={value}" for key, value in sorted(one.tags.items()))])
         table(rows, 2)
 
         print("\nA set of tags that is refused before it is sent\n")
@@ -116,25 +111,16 @@ def main() -> None:
             client.tags.set(top, {"oc:team": "payments", "cost center": "42", "owner": "x" * 257})
         except TagValidationError as error:
             table(
-                [
-                    [violation.key or "-", violation.code, violation.message]
-                    for violation in error.violations
-                ],
+                [[violation.key or "-", violation.code, violation.message] for violation in error.violations],
                 3,
             )
 
         before = client.tags.get(top)
         after = client.tags.update(top, lambda tags: {**tags, "reviewed": "yes"})
-        added = ", ".join(
-            f"{key}={value}" for key, value in after.tags.items() if key not in before.tags
-        )
+        added = ", ".join(f"{key}={value}" for key, value in after.tags.items() if key not in before.tags)
         client.tags.set(
             top,
-            {
-                key: value
-                for key, value in after.tags.items()
-                if key in before.tags and not key.startswith("oc:")
-            },
+            {key: value for key, value in after.tags.items() if key in before.tags and not key.startswith("oc:")},
             if_match=after.etag,
         )
         print(f"\nA tag update of {top}: added {added}, then took it back")

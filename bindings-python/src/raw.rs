@@ -1,0 +1,87 @@
+//! From Python's values to the core's.
+
+use opencomputer_usage_core::limits::MAX_TAGS;
+use opencomputer_usage_core::raw::{Raw, Text};
+use opencomputer_usage_core::tags;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
+
+/// Options hold maps of maps of lists; what lies deeper is never looked at.
+const DEPTH: u8 = 4;
+
+pub fn raw(value: &Bound<'_, PyAny>) -> PyResult<Raw> {
+    read(value, DEPTH)
+}
+
+fn read(value: &Bound<'_, PyAny>, depth: u8) -> PyResult<Raw> {
+    Ok(if let Ok(string) = value.cast::<PyString>() {
+        Raw::Text(text(string)?)
+    } else if value.is_none() {
+        Raw::Null
+    } else if let Ok(boolean) = value.cast::<PyBool>() {
+        Raw::Bool(boolean.is_true())
+    } else if value.is_instance_of::<PyFloat>() || value.is_instance_of::<PyInt>() {
+        // An integer beyond every float is as far outside as infinity is.
+        Raw::Number(value.extract().unwrap_or(f64::INFINITY))
+    } else if let Ok(list) = value.cast::<PyList>() {
+        items(list.iter(), depth)?
+    } else if let Ok(tuple) = value.cast::<PyTuple>() {
+        items(tuple.iter(), depth)?
+    } else if let Ok(dict) = value.cast::<PyDict>() {
+        entries(&dict.items(), depth)?
+    } else if let Ok(mapping) = value.cast::<PyMapping>() {
+        entries(&mapping.items()?, depth)?
+    } else {
+        Raw::Other
+    })
+}
+
+fn items<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>, depth: u8) -> PyResult<Raw> {
+    let shown = if depth == 0 { 0 } else { usize::MAX };
+    items.take(shown).map(|item| read(&item, depth - 1)).collect::<PyResult<_>>().map(Raw::List)
+}
+
+/// A map with a key that is no string is none that the core knows.
+fn entries(entries: &Bound<'_, PyList>, depth: u8) -> PyResult<Raw> {
+    if depth == 0 {
+        return Ok(Raw::Map(Vec::new()));
+    }
+    let mut map = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let (key, value) = entry.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+        match key.cast::<PyString>() {
+            Ok(key) => map.push((text(key)?, read(&value, depth - 1)?)),
+            Err(_) => return Ok(Raw::Other),
+        }
+    }
+    Ok(Raw::Map(map))
+}
+
+fn text(string: &Bound<'_, PyString>) -> PyResult<Text> {
+    if let Ok(text) = string.to_str() {
+        return Ok(Text::Unicode(text.to_owned()));
+    }
+    let encoded = string.call_method1("encode", ("utf-32-le", "surrogatepass"))?;
+    let points = encoded.cast::<PyBytes>()?.as_bytes().as_chunks().0;
+    Ok(Text::from_code_points(points.iter().map(|point| u32::from_le_bytes(*point))))
+}
+
+type Pair<'py> = (Bound<'py, PyString>, Bound<'py, PyString>);
+
+/// Whether the tags of a dict may be written, without a copy or an allocation. Where the answer is no,
+/// `validate_tags` of the core tells why.
+pub fn accepts(tags: &Bound<'_, PyDict>) -> bool {
+    let mut whole = true;
+    // Room for one more than may be written: the core refuses that many.
+    let mut held: [Option<Pair<'_>>; MAX_TAGS + 1] = [const { None }; MAX_TAGS + 1];
+    for (slot, (key, value)) in held.iter_mut().zip(tags) {
+        *slot = key.cast_into().ok().zip(value.cast_into().ok());
+        whole &= slot.is_some();
+    }
+    let pairs = held.iter().flatten().map_while(|(key, value)| {
+        let pair = key.to_str().ok().zip(value.to_str().ok());
+        whole &= pair.is_some();
+        pair
+    });
+    tags::accepts(pairs) && whole
+}

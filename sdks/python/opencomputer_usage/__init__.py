@@ -1,0 +1,111 @@
+"""Usage of cloud sandboxes by the customer's own tags.
+
+>>> from opencomputer_usage import UsageClient, validate_tags
+>>> validate_tags({"team": "payments"})
+[]
+
+with UsageClient(api_key=..., base_url=...) as client:
+    page = client.usage.by_tag("team", from_="2026-04-01", to="2026-05-01")
+    for team in page:
+        print(team.tag_value, team.memory_gb_seconds)
+
+Amounts are GB-seconds. Importing starts no thread, opens no socket and reads no certificate.
+"""
+
+from ._async_client import AsyncUsageClient
+from ._base import Request
+from ._client import UsageClient
+from ._core import __version__
+from ._errors import (
+    APIConnectionError,
+    APIError,
+    APITimeoutError,
+    AuthenticationError,
+    ConflictError,
+    DecodeError,
+    InvalidRequestError,
+    NotFoundError,
+    OpenComputerError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    TagValidationError,
+)
+from ._functions import (
+    LIMITS,
+    decode_cursor,
+    encode_cursor,
+    format_filter,
+    format_group_by,
+    parse_filter,
+    parse_group_by,
+    validate_tag_key,
+    validate_tag_value,
+    validate_tags,
+)
+from ._models import (
+    Amounts,
+    AsyncSandboxUsagePage,
+    AsyncTagUsagePage,
+    Cursor,
+    GroupBy,
+    Limits,
+    Sandbox,
+    SandboxItem,
+    SandboxTags,
+    SandboxUsage,
+    SandboxUsagePage,
+    TagItem,
+    TagKeySummary,
+    Tags,
+    TagUsagePage,
+    TagViolation,
+    Untagged,
+)
+
+__all__ = [
+    "LIMITS",
+    "APIConnectionError",
+    "APIError",
+    "APITimeoutError",
+    "Amounts",
+    "AsyncSandboxUsagePage",
+    "AsyncTagUsagePage",
+    "AsyncUsageClient",
+    "AuthenticationError",
+    "ConflictError",
+    "Cursor",
+    "DecodeError",
+    "GroupBy",
+    "InvalidRequestError",
+    "Limits",
+    "NotFoundError",
+    "OpenComputerError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "Request",
+    "Sandbox",
+    "SandboxItem",
+    "SandboxTags",
+    "SandboxUsage",
+    "SandboxUsagePage",
+    "ServerError",
+    "TagItem",
+    "TagKeySummary",
+    "TagUsagePage",
+    "TagValidationError",
+    "TagViolation",
+    "Tags",
+    "Untagged",
+    "UsageClient",
+    "__version__",
+    "decode_cursor",
+    "encode_cursor",
+    "format_filter",
+    "format_group_by",
+    "parse_filter",
+    "parse_group_by",
+    "validate_tag_key",
+    "validate_tag_value",
+    "validate_tags",
+]

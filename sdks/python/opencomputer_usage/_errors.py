@@ -1,0 +1,149 @@
+"""The errors that calls and functions raise; the core says which."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ._models import TagViolation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ._core import CoreError
+
+
+class OpenComputerError(Exception):
+    """Whatever this package refuses or a server answers with.
+
+    Attributes:
+        message: One sentence: what was wrong and what is allowed.
+        code: A code of the API's table, such as `invalid_limit`; None where it has none for this.
+        status: The HTTP status; None where no answer came.
+        request_id: What finds the request in the server's log.
+        violations: Every broken tag rule.
+        body: The body of the answer: decoded JSON, or the text where it was none.
+    """
+
+    message: str
+    code: str | None
+    status: int | None
+    request_id: str | None
+    violations: tuple[TagViolation, ...]
+    body: Any
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        violations: tuple[TagViolation, ...] = (),
+        body: Any = None,
+    ) -> None:
+        """Takes what the attributes shall be."""
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+        self.request_id = request_id
+        self.violations = violations
+        self.body = body
+
+    def __str__(self) -> str:
+        """The message and, where an answer came, what to ask the server's operator about."""
+        told = (("HTTP", self.status), ("code", self.code), ("request", self.request_id))
+        context = ", ".join(f"{name} {value}" for name, value in told if value is not None)
+        return f"{self.message} ({context})" if self.status is not None else self.message
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, ...]]:
+        """Pickles with its attributes, so that it can come from another process."""
+        return _restore, (type(self), self.args, dict(self.__dict__))
+
+
+class TagValidationError(OpenComputerError):
+    """Tags break the rules; `violations` names every one. Raised before sending, or for a 400."""
+
+
+class InvalidRequestError(OpenComputerError):
+    """The request breaks another rule, which `code` names. Raised before sending, or for a 400."""
+
+
+class APIError(OpenComputerError):
+    """The server answered with a status that is no success."""
+
+
+class AuthenticationError(APIError):
+    """401: the API key is missing, unknown or expired."""
+
+
+class PermissionDeniedError(APIError):
+    """403: the API key may not do this."""
+
+
+class NotFoundError(APIError):
+    """404: there is no such sandbox or route."""
+
+
+class ConflictError(APIError):
+    """409 or 412: the tags are not the ones that `if_match` names."""
+
+
+class RateLimitError(APIError):
+    """429: too many requests."""
+
+
+class ServerError(APIError):
+    """5xx: the server failed."""
+
+
+class APIConnectionError(OpenComputerError):
+    """No answer came."""
+
+
+class APITimeoutError(APIConnectionError):
+    """No answer came in time."""
+
+
+class DecodeError(OpenComputerError):
+    """An answer came that is not what the API promises."""
+
+
+_CLASSES: dict[str, type[OpenComputerError]] = {
+    "tag_validation": TagValidationError,
+    "invalid_request": InvalidRequestError,
+    "authentication": AuthenticationError,
+    "permission_denied": PermissionDeniedError,
+    "not_found": NotFoundError,
+    "conflict": ConflictError,
+    "rate_limit": RateLimitError,
+    "server": ServerError,
+    "api": APIError,
+    "connection": APIConnectionError,
+    "timeout": APITimeoutError,
+    "decode": DecodeError,
+}
+
+
+def from_wire(error: Mapping[str, Any]) -> OpenComputerError:
+    """The exception for an error of the core."""
+    return _CLASSES[error["kind"]](
+        error["message"],
+        code=error["code"],
+        status=error["status"],
+        request_id=error["requestId"],
+        violations=tuple(map(TagViolation.from_wire, error["violations"])),
+        body=error["body"],
+    )
+
+
+def refusal(error: CoreError) -> OpenComputerError:
+    """The exception for what the core raised."""
+    return from_wire(json.loads(error.args[0]))
+
+
+def _restore(error: type[OpenComputerError], args: tuple[Any, ...], attributes: dict[str, Any]) -> OpenComputerError:
+    restored = error.__new__(error, *args)
+    restored.__dict__.update(attributes)
+    return restored

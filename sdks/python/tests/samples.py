@@ -1,0 +1,45 @@
+"""Bodies that the API answers with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opencomputer_usage import encode_cursor
+
+WINDOW = {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z", "asOf": "2026-04-02T00:00:00Z"}
+TOTAL = {"memoryGbSeconds": 6.0, "diskOverageGbSeconds": 0.5}
+STATE: dict[str, Any] = {"tags": {"oc:plan": "pro", "team": "a"}, "tagsLastUpdatedAt": "2026-03-05T00:00:00Z"}
+KEYS = {"keys": [{"key": "team", "sandboxCount": 3, "valueCount": 2}]}
+
+
+def cursor(number: int) -> str:
+    return encode_cursor({"v": float(number), "t": f"sb-{number}"})
+
+
+def tag_page(values: list[str], next_cursor: str | None = None) -> dict[str, Any]:
+    items = [
+        {"tagKey": "team", "tagValue": value, "sandboxCount": 1, "memoryGbSeconds": 2.0, "diskOverageGbSeconds": 0.25}
+        for value in values
+    ]
+    untagged = {"memoryGbSeconds": 0.0, "diskOverageGbSeconds": 0.0, "sandboxCount": 0}
+    page = {"groupBy": "tag:team", "total": TOTAL, "untagged": untagged, "items": items, "nextCursor": next_cursor}
+    return {**WINDOW, **page}
+
+
+def sandbox_page(ids: list[str], next_cursor: str | None = None) -> dict[str, Any]:
+    items = [
+        {
+            "sandboxId": sandbox,
+            "status": "running",
+            "tags": {"team": "a"},
+            "tagsLastUpdatedAt": None,
+            "memoryGbSeconds": 2.0,
+            "diskOverageGbSeconds": 0.25,
+        }
+        for sandbox in ids
+    ]
+    return {**WINDOW, "groupBy": "sandbox", "total": TOTAL, "items": items, "nextCursor": next_cursor}
+
+
+def error(code: str, message: str = "no") -> dict[str, Any]:
+    return {"error": message, "code": code, "requestId": "req-7"}

@@ -1,0 +1,140 @@
+"""Both clients against the real server and its demo fleet."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import re
+import subprocess
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import opencomputer_usage as ocu
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[3]
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+SERVER = TARGET / "debug" / "opencomputer-usage-server"
+# The demo's fleet ran in the ninety days before today.
+TO = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+FROM = TO - timedelta(days=90)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[str, str]]:
+    """The URL of a demo server and a key for it."""
+    if not SERVER.exists():
+        pytest.fail(f"{SERVER} is missing: run `make server`")
+    command = [str(SERVER), "demo", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().removeprefix("listening on ").strip()
+        key = process.stdout.readline().removeprefix("key ").strip()
+        yield url, key
+        process.terminate()
+
+
+@pytest.fixture
+def client(served: tuple[str, str]) -> Iterator[ocu.UsageClient]:
+    url, key = served
+    with ocu.UsageClient(api_key=key, base_url=url) as client:
+        yield client
+
+
+def test_every_walk_adds_up_to_the_total(client: ocu.UsageClient) -> None:
+    teams = client.usage.by_tag("team", from_=FROM, to=TO, limit=2)
+    assert teams.has_next_page()
+    rows = list(teams)
+    assert len({row.tag_value for row in rows}) == len(rows) > 2
+    by_team = math.fsum(row.memory_gb_seconds for row in rows) + teams.untagged.memory_gb_seconds
+    sandboxes = list(client.usage.by_sandbox(from_=FROM, to=TO, limit=37))
+    by_sandbox = math.fsum(row.memory_gb_seconds for row in sandboxes)
+    assert len({row.sandbox_id for row in sandboxes}) == len(sandboxes) > 37
+    assert teams.total.memory_gb_seconds > 0
+    assert math.isclose(by_team, teams.total.memory_gb_seconds, rel_tol=1e-9)
+    assert math.isclose(by_sandbox, teams.total.memory_gb_seconds, rel_tol=1e-9)
+    amounts = [row.memory_gb_seconds for row in sandboxes]
+    assert amounts == sorted(amounts, reverse=True)
+    cursor = ocu.decode_cursor(teams.next_cursor or "")
+    assert (cursor.from_, cursor.to, cursor.as_of) == (teams.from_, teams.to, teams.as_of)
+
+
+def test_filters_narrow_a_report(client: ocu.UsageClient) -> None:
+    whole = client.usage.by_tag("team", from_=FROM, to=TO)
+    team = whole.items[0]
+    narrow = client.usage.by_sandbox(from_=FROM, to=TO, filter={"tag:team": [team.tag_value]}, limit=500)
+    assert len(narrow.items) == team.sandbox_count
+    assert math.isclose(narrow.total.memory_gb_seconds, team.memory_gb_seconds, rel_tol=1e-9)
+    without = client.usage.by_sandbox(from_=FROM, to=TO, filter={"tag:team": None}, limit=500)
+    assert len(without.items) == whole.untagged.sandbox_count
+    with pytest.raises(ocu.InvalidRequestError) as other:
+        client.usage.by_tag("env", cursor=client.usage.by_tag("team", limit=1).next_cursor)
+    assert (other.value.code, other.value.status) == ("invalid_cursor", 400)
+
+
+def test_one_sandbox_and_its_tags(client: ocu.UsageClient) -> None:
+    top = client.usage.by_sandbox(from_=FROM, to=TO, limit=1).items[0]
+    drilldown = client.usage.for_sandbox(top.sandbox_id, from_=FROM, to=TO)
+    assert drilldown.memory_gb_seconds == top.memory_gb_seconds
+    assert drilldown.tags == top.tags
+    before = client.tags.get(top.sandbox_id)
+    after = client.tags.update(top.sandbox_id, lambda tags: {**tags, "reviewed": "yes, by «me», twice"})
+    assert after.tags == {**before.tags, "reviewed": "yes, by «me», twice"}
+    assert client.tags.get(top.sandbox_id) == after
+    with pytest.raises(ocu.ConflictError) as conflict:
+        client.tags.set(top.sandbox_id, {}, if_match=before.etag)
+    assert (conflict.value.code, conflict.value.status) == ("tags_changed", 412)
+    found = client.usage.by_sandbox(from_=FROM, to=TO, filter={"tag:reviewed": ["yes, by «me», twice"]})
+    assert [row.sandbox_id for row in found] == [top.sandbox_id]
+    user = {key: value for key, value in before.tags.items() if not key.startswith("oc:")}
+    assert client.tags.set(top.sandbox_id, user, if_match=after.etag).tags == before.tags
+
+
+def test_keys_and_sandboxes(client: ocu.UsageClient) -> None:
+    keys = [summary.key for summary in client.tags.list_keys()]
+    assert "team" in keys
+    assert keys == sorted(keys)
+    running = client.sandboxes.list()
+    assert client.sandboxes.get(running[0].sandbox_id) == running[0]
+
+
+def test_errors_of_the_server(client: ocu.UsageClient, served: tuple[str, str]) -> None:
+    with pytest.raises(ocu.NotFoundError) as missing:
+        client.usage.for_sandbox("no such sandbox")
+    assert missing.value.code == "sandbox_not_found"
+    assert missing.value.request_id
+    with pytest.raises(ocu.AuthenticationError) as wrong:
+        ocu.UsageClient(api_key="oc_wrong", base_url=served[0]).tags.list_keys()
+    assert wrong.value.code == "unauthorized"
+    assert "oc_wrong" not in f"{wrong.value!r} {wrong.value.body}"
+
+
+def test_the_async_client_sees_the_same(client: ocu.UsageClient, served: tuple[str, str]) -> None:
+    url, key = served
+
+    async def main() -> tuple[list[ocu.SandboxItem], ocu.SandboxUsage]:
+        async with ocu.AsyncUsageClient(api_key=key, base_url=url) as awaited:
+            rows = [row async for row in awaited.usage.by_sandbox(from_=FROM, to=TO, limit=100)]
+            return rows, await awaited.usage.for_sandbox(rows[0].sandbox_id, from_=FROM, to=TO)
+
+    rows, drilldown = asyncio.run(main())
+    assert rows == list(client.usage.by_sandbox(from_=FROM, to=TO, limit=500))
+    again = client.usage.for_sandbox(drilldown.sandbox_id, from_=FROM, to=TO)
+    assert (again.memory_gb_seconds, again.tags) == (drilldown.memory_gb_seconds, drilldown.tags)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/sdk/python.md"])
+def test_the_python_in_the_docs_runs(page: str, served: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    url, key = served
+    monkeypatch.setenv("OPENCOMPUTER_API_URL", url)
+    monkeypatch.setenv("OPENCOMPUTER_API_KEY", key)
+    examples = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert examples
+    for example in examples:
+        exec(example.replace("api_key=..., base_url=...", ""), {})

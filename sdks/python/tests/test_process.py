@@ -1,0 +1,190 @@
+"""What only a process of its own shows: imports, forks, signals and exits."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from samples import KEYS
+from stub import Answer, Stub
+
+CLIENT = "from opencomputer_usage import UsageClient; client = UsageClient(api_key='key', base_url=URL, timeout=20)"
+
+
+def start(script: str, url: str = "http://127.0.0.1:9") -> subprocess.Popen[str]:
+    code = f"URL = {url!r}\n{textwrap.dedent(script)}"
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+    try:
+        return process.communicate(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        pytest.fail(f"hangs: {process.communicate()}")
+
+
+def expect_output(output: str, script: str, url: str = "http://127.0.0.1:9") -> None:
+    process = start(script, url)
+    assert (*finish(process), process.returncode) == (output, "", 0)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_importing_starts_no_thread_and_opens_no_file() -> None:
+    script = """
+        import json, logging, os
+        look = lambda: (len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd")))
+        before = look()
+        from opencomputer_usage import UsageClient, AsyncUsageClient, validate_tags
+        UsageClient(api_key="key", base_url="https://api.example.com")
+        validate_tags({})
+        print(before == look())
+    """
+    expect_output("True\n", script)
+
+
+def test_a_forked_child_and_its_parent_both_go_on() -> None:
+    script = f"""
+        import os, warnings
+        warnings.simplefilter("ignore")
+        {CLIENT}
+        used = len(client.tags.list_keys())
+        child = os.fork()
+        if child == 0:
+            for _ in range(3):
+                used += len(client.tags.list_keys())
+            del client
+            os._exit(used)
+        used += len(client.tags.list_keys())
+        print(used, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    with Stub(Answer(body=KEYS)) as stub:
+        expect_output("2 4\n", script, stub.url)
+
+
+def test_a_fork_while_other_threads_call() -> None:
+    script = f"""
+        import os, threading, time, warnings
+        warnings.simplefilter("ignore")
+        {CLIENT}
+        client.tags.list_keys()
+        stop = threading.Event()
+        def call():
+            while not stop.is_set():
+                client.tags.list_keys()
+        threads = [threading.Thread(target=call) for _ in range(4)]
+        for thread in threads: thread.start()
+        codes = []
+        for _ in range(10):
+            child = os.fork()
+            if child == 0:
+                os._exit(len(client.tags.list_keys()))
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        stop.set()
+        for thread in threads: thread.join()
+        print(set(codes))
+    """
+    with Stub(Answer(body=KEYS)) as stub:
+        expect_output("{1}\n", script, stub.url)
+
+
+def test_asyncio_in_a_forked_child() -> None:
+    script = """
+        import asyncio, os, warnings
+        warnings.simplefilter("ignore")
+        from opencomputer_usage import AsyncUsageClient
+        client = AsyncUsageClient(api_key="key", base_url=URL, timeout=20)
+        async def main(): return len(await client.tags.list_keys())
+        asyncio.run(main())
+        child = os.fork()
+        if child == 0:
+            os._exit(asyncio.run(main()))
+        print(asyncio.run(main()), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    with Stub(Answer(body=KEYS)) as stub:
+        expect_output("1 1\n", script, stub.url)
+
+
+INTERRUPTED = f"""
+    import time
+    {CLIENT}
+    try:
+        client.tags.list_keys()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(hangs=True), Answer(503, {"error": "later"}, {"Retry-After": "15"})],
+    ids=["an answer", "a retry"],
+)
+def test_ctrl_c_interrupts_a_call_that_waits_for(answer: Answer) -> None:
+    with Stub(answer) as stub:
+        process = start(INTERRUPTED, stub.url)
+        assert stub.arrived.wait(10)
+        time.sleep(0.2)
+        sent = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "interrupted\n"
+        assert time.monotonic() - sent < 0.2
+        assert finish(process)[1] == ""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"""
+        import threading
+        {CLIENT}
+        threading.Thread(target=client.tags.list_keys, daemon=True).start()
+        READY
+        """,
+        """
+        import asyncio
+        from opencomputer_usage import AsyncUsageClient
+        async def main():
+            task = asyncio.create_task(AsyncUsageClient(api_key="key", base_url=URL).tags.list_keys())
+            await asyncio.sleep(0)
+            await asyncio.to_thread(lambda: READY)
+        asyncio.run(main())
+        """,
+    ],
+    ids=["a thread", "asyncio"],
+)
+def test_exiting_with_a_call_in_flight_neither_crashes_nor_hangs(script: str) -> None:
+    with Stub(Answer(hangs=True)) as stub:
+        process = start(script.replace("READY", "__import__('time').sleep(0.5)"), stub.url)
+        assert stub.arrived.wait(10)
+        assert (*finish(process), process.returncode) == ("", "", 0)
+
+
+def test_answers_that_come_after_the_interpreter_is_gone() -> None:
+    script = """
+        import asyncio
+        from opencomputer_usage import AsyncUsageClient
+        client = AsyncUsageClient(api_key="key", base_url=URL)
+        loop = asyncio.new_event_loop()
+        tasks = [loop.create_task(client.tags.list_keys()) for _ in range(32)]
+        loop.run_until_complete(asyncio.sleep(0.1))
+        import os, sys, logging
+        logging.disable()
+        sys.unraisablehook = lambda *_: None
+    """
+    with Stub(Answer(body=KEYS, delay=0.15)) as stub:
+        process = start(script, stub.url)
+        finish(process)
+        assert process.returncode == 0

@@ -1,0 +1,248 @@
+"""Walks the shared suites of `tests/vectors`: adding a case is adding a JSON object there."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+import opencomputer_usage as ocu
+from opencomputer_usage import _core, _errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VECTORS = Path(__file__).parents[3] / "tests" / "vectors"
+BASE = "https://api.example.com"
+# 2026-01-01T00:00:00Z, when every call of the suites begins.
+START_MS = 1_767_225_600_000.0
+
+Case = dict[str, Any]
+
+
+def expand(value: Any) -> Any:
+    """A value with every special form in it (`$repeat`, `$concat`, `$numbered`, `$entries`) expanded."""
+    if isinstance(value, list):
+        return [expand(item) for item in value]
+    match value:
+        case {"$repeat": [text, times], **rest} if not rest:
+            return expand(text) * times
+        case {"$concat": [*parts], **rest} if not rest:
+            return "".join(expand(part) for part in parts)
+        case {"$numbered": [prefix, count, member], **rest} if not rest:
+            return {f"{prefix}{number}": expand(member) for number in range(count)}
+        case {"$entries": [*entries], **rest} if not rest:
+            return {expand(key): expand(member) for key, member in entries}
+        case dict():
+            return {key: expand(member) for key, member in value.items()}
+    return value
+
+
+def suite(name: str) -> pytest.MarkDecorator:
+    cases = json.loads((VECTORS / f"{name}.json").read_text("utf-8"))["cases"]
+    return pytest.mark.parametrize("case", [pytest.param(expand(case), id=case["name"]) for case in cases])
+
+
+def expect_error(error: ocu.OpenComputerError, expected: dict[str, Any]) -> None:
+    """Compares what the case names of an error, and no more."""
+    actual = {
+        "code": error.code,
+        "kind": next(kind for kind, known in _errors._CLASSES.items() if known is type(error)),
+        "status": error.status,
+        "requestId": error.request_id,
+        "violations": [violation.to_dict() for violation in error.violations],
+        "message": error.message,
+    }
+    assert {name: actual[name] for name in expected} == expected
+
+
+def check(case: Case, run: Callable[[], object], expected: object) -> None:
+    """Runs a case: what it returns, or the error it raises, must be what the case says."""
+    if "error" in case:
+        with pytest.raises(ocu.OpenComputerError) as caught:
+            run()
+        expect_error(caught.value, case["error"])
+    else:
+        assert run() == expected
+
+
+def violations(found: list[ocu.TagViolation]) -> list[dict[str, Any]]:
+    return [violation.to_dict() for violation in found]
+
+
+@pytest.mark.parametrize("path", sorted(VECTORS.glob("[!s]*.json")), ids=lambda path: path.stem)
+def test_suite_obeys_the_schema(path: Path) -> None:
+    schema = json.loads((VECTORS / "schema.json").read_text("utf-8"))
+    jsonschema.validate(json.loads(path.read_text("utf-8")), schema)
+
+
+@suite("tags")
+def test_tags(case: Case) -> None:
+    check(case, lambda: violations(ocu.validate_tags(case["tags"])), case.get("violations"))
+
+
+@suite("tag-key")
+def test_tag_key(case: Case) -> None:
+    assert violations(ocu.validate_tag_key(case["key"])) == case["violations"]
+
+
+@suite("tag-value")
+def test_tag_value(case: Case) -> None:
+    assert violations(ocu.validate_tag_value(case["value"])) == case["violations"]
+
+
+@suite("group-by")
+def test_group_by(case: Case) -> None:
+    check(case, lambda: ocu.parse_group_by(case["groupBy"]).to_dict(), case.get("result"))
+    if "result" in case:
+        assert ocu.format_group_by(case["result"]) == case["groupBy"]
+
+
+@suite("filter-parse")
+def test_filter_parse(case: Case) -> None:
+    check(case, lambda: ocu.parse_filter(case["raw"]), case.get("values"))
+
+
+@suite("filter-format")
+def test_filter_format(case: Case) -> None:
+    check(case, lambda: ocu.format_filter(case["values"]), case.get("raw"))
+
+
+@suite("cursors")
+def test_cursors(case: Case) -> None:
+    if "encoded" in case:
+        check(case, lambda: ocu.decode_cursor(case["encoded"]).to_dict(), case.get("cursor"))
+    if "cursor" in case and not case.get("decodeOnly"):
+        check(case, lambda: ocu.encode_cursor(case["cursor"]), case.get("encoded"))
+
+
+class Recorder:
+    """A transport that notes what it is to send and gives one answer."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self.requests: list[ocu.Request] = []
+        self._answer = answer
+
+    def __call__(self, request: ocu.Request) -> tuple[int, dict[str, str], bytes]:
+        self.requests.append(request)
+        return self._answer["status"], self._answer.get("headers", {}), body_of(self._answer)
+
+
+def body_of(answer: dict[str, Any]) -> bytes:
+    if "text" in answer:
+        return bytes(answer["text"], "utf-8", "surrogatepass")
+    return json.dumps(answer["body"]).encode() if "body" in answer else b""
+
+
+PYTHON_NAMES = {"from": "from_", "sandboxId": "sandbox_id", "ifMatch": "if_match"}
+
+
+def call(client: ocu.UsageClient, operation: str, params: dict[str, Any]) -> object:
+    """Calls the method; one that Python itself refuses (an unknown keyword, say) is put to the core."""
+    group, name = operation.split(".")
+    method = getattr(getattr(client, group), name)
+    arguments = {PYTHON_NAMES.get(name, name): value for name, value in params.items()}
+    try:
+        inspect.signature(method).bind(**arguments)
+    except TypeError:
+        with pytest.raises(TypeError):
+            method(**arguments)
+        return begin(operation, params)
+    return method(**arguments)
+
+
+def begin(operation: str, params: dict[str, Any], options: dict[str, Any] | None = None) -> _core.Exchange:
+    core = _core.Client("opencomputer-usage-python/test", {"apiKey": "key", "baseUrl": BASE})
+    try:
+        return core.call(operation, params, options, START_MS)
+    except _core.CoreError as error:
+        raise _errors.refusal(error) from None
+
+
+def plain(result: Any) -> object:
+    return [item.to_dict() for item in result] if isinstance(result, list) else result.to_dict()
+
+
+def client_of(transport: Recorder) -> ocu.UsageClient:
+    return ocu.UsageClient(api_key="key", base_url=BASE, max_retries=0, transport=transport)
+
+
+def expect_sent(request: dict[str, Any], expected: dict[str, Any]) -> None:
+    for name, value in expected.items():
+        if name == "headers":
+            headers = dict(request["headers"])
+            assert {name: headers.get(name) for name in value} == value
+        elif name == "body":
+            assert json.loads(request["body"]) == value
+        else:
+            assert request[name] == value
+
+
+@suite("requests")
+def test_requests(case: Case) -> None:
+    transport = Recorder({"status": 404, "body": {}})
+    with pytest.raises(ocu.OpenComputerError) as caught:
+        call(client_of(transport), case["operation"], case["params"])
+    if "error" in case:
+        assert transport.requests == []
+        expect_error(caught.value, case["error"])
+        return
+    (request,) = transport.requests
+    path, _, query = request.url.removeprefix(BASE).partition("?")
+    sent = {"method": request.method, "path": path, "query": query}
+    expect_sent({**sent, "headers": request.headers, "body": request.body}, case["request"])
+    assert ("body" in case["request"]) == (request.body is not None)
+    assert request.headers["user-agent"] == f"opencomputer-usage-python/{ocu.__version__}"
+
+
+@suite("responses")
+def test_responses(case: Case) -> None:
+    client = client_of(Recorder(case["response"]))
+    check(case, lambda: plain(call(client, case["operation"], case["params"])), case.get("result"))
+
+
+@suite("retries")
+def test_retries(case: Case) -> None:
+    outcome = case["outcome"]
+    check(outcome, lambda: retry(case), outcome.get("result"))
+
+
+def retry(case: Case) -> object:
+    """Lives through the steps of a case, at its own pace and with its own chance."""
+    options: dict[str, Any] = {name: case[name] for name in ["maxRetries", "timeoutMs"] if name in case}
+    exchange = begin(case["operation"], case["params"], options)
+    now, draw = START_MS, case["random"]
+    step = json.loads(exchange.begin(now, draw))
+    for wanted in case["steps"]:
+        if "waitMs" in wanted:
+            assert (step["step"], step.get("ms")) == ("wait", wanted["waitMs"])
+            now += wanted["waitMs"]
+            text = exchange.waited(now, draw)
+        elif "change" in wanted:
+            assert (step["step"], step.get("tags")) == ("change", wanted["change"])
+            text = exchange.changed(wanted["to"], now, draw)
+        else:
+            assert step["step"] == "send"
+            expect_sent(step["request"], wanted["send"])
+            now += wanted.get("elapsedMs", 0)
+            text = come_back(exchange, wanted, now, draw)
+        step = json.loads(text)
+    if step["step"] == "failed":
+        raise _errors.from_wire(step["error"])
+    assert step["step"] == "done"
+    value: object = step["value"]
+    return value
+
+
+def come_back(exchange: _core.Exchange, wanted: dict[str, Any], now: float, draw: float) -> str:
+    fault = wanted.get("fault")
+    if fault == "timeout":
+        return exchange.timeout(now, draw)
+    if fault == "connection":
+        return exchange.connection_fault("refused", now, draw)
+    answer = wanted["answer"]
+    return exchange.answer(answer["status"], list(answer.get("headers", {}).items()), body_of(answer), now, draw)

@@ -1,0 +1,307 @@
+//! The client: what it is configured by, and the calls it offers.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::env;
+use std::time::Duration;
+
+use opencomputer_usage_core::client::{self, ClientError, Event, Operation, Outcome, Step, TagState};
+use opencomputer_usage_core::raw::{Raw, Text};
+use opencomputer_usage_core::tags::TagSet;
+use opencomputer_usage_core::window::Period;
+use opencomputer_usage_core::wire::{Sandbox, SandboxUsage, SandboxUsagePage, TagKeySummary, TagUsagePage};
+
+use crate::call::{Call, Clock};
+use crate::options::UsageOptions;
+use crate::transport::Transport;
+use crate::walk::Walk;
+
+/// The key's environment variable.
+pub const API_KEY: &str = "OPENCOMPUTER_API_KEY";
+/// The base URL's environment variable.
+pub const API_URL: &str = "OPENCOMPUTER_API_URL";
+
+const USER_AGENT: &str = concat!("opencomputer-usage-rust/", env!("CARGO_PKG_VERSION"));
+
+/// A client of the usage API. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    core: client::Client,
+    transport: Transport,
+}
+
+/// A client in the making. The core checks what it is given.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let client = opencomputer_usage::Client::builder()
+///     .api_key("oc_key")
+///     .base_url("https://api.example.com")
+///     .timeout(Duration::from_secs(10))
+///     .max_retries(4)
+///     .header("x-team", "billing")
+///     .build()?;
+/// # let _ = client;
+/// # Ok::<(), opencomputer_usage::ClientError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Builder {
+    options: Vec<(Text, Raw)>,
+    headers: Vec<(Text, Raw)>,
+}
+
+impl Builder {
+    fn set(mut self, name: &str, value: Raw) -> Self {
+        self.options.retain(|(known, _)| known.as_str() != Some(name));
+        self.options.push((name.into(), value));
+        self
+    }
+
+    /// The key; without it, that of `OPENCOMPUTER_API_KEY`.
+    #[must_use]
+    pub fn api_key(self, key: impl AsRef<str>) -> Self {
+        self.set("apiKey", key.as_ref().into())
+    }
+
+    /// Where the API is, with or without `/api`; without it, what `OPENCOMPUTER_API_URL` says.
+    #[must_use]
+    pub fn base_url(self, url: impl AsRef<str>) -> Self {
+        self.set("baseUrl", url.as_ref().into())
+    }
+
+    /// How long a call may take with its retries; 30 s by default.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.set("timeoutMs", Raw::Number(timeout.as_secs_f64() * 1_000.0))
+    }
+
+    /// How often a request is sent again; 2 by default.
+    #[must_use]
+    pub fn max_retries(self, retries: u32) -> Self {
+        self.set("maxRetries", Raw::Number(retries.into()))
+    }
+
+    /// A header of every request.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    ///
+    /// Where the key or the base URL is missing or invalid, or another option is; never with the key in it.
+    pub fn build(self) -> Result<Client, ClientError> {
+        let headers = Raw::Map(self.headers);
+        let mut options = self.options;
+        for (name, variable) in [("apiKey", API_KEY), ("baseUrl", API_URL)] {
+            let given = options.iter().any(|(known, _)| known.as_str() == Some(name));
+            if let (false, Ok(value)) = (given, env::var(variable)) {
+                options.push((name.into(), value.as_str().into()));
+            }
+        }
+        options.push(("headers".into(), headers));
+        let core = client::Client::new(USER_AGENT, &Raw::Map(options))?;
+        Ok(Client { core, transport: Transport::new() })
+    }
+}
+
+impl Client {
+    /// A client with the default options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn new(api_key: impl AsRef<str>, base_url: impl AsRef<str>) -> Result<Self, ClientError> {
+        Self::builder().api_key(api_key).base_url(base_url).build()
+    }
+
+    /// A client with options of its own.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Usage by tag, by sandbox and of one sandbox.
+    #[must_use]
+    pub const fn usage(&self) -> Usage<'_> {
+        Usage(self)
+    }
+
+    /// The tags in use and those of one sandbox.
+    #[must_use]
+    pub const fn tags(&self) -> Tags<'_> {
+        Tags(self)
+    }
+
+    /// Sandboxes and their tags.
+    #[must_use]
+    pub const fn sandboxes(&self) -> Sandboxes<'_> {
+        Sandboxes(self)
+    }
+
+    async fn call<T: Reply>(&self, name: &str, params: Raw) -> Result<T, ClientError> {
+        self.drive(Operation::parse(name, params)?, |tags| to_raw(tags.as_map())).await
+    }
+
+    /// Carries a call to its end; `change` is asked what tags that were read shall become.
+    async fn drive<T: Reply>(
+        &self,
+        operation: Operation,
+        mut change: impl FnMut(TagSet) -> Raw,
+    ) -> Result<T, ClientError> {
+        let clock = Clock::start();
+        let mut call = Call::new(self.core.call(operation, clock.now_ms()), clock);
+        let mut event = Event::Begin;
+        loop {
+            event = match call.carry(&self.transport, event).await {
+                Step::Change { tags } => Event::Changed(change(tags)),
+                Step::Done { value } => return T::of(value).ok_or_else(unexpected),
+                Step::Failed { error } => return Err(error),
+                Step::Send { .. } | Step::Wait { .. } => return Err(unexpected()),
+            };
+        }
+    }
+}
+
+/// What a call returns, out of what any call may.
+pub trait Reply: Sized {
+    /// The reply, where the outcome is one of this kind.
+    fn of(outcome: Outcome) -> Option<Self>;
+}
+
+macro_rules! replies {
+    ($($variant:ident $reply:ty;)*) => {$(
+        impl Reply for $reply {
+            fn of(outcome: Outcome) -> Option<Self> {
+                match outcome {
+                    Outcome::$variant(value) => Some(value),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+replies! {
+    TagUsage TagUsagePage;
+    SandboxUsagePage SandboxUsagePage;
+    SandboxUsage SandboxUsage;
+    TagKeys Vec<TagKeySummary>;
+    Tags TagState;
+    Sandboxes Vec<Sandbox>;
+    Sandbox Sandbox;
+}
+
+/// The core answers a call with that call's own outcome; this says so without a panic.
+fn unexpected() -> ClientError {
+    ClientError::usage("the call came to another end than its own")
+}
+
+/// Usage calls; amounts are GB-seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage<'a>(&'a Client);
+
+impl<'a> Usage<'a> {
+    /// Usage by the values of a tag: one page.
+    pub async fn by_tag(&self, key: &str, options: impl Borrow<UsageOptions>) -> Result<TagUsagePage, ClientError> {
+        self.page(Some(key), options.borrow()).await
+    }
+
+    /// Usage by sandbox: one page.
+    pub async fn by_sandbox(&self, options: impl Borrow<UsageOptions>) -> Result<SandboxUsagePage, ClientError> {
+        self.page(None, options.borrow()).await
+    }
+
+    /// Usage by the values of a tag: every page.
+    #[must_use]
+    pub fn walk_by_tag(&self, key: &str, options: impl Borrow<UsageOptions>) -> Walk<'a, TagUsagePage> {
+        Walk::new(*self, Some(key.to_owned()), options.borrow().clone())
+    }
+
+    /// Usage by sandbox: every page.
+    #[must_use]
+    pub fn walk_by_sandbox(&self, options: impl Borrow<UsageOptions>) -> Walk<'a, SandboxUsagePage> {
+        Walk::new(*self, None, options.borrow().clone())
+    }
+
+    /// Usage of one sandbox.
+    pub async fn for_sandbox(&self, sandbox_id: &str, period: Period) -> Result<SandboxUsage, ClientError> {
+        let operation = Operation::SandboxUsage(sandbox_id.parse().map_err(ClientError::from)?, period);
+        self.0.drive(operation, |tags| to_raw(tags.as_map())).await
+    }
+
+    pub(crate) async fn page<P: Reply>(&self, key: Option<&str>, options: &UsageOptions) -> Result<P, ClientError> {
+        let name = if key.is_some() { "usage.by_tag" } else { "usage.by_sandbox" };
+        self.0.call(name, options.params(key)).await
+    }
+}
+
+/// Tag calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Tags<'a>(&'a Client);
+
+impl Tags<'_> {
+    /// Every key in use, ordered by its UTF-8 bytes.
+    pub async fn list_keys(&self) -> Result<Vec<TagKeySummary>, ClientError> {
+        self.0.call("tags.list_keys", Raw::Undefined).await
+    }
+
+    /// The tags of one sandbox and the entity tag to write them back with.
+    pub async fn get(&self, sandbox_id: &str) -> Result<TagState, ClientError> {
+        self.0.call("tags.get", sandbox(sandbox_id)).await
+    }
+
+    /// Replaces the user's tags of one sandbox; with `if_match` only if they are still those of that entity tag.
+    pub async fn set(
+        &self,
+        sandbox_id: &str,
+        tags: &BTreeMap<String, String>,
+        if_match: Option<&str>,
+    ) -> Result<TagState, ClientError> {
+        let params = [
+            ("sandboxId".into(), sandbox_id.into()),
+            ("tags".into(), to_raw(tags)),
+            ("ifMatch".into(), if_match.map_or(Raw::Undefined, Raw::from)),
+        ];
+        self.0.call("tags.set", Raw::Map(params.into())).await
+    }
+
+    /// Reads the user's tags, changes them and writes them back, anew where another writer came in between:
+    /// `change` must be pure.
+    pub async fn update(
+        &self,
+        sandbox_id: &str,
+        mut change: impl FnMut(BTreeMap<String, String>) -> BTreeMap<String, String>,
+    ) -> Result<TagState, ClientError> {
+        let operation = Operation::parse("tags.update", sandbox(sandbox_id))?;
+        self.0.drive(operation, |tags| to_raw(&change(tags.as_map().clone()))).await
+    }
+}
+
+/// Sandbox reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Sandboxes<'a>(&'a Client);
+
+impl Sandboxes<'_> {
+    /// The newest 100 running sandboxes.
+    pub async fn list(&self) -> Result<Vec<Sandbox>, ClientError> {
+        self.0.call("sandboxes.list", Raw::Undefined).await
+    }
+
+    /// One sandbox.
+    pub async fn get(&self, sandbox_id: &str) -> Result<Sandbox, ClientError> {
+        self.0.call("sandboxes.get", sandbox(sandbox_id)).await
+    }
+}
+
+fn sandbox(id: &str) -> Raw {
+    Raw::Map(vec![("sandboxId".into(), id.into())])
+}
+
+fn to_raw(tags: &BTreeMap<String, String>) -> Raw {
+    Raw::Map(tags.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect())
+}

@@ -1,0 +1,47 @@
+//! Usage of cloud sandboxes by the customer's own tags.
+//!
+//! The core decides everything (checks, retries, paging, decoding); this crate carries its bytes with reqwest
+//! and keeps its time with tokio.
+//!
+//! ```no_run
+//! use opencomputer_usage::{Client, UsageOptions};
+//!
+//! # async fn report() -> Result<(), opencomputer_usage::ClientError> {
+//! let client = Client::new("oc_key", "https://api.example.com")?;
+//! let options = UsageOptions::new().from("2026-04-01").to("2026-05-01").filter("tag:env", ["prod"]);
+//! let page = client.usage().by_tag("team", &options).await?;
+//! for team in &page.items {
+//!     println!("{}: {} GB-seconds", team.tag_value, team.memory_gb_seconds);
+//! }
+//!
+//! let mut sandboxes = client.usage().walk_by_sandbox(UsageOptions::new().limit(200));
+//! while let Some(sandbox) = sandboxes.next().await? {
+//!     println!("{}: {} GB-seconds", sandbox.sandbox_id, sandbox.memory_gb_seconds);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod call;
+mod client;
+mod options;
+mod transport;
+mod walk;
+
+pub use opencomputer_usage_core as core;
+pub use opencomputer_usage_core::client::{ClientError, Kind, TagState};
+pub use opencomputer_usage_core::query::Sort;
+pub use opencomputer_usage_core::tags::Violation;
+pub use opencomputer_usage_core::window::{Period, Timestamp};
+pub use opencomputer_usage_core::wire;
+
+pub use call::{Call, Clock};
+pub use client::{Builder, Client, Sandboxes, Tags, Usage};
+pub use options::UsageOptions;
+pub use transport::Transport;
+pub use walk::{UsagePage, Walk};
+
+/// The guide's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/sdk/rust.md")]
+struct Guide;

@@ -1,0 +1,91 @@
+//! What a usage call may ask for.
+
+use std::fmt;
+
+use opencomputer_usage_core::query::Sort;
+use opencomputer_usage_core::raw::{Raw, Text};
+
+/// Options of a usage call; what is left out is the server's default. The core checks them before anything is sent.
+///
+/// ```
+/// use opencomputer_usage::{Sort, UsageOptions};
+///
+/// let options = UsageOptions::new()
+///     .from("2026-04-01")
+///     .to("2026-04-30T12:00:00+02:00")
+///     .filter("tag:env", ["prod", "staging"])
+///     .filter_absent("tag:team")
+///     .sort(Sort::DiskOverage)
+///     .limit(200);
+/// # let _ = options;
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UsageOptions {
+    scalars: Vec<(Text, Raw)>,
+    filters: Vec<(Text, Raw)>,
+}
+
+impl UsageOptions {
+    /// No options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn set(mut self, name: &str, value: Raw) -> Self {
+        self.scalars.retain(|(known, _)| known.as_str() != Some(name));
+        self.scalars.push((name.into(), value));
+        self
+    }
+
+    /// The window's start, inclusive: a [`Timestamp`](crate::Timestamp), RFC 3339 with an offset, or `YYYY-MM-DD`.
+    #[must_use]
+    pub fn from(self, from: impl fmt::Display) -> Self {
+        self.set("from", from.to_string().as_str().into())
+    }
+
+    /// The window's end, exclusive; at most 90 days after its start.
+    #[must_use]
+    pub fn to(self, to: impl fmt::Display) -> Self {
+        self.set("to", to.to_string().as_str().into())
+    }
+
+    /// Keeps sandboxes with any of these exact values of a dimension, `tag:<key>` or `sandbox`.
+    #[must_use]
+    pub fn filter<V: AsRef<str>>(mut self, dimension: &str, values: impl IntoIterator<Item = V>) -> Self {
+        let values = values.into_iter().map(|value| value.as_ref().into()).collect();
+        self.filters.push((dimension.into(), Raw::List(values)));
+        self
+    }
+
+    /// Keeps sandboxes that lack a tag, `tag:<key>`.
+    #[must_use]
+    pub fn filter_absent(mut self, dimension: &str) -> Self {
+        self.filters.push((dimension.into(), Raw::Null));
+        self
+    }
+
+    /// What items are ordered by, descending.
+    #[must_use]
+    pub fn sort(self, sort: Sort) -> Self {
+        self.set("sort", sort.as_str().into())
+    }
+
+    /// Items of one page, 1 to 500.
+    #[must_use]
+    pub fn limit(self, limit: u16) -> Self {
+        self.set("limit", Raw::Number(limit.into()))
+    }
+
+    /// Where to go on: the `next_cursor` of a page of the same query.
+    #[must_use]
+    pub fn cursor(self, cursor: &str) -> Self {
+        self.set("cursor", cursor.into())
+    }
+
+    pub(crate) fn params(&self, key: Option<&str>) -> Raw {
+        let key = key.map(|key| ("key".into(), key.into()));
+        let filters = ("filter".into(), Raw::Map(self.filters.clone()));
+        Raw::Map(self.scalars.iter().cloned().chain([filters]).chain(key).collect())
+    }
+}

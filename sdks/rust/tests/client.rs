@@ -1,0 +1,229 @@
+//! The client against a small server that behaves well or badly.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic; clippy sees only its outermost function"
+)]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use opencomputer_usage::{Client, Kind, Period, UsageOptions};
+use serde_json::{Value, json};
+
+/// What came: the request line, the headers in lower case, the body.
+#[derive(Clone, Debug)]
+struct Seen {
+    line: String,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+/// Answers connection after connection with the next text; an empty one drops it, `hang` holds it.
+struct Server {
+    url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Server {
+    fn start(answers: Vec<String>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        thread::spawn(move || {
+            let mut held = Vec::new();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let request = read(&stream);
+                log.lock().unwrap().push(request);
+                stream.write_all(if answer == "hang" { b"" } else { answer.as_bytes() }).unwrap();
+                held.extend((answer == "hang").then_some(stream));
+            }
+            thread::sleep(Duration::from_secs(5));
+        });
+        Self { url, seen }
+    }
+
+    fn client(&self) -> Client {
+        Client::new("oc_key", &self.url).unwrap()
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn read(stream: &TcpStream) -> Seen {
+    let mut reader = BufReader::new(stream);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let pair = |line: &String| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+    let headers: BTreeMap<_, _> = lines.iter().skip(1).filter_map(pair).collect();
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    Seen { line: lines[0].clone(), headers, body }
+}
+
+fn answer(status: u16, headers: &str, body: &impl ToString) -> String {
+    let body = body.to_string();
+    let length = body.len();
+    format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}")
+}
+
+fn keys() -> String {
+    answer(200, "", &json!({ "keys": [{ "key": "team", "sandboxCount": 3, "valueCount": 2 }] }))
+}
+
+fn failure(status: u16, headers: &str, code: &str) -> String {
+    answer(status, headers, &json!({ "error": "no", "code": code, "requestId": "req-7" }))
+}
+
+fn page(ids: &[&str], next_cursor: Option<&str>) -> String {
+    let item = |id: &&str| {
+        json!({
+            "sandboxId": id, "tags": {}, "tagsLastUpdatedAt": null, "memoryGbSeconds": 1.5, "diskOverageGbSeconds": 0
+        })
+    };
+    let page = json!({
+        "from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z", "asOf": "2026-04-02T00:00:00Z",
+        "groupBy": "sandbox", "total": { "memoryGbSeconds": 3.0, "diskOverageGbSeconds": 0.0 },
+        "items": ids.iter().map(item).collect::<Value>(), "nextCursor": next_cursor,
+    });
+    answer(200, "", &page)
+}
+
+fn state(tags: &Value, etag: &str) -> String {
+    answer(200, &format!("etag: {etag}\r\n"), &json!({ "tags": tags, "tagsLastUpdatedAt": "2026-03-05T00:00:00Z" }))
+}
+
+#[tokio::test]
+async fn a_call_sends_what_the_core_says() {
+    let server = Server::start(vec![keys()]);
+    let keys = server.client().tags().list_keys().await.unwrap();
+    assert_eq!((keys[0].key.as_str(), keys[0].sandbox_count), ("team", 3));
+    let seen = &server.seen()[0];
+    assert_eq!(seen.line, "GET /api/tags HTTP/1.1");
+    assert_eq!(seen.headers["x-api-key"], "oc_key");
+    assert_eq!(seen.headers["user-agent"], concat!("opencomputer-usage-rust/", env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test]
+async fn a_walk_shows_every_item() {
+    let cursor = "eyJ2IjoxLjUsInQiOiJiIn0";
+    let server = Server::start(vec![page(&["a", "b"], Some(cursor)), page(&["c"], None)]);
+    let client = server.client();
+    let mut walk = client.usage().walk_by_sandbox(UsageOptions::new().from("2026-03-01").limit(2));
+    let mut ids = Vec::new();
+    while let Some(item) = walk.next().await.unwrap() {
+        ids.push(item.sandbox_id);
+    }
+    assert_eq!(ids, ["a", "b", "c"]);
+    let lines: Vec<_> = server.seen().into_iter().map(|seen| seen.line).collect();
+    let first = "GET /api/usage?groupBy=sandbox&from=2026-03-01T00%3A00%3A00Z&limit=2";
+    assert_eq!(lines, [format!("{first} HTTP/1.1"), format!("{first}&cursor={cursor} HTTP/1.1")]);
+}
+
+#[tokio::test]
+async fn an_update_writes_back_what_it_changed() {
+    let server = Server::start(vec![
+        state(&json!({ "oc:plan": "pro", "team": "a" }), "\"e1\""),
+        failure(412, "", "tags_changed"),
+        state(&json!({ "team": "b" }), "\"e2\""),
+        state(&json!({ "team": "b", "env": "prod" }), "\"e3\""),
+    ]);
+    let change = |mut tags: BTreeMap<String, String>| {
+        tags.insert("env".to_owned(), "prod".to_owned());
+        tags
+    };
+    let written = server.client().tags().update("sb-1", change).await.unwrap();
+    assert_eq!(written.etag.as_deref(), Some("\"e3\""));
+    let seen = server.seen();
+    assert_eq!((seen[1].headers["if-match"].as_str(), seen[1].body.as_slice()), {
+        ("\"e1\"", br#"{"env":"prod","team":"a"}"#.as_slice())
+    });
+    assert_eq!(seen[3].body, br#"{"env":"prod","team":"b"}"#);
+}
+
+#[tokio::test]
+async fn a_429_is_retried_after_the_time_it_names() {
+    let server = Server::start(vec![failure(429, "retry-after: 1\r\n", "rate_limited"), keys()]);
+    let started = Instant::now();
+    assert_eq!(server.client().tags().list_keys().await.unwrap().len(), 1);
+    assert!(started.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let other = Server::start(vec![keys()]);
+    let server = Server::start(vec![answer(302, &format!("location: {}\r\n", other.url), &"")]);
+    let error = server.client().tags().list_keys().await.unwrap_err();
+    assert_eq!((error.kind, error.status), (Kind::Api, Some(302)));
+    assert!(other.seen().is_empty());
+}
+
+#[tokio::test]
+async fn garbage_is_a_decode_error() {
+    for body in ["<html>", "", "{}", "[", r#"{"keys":[{"key":1}]}"#] {
+        let error = Server::start(vec![answer(200, "", &body)]).client().tags().list_keys().await.unwrap_err();
+        assert_eq!((error.kind, error.status), (Kind::Decode, Some(200)), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_connection_is_retried_and_one_that_stays_down_is_told() {
+    let server = Server::start(vec![String::new(), keys()]);
+    assert_eq!(server.client().tags().list_keys().await.unwrap().len(), 1);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let client = Client::builder().api_key("oc_key").base_url(url).max_retries(1).build().unwrap();
+    let error = client.tags().list_keys().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Connection);
+    assert!(error.message.contains("refused"), "{error}");
+}
+
+#[tokio::test]
+async fn the_timeout_covers_the_call() {
+    let server = Server::start(vec!["hang".to_owned()]);
+    let timeout = Duration::from_millis(200);
+    let client = Client::builder().api_key("oc_key").base_url(&server.url).timeout(timeout).build().unwrap();
+    let started = Instant::now();
+    let error = client.tags().list_keys().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Timeout);
+    assert!((timeout..timeout * 4).contains(&started.elapsed()));
+}
+
+#[tokio::test]
+async fn what_is_refused_sends_nothing() {
+    let server = Server::start(vec![keys()]);
+    let client = server.client();
+    let tags = BTreeMap::from([("oc:team".to_owned(), "a".to_owned())]);
+    let error = client.tags().set("sb-1", &tags, None).await.unwrap_err();
+    assert_eq!((error.kind, error.violations.len()), (Kind::TagValidation, 1));
+    let error = client.usage().by_tag("team", UsageOptions::new().limit(501)).await.unwrap_err();
+    assert_eq!(error.code.as_deref(), Some("invalid_limit"));
+    let error = client.usage().for_sandbox("..", Period::default()).await.unwrap_err();
+    assert_eq!(error.code.as_deref(), Some("invalid_sandbox_id"));
+    assert!(server.seen().is_empty());
+}
+
+#[test]
+fn no_key_is_ever_shown() {
+    let client = Client::new("oc_secret", "https://api.example.com").unwrap();
+    assert!(!format!("{client:?} {:?}", client.usage()).contains("oc_secret"));
+    let error = Client::new("oc secret", "https://api.example.com").unwrap_err();
+    assert!(!format!("{error:?}").contains("oc secret"));
+}
