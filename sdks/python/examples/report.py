@@ -96,7 +96,7 @@ def main() -> None:
             )
         table(rows, 4)
 
-        top = sandboxes[0].sandbox_id
+        top = next(item.sandbox_id for item in sandboxes if item.tags)
         one = client.usage.for_sandbox(top, from_=FROM, to=TO)
         print(f"\nDrilldown of {top}\n")
         rows = [["memory", f"{whole(one.memory_gb_seconds)} GB-seconds"]]

@@ -80,7 +80,7 @@ const top5 = sandboxes
   ]);
 table([header, ...top5], 4);
 
-const top = sandboxes[0]?.sandboxId ?? "";
+const top = sandboxes.find((item) => Object.keys(item.tags).length > 0)?.sandboxId ?? "";
 const one = await client.usage.forSandbox(top, { from, to });
 console.log(`\nDrilldown of ${top}\n`);
 const tags = Object.keys(one.tags).sort();
