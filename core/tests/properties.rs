@@ -13,6 +13,7 @@ use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::raw::{Raw, Text};
 use opencomputer_usage_core::tags::{TagSet, accepts, validate_tags};
 use opencomputer_usage_core::window::{Timestamp, Window};
+use opencomputer_usage_vectors::to_pairs;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 
@@ -74,18 +75,12 @@ fn naive(entries: &[(Text, Raw)]) -> Vec<(&'static str, Option<String>)> {
 proptest! {
     #[test]
     fn validation_agrees_with_a_naive_reading_of_the_rules(entries in entries()) {
-        let violations = validate_tags(&Raw::Map(entries.clone())).unwrap();
+        let tags = Raw::Map(entries.clone());
+        let violations = validate_tags(&tags).unwrap();
         let got: Vec<_> = violations.iter().map(|v| (v.code.as_str(), v.key.clone())).collect();
         prop_assert_eq!(got, naive(&entries));
 
-        let pairs: Option<Vec<_>> = entries
-            .iter()
-            .map(|(key, value)| match value {
-                Raw::Text(value) => Some((key.as_str()?, value.as_str()?)),
-                _ => None,
-            })
-            .collect();
-        prop_assert_eq!(pairs.is_some_and(accepts), violations.is_empty());
+        prop_assert_eq!(to_pairs(&tags).is_some_and(accepts), violations.is_empty());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::raw::Raw;
 use opencomputer_usage_core::window::{Timestamp, Window};
 use opencomputer_usage_core::{Code, Error, pure, tags};
-use opencomputer_usage_vectors::{Case, is_broken, load, to_raw};
+use opencomputer_usage_vectors::{Case, is_broken, load, same, to_pairs, to_raw};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -30,18 +30,6 @@ fn member(case: &Case, name: &str) -> Raw {
 
 fn equal(got: &Value, wanted: &Value) -> Result<(), String> {
     if same(got, wanted) { Ok(()) } else { Err(format!("got {got}, wanted {wanted}")) }
-}
-
-/// Equality of JSON in which 1 and 1.0 are the same number.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        _ => a == b,
-    }
 }
 
 /// Compares a result with the case's `error`, or its member `wanted`.
@@ -73,15 +61,8 @@ fn tags_are_judged_with_every_violation_in_order() {
     walk("tags", |case| {
         let raw = member(case, "tags");
         let result = pure::validate_tags(&raw);
-        if let (Ok(violations), Raw::Map(entries), false) = (&result, &raw, is_broken(&case.0["tags"])) {
-            let pairs: Option<Vec<_>> = entries
-                .iter()
-                .map(|(key, value)| match value {
-                    Raw::Text(value) => Some((key.as_str()?, value.as_str()?)),
-                    _ => None,
-                })
-                .collect();
-            let accepted = pairs.is_some_and(tags::accepts);
+        if let (Ok(violations), false) = (&result, is_broken(&case.0["tags"])) {
+            let accepted = to_pairs(&raw).is_some_and(tags::accepts);
             if accepted != violations.is_empty() {
                 return Err(format!("the short verdict is {accepted}"));
             }

@@ -6,7 +6,7 @@ mod common;
 use common::{Answer, ORG, OTHER, Request, Server, encode, encode_target};
 use opencomputer_usage_core::accounting::Rule;
 use opencomputer_usage_core::window::Timestamp;
-use opencomputer_usage_vectors::{Case, is_broken, load, to_json};
+use opencomputer_usage_vectors::{Case, is_broken, load, same, to_json};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -60,18 +60,6 @@ async fn server() -> Server {
     server.import(ORG, &sandbox("sb-1")).await.unwrap();
     server.import(OTHER, &sandbox("sb-other")).await.unwrap();
     server
-}
-
-/// Equality of JSON in which 1 and 1.0 are the same number.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
-        }
-        _ => a == b,
-    }
 }
 
 /// The first member of `wanted` that the answer lacks or has otherwise.

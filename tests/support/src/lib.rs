@@ -100,6 +100,31 @@ pub fn to_json(value: &Value) -> String {
     })
 }
 
+/// The tags of a map that holds nothing but valid Unicode strings.
+#[must_use]
+pub fn to_pairs(tags: &Raw) -> Option<Vec<(&str, &str)>> {
+    let Raw::Map(entries) = tags else { return None };
+    let mut pairs = Vec::new();
+    for (key, value) in entries {
+        let Raw::Text(value) = value else { return None };
+        pairs.push((key.as_str()?, value.as_str()?));
+    }
+    Some(pairs)
+}
+
+/// Equality of JSON in which 1 and 1.0 are the same number.
+#[must_use]
+pub fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
 /// A value with every special form in it expanded.
 #[must_use]
 pub fn expand(value: Value) -> Value {
