@@ -19,7 +19,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
 
-use super::{Caller, Details, Importer, OpenError, Reading, Result, SandboxReading, Store, StoreError, TagWrite, Tier};
+use super::{
+    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Result, SandboxReading, Store, StoreError,
+    TagWrite, Tier,
+};
 use crate::keys::NewKey;
 
 /// The database's clock, in microseconds. It ticks in milliseconds and is never ahead of the time.
@@ -184,6 +187,14 @@ impl Store for Sqlite {
         Ok(write.commit().await?)
     }
 
+    async fn touch_keys(&self, uses: &[KeyUse]) -> Result<()> {
+        write::touch_keys(&mut *self.writer.acquire().await?, uses).await
+    }
+
+    fn pools(&self) -> Vec<PoolUse> {
+        [("read", &self.readers), ("write", &self.writer)].map(|(name, pool)| pool_use(name, pool)).to_vec()
+    }
+
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>> {
         let mut write = self.write().await?;
         write::ensure_org(&mut write, org).await?;
@@ -206,6 +217,11 @@ impl From<sqlx::Error> for StoreError {
         };
         if passing { Self::Unavailable(error.into()) } else { Self::internal(error) }
     }
+}
+
+fn pool_use(name: &'static str, pool: &SqlitePool) -> PoolUse {
+    let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+    PoolUse { name, in_use: pool.size().saturating_sub(idle), idle, max: pool.options().get_max_connections() }
 }
 
 /// What the engine says, without sqlx's own words around it.
