@@ -56,7 +56,7 @@ pub(super) async fn budget(request: Request, next: Next) -> Response {
 struct Watch {
     metrics: Arc<Metrics>,
     span: Span,
-    method: Method,
+    method: &'static str,
     route: String,
     started: Instant,
     ended: Option<(u16, Option<Arc<str>>)>,
@@ -65,7 +65,7 @@ struct Watch {
 impl Watch {
     fn begin(metrics: Arc<Metrics>, request: &Request, id: &str) -> Self {
         metrics.begin();
-        let method = request.method().clone();
+        let method = known(request.method());
         // The pattern: ids are the tenant's business and no log's.
         let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
         let span = tracing::info_span!("request", %id, %method, %route);
@@ -96,8 +96,25 @@ impl Drop for Watch {
                 status
             }
         };
-        self.metrics.end(&self.method, &self.route, status, took);
+        self.metrics.end(self.method, &self.route, status, took);
     }
+}
+
+/// A client may make methods up; neither a log nor a label may be of its making.
+fn known(method: &Method) -> &'static str {
+    let known = [
+        Method::GET,
+        Method::PUT,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::POST,
+        Method::DELETE,
+        Method::PATCH,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    let names = ["GET", "PUT", "HEAD", "OPTIONS", "POST", "DELETE", "PATCH", "TRACE", "CONNECT"];
+    known.iter().zip(names).find(|(known, _)| *known == method).map_or("other", |(_, name)| name)
 }
 
 /// The client's own id, where it is short and printable, or a new one.

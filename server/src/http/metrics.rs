@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{Method, header};
+use axum::http::header;
 use axum::response::IntoResponse;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -73,9 +73,9 @@ impl Metrics {
     }
 
     /// A request has been answered, or left.
-    pub(super) fn end(&self, method: &Method, route: &str, status: u16, took: Duration) {
+    pub(super) fn end(&self, method: &'static str, route: &str, status: u16, took: Duration) {
         self.in_flight.dec();
-        let (method, route) = (known(method), route.to_owned());
+        let route = route.to_owned();
         let endpoint = Endpoint { method, route: route.clone() };
         self.durations.get_or_create(&endpoint).observe(took.as_secs_f64());
         self.requests.get_or_create(&Outcome { method, route, status: status.into() }).inc();
@@ -92,23 +92,6 @@ impl Metrics {
         text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
-}
-
-/// A client may make methods up; a label may not be of its making.
-fn known(method: &Method) -> &'static str {
-    let known = [
-        Method::GET,
-        Method::PUT,
-        Method::HEAD,
-        Method::OPTIONS,
-        Method::POST,
-        Method::DELETE,
-        Method::PATCH,
-        Method::TRACE,
-        Method::CONNECT,
-    ];
-    let names = ["GET", "PUT", "HEAD", "OPTIONS", "POST", "DELETE", "PATCH", "TRACE", "CONNECT"];
-    known.iter().zip(names).find(|(known, _)| *known == method).map_or("other", |(_, name)| name)
 }
 
 /// `GET /metrics`

@@ -168,4 +168,29 @@ mod tests {
         let answer = answer_of(router).await;
         assert!(answer.starts_with("HTTP/1.1 504") && answer.contains(r#""code":"query_timeout""#), "{answer}");
     }
+
+    #[tokio::test]
+    async fn a_request_whose_client_went_away_is_counted() {
+        let metrics = Arc::new(Metrics::new(store::in_memory().await.unwrap()));
+        let endless = get(async || std::future::pending::<&str>().await);
+        let router = Router::new().route("/api/{x}", endless);
+        let router = router.layer(middleware::from_fn_with_state(metrics.clone(), envelope::wrap));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        tokio::spawn(async { axum::serve(listener, router).await });
+        stream.write_all(b"GET /api/secret HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let shows = async |wanted: &str| {
+            let text = async || metrics::show(State(metrics.clone())).await.unwrap().into_body();
+            while !String::from_utf8(axum::body::to_bytes(text().await, 1 << 20).await.unwrap().into())
+                .unwrap()
+                .contains(wanted)
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        shows("in_flight 1\n").await;
+        drop(stream);
+        shows(r#"requests_total{method="GET",route="/api/{x}",status="499"} 1"#).await;
+        shows("in_flight 0\n").await;
+    }
 }

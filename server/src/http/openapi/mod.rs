@@ -127,9 +127,9 @@ mod tests {
 
     #[test]
     fn every_route_is_described() {
-        let source = include_str!("../mod.rs");
+        let (source, _) = include_str!("../mod.rs").split_once("#[cfg(test)]").unwrap();
         let routes = source.split(".route(\"").skip(1).filter_map(|rest| rest.split_once('"')).map(|(path, _)| path);
-        let unlisted = ["/api/sandboxes/", "/openapi.json", "/api/x"];
+        let unlisted = ["/api/sandboxes/", "/openapi.json"];
         let routes: BTreeSet<_> = routes.filter(|path| !unlisted.contains(path)).collect();
         let document = build();
         assert_eq!(routes, document["paths"].as_object().unwrap().keys().map(String::as_str).collect());
