@@ -306,3 +306,14 @@ async fn a_database_that_is_held_is_unavailable_until_it_is_let_go() {
     sqlx::query("ROLLBACK").execute(&mut *holder).await.unwrap();
     assert_eq!(status(&put(&live, tags, &key, r#"{"a":"b"}"#)), "200");
 }
+
+#[test]
+fn the_document_is_served_to_anybody_as_it_stands_in_docs() {
+    let place = Place::new();
+    let live = place.serve(&[]);
+    let served = live.ask("GET", "/openapi.json", "");
+    let (head, body) = served.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200") && head.contains("content-type: application/json"), "{head}");
+    let kept = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json")).unwrap();
+    assert!(body == kept, "run `cargo run -p opencomputer-usage-server -- openapi >docs/openapi.json`");
+}
