@@ -57,6 +57,13 @@ pub struct PoolUse {
     pub max: u32,
 }
 
+impl PoolUse {
+    fn of<E: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<E>) -> Self {
+        let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+        Self { name, in_use: pool.size().saturating_sub(idle), idle, max: pool.options().get_max_connections() }
+    }
+}
+
 /// Which time is measured, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {

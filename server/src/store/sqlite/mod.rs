@@ -192,7 +192,7 @@ impl Store for Sqlite {
     }
 
     fn pools(&self) -> Vec<PoolUse> {
-        [("read", &self.readers), ("write", &self.writer)].map(|(name, pool)| pool_use(name, pool)).to_vec()
+        vec![PoolUse::of("read", &self.readers), PoolUse::of("write", &self.writer)]
     }
 
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>> {
@@ -217,11 +217,6 @@ impl From<sqlx::Error> for StoreError {
         };
         if passing { Self::Unavailable(error.into()) } else { Self::internal(error) }
     }
-}
-
-fn pool_use(name: &'static str, pool: &SqlitePool) -> PoolUse {
-    let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
-    PoolUse { name, in_use: pool.size().saturating_sub(idle), idle, max: pool.options().get_max_connections() }
 }
 
 /// What the engine says, without sqlx's own words around it.
