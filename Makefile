@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help demo test test-rust test-ts test-py lint fmt dist clean server npm-package wheel
+.PHONY: help demo test test-rust test-api test-ts test-py lint fmt dist clean server npm-package wheel
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -20,7 +20,7 @@ help: ## list the targets
 demo: server npm-package wheel ## serve a made-up fleet and report on it from both SDKs (ONCE=1: report, then exit)
 	ONCE=$(ONCE) scripts/demo
 
-test: test-rust test-ts test-py ## run every test
+test: test-rust test-api test-ts test-py ## run every test
 
 test-rust: ## run the Rust tests, and check that the core imports nothing
 	scripts/needs nextest wasm
@@ -29,6 +29,11 @@ test-rust: ## run the Rust tests, and check that the core imports nothing
 	cargo test --locked --quiet --doc -p opencomputer-usage-core -p opencomputer-usage
 	echo "==> checking that the wasm build of the core imports nothing"
 	cargo xtask check-core
+
+test-api: server ## hold a live server to its OpenAPI document
+	scripts/needs venv
+	echo "==> testing the API against its OpenAPI document"
+	scripts/test-api
 
 test-ts: server npm-package ## run the TypeScript tests on the built package
 	echo "==> testing TypeScript"

@@ -1,5 +1,11 @@
 //! API keys: how one is made, and the only form in which it is kept.
+//!
+//! A key is found by the SHA-256 of the whole key, and no comparison ever sees the key itself. What the time of such a
+//! look-up could give away is how many leading digits of a hash are right; to make use of that, one would have to
+//! find keys whose hashes start as wished, and each further digit costs sixteen times the work, on 256 random bits.
+//! So an index look-up tells no more than a comparison in constant time would.
 
+use opencomputer_usage_core::window::Timestamp;
 use sha2::{Digest, Sha256};
 
 /// A key that was just made. The key itself is shown once and stored nowhere.
@@ -11,15 +17,17 @@ pub struct NewKey {
     pub prefix: String,
     /// The hash that stands for it.
     pub hash: String,
+    /// From when on it opens nothing any more.
+    pub expires_at: Option<Timestamp>,
 }
 
-/// Makes a key of 32 random bytes; the second part is the key itself.
+/// Makes a key of 32 random bytes that never expires; the second part is the key itself.
 pub fn generate(name: &str) -> Result<(NewKey, String), getrandom::Error> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret)?;
     let key = format!("oc_{}", hex(&secret));
     let prefix = key.chars().take(11).collect();
-    Ok((NewKey { name: name.to_owned(), prefix, hash: hash(&key) }, key))
+    Ok((NewKey { name: name.to_owned(), prefix, hash: hash(&key), expires_at: None }, key))
 }
 
 /// The lower-case hex SHA-256 of a whole key.

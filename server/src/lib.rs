@@ -7,3 +7,4 @@ pub mod keys;
 pub mod record;
 pub mod report;
 pub mod store;
+pub mod uses;

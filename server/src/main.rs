@@ -2,26 +2,23 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use opencomputer_usage_core::accounting::Rule;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::window::{Timestamp, Window};
-use opencomputer_usage_server::http::{self, App};
+use opencomputer_usage_server::http::{self, App, Options, Origin, openapi};
 use opencomputer_usage_server::store::{self, Reading, Store};
 use opencomputer_usage_server::{demo, import, keys, report};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
-
-/// How long running requests may take to finish once the server is told to stop.
-const FAREWELL: Duration = Duration::from_secs(15);
 
 /// Attributes the spend of cloud sandboxes to tags.
 #[derive(Parser)]
@@ -37,8 +34,19 @@ struct Cli {
         default_value = "sqlite://opencomputer-usage.db"
     )]
     database: String,
+    /// How the log is written to standard error
+    #[arg(long, global = true, env = "OPENCOMPUTER_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -86,6 +94,9 @@ enum Command {
         #[command(flatten)]
         serving: Serving,
     },
+    /// Print the document that is served at `/openapi.json`
+    #[command(name = "openapi", hide = true)]
+    OpenApi,
 }
 
 #[derive(clap::Args)]
@@ -93,6 +104,12 @@ struct Serving {
     /// The address to listen on; port 0 takes any free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
     listen: String,
+    /// An origin whose web pages may call the API, such as `https://app.example.com`, or `*`; comma-separated or repeated
+    #[arg(long, env = "OPENCOMPUTER_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    cors_origin: Vec<Origin>,
+    /// Requests per second that each key may make; by default there is no limit
+    #[arg(long, env = "OPENCOMPUTER_RATE_LIMIT", value_name = "N")]
+    rate_limit: Option<NonZeroU32>,
     #[command(flatten)]
     accounting: Accounting,
 }
@@ -114,19 +131,16 @@ enum Keys {
         /// What to call it
         #[arg(long)]
         name: String,
+        /// When it stops working: RFC 3339 with an offset, or YYYY-MM-DD (UTC midnight); by default never
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Timestamp>,
     },
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .compact()
-        .with_target(false)
-        .with_max_level(LevelFilter::INFO)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+    start_log(cli.log_format);
     match run(cli).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -136,17 +150,32 @@ async fn main() -> ExitCode {
     }
 }
 
+fn start_log(format: LogFormat) {
+    let log = tracing_subscriber::fmt().with_target(false).with_max_level(LevelFilter::INFO).with_writer(io::stderr);
+    match format {
+        LogFormat::Text => log.compact().with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
+    }
+}
+
 async fn run(cli: Cli) -> Result<()> {
-    if let Command::Demo { once, serving } = cli.command {
-        return run_demo(once, serving).await;
+    match cli.command {
+        Command::Demo { once, serving } => return run_demo(once, serving).await,
+        Command::OpenApi => return say(openapi::document().trim_end()),
+        _ => (),
     }
     let store = store::open(&cli.database).await?;
     match cli.command {
         Command::Serve { serving } => serve(store, serving, None).await,
         Command::Migrate => say(&format!("the schema is at version {}", store.schema_version().await?)),
         Command::Import { file, org } => run_import(&*store, &file, org).await,
-        Command::Keys(Keys::Create { org, name }) => {
-            let key = create_key(&*store, org, &name).await?;
+        Command::Keys(Keys::Create { org, name, expires }) => {
+            if let Some(expires) = expires
+                && expires <= store.now().await?
+            {
+                bail!("the key would have expired already, at {expires}");
+            }
+            let key = create_key(&*store, org, &name, expires).await?;
             say(&format!("key `{name}` of org {org}, shown only now: {key}"))
         }
         Command::Rollup { org, from, to, json, accounting } => {
@@ -158,7 +187,7 @@ async fn run(cli: Cli) -> Result<()> {
                 say(report::rollup_text(org, reading, &tiers).trim_end())
             }
         }
-        Command::Demo { .. } => Ok(()),
+        Command::Demo { .. } | Command::OpenApi => Ok(()),
     }
 }
 
@@ -168,40 +197,24 @@ fn say(text: &str) -> Result<()> {
     writeln!(out, "{text}").and_then(|()| out.flush()).context("cannot write to standard output")
 }
 
-async fn create_key(store: &dyn Store, org: Uuid, name: &str) -> Result<String> {
-    let (stored, key) = keys::generate(name).context("no random numbers to be had")?;
+async fn create_key(store: &dyn Store, org: Uuid, name: &str, expires_at: Option<Timestamp>) -> Result<String> {
+    let (mut stored, key) = keys::generate(name).context("no random numbers to be had")?;
+    stored.expires_at = expires_at;
     store.create_key(org, &stored).await?;
     Ok(key)
 }
 
 async fn serve(store: Arc<dyn Store>, serving: Serving, key: Option<String>) -> Result<()> {
-    let Serving { listen, accounting } = serving;
+    let Serving { listen, cors_origin, rate_limit, accounting } = serving;
     let listener = TcpListener::bind(&listen).await.with_context(|| format!("cannot listen on `{listen}`"))?;
     let mut stop = Stop::new()?;
     say(&format!("listening on http://{}", listener.local_addr()?))?;
     if let Some(key) = key {
         say(&format!("key {key}"))?;
     }
-    let (stopping, mut stopped) = tokio::sync::watch::channel(());
-    let shutdown = async move {
-        stop.wait().await;
-        tracing::info!("stopping, running requests are finished first");
-        drop(stopping);
-    };
-    let server = axum::serve(listener, http::router(App { store, rule: accounting.rule }));
-    let server = server.with_graceful_shutdown(shutdown);
-    let overdue = async {
-        // An error is the news: the sender is dropped when the server stops.
-        let _ = stopped.changed().await;
-        tokio::time::sleep(FAREWELL).await;
-    };
-    tokio::select! {
-        ended = server => ended.context("the server failed"),
-        () = overdue => {
-            tracing::warn!("some requests did not finish in time");
-            Ok(())
-        }
-    }
+    let options = Options { cors_origins: cors_origin, rate_limit };
+    http::serve(listener, App { store, rule: accounting.rule }, &options, stop.wait()).await;
+    Ok(())
 }
 
 /// The signals that ask the server to stop.
@@ -253,7 +266,7 @@ async fn run_demo(once: bool, serving: Serving) -> Result<()> {
         return say(demo_report(&*store, serving.accounting.rule).await?.trim_end());
     }
     tracing::info!("{imported}");
-    let key = create_key(&*store, demo::ORG, "demo").await?;
+    let key = create_key(&*store, demo::ORG, "demo", None).await?;
     serve(store, serving, Some(key)).await
 }
 

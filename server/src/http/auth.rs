@@ -1,17 +1,35 @@
 //! Who asks: the key of a request decides the org, and the same statement reads the clock.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use opencomputer_usage_core::{Code, query};
 
-use super::{App, Result};
+use super::cors::API_KEY;
+use super::{Result, limit};
 use crate::keys;
+use crate::store::Store;
+use crate::uses::KeyUses;
+
+/// What it takes to let a request through.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) uses: Arc<KeyUses>,
+    pub(super) limiter: Option<Arc<limit::Limiter>>,
+}
 
 /// Lets a request through with its [`Caller`](crate::store::Caller), or refuses it.
-pub(super) async fn require(State(app): State<App>, mut request: Request, next: Next) -> Result {
+pub(super) async fn require(State(gate): State<Gate>, mut request: Request, next: Next) -> Result {
     let key = key(request.headers()).ok_or_else(|| Code::Unauthorized.plain())?;
-    let caller = app.store.authenticate(&keys::hash(key)).await?.ok_or_else(|| Code::Unauthorized.plain())?;
+    let hash = keys::hash(key);
+    let caller = gate.store.authenticate(&hash).await?.ok_or_else(|| Code::Unauthorized.plain())?;
+    if let Some(Err(wait)) = gate.limiter.as_ref().map(|limiter| limiter.take(&hash)) {
+        return Ok(limit::refusal(wait));
+    }
+    gate.uses.note(caller.org, hash, caller.now);
     query::check_length(request.uri().query().unwrap_or_default())?;
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
@@ -20,7 +38,7 @@ pub(super) async fn require(State(app): State<App>, mut request: Request, next: 
 /// The one key that the headers give; none where they give several. An `Authorization` of another scheme
 /// is not meant for us.
 fn key(headers: &HeaderMap) -> Option<&str> {
-    let own = headers.get_all("x-api-key").iter().map(|value| value.to_str().ok());
+    let own = headers.get_all(API_KEY).iter().map(|value| value.to_str().ok());
     let bearer = headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| {
         let (scheme, key) = value.to_str().ok()?.trim_start().split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(Some(key))

@@ -1,33 +1,38 @@
 //! The API over HTTP: routes and what every request passes through. The rules are the core's.
 
 mod auth;
+mod cors;
+mod envelope;
 mod error;
+mod limit;
+mod metrics;
+pub mod openapi;
 mod sandboxes;
+mod serve;
 mod tags;
 mod usage;
 
-use std::panic::AssertUnwindSafe;
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{MatchedPath, RawPathParams, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use axum::middleware::{self, Next};
+use axum::extract::{RawPathParams, State};
+use axum::http::{HeaderName, StatusCode, Uri, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures_util::FutureExt;
 use opencomputer_usage_core::Code;
 use opencomputer_usage_core::accounting::Rule;
-use opencomputer_usage_core::limits::QUERY_BUDGET_SECONDS;
 use opencomputer_usage_core::query::Parameters;
 use opencomputer_usage_core::sandbox::SandboxId;
 use serde::Serialize;
-use tracing::Instrument;
-use uuid::Uuid;
 
+pub use self::cors::Origin;
 use self::error::Failure;
+use self::metrics::Metrics;
+pub use self::serve::serve;
 use crate::store::Store;
+use crate::uses::KeyUses;
 
 /// What an endpoint comes back with.
 type Result<T = Response, E = Failure> = std::result::Result<T, E>;
@@ -43,8 +48,26 @@ pub struct App {
     pub rule: Rule,
 }
 
-/// All routes of the server.
+/// What an operator may choose; by default nothing is allowed and nothing limited.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Whose pages may call the API.
+    pub cors_origins: Vec<Origin>,
+    /// Requests per second that each key may make.
+    pub rate_limit: Option<NonZeroU32>,
+}
+
+/// All routes of the server, with the default options.
 pub fn router(app: App) -> Router {
+    routes(app, &Options::default(), Arc::default())
+}
+
+/// All routes of the server. The uses of keys are noted in `uses`; somebody else has to store them.
+fn routes(app: App, options: &Options, uses: Arc<KeyUses>) -> Router {
+    let limiter = options.rate_limit.map(limit::Limiter::new).map(Arc::new);
+    let gate = auth::Gate { store: app.store.clone(), uses, limiter };
+    let metrics = Arc::new(Metrics::new(app.store.clone()));
+    let not_allowed = async || Failure::from(Code::MethodNotAllowed.plain());
     let api = Router::new()
         .route("/api/usage", get(usage::aggregate))
         .route("/api/tags", get(tags::keys))
@@ -54,67 +77,28 @@ pub fn router(app: App) -> Router {
         .route("/api/sandboxes/", get(sandboxes::one))
         .route("/api/sandboxes/{id}/usage", get(usage::drilldown))
         .route("/api/sandboxes/{id}/tags", get(tags::read).put(tags::replace))
-        .method_not_allowed_fallback(async || Failure::from(Code::MethodNotAllowed.plain()))
-        .route_layer(middleware::from_fn_with_state(app.clone(), auth::require))
-        .route_layer(middleware::from_fn(budget));
-    let open = Router::new()
+        .method_not_allowed_fallback(not_allowed)
+        .route_layer(middleware::from_fn_with_state(gate, auth::require))
+        .route_layer(middleware::from_fn(envelope::budget));
+    let document = Router::new().route("/openapi.json", get(openapi::show)).method_not_allowed_fallback(not_allowed);
+    let mut public = api.merge(document).fallback(async || Failure::from(Code::RouteNotFound.plain()));
+    public = public.layer(middleware::from_fn(envelope::survive));
+    if !options.cors_origins.is_empty() {
+        public = public.layer(cors::layer(&options.cors_origins));
+    }
+    let operators = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .method_not_allowed_fallback(async || Failure::from(Code::MethodNotAllowed.plain()));
-    api.merge(open)
-        .fallback(async || Failure::from(Code::RouteNotFound.plain()))
-        .layer(middleware::from_fn(envelope))
-        .with_state(app)
+        .merge(Router::new().route("/metrics", get(metrics::show)).with_state(metrics.clone()))
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn(envelope::survive));
+    public.merge(operators).layer(middleware::from_fn_with_state(metrics, envelope::wrap)).with_state(app)
 }
 
 /// Whether the database answers.
 async fn ready(State(app): State<App>) -> Result {
     app.store.now().await?;
     Ok("ready\n".into_response())
-}
-
-/// Ends a request that takes longer than the contract allows.
-async fn budget(request: Request, next: Next) -> Response {
-    let budget = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
-    let answer = tokio::time::timeout(budget, next.run(request)).await;
-    answer.unwrap_or_else(|_| Failure::from(Code::QueryTimeout.plain()).into_response())
-}
-
-/// The outermost layer: names the request, survives a panic, renders errors and logs the outcome.
-async fn envelope(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = request_id(request.headers());
-    let method = request.method().clone();
-    let is_api = request.uri().path().starts_with("/api");
-    // The pattern: ids are the tenant's business and no log's.
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", %id, %method, %route);
-    let caught = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
-    let mut response = caught.unwrap_or_else(|panic| Failure::panicked(panic.as_ref()).into_response());
-    let cause = error::render(&mut response, &id);
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        headers.insert(REQUEST_ID, id);
-    }
-    if is_api {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    let status = response.status().as_u16();
-    let ms = started.elapsed().as_millis();
-    let _entered = span.enter();
-    if let Some(cause) = cause {
-        tracing::error!(status, ms, %cause, "failed");
-    } else {
-        tracing::info!(status, ms, "answered");
-    }
-    response
-}
-
-/// The client's own id, where it is short and printable, or a new one.
-fn request_id(headers: &HeaderMap) -> String {
-    let visible = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(visible);
-    given.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned)
 }
 
 /// The parameters of a request. Their number of bytes was checked with the key.
@@ -140,19 +124,29 @@ fn json(body: &impl Serialize) -> Result {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::store;
 
+    /// What a route answers inside of what every request passes through.
     async fn answer_of(router: Router) -> String {
+        let metrics = Arc::new(Metrics::new(store::in_memory().await.unwrap()));
+        let router = router.layer(middleware::from_fn(envelope::survive));
+        let router = router.layer(cors::layer(&["http://page".parse().unwrap()]));
+        let router = router.layer(middleware::from_fn_with_state(metrics, envelope::wrap));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(async { axum::serve(listener, router.layer(middleware::from_fn(envelope))).await });
+        tokio::spawn(async { axum::serve(listener, router).await });
         let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(b"GET /api/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let request = b"GET /api/x HTTP/1.1\r\nhost: x\r\norigin: http://page\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("x-request-id: ") && answer.contains("allow-origin: http://page"), "{answer}");
         answer
     }
 
@@ -163,11 +157,40 @@ mod tests {
         assert!(!answer.contains("secret"), "{answer}");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_request_ends_with_its_budget() {
-        let endless = get(async || std::future::pending::<&str>().await);
-        let router = Router::new().route("/api/x", endless).route_layer(middleware::from_fn(budget));
+        let endless = get(async || {
+            // Opening the database takes real time, which a paused clock would race past.
+            tokio::time::pause();
+            std::future::pending::<&str>().await
+        });
+        let router = Router::new().route("/api/x", endless).route_layer(middleware::from_fn(envelope::budget));
         let answer = answer_of(router).await;
         assert!(answer.starts_with("HTTP/1.1 504") && answer.contains(r#""code":"query_timeout""#), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_client_went_away_is_counted() {
+        let metrics = Arc::new(Metrics::new(store::in_memory().await.unwrap()));
+        let endless = get(async || std::future::pending::<&str>().await);
+        let router = Router::new().route("/api/{x}", endless);
+        let router = router.layer(middleware::from_fn_with_state(metrics.clone(), envelope::wrap));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        tokio::spawn(async { axum::serve(listener, router).await });
+        stream.write_all(b"GET /api/secret HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let shows = async |wanted: &str| {
+            let text = async || metrics::show(State(metrics.clone())).await.unwrap().into_body();
+            while !String::from_utf8(axum::body::to_bytes(text().await, 1 << 20).await.unwrap().into())
+                .unwrap()
+                .contains(wanted)
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        shows("in_flight 1\n").await;
+        drop(stream);
+        shows(r#"requests_total{method="GET",route="/api/{x}",status="499"} 1"#).await;
+        shows("in_flight 0\n").await;
     }
 }

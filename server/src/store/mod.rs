@@ -33,6 +33,37 @@ pub struct Caller {
     pub now: Timestamp,
 }
 
+/// One use of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The org that the key belongs to.
+    pub org: Uuid,
+    /// The hash of the whole key.
+    pub key_hash: String,
+    /// When, by the database's clock.
+    pub at: Timestamp,
+}
+
+/// How busy one pool of connections is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolUse {
+    /// What the pool is for.
+    pub name: &'static str,
+    /// Connections that are at work.
+    pub in_use: u32,
+    /// Connections that wait for work.
+    pub idle: u32,
+    /// Most connections there may be.
+    pub max: u32,
+}
+
+impl PoolUse {
+    fn of<E: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<E>) -> Self {
+        let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+        Self { name, in_use: pool.size().saturating_sub(idle), idle, max: pool.options().get_max_connections() }
+    }
+}
+
 /// Which time is measured, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
@@ -142,6 +173,14 @@ pub trait Store: Send + Sync {
 
     /// Stores a new key, and its org if it is unknown.
     async fn create_key(&self, org: Uuid, key: &NewKey) -> Result<()>;
+
+    /// Stores when keys were used; a later use that is stored already stays.
+    async fn touch_keys(&self, uses: &[KeyUse]) -> Result<()>;
+
+    /// How busy the connections are; empty where there are none to count.
+    fn pools(&self) -> Vec<PoolUse> {
+        Vec::new()
+    }
 
     /// Starts an import, creating the org if it is unknown. Nothing is written before [`Importer::commit`].
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>>;

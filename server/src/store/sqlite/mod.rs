@@ -19,7 +19,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
 
-use super::{Caller, Details, Importer, OpenError, Reading, Result, SandboxReading, Store, StoreError, TagWrite, Tier};
+use super::{
+    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Result, SandboxReading, Store, StoreError,
+    TagWrite, Tier,
+};
 use crate::keys::NewKey;
 
 /// The database's clock, in microseconds. It ticks in milliseconds and is never ahead of the time.
@@ -182,6 +185,14 @@ impl Store for Sqlite {
         write::ensure_org(&mut write, org).await?;
         write::insert_key(&mut write, org, key).await?;
         Ok(write.commit().await?)
+    }
+
+    async fn touch_keys(&self, uses: &[KeyUse]) -> Result<()> {
+        write::touch_keys(&mut *self.writer.acquire().await?, uses).await
+    }
+
+    fn pools(&self) -> Vec<PoolUse> {
+        vec![PoolUse::of("read", &self.readers), PoolUse::of("write", &self.writer)]
     }
 
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>> {

@@ -6,12 +6,13 @@ use opencomputer_usage_core::etag;
 use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
+use opencomputer_usage_core::window::Timestamp;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{Connection, clock, json_list, read};
 use crate::keys::NewKey;
-use crate::store::{Result, TagWrite};
+use crate::store::{KeyUse, Result, TagWrite};
 
 /// Which tags of a sandbox a write replaces.
 #[derive(Clone, Copy)]
@@ -77,13 +78,24 @@ pub(super) async fn ensure_org(db: &mut Connection, org: Uuid) -> Result<()> {
 
 pub(super) async fn insert_key(db: &mut Connection, org: Uuid, key: &NewKey) -> Result<()> {
     let sql = concat!(
-        "INSERT INTO api_keys (org_id, key_hash, key_prefix, name, created_at)
-         VALUES (?1, ?2, ?3, ?4, ",
+        "INSERT INTO api_keys (org_id, key_hash, key_prefix, name, expires_at, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ",
         clock!(),
         ")",
     );
     let query = sqlx::query(sql).bind(org.to_string()).bind(&key.hash);
-    query.bind(&key.prefix).bind(&key.name).execute(db).await?;
+    let query = query.bind(&key.prefix).bind(&key.name).bind(key.expires_at.map(Timestamp::micros));
+    query.execute(db).await?;
+    Ok(())
+}
+
+pub(super) async fn touch_keys(db: &mut Connection, uses: &[KeyUse]) -> Result<()> {
+    let sql = "UPDATE api_keys SET last_used = used.at
+         FROM (SELECT value ->> 0 AS org_id, value ->> 1 AS key_hash, value ->> 2 AS at FROM json_each(?1)) AS used
+         WHERE api_keys.org_id = used.org_id AND api_keys.key_hash = used.key_hash
+             AND (last_used IS NULL OR last_used < used.at)";
+    let rows: Vec<_> = uses.iter().map(|one| (one.org.to_string(), &one.key_hash, one.at.micros())).collect();
+    sqlx::query(sql).bind(json_list(&rows)?).execute(db).await?;
     Ok(())
 }
 

@@ -1,0 +1,70 @@
+//! Cross-origin requests: refused by the browser unless an operator names the origin.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::REQUEST_ID;
+
+pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// How long a browser may rely on what it was allowed.
+const REMEMBERED: Duration = Duration::from_hours(1);
+
+/// An origin whose pages may call the API, as a browser writes it, or `*` for all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(HeaderValue);
+
+impl FromStr for Origin {
+    type Err = String;
+
+    /// Refuses what no browser would ever send, since it would silently match nothing.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no origin, allowed are `*` and `scheme://host[:port]` without a path");
+        let text = text.trim().to_ascii_lowercase();
+        if text != "*" {
+            let uri: Uri = text.parse().map_err(|_| wrong())?;
+            let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(wrong()) };
+            if authority.as_str().contains('@') || text != format!("{scheme}://{authority}") {
+                return Err(wrong());
+            }
+        }
+        HeaderValue::from_str(&text).map(Self).map_err(|_| wrong())
+    }
+}
+
+/// What the contract lets a page see and send. Keys travel in headers, so there are no credentials to allow.
+pub(super) fn layer(origins: &[Origin]) -> CorsLayer {
+    let any = origins.iter().any(|Origin(origin)| origin == "*");
+    let listed = origins.iter().map(|Origin(origin)| origin.clone()).filter(|origin| origin != "*");
+    CorsLayer::new()
+        .allow_origin(if any { AllowOrigin::any() } else { AllowOrigin::list(listed) })
+        .allow_methods([Method::GET, Method::PUT])
+        .allow_headers([header::IF_MATCH, API_KEY, header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([header::ETAG, REQUEST_ID, header::RETRY_AFTER])
+        .max_age(REMEMBERED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_what_a_browser_sends() {
+        for (given, kept) in [
+            ("*", "*"),
+            (" https://App.Example.com ", "https://app.example.com"),
+            ("http://localhost:5173", "http://localhost:5173"),
+            ("http://[::1]:80", "http://[::1]:80"),
+        ] {
+            assert_eq!(given.parse::<Origin>().map(|Origin(origin)| origin), Ok(HeaderValue::from_static(kept)));
+        }
+        for wrong in
+            ["", "null", "example.com", "https://a.b/", "https://a.b/c", "https://a.b?c", "https://u@a.b", "a b"]
+        {
+            assert!(wrong.parse::<Origin>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What every request passes through: it is named, counted and logged, a panic is survived, errors are rendered.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use opencomputer_usage_core::Code;
+use opencomputer_usage_core::limits::QUERY_BUDGET_SECONDS;
+use tracing::{Instrument, Span};
+use uuid::Uuid;
+
+use super::REQUEST_ID;
+use super::error::{self, Failure};
+use super::metrics::Metrics;
+
+/// What a request is counted as whose client did not wait for the answer; nginx has made it known.
+const CLIENT_GONE: u16 = 499;
+
+/// The outermost layer: names the request, renders errors, logs and counts the outcome.
+pub(super) async fn wrap(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let is_api = request.uri().path().starts_with("/api");
+    let watch = Watch::begin(metrics, &request, &id);
+    let mut response = next.run(request).instrument(watch.span.clone()).await;
+    let cause = error::render(&mut response, &id);
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if is_api {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    watch.end(response.status().as_u16(), cause);
+    response
+}
+
+/// Makes an answer of a panic, inside of all that has to see answers.
+pub(super) async fn survive(request: Request, next: Next) -> Response {
+    let caught = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    caught.unwrap_or_else(|panic| Failure::panicked(panic.as_ref()).into_response())
+}
+
+/// Ends a request that takes longer than the contract allows.
+pub(super) async fn budget(request: Request, next: Next) -> Response {
+    let budget = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
+    let answer = tokio::time::timeout(budget, next.run(request)).await;
+    answer.unwrap_or_else(|_| Failure::from(Code::QueryTimeout.plain()).into_response())
+}
+
+/// One request under way. A client that goes away drops it, which must not hide the request.
+struct Watch {
+    metrics: Arc<Metrics>,
+    span: Span,
+    method: &'static str,
+    route: String,
+    started: Instant,
+    ended: Option<(u16, Option<Arc<str>>)>,
+}
+
+impl Watch {
+    fn begin(metrics: Arc<Metrics>, request: &Request, id: &str) -> Self {
+        metrics.begin();
+        let method = known(request.method());
+        // The pattern: ids are the tenant's business and no log's.
+        let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+        let span = tracing::info_span!("request", %id, %method, %route);
+        Self { metrics, span, method, route, started: Instant::now(), ended: None }
+    }
+
+    fn end(mut self, status: u16, cause: Option<Arc<str>>) {
+        self.ended = Some((status, cause));
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let took = self.started.elapsed();
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let _entered = self.span.enter();
+        let status = match self.ended.take() {
+            None => {
+                tracing::warn!(status = CLIENT_GONE, ms, "the client did not wait");
+                CLIENT_GONE
+            }
+            Some((status, Some(cause))) => {
+                tracing::error!(status, ms, %cause, "failed");
+                status
+            }
+            Some((status, None)) => {
+                tracing::info!(status, ms, "answered");
+                status
+            }
+        };
+        self.metrics.end(self.method, &self.route, status, took);
+    }
+}
+
+/// A client may make methods up; neither a log nor a label may be of its making.
+fn known(method: &Method) -> &'static str {
+    let known = [
+        Method::GET,
+        Method::PUT,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::POST,
+        Method::DELETE,
+        Method::PATCH,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    let names = ["GET", "PUT", "HEAD", "OPTIONS", "POST", "DELETE", "PATCH", "TRACE", "CONNECT"];
+    known.iter().zip(names).find(|(known, _)| *known == method).map_or("other", |(_, name)| name)
+}
+
+/// The client's own id, where it is short and printable, or a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let visible = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(visible);
+    given.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned)
+}

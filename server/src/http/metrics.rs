@@ -1,0 +1,101 @@
+//! What Prometheus reads at `/metrics`. Labels are route patterns, methods and statuses: nothing of a tenant's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use super::{Failure, Result};
+use crate::store::Store;
+
+/// Upper bounds in seconds; the last is the budget of a request.
+const BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Outcome {
+    method: &'static str,
+    route: String,
+    status: u32,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Endpoint {
+    method: &'static str,
+    route: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Connections {
+    pool: &'static str,
+    state: &'static str,
+}
+
+/// Every metric of the server.
+pub(super) struct Metrics {
+    registry: Registry,
+    requests: Family<Outcome, Counter>,
+    durations: Family<Endpoint, Histogram, fn() -> Histogram>,
+    in_flight: Gauge,
+    connections: Family<Connections, Gauge>,
+    store: Arc<dyn Store>,
+}
+
+impl Metrics {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        let mut registry = Registry::with_prefix("opencomputer_usage");
+        let requests = Family::default();
+        let durations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
+        let (in_flight, connections) = (Gauge::default(), Family::default());
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The running version", build);
+        registry.register("http_requests", "Requests by method, route and status", requests.clone());
+        let help = "Time from a request's head to its answer, in seconds";
+        registry.register("http_request_duration_seconds", help, durations.clone());
+        registry.register("http_requests_in_flight", "Requests that are being answered", in_flight.clone());
+        registry.register("db_connections", "Database connections by pool and state", connections.clone());
+        Self { registry, requests, durations, in_flight, connections, store }
+    }
+
+    /// A request has come in.
+    pub(super) fn begin(&self) {
+        self.in_flight.inc();
+    }
+
+    /// A request has been answered, or left.
+    pub(super) fn end(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        self.in_flight.dec();
+        let route = route.to_owned();
+        let endpoint = Endpoint { method, route: route.clone() };
+        self.durations.get_or_create(&endpoint).observe(took.as_secs_f64());
+        self.requests.get_or_create(&Outcome { method, route, status: status.into() }).inc();
+    }
+
+    fn text(&self) -> std::result::Result<String, std::fmt::Error> {
+        for pool in self.store.pools() {
+            for (state, count) in [("in_use", pool.in_use), ("idle", pool.idle), ("max", pool.max)] {
+                let gauge = self.connections.get_or_create(&Connections { pool: pool.name, state });
+                gauge.set(count.into());
+            }
+        }
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// `GET /metrics`
+pub(super) async fn show(State(metrics): State<Arc<Metrics>>) -> Result {
+    let text = metrics.text().map_err(Failure::internal)?;
+    Ok(([(header::CONTENT_TYPE, TYPE)], text).into_response())
+}

@@ -1,0 +1,114 @@
+//! The binary itself on a temporary database, and a client that can stop in the middle of a request.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Output, Stdio};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use tempfile::TempDir;
+
+pub const ORG: &str = "00000000-0000-0000-0000-000000000001";
+
+/// A directory with a database in it.
+pub struct Place(TempDir);
+
+impl Place {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_opencomputer-usage-server"));
+        for variable in
+            ["DATABASE_URL", "OPENCOMPUTER_CORS_ORIGIN", "OPENCOMPUTER_LOG_FORMAT", "OPENCOMPUTER_RATE_LIMIT"]
+        {
+            command.env_remove(variable);
+        }
+        command.args(arguments).current_dir(self.0.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// A new key.
+    pub fn key(&self, arguments: &[&str]) -> String {
+        let created = self.run(&[&["keys", "create", "--org", ORG, "--name", "test"], arguments].concat());
+        assert!(created.status.success(), "{created:?}");
+        String::from_utf8(created.stdout).unwrap().split_whitespace().last().unwrap().to_owned()
+    }
+
+    pub fn import(&self, lines: &str) {
+        std::fs::write(self.0.path().join("lines.jsonl"), lines).unwrap();
+        let imported = self.run(&["import", "lines.jsonl", "--org", ORG]);
+        assert!(imported.status.success(), "{imported:?}");
+    }
+
+    /// The database behind the server's back.
+    pub async fn database(&self) -> SqlitePool {
+        let file = self.0.path().join("opencomputer-usage.db");
+        SqlitePool::connect_with(SqliteConnectOptions::new().filename(file)).await.unwrap()
+    }
+
+    pub fn serve(&self, arguments: &[&str]) -> Live {
+        let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
+        let mut child = self.command(&arguments).spawn().unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let address = first.trim().strip_prefix("listening on http://").unwrap().to_owned();
+        Live { child: Some(child), address }
+    }
+}
+
+/// A running server.
+pub struct Live {
+    child: Option<Child>,
+    pub address: String,
+}
+
+impl Live {
+    pub fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.address).unwrap()
+    }
+
+    /// What a request without a body is answered; `head` has its further headers, each with its line break.
+    pub fn ask(&self, method: &str, target: &str, head: &str) -> String {
+        let mut stream = self.connect();
+        write!(stream, "{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{head}\r\n").unwrap();
+        answer(stream)
+    }
+
+    pub fn terminate(&self) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// Waits for the end; what was logged.
+    pub fn log(mut self) -> String {
+        let ended = self.child.take().unwrap().wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+        String::from_utf8(ended.stderr).unwrap()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// All that comes until the connection closes, header names in lower case.
+pub fn answer(mut stream: TcpStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+pub fn key_header(key: &str) -> String {
+    format!("x-api-key: {key}\r\n")
+}
