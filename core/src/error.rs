@@ -64,7 +64,7 @@ code_table! {
     RateLimited "rate_limited" 429 "too many requests, retry after the time given";
     Internal "internal" 500 "the server failed, the request id finds it in the log";
     Unavailable "unavailable" 503 "the database cannot be reached, retry later";
-    QueryTimeout "query_timeout" 504 "the query took longer than 10 s, narrow the window or the filters";
+    QueryTimeout "query_timeout" 504 "the request took longer than 10 s, a narrower window or filters may help a query";
 }
 
 impl Code {

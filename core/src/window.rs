@@ -60,7 +60,7 @@ impl FromStr for Timestamp {
             let text = quoted(text);
             Code::InvalidTimestamp.error(format!(
                 "invalid timestamp {text}, allowed are RFC 3339 with an offset such as `2026-01-31T00:00:00Z` \
-                     and `YYYY-MM-DD`, in the years 0001 to 9999"
+                     and `YYYY-MM-DD`, from 0001-01-31 to the end of 9999"
             ))
         })
     }

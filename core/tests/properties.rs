@@ -160,7 +160,7 @@ proptest! {
             option("to", from.zip(length).map(|(from, length)| time(from + length))),
         ];
         let group_by = key.map_or("sandbox".to_owned(), |key| format!("tag:{key}"));
-        let parameters = Parameters::from_options(options.into_iter().flatten().collect()).with("groupBy", Ok(group_by));
+        let parameters = Parameters::from_options(options.into_iter().flatten().collect()).grouped_by(Ok(group_by));
         let query = UsageQuery::parse(&parameters, None).unwrap();
         prop_assert_eq!(UsageQuery::parse(&Parameters::decode(query.encode()), None).unwrap(), query);
     }

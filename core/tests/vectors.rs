@@ -264,7 +264,7 @@ fn retries_are_decided() {
                     now += ms;
                     Event::Waited
                 }
-                (Step::Change { tags }, wanted) if wanted.get("change").is_some() => {
+                (Step::Change { tags, .. }, wanted) if wanted.get("change").is_some() => {
                     equal(&json!(tags), &wanted["change"])?;
                     Event::Changed(to_raw(&wanted["to"]))
                 }

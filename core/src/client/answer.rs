@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ClientError, Kind, Operation};
+use crate::cursor::Cursor;
 use crate::dimension::Dimension;
 use crate::error::Code;
 use crate::query::CursorText;
@@ -77,7 +78,7 @@ impl Answer {
                     }
                 };
                 let sent = query.cursor.as_ref().map(CursorText::as_str);
-                if next.as_deref() == Some("") || (next.is_some() && next.as_deref() == sent) {
+                if next.is_some_and(|next| Some(next.as_str()) == sent || Cursor::decode(&next).is_err()) {
                     return Err(self.undecodable("its `nextCursor` leads nowhere"));
                 }
                 outcome

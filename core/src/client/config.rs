@@ -11,6 +11,9 @@ use crate::raw::Raw;
 
 /// Milliseconds that a call may take with its retries.
 pub const DEFAULT_TIMEOUT_MS: f64 = 30_000.0;
+/// Headers that follow from the call, or that a transport sets: a second one would change what is sent.
+const OWN_HEADERS: [&str; 8] =
+    ["connection", "content-length", "content-type", "expect", "host", "if-match", "transfer-encoding", "x-api-key"];
 /// How often a request is sent again.
 pub const DEFAULT_MAX_RETRIES: u32 = 2;
 
@@ -62,12 +65,9 @@ impl Client {
     pub fn new(user_agent: &str, config: &Raw) -> Result<Self, ClientError> {
         let mut key = None;
         let mut base_url = None;
-        let mut headers = vec![("accept", "application/json"), ("user-agent", user_agent)]
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect::<Vec<_>>();
-        let mut settings =
-            Settings { timeout_ms: DEFAULT_TIMEOUT_MS, max_retries: DEFAULT_MAX_RETRIES, headers: Vec::new() };
+        let own = [("accept", "application/json"), ("user-agent", user_agent)];
+        let headers = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let mut settings = Settings { timeout_ms: DEFAULT_TIMEOUT_MS, max_retries: DEFAULT_MAX_RETRIES, headers };
         settings.apply(config, &["apiKey", "baseUrl", "timeoutMs", "maxRetries", "headers"], |name, value| {
             match name {
                 "apiKey" => key = Some(api_key(value)?),
@@ -81,9 +81,7 @@ impl Client {
         let base_url = base_url.ok_or_else(|| {
             ClientError::usage("no base URL, pass one or set the environment variable `OPENCOMPUTER_API_URL`")
         })?;
-        headers.push(("x-api-key".to_owned(), key));
-        headers.append(&mut settings.headers);
-        settings.headers = headers;
+        settings.headers.push(("x-api-key".to_owned(), key));
         Ok(Self { base_url, settings })
     }
 
@@ -136,7 +134,7 @@ impl Settings {
             match (name.as_str(), value) {
                 (_, value) if value.is_absent() => {}
                 ("timeoutMs", Raw::Number(ms)) if *ms > 0.0 && ms.is_finite() => self.timeout_ms = *ms,
-                ("timeoutMs", _) => return Err(ClientError::usage("the timeout must be a positive number")),
+                ("timeoutMs", _) => return Err(ClientError::usage("the timeout must be a positive, finite number")),
                 ("maxRetries", Raw::Number(count)) => self.max_retries = retries(*count)?,
                 ("maxRetries", _) => return Err(bad_retries()),
                 ("headers", Raw::Map(headers)) => {
@@ -157,9 +155,12 @@ impl Settings {
             return Err(ClientError::usage(format!("{} is not a header name", quoted(name))));
         }
         let name = name.to_ascii_lowercase();
+        if OWN_HEADERS.contains(&name.as_str()) {
+            return Err(ClientError::usage(format!("header `{name}` is the client's own to set")));
+        }
         let text = text_of(value).ok().filter(|text| is_header_value(text));
         let Some(text) = text else {
-            return Err(ClientError::usage(format!("the value of header `{name}` must be visible ASCII")));
+            return Err(ClientError::usage(format!("the value of header `{name}` must be a string of visible ASCII")));
         };
         self.headers.retain(|(known, _)| *known != name);
         self.headers.push((name, text));
@@ -174,12 +175,12 @@ pub(super) fn unknown_option(name: &str, names: &[&str]) -> ClientError {
 }
 
 fn retries(count: f64) -> Result<u32, ClientError> {
-    // The text of a whole number is the way from a float that neither rounds nor wraps.
-    count.to_string().parse().map_err(|_| bad_retries())
+    // The text of a whole number is the way from a float that neither rounds nor wraps. The sum drops a minus of zero.
+    (count + 0.0).to_string().parse().map_err(|_| bad_retries())
 }
 
 fn bad_retries() -> ClientError {
-    ClientError::usage("the number of retries must be a whole number, 0 or more")
+    ClientError::usage(format!("the number of retries must be a whole number from 0 to {}", u32::MAX))
 }
 
 pub(super) fn is_header_value(text: &str) -> bool {
@@ -191,21 +192,40 @@ fn api_key(value: &Raw) -> Result<String, ClientError> {
     key.ok_or_else(|| ClientError::usage("the API key must be a string of visible ASCII without spaces"))
 }
 
+/// The base without `/api`. Messages do not show what was given: it may be the key, in the wrong place.
 fn normalize(value: &Raw) -> Result<String, ClientError> {
     let invalid = |why: &str| ClientError::usage(format!("invalid base URL: {why}"));
     let url = text_of(value).map_err(|fault| invalid(&fault))?;
-    let url = url.trim_end_matches('/');
-    let url = url.strip_suffix("/api").unwrap_or(url).trim_end_matches('/');
-    let lower = url.to_ascii_lowercase();
-    let rest = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"));
-    let Some(rest) = rest else {
-        return Err(invalid(&format!("{} does not start with `https://` or `http://`", quoted(url))));
-    };
-    if rest.is_empty() || rest.starts_with(['/', ':']) {
-        return Err(invalid("it has no host"));
-    }
+    let rest = ["https://", "http://"].into_iter().find_map(|scheme| {
+        let start = url.get(..scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then(|| url.get(scheme.len()..)).flatten()
+    });
+    let rest = rest.ok_or_else(|| invalid("it must start with `https://` or `http://`"))?;
     if rest.contains(['?', '#', '@', '\\']) || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(invalid("a query, a fragment, credentials and white space are not allowed in it"));
     }
-    Ok(url.to_owned())
+    check_authority(rest.split('/').next().unwrap_or_default()).map_err(invalid)?;
+    let url = url.trim_end_matches('/');
+    Ok(url.strip_suffix("/api").unwrap_or(url).trim_end_matches('/').to_owned())
+}
+
+/// Checks a host and perhaps a port, so that no transport finds them wrong in words of its own.
+fn check_authority(authority: &str) -> Result<(), &'static str> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(inside) => {
+            let (host, rest) = inside.split_once(']').ok_or("its address lacks a closing bracket")?;
+            (host, Some(rest).filter(|rest| !rest.is_empty()).map(|rest| rest.strip_prefix(':').unwrap_or("")))
+        }
+        None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+    };
+    if host.is_empty() {
+        return Err("it has no host");
+    }
+    if host.contains(['%', '[', ']', '<', '>', '^', '|']) {
+        return Err("its host has a character that no host has");
+    }
+    match port.map(|port| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()) {
+        Some(false) => Err("its port is not a number from 0 to 65535"),
+        _ => Ok(()),
+    }
 }

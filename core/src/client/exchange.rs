@@ -34,6 +34,8 @@ pub enum Step {
     Change {
         /// The user's tags as they are.
         tags: TagSet,
+        /// What is left of the call's time; a host that can stop waiting reports [`Fault::Timeout`] after it.
+        timeout_ms: f64,
     },
     /// The call succeeded.
     Done {
@@ -148,7 +150,7 @@ impl Exchange {
     }
 
     fn timeout(&self) -> ClientError {
-        let limit = self.client.settings().timeout_ms;
+        let limit = self.client.settings().timeout_ms.ceil();
         ClientError::new(Kind::Timeout, format!("no answer within the {limit} ms that the call was given"))
     }
 
@@ -179,7 +181,7 @@ impl Exchange {
                 self.send(now_ms)
             }
             Next::Write { .. } => Ok(done(answer.tags()?)),
-            Next::Change { .. } | Next::Read => write.read(answer),
+            Next::Change { .. } | Next::Read => write.read(answer, self.deadline_ms - now_ms),
         }
     }
 
@@ -196,7 +198,7 @@ impl Exchange {
 }
 
 impl Write {
-    fn read(&mut self, answer: &Answer) -> Result<Step, ClientError> {
+    fn read(&mut self, answer: &Answer, timeout_ms: f64) -> Result<Step, ClientError> {
         let read = answer.tags()?;
         let tags = TagSet::user_part(&read.state.tags);
         if let Some((wanted, conflict)) = self.doubt.take() {
@@ -211,7 +213,7 @@ impl Write {
             return Err(answer.undecodable("it has no `ETag`, without which nothing is written back"));
         };
         self.next = Next::Change { etag };
-        Ok(Step::Change { tags })
+        Ok(Step::Change { tags, timeout_ms })
     }
 }
 

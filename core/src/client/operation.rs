@@ -156,7 +156,7 @@ impl Params {
     }
 
     fn usage(self, group_by: Result<String, String>) -> Result<UsageQuery, Error> {
-        let query = UsageQuery::parse(&Parameters::from_options(self.0).with("groupBy", group_by), None)?;
+        let query = UsageQuery::parse(&Parameters::from_options(self.0).grouped_by(group_by), None)?;
         query::check_length(&query.encode())?;
         Ok(query)
     }

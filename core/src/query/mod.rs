@@ -131,8 +131,8 @@ impl UsageQuery {
     ///
     /// Every code of a query, from `unknown_parameter` to `invalid_cursor`.
     pub fn parse(parameters: &Parameters, now: Option<Timestamp>) -> Result<Self, Error> {
-        parameters.known(&["groupBy", "from", "to", "sort", "limit", "cursor"], true)?;
-        let group_by = match parameters.scalar("groupBy") {
+        parameters.known(parameters.usage_names(), true)?;
+        let group_by = match parameters.group_by() {
             None => return Err(Code::MissingGroupBy.plain()),
             Some(Ok(text)) => text.parse()?,
             Some(Err(fault)) => return Err(Code::InvalidGroupBy.error(format!("invalid `groupBy`: {fault}"))),

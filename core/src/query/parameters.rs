@@ -25,6 +25,10 @@ enum FilterGiven {
 pub struct Parameters {
     scalars: Vec<(String, Given)>,
     filters: Vec<(String, FilterGiven)>,
+    /// Why the filters are no map of filters, where they are none.
+    no_filters: Option<String>,
+    /// The dimension to group by, where a call implies it: its options then have none.
+    group_by: Option<Given>,
     /// Options that were named but not given.
     absent: Vec<String>,
     /// Whether a name was not valid UTF-8.
@@ -71,8 +75,8 @@ impl Parameters {
                     continue;
                 }
                 ("filter", value) => {
-                    let fault = format!("filters must be an object, got {}", value.kind());
-                    parameters.filters.push((String::new(), FilterGiven::Wire(Err(fault))));
+                    let fault = format!("it must be an object of filters by dimension, got {}", value.kind());
+                    parameters.no_filters = Some(fault);
                     continue;
                 }
                 ("limit", Raw::Number(limit)) => Ok(limit.to_string()),
@@ -84,11 +88,21 @@ impl Parameters {
         parameters
     }
 
-    /// Adds a parameter that the caller has already read.
+    /// Groups by what the call implies.
     #[must_use]
-    pub fn with(mut self, name: &str, value: Given) -> Self {
-        self.scalars.push((name.to_owned(), value));
+    pub fn grouped_by(mut self, group_by: Given) -> Self {
+        self.group_by = Some(group_by);
         self
+    }
+
+    /// The names of the scalars that a usage query takes.
+    pub(super) fn usage_names(&self) -> &'static [&'static str] {
+        let names: &[_] = &["groupBy", "from", "to", "sort", "limit", "cursor"];
+        if self.group_by.is_some() { names.get(1..).unwrap_or_default() } else { names }
+    }
+
+    pub(super) fn group_by(&self) -> Option<&Given> {
+        self.group_by.as_ref().or_else(|| self.scalar("groupBy"))
     }
 
     /// Refuses what the endpoint does not know, then what is given twice.
@@ -97,6 +111,7 @@ impl Parameters {
             let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
             let allowed = match (names.is_empty(), filters) {
                 (true, _) => "none is allowed here".to_owned(),
+                (false, true) if self.group_by.is_some() => format!("allowed are {} and `filter`", names.join(", ")),
                 (false, true) => format!("allowed are {} and `filter[…]`", names.join(", ")),
                 (false, false) => format!("allowed are {}", names.join(", ")),
             };
@@ -120,7 +135,7 @@ impl Parameters {
         }
     }
 
-    pub(super) fn scalar(&self, name: &str) -> Option<&Given> {
+    fn scalar(&self, name: &str) -> Option<&Given> {
         self.scalars.iter().find(|(given, _)| given == name).map(|(_, value)| value)
     }
 
@@ -138,6 +153,9 @@ impl Parameters {
     }
 
     pub(super) fn filters(&self) -> Result<Filters, Error> {
+        if let Some(fault) = &self.no_filters {
+            return Err(Code::InvalidFilter.error(format!("invalid `filter`: {fault}")));
+        }
         let mut filters = Filters::default();
         for (name, given) in &self.filters {
             let invalid = |fault: &str| filter::invalid(name, fault);
