@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use crate::delivery::Deliveries;
 use crate::process::PerProcess;
 use crate::raw::raw;
 use crate::{Json, Value, json, raised};
@@ -137,12 +138,12 @@ impl Exchange {
     #[pyo3(signature = (deliver, *changed))]
     fn start(&self, py: Python<'_>, deliver: Py<PyAny>, changed: &Bound<'_, PyTuple>) -> PyResult<Task> {
         let event = event(changed)?;
-        let (transport, call) = (self.transport(py), Arc::clone(&self.call));
+        let (transport, call, deliveries) =
+            (self.transport(py), Arc::clone(&self.call), Deliveries::of_this_process(py));
         let task = runtime(py)?.spawn(async move {
             let step = json(&call.lock().await.carry(&transport, event).await);
             let step = step.unwrap_or_else(|error| error.to_string());
-            // Where the interpreter or the loop is gone, so is whoever waited.
-            Python::try_attach(|py| deliver.call1(py, (step,)).is_ok());
+            deliveries.deliver(&deliver, step);
         });
         Ok(Task(task.abort_handle()))
     }

@@ -3,6 +3,7 @@
 //! `sdks/python` gives it idiom; nothing here decides anything.
 
 mod client;
+mod delivery;
 mod process;
 mod raw;
 
@@ -96,6 +97,10 @@ fn limits() -> Json {
 /// The compiled part of `opencomputer_usage`.
 #[pymodule]
 mod _core {
+    use pyo3::prelude::*;
+
+    use crate::delivery::close_deliveries;
+
     #[pymodule_export]
     use super::{
         CoreError, decode_cursor, encode_cursor, format_filter, format_group_by, limits, parse_filter, parse_group_by,
@@ -104,6 +109,12 @@ mod _core {
 
     #[pymodule_export]
     use super::client::{Client, Exchange, Task};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let close = wrap_pyfunction!(close_deliveries, module)?;
+        module.py().import("atexit")?.call_method1("register", (close,)).map(drop)
+    }
 
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "Python's name for it")]

@@ -64,9 +64,9 @@ class BaseClient:
         transport: Any,
     ) -> None:
         """Checks what it is given; opens nothing."""
-        self._base_url = base_url or os.environ.get("OPENCOMPUTER_API_URL") or None
+        self._base_url = os.environ.get("OPENCOMPUTER_API_URL") or None if base_url is None else base_url
         config = {
-            "apiKey": api_key or os.environ.get("OPENCOMPUTER_API_KEY") or None,
+            "apiKey": os.environ.get("OPENCOMPUTER_API_KEY") or None if api_key is None else api_key,
             "baseUrl": self._base_url,
             **_options(timeout, max_retries, headers),
         }

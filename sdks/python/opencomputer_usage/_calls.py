@@ -168,10 +168,14 @@ class TagCalls:
             change: Takes the user's tags and returns what they shall be; it may be called more than once.
 
         Raises:
+            TypeError: If `change` cannot be called; nothing is sent then.
             TagValidationError: If the changed tags break the rules; nothing is written then.
             ConflictError: If another writer came in between five times.
             NotFoundError: If the org has no such sandbox.
         """
+        if not callable(change):
+            msg = f"change must be callable, got {type(change).__name__}"  # type: ignore[unreachable]
+            raise TypeError(msg)
         return Call("tags.update", {"sandboxId": sandbox_id}, SandboxTags.from_wire, change)
 
 

@@ -160,6 +160,23 @@ def test_what_an_update_refuses_writes_nothing() -> None:
     assert {request.method for request in stub.requests} == {"GET"}
 
 
+def test_an_update_without_a_callable_sends_nothing() -> None:
+    change: Any = None
+    with Stub() as stub, client(stub.url) as usage_client:
+        with pytest.raises(TypeError, match="change must be callable, got NoneType"):
+            usage_client.tags.update("sb-1", change)
+        assert stub.requests == []
+
+
+def test_an_empty_key_is_refused_and_not_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENCOMPUTER_API_KEY", KEY)
+    monkeypatch.setenv("OPENCOMPUTER_API_URL", "https://api.example.com")
+    with pytest.raises(ocu.InvalidRequestError):
+        ocu.UsageClient(api_key="")
+    with pytest.raises(ocu.InvalidRequestError):
+        ocu.UsageClient(base_url="")
+
+
 def test_a_429_is_retried_after_the_time_it_names() -> None:
     with (
         Stub(Answer(429, error("rate_limited"), {"Retry-After": "1"}), Answer(body=KEYS)) as stub,

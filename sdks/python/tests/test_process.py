@@ -188,3 +188,22 @@ def test_answers_that_come_after_the_interpreter_is_gone() -> None:
         process = start(script, stub.url)
         finish(process)
         assert process.returncode == 0
+
+
+def test_exiting_right_after_an_async_call_never_crashes() -> None:
+    script = """
+        import asyncio
+        from opencomputer_usage import AsyncUsageClient
+
+        async def call():
+            async with AsyncUsageClient(api_key="key", base_url=URL) as client:
+                await client.tags.list_keys()
+
+        asyncio.run(call())
+        print("over")
+    """
+    with Stub(Answer(body=KEYS)) as stub:
+        for _ in range(10):
+            # Side by side, as a busy machine is where threads meet the end at odd moments.
+            for process in [start(script, stub.url) for _ in range(4)]:
+                assert (*finish(process), process.returncode) == ("over\n", "", 0)

@@ -158,7 +158,7 @@ impl Client {
         let mut event = Event::Begin;
         loop {
             event = match call.carry(&self.transport, event).await {
-                Step::Change { tags } => Event::Changed(change(tags)),
+                Step::Change { tags, .. } => Event::Changed(change(tags)),
                 Step::Done { value } => return T::of(value).ok_or_else(unexpected),
                 Step::Failed { error } => return Err(error),
                 Step::Send { .. } | Step::Wait { .. } => return Err(unexpected()),
