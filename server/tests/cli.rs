@@ -42,7 +42,7 @@ fn faults_are_one_clear_line() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("text.db"), "this is no database ".repeat(100)).unwrap();
     std::fs::write(directory.path().join("bad.jsonl"), "\n{\"type\":\"nothing\"}\n").unwrap();
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["migrate", "--database", "postgres://u:secret@h/d"], "this version has SQLite only, no PostgreSQL"),
         (&["migrate", "--database", "mysql://h/d"], "must start with `sqlite://`"),
         (
@@ -50,6 +50,12 @@ fn faults_are_one_clear_line() {
             "`no/such/directory.db`: unable to open database file",
         ),
         (&["migrate", "--database", "sqlite://text.db"], "`text.db`: file is not a database"),
+        (&["migrate", "--database", "sqlite:"], "must name a file, as in `sqlite://path`"),
+        (&["migrate", "--database", "sqlite://"], "must name a file"),
+        (&["migrate", "--database", "sqlite://?mode=rwc"], "must name a file"),
+        (&["migrate", "--database", "sqlite://x.db?mode=memory"], "must name a file"),
+        (&["migrate", "--database", "sqlite://:memory:"], "must name a file"),
+        (&["migrate", "--database", "sqlite://file:x?mode=memory"], "must name a file"),
         (&["import", "missing.jsonl", "--org", ORG], "cannot open `missing.jsonl`: No such file"),
         (&["import", "bad.jsonl", "--org", ORG], "line 2: unknown variant `nothing`"),
         (&["rollup", "--org", ORG, "--from", "2026-01-01", "--to", "2026-01-02"], "there is no org"),
@@ -65,6 +71,13 @@ fn faults_are_one_clear_line() {
     {
         assert_eq!(run(&directory, wrong).status.code(), Some(2), "{wrong:?}");
     }
+}
+
+#[test]
+fn a_file_may_be_named_after_the_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(run(&directory, &["migrate", "--database", "sqlite://not:memory:.db"]).status.success());
+    assert!(directory.path().join("not:memory:.db").exists());
 }
 
 #[test]

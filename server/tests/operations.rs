@@ -307,6 +307,17 @@ async fn a_database_that_is_held_is_unavailable_until_it_is_let_go() {
     assert_eq!(status(&put(&live, tags, &key, r#"{"a":"b"}"#)), "200");
 }
 
+#[tokio::test]
+async fn a_server_whose_schema_has_gone_is_not_ready() {
+    let place = Place::new();
+    let live = place.serve(&[]);
+    assert_eq!(status(&live.ask("GET", "/readyz", "")), "200");
+    sqlx::query("PRAGMA user_version = 0").execute(&place.database().await).await.unwrap();
+    let told = live.ask("GET", "/readyz", "");
+    assert!(status(&told) == "503" && told.contains(r#""code":"unavailable""#), "{told}");
+    assert_eq!(status(&live.ask("GET", "/healthz", "")), "200");
+}
+
 #[test]
 fn the_document_is_served_to_anybody_as_it_stands_in_docs() {
     let place = Place::new();
