@@ -25,7 +25,7 @@ pub enum ImportError {
         fault: String,
     },
     /// The input ended badly.
-    #[error("cannot read the input: {0}")]
+    #[error("cannot read the input")]
     Read(#[from] io::Error),
     /// The store failed.
     #[error(transparent)]
