@@ -207,14 +207,21 @@ async fn create_key(store: &dyn Store, org: Uuid, name: &str, expires_at: Option
 async fn serve(store: Arc<dyn Store>, serving: Serving, key: Option<String>) -> Result<()> {
     let Serving { listen, cors_origin, rate_limit, accounting } = serving;
     let listener = TcpListener::bind(&listen).await.with_context(|| format!("cannot listen on `{listen}`"))?;
-    let mut stop = Stop::new()?;
+    let (mut stop, mut at_once) = (Stop::new()?, Stop::new()?);
     say(&format!("listening on http://{}", listener.local_addr()?))?;
     if let Some(key) = key {
         say(&format!("key {key}"))?;
     }
     let options = Options { cors_origins: cors_origin, rate_limit };
-    http::serve(listener, App { store, rule: accounting.rule }, &options, stop.wait()).await;
-    Ok(())
+    let serving = http::serve(listener, App { store, rule: accounting.rule }, &options, stop.wait());
+    let twice = async {
+        at_once.wait().await;
+        at_once.wait().await;
+    };
+    tokio::select! {
+        () = serving => Ok(()),
+        () = twice => bail!("told to stop a second time: running requests were cut off"),
+    }
 }
 
 /// The signals that ask the server to stop.

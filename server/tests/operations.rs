@@ -211,6 +211,8 @@ async fn an_end_loses_neither_requests_nor_uses_of_keys() {
     let mut slow = live.connect();
     write!(slow, "PUT /api/sandboxes/sb-secret/tags HTTP/1.1\r\nhost: x\r\n{head}\r\n{first}").unwrap();
     let idle = live.connect();
+    let mut half = live.connect();
+    write!(half, "GET /api/tags HT").unwrap();
     std::thread::sleep(Duration::from_millis(300));
     let last_used = "SELECT last_used FROM api_keys";
     let used: Option<i64> = sqlx::query_scalar(last_used).fetch_one(&place.database().await).await.unwrap();
@@ -221,6 +223,7 @@ async fn an_end_loses_neither_requests_nor_uses_of_keys() {
         assert!(waited.elapsed() < Duration::from_secs(10), "still taking connections");
         std::thread::sleep(Duration::from_millis(20));
     }
+    assert_eq!(answer(half), "", "half a head is not waited for");
     write!(slow, "{rest}").unwrap();
     let written = answer(slow);
     assert!(status(&written) == "200" && written.contains(r#"{"team":"payments"}"#), "{written}");
@@ -229,6 +232,26 @@ async fn an_end_loses_neither_requests_nor_uses_of_keys() {
     assert!(waited.elapsed() < Duration::from_secs(10) && !log.contains("did not finish"), "{log}");
     let used: Option<i64> = sqlx::query_scalar(last_used).fetch_one(&place.database().await).await.unwrap();
     assert!(used.is_some());
+}
+
+#[test]
+fn an_end_that_is_asked_for_twice_is_at_once() {
+    let place = Place::new();
+    place.import(&lines());
+    let key = place.key(&[]);
+    let live = place.serve(&[]);
+    let mut slow = live.connect();
+    let head = format!("{}content-type: application/json\r\ncontent-length: 9\r\n", key_header(&key));
+    write!(slow, "PUT /api/sandboxes/sb-secret/tags HTTP/1.1\r\nhost: x\r\n{head}\r\n{{").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let asked = Instant::now();
+    live.terminate();
+    std::thread::sleep(Duration::from_millis(1000));
+    live.terminate();
+    let ended = live.ended();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(asked.elapsed() < Duration::from_secs(5) && told.contains("error: told to stop a second time"), "{told}");
 }
 
 #[tokio::test]
