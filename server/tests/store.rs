@@ -148,8 +148,8 @@ async fn an_import_that_waits_for_its_input_keeps_nobody_from_writing() {
     server.import(ORG, LINES).await.unwrap();
     let (reader, mut writer) = std::io::pipe().unwrap();
     let store = server.store.clone();
-    let waiting = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Handle::current();
+    let waiting = tokio::task::spawn_blocking(move || {
         runtime.block_on(async { import(&*store, ORG, std::io::BufReader::new(reader), |_, _| {}).await })
     });
     std::io::Write::write_all(&mut writer, LINES.as_bytes()).unwrap();
@@ -157,7 +157,7 @@ async fn an_import_that_waits_for_its_input_keeps_nobody_from_writing() {
     let written = server.put("/api/sandboxes/sb-1/tags", r#"{"team":"search"}"#).await;
     assert_eq!(written.status, 200, "{}", written.text);
     drop(writer);
-    assert_eq!(waiting.join().unwrap().unwrap().sessions, 1);
+    assert_eq!(waiting.await.unwrap().unwrap().sessions, 1);
 }
 
 #[tokio::test]
