@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::builder::Resettable;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use opencomputer_usage_core::accounting::Rule;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::window::{Timestamp, Window};
@@ -128,8 +130,8 @@ enum Keys {
         /// The org it opens, created if it is unknown
         #[arg(long, value_name = "UUID")]
         org: Uuid,
-        /// What to call it
-        #[arg(long)]
+        /// What to call it, in at most 128 characters
+        #[arg(long, value_parser = keys::name)]
         name: String,
         /// When it stops working: RFC 3339 with an offset, or YYYY-MM-DD (UTC midnight); by default never
         #[arg(long, value_name = "TIME")]
@@ -139,7 +141,14 @@ enum Keys {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match read_command_line() {
+        Ok(cli) => cli,
+        Err(told) if !told.use_stderr() => told.exit(),
+        Err(fault) => {
+            eprintln!("{}", one_line(&fault));
+            return ExitCode::from(2);
+        }
+    };
     start_log(cli.log_format);
     match run(cli).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -148,6 +157,31 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn read_command_line() -> Result<Cli, clap::Error> {
+    let mut command = without_empty_variables(Cli::command());
+    let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|fault| fault.format(&mut command))
+}
+
+/// A variable that is set but empty counts as not set.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg });
+    command.mut_subcommands(without_empty_variables)
+}
+
+/// What is wrong with the command line, without the hints that follow it.
+fn one_line(fault: &clap::Error) -> String {
+    if fault.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "error: a command is missing, `--help` lists them".to_owned();
+    }
+    let text = fault.render().to_string();
+    let hints = ["\n\nFor more information", "\n\nUsage:", "\n\n  tip:"];
+    let text = hints.iter().fold(&*text, |text, hint| text.rsplit_once(hint).map_or(text, |(before, _)| before));
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn start_log(format: LogFormat) {
