@@ -246,7 +246,7 @@ fn an_end_that_is_asked_for_twice_is_at_once() {
     std::thread::sleep(Duration::from_millis(300));
     let asked = Instant::now();
     live.terminate();
-    std::thread::sleep(Duration::from_millis(1000));
+    std::thread::sleep(Duration::from_secs(1));
     live.terminate();
     let ended = live.ended();
     let told = String::from_utf8(ended.stderr).unwrap();
