@@ -145,7 +145,7 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(told) if !told.use_stderr() => told.exit(),
         Err(fault) => {
-            eprintln!("{}", one_line(&fault));
+            complain(&fault_text(&fault));
             return ExitCode::from(2);
         }
     };
@@ -153,7 +153,7 @@ async fn main() -> ExitCode {
     match run(cli).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            complain(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -172,16 +172,20 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
     command.mut_subcommands(without_empty_variables)
 }
 
+/// Writes a fault as one line, whatever the texts in it bring along.
+fn complain(text: &str) {
+    let parts = text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty());
+    eprintln!("{}", parts.collect::<Vec<_>>().join(" "));
+}
+
 /// What is wrong with the command line, without the hints that follow it.
-fn one_line(fault: &clap::Error) -> String {
+fn fault_text(fault: &clap::Error) -> String {
     if fault.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return "error: a command is missing, `--help` lists them".to_owned();
     }
     let text = fault.render().to_string();
     let hints = ["\n\nFor more information", "\n\nUsage:", "\n\n  tip:"];
-    let text = hints.iter().fold(&*text, |text, hint| text.rsplit_once(hint).map_or(text, |(before, _)| before));
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ")
+    hints.iter().fold(&*text, |text, hint| text.rsplit_once(hint).map_or(text, |(before, _)| before)).to_owned()
 }
 
 fn start_log(format: LogFormat) {

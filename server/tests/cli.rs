@@ -41,7 +41,7 @@ fn stdout(output: &Output) -> String {
 fn faults_are_one_clear_line() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("text.db"), "this is no database ".repeat(100)).unwrap();
-    std::fs::write(directory.path().join("bad.jsonl"), "\n{\"type\":\"nothing\"}\n").unwrap();
+    std::fs::write(directory.path().join("bad.jsonl"), "\n{\"type\":\"no\\n\\u001bthing\"}\n").unwrap();
     let cases: [(&[&str], &str); 16] = [
         (&["migrate", "--database", "postgres://u:secret@h/d"], "this version has SQLite only, no PostgreSQL"),
         (&["migrate", "--database", "mysql://h/d"], "must start with `sqlite://`"),
@@ -58,7 +58,7 @@ fn faults_are_one_clear_line() {
         (&["migrate", "--database", "sqlite://file:x?mode=memory"], "must name a file"),
         (&["import", "missing.jsonl", "--org", ORG], "cannot open `missing.jsonl`: No such file"),
         (&["import", ".", "--org", ORG], "error: cannot read the input: Is a directory (os error 21)\n"),
-        (&["import", "bad.jsonl", "--org", ORG], "line 2: unknown variant `nothing`"),
+        (&["import", "bad.jsonl", "--org", ORG], "line 2: unknown variant `no thing`"),
         (&["rollup", "--org", ORG, "--from", "2026-01-01", "--to", "2026-01-02"], "there is no org"),
         (&["rollup", "--org", ORG, "--from", "2026-01-02", "--to", "2026-01-01"], "must be later than `from`"),
         (&["serve", "--listen", "256.0.0.1:1"], "cannot listen on `256.0.0.1:1`"),
