@@ -1,17 +1,22 @@
-//! Streams JSON Lines into a store, in one transaction and bounded memory.
+//! Streams JSON Lines into a store, in one transaction. What is kept in memory is one batch of records and the last
+//! tags of each sandbox.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead, Read as _};
 
+use opencomputer_usage_core::sandbox::SandboxId;
 use uuid::Uuid;
 
-use crate::record::{Record, Scale, Session};
+use crate::record::{Record, Scale, Session, Tags};
 use crate::store::{Importer, Store, StoreError};
 
 /// Longest line, so that a file without line breaks does not fill the memory.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 /// Records that travel to the store at once.
 const BATCH: usize = 1000;
+/// What some programs write at the start of a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Why an import wrote nothing.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +30,7 @@ pub enum ImportError {
         fault: String,
     },
     /// The input ended badly.
-    #[error("cannot read the input: {0}")]
+    #[error("cannot read the input")]
     Read(#[from] io::Error),
     /// The store failed.
     #[error(transparent)]
@@ -57,7 +62,7 @@ pub async fn import(
     mut input: impl BufRead + Send,
     mut progress: impl FnMut(u64, u64) + Send,
 ) -> Result<Imported, ImportError> {
-    let mut batches = Batches::new(store.importer(org).await?);
+    let mut batches = Batches::new(store, org);
     let (mut buffer, mut line, mut bytes) = (Vec::new(), 0, 0);
     loop {
         buffer.clear();
@@ -71,7 +76,8 @@ pub async fn import(
             let fault = format!("it is longer than {MAX_LINE_BYTES} bytes");
             return Err(ImportError::Line { line, fault });
         }
-        let record = buffer.trim_ascii();
+        let text = if line == 1 { buffer.strip_prefix(BYTE_ORDER_MARK) } else { None };
+        let record = text.unwrap_or(&buffer).trim_ascii();
         if !record.is_empty() {
             batches.add(Record::parse(record).map_err(|fault| ImportError::Line { line, fault })?).await?;
         }
@@ -80,16 +86,23 @@ pub async fn import(
 }
 
 /// Gathers records until it is worth a trip to the store.
-struct Batches {
-    importer: Box<dyn Importer>,
+struct Batches<'a> {
+    store: &'a dyn Store,
+    org: Uuid,
+    /// None before the first batch is full: until then nobody else is kept from writing.
+    importer: Option<Box<dyn Importer>>,
     sessions: Vec<Session>,
     scales: Vec<Scale>,
+    /// The last ones of each sandbox, which alone are written: what a file says earlier would move `updated_at` there
+    /// and back whenever it is imported.
+    tags: BTreeMap<SandboxId, Tags>,
     imported: Imported,
 }
 
-impl Batches {
-    fn new(importer: Box<dyn Importer>) -> Self {
-        Self { importer, sessions: Vec::new(), scales: Vec::new(), imported: Imported::default() }
+impl<'a> Batches<'a> {
+    fn new(store: &'a dyn Store, org: Uuid) -> Self {
+        let (sessions, scales, tags) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { store, org, importer: None, sessions, scales, tags, imported: Imported::default() }
     }
 
     async fn add(&mut self, record: Record) -> Result<(), StoreError> {
@@ -102,25 +115,42 @@ impl Batches {
                 self.imported.scales += 1;
                 self.scales.push(scale);
             }
-            Record::Tags(tags) => {
+            Record::Tags(mut tags) => {
                 self.imported.tag_sets += 1;
-                self.importer.tags(&tags).await?;
+                let earlier = self.tags.remove(&tags.sandbox_id);
+                if let Some(earlier) = earlier.filter(|_| tags.system.is_empty()) {
+                    tags.system = earlier.system;
+                }
+                self.tags.insert(tags.sandbox_id.clone(), tags);
             }
         }
-        if self.sessions.len() + self.scales.len() >= BATCH { self.flush().await } else { Ok(()) }
-    }
-
-    async fn flush(&mut self) -> Result<(), StoreError> {
-        self.importer.sessions(&self.sessions).await?;
-        self.sessions.clear();
-        self.importer.scales(&self.scales).await?;
-        self.scales.clear();
+        if self.sessions.len() + self.scales.len() >= BATCH {
+            self.flush().await?;
+        }
         Ok(())
     }
 
+    async fn flush(&mut self) -> Result<&mut Box<dyn Importer>, StoreError> {
+        let importer = match &mut self.importer {
+            Some(importer) => importer,
+            none => none.insert(self.store.importer(self.org).await?),
+        };
+        importer.sessions(&self.sessions).await?;
+        self.sessions.clear();
+        importer.scales(&self.scales).await?;
+        self.scales.clear();
+        Ok(importer)
+    }
+
     async fn finish(mut self) -> Result<Imported, StoreError> {
-        self.flush().await?;
-        self.importer.commit().await?;
+        let tags = std::mem::take(&mut self.tags);
+        let importer = self.flush().await?;
+        for tags in tags.values() {
+            importer.tags(tags).await?;
+        }
+        if let Some(importer) = self.importer {
+            importer.commit().await?;
+        }
         Ok(self.imported)
     }
 }

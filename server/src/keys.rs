@@ -8,6 +8,9 @@
 use opencomputer_usage_core::window::Timestamp;
 use sha2::{Digest, Sha256};
 
+/// Longest name of a key.
+const MAX_NAME_CHARACTERS: usize = 128;
+
 /// A key that was just made. The key itself is shown once and stored nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewKey {
@@ -19,6 +22,16 @@ pub struct NewKey {
     pub hash: String,
     /// From when on it opens nothing any more.
     pub expires_at: Option<Timestamp>,
+}
+
+/// Reads what a key is to be called.
+pub fn name(text: &str) -> Result<String, String> {
+    match text.chars().count() {
+        _ if text.trim().is_empty() => Err("a name must not be empty".to_owned()),
+        _ if text.contains(char::is_control) => Err("a name must not contain control characters".to_owned()),
+        0..=MAX_NAME_CHARACTERS => Ok(text.to_owned()),
+        characters => Err(format!("a name has at most {MAX_NAME_CHARACTERS} characters, this one has {characters}")),
+    }
 }
 
 /// Makes a key of 32 random bytes that never expires; the second part is the key itself.

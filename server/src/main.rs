@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::builder::Resettable;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use opencomputer_usage_core::accounting::Rule;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::window::{Timestamp, Window};
@@ -128,8 +130,8 @@ enum Keys {
         /// The org it opens, created if it is unknown
         #[arg(long, value_name = "UUID")]
         org: Uuid,
-        /// What to call it
-        #[arg(long)]
+        /// What to call it, in at most 128 characters
+        #[arg(long, value_parser = keys::name)]
         name: String,
         /// When it stops working: RFC 3339 with an offset, or YYYY-MM-DD (UTC midnight); by default never
         #[arg(long, value_name = "TIME")]
@@ -139,15 +141,51 @@ enum Keys {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match read_command_line() {
+        Ok(cli) => cli,
+        Err(told) if !told.use_stderr() => told.exit(),
+        Err(fault) => {
+            complain(&fault_text(&fault));
+            return ExitCode::from(2);
+        }
+    };
     start_log(cli.log_format);
     match run(cli).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            complain(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+fn read_command_line() -> Result<Cli, clap::Error> {
+    let mut command = without_empty_variables(Cli::command());
+    let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|fault| fault.format(&mut command))
+}
+
+/// A variable that is set but empty counts as not set.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg });
+    command.mut_subcommands(without_empty_variables)
+}
+
+/// Writes a fault as one line, whatever the texts in it bring along.
+fn complain(text: &str) {
+    let parts = text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty());
+    eprintln!("{}", parts.collect::<Vec<_>>().join(" "));
+}
+
+/// What is wrong with the command line, without the hints that follow it.
+fn fault_text(fault: &clap::Error) -> String {
+    if fault.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "error: a command is missing, `--help` lists them".to_owned();
+    }
+    let text = fault.render().to_string();
+    let hints = ["\n\nFor more information", "\n\nUsage:", "\n\n  tip:"];
+    hints.iter().fold(&*text, |text, hint| text.rsplit_once(hint).map_or(text, |(before, _)| before)).to_owned()
 }
 
 fn start_log(format: LogFormat) {
@@ -207,14 +245,21 @@ async fn create_key(store: &dyn Store, org: Uuid, name: &str, expires_at: Option
 async fn serve(store: Arc<dyn Store>, serving: Serving, key: Option<String>) -> Result<()> {
     let Serving { listen, cors_origin, rate_limit, accounting } = serving;
     let listener = TcpListener::bind(&listen).await.with_context(|| format!("cannot listen on `{listen}`"))?;
-    let mut stop = Stop::new()?;
+    let (mut stop, mut at_once) = (Stop::new()?, Stop::new()?);
     say(&format!("listening on http://{}", listener.local_addr()?))?;
     if let Some(key) = key {
         say(&format!("key {key}"))?;
     }
     let options = Options { cors_origins: cors_origin, rate_limit };
-    http::serve(listener, App { store, rule: accounting.rule }, &options, stop.wait()).await;
-    Ok(())
+    let serving = http::serve(listener, App { store, rule: accounting.rule }, &options, stop.wait());
+    let twice = async {
+        at_once.wait().await;
+        at_once.wait().await;
+    };
+    tokio::select! {
+        () = serving => Ok(()),
+        () = twice => bail!("told to stop a second time: running requests were cut off"),
+    }
 }
 
 /// The signals that ask the server to stop.

@@ -7,8 +7,9 @@ use opencomputer_usage_core::raw::{Raw, Text};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::{TagKey, TagSet, is_system_key, validate_tag_value};
 use opencomputer_usage_core::window::Timestamp;
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 /// Longest text of a session, such as its template or alias.
 const MAX_TEXT_CHARACTERS: usize = 256;
@@ -34,10 +35,7 @@ impl Record {
         if line.first() != Some(&b'{') {
             return Err("a line must be a JSON object".to_owned());
         }
-        let record: Self = serde_json::from_slice(line).map_err(|error| {
-            let text = error.to_string();
-            text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
-        })?;
+        let record: Self = serde_json::from_slice(line).map_err(|error| fault(line, &error))?;
         match &record {
             Self::Session(Session { started_at, stopped_at: Some(stopped_at), .. }) if stopped_at < started_at => {
                 Err(format!("`stoppedAt` ({stopped_at}) is before `startedAt` ({started_at})"))
@@ -48,6 +46,31 @@ impl Record {
             _ => Ok(record),
         }
     }
+}
+
+/// What is wrong with a line that could not be read, and with which member of it where that can be told.
+fn fault(line: &[u8], error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = text.rsplit_once(" at line ").map_or(&*text, |(message, _)| message);
+    if error.is_syntax() && (text.contains("surrogate") || text.contains("end of hex escape")) {
+        return "a text contains a lone surrogate, as in `\\ud800`, which is not valid Unicode".to_owned();
+    }
+    // The tag hides the members from serde, so the line is read once more, without it.
+    let named = serde_json::from_slice(line).ok().and_then(|mut members: Map<String, Value>| {
+        match members.remove("type")?.as_str()? {
+            "session" => member_fault::<Session>(members),
+            "scale" => member_fault::<Scale>(members),
+            "tags" => member_fault::<TagsLine>(members),
+            _ => None,
+        }
+    });
+    named.unwrap_or_else(|| text.to_owned())
+}
+
+fn member_fault<T: DeserializeOwned>(members: Map<String, Value>) -> Option<String> {
+    let error = serde_path_to_error::deserialize::<_, T>(Value::Object(members)).err()?;
+    let (member, fault) = (error.path().to_string(), error.inner().to_string());
+    Some(if member == "." || fault.contains(&format!("`{member}`")) { fault } else { format!("`{member}`: {fault}") })
 }
 
 /// A session, known by its sandbox and start.
@@ -67,7 +90,7 @@ pub struct Session {
     #[serde(deserialize_with = "text")]
     pub worker_id: String,
     /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "status")]
     pub status: String,
     /// Its start.
     pub started_at: Timestamp,
@@ -160,6 +183,11 @@ fn sandbox_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SandboxId, D
 
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     checked_text(String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let status = text(deserializer)?;
+    if status.is_empty() { Err(D::Error::custom("must not be empty")) } else { Ok(status) }
 }
 
 fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {

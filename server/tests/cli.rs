@@ -41,8 +41,8 @@ fn stdout(output: &Output) -> String {
 fn faults_are_one_clear_line() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("text.db"), "this is no database ".repeat(100)).unwrap();
-    std::fs::write(directory.path().join("bad.jsonl"), "\n{\"type\":\"nothing\"}\n").unwrap();
-    let cases: [(&[&str], &str); 9] = [
+    std::fs::write(directory.path().join("bad.jsonl"), "\n{\"type\":\"no\\n\\u001bthing\"}\n").unwrap();
+    let cases: [(&[&str], &str); 16] = [
         (&["migrate", "--database", "postgres://u:secret@h/d"], "this version has SQLite only, no PostgreSQL"),
         (&["migrate", "--database", "mysql://h/d"], "must start with `sqlite://`"),
         (
@@ -50,8 +50,15 @@ fn faults_are_one_clear_line() {
             "`no/such/directory.db`: unable to open database file",
         ),
         (&["migrate", "--database", "sqlite://text.db"], "`text.db`: file is not a database"),
+        (&["migrate", "--database", "sqlite:"], "must name a file, as in `sqlite://path`"),
+        (&["migrate", "--database", "sqlite://"], "must name a file"),
+        (&["migrate", "--database", "sqlite://?mode=rwc"], "must name a file"),
+        (&["migrate", "--database", "sqlite://x.db?mode=memory"], "must name a file"),
+        (&["migrate", "--database", "sqlite://:memory:"], "must name a file"),
+        (&["migrate", "--database", "sqlite://file:x?mode=memory"], "must name a file"),
         (&["import", "missing.jsonl", "--org", ORG], "cannot open `missing.jsonl`: No such file"),
-        (&["import", "bad.jsonl", "--org", ORG], "line 2: unknown variant `nothing`"),
+        (&["import", ".", "--org", ORG], "error: cannot read the input: Is a directory (os error 21)\n"),
+        (&["import", "bad.jsonl", "--org", ORG], "line 2: unknown variant `no thing`"),
         (&["rollup", "--org", ORG, "--from", "2026-01-01", "--to", "2026-01-02"], "there is no org"),
         (&["rollup", "--org", ORG, "--from", "2026-01-02", "--to", "2026-01-01"], "must be later than `from`"),
         (&["serve", "--listen", "256.0.0.1:1"], "cannot listen on `256.0.0.1:1`"),
@@ -60,11 +67,66 @@ fn faults_are_one_clear_line() {
         let text = refusal(&run(&directory, arguments));
         assert!(text.starts_with("error: ") && text.contains(wanted) && !text.contains("secret"), "{text}");
     }
-    for wrong in
-        [&["nothing"] as &[&str], &["rollup"], &["serve", "--accounting", "v2"], &["import", "x", "--org", "y"]]
-    {
-        assert_eq!(run(&directory, wrong).status.code(), Some(2), "{wrong:?}");
+}
+
+#[test]
+fn a_command_line_that_cannot_be_read_is_one_clear_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let long = "x".repeat(129);
+    let key = |name| ["keys", "create", "--org", ORG, "--name", name];
+    let cases: [(&[&str], &str); 12] = [
+        (&[], "a command is missing, `--help` lists them"),
+        (&["keys"], "a command is missing, `--help` lists them"),
+        (&["nothing"], "unrecognized subcommand 'nothing'"),
+        (&["migrat"], "unrecognized subcommand 'migrat'"),
+        (&["rollup"], "the following required arguments were not provided: --org <UUID> --from <TIME> --to <TIME>"),
+        (&["serve", "--nothing"], "unexpected argument '--nothing' found"),
+        (
+            &["serve", "--log-format", "x"],
+            "invalid value 'x' for '--log-format <FORMAT>' [possible values: text, json]",
+        ),
+        (
+            &["serve", "--accounting", "v2"],
+            "invalid value 'v2' for '--accounting <RULE>': unknown accounting rule `v2`, allowed are `v1` and `clipped`",
+        ),
+        (&["import", "x", "--org", "y"], "invalid value 'y' for '--org <UUID>': "),
+        (&key(""), "invalid value '' for '--name <NAME>': a name must not be empty"),
+        (&key("a\n\nb"), "invalid value 'a b' for '--name <NAME>': a name must not contain control characters"),
+        (&key(&long), "a name has at most 128 characters, this one has 129"),
+    ];
+    for (arguments, wanted) in cases {
+        let output = run(&directory, arguments);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), text.lines().count()), (Some(2), 1), "{text}");
+        assert!(text.starts_with("error: ") && text.contains(wanted) && output.stdout.is_empty(), "{text}");
     }
+    for told in ["--help", "--version"] {
+        assert!(stdout(&run(&directory, &[told])).contains("opencomputer-usage-server"));
+    }
+    assert!(run(&directory, &key(&"x".repeat(128))).status.success());
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut server = command(&directory, &["serve", "--listen", "127.0.0.1:0"]);
+    for variable in ["CORS_ORIGIN", "RATE_LIMIT", "LOG_FORMAT", "ACCOUNTING"] {
+        server.env(format!("OPENCOMPUTER_{variable}"), "");
+    }
+    let mut server = server.env("DATABASE_URL", "").spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    server.kill().unwrap();
+    let ended = server.wait_with_output().unwrap();
+    assert!(first.starts_with("listening on http://"), "{ended:?}");
+    assert!(directory.path().join("opencomputer-usage.db").exists());
+}
+
+#[test]
+fn a_file_may_be_named_after_the_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(run(&directory, &["migrate", "--database", "sqlite://not:memory:.db"]).status.success());
+    assert!(directory.path().join("not:memory:.db").exists());
 }
 
 #[test]

@@ -211,6 +211,8 @@ async fn an_end_loses_neither_requests_nor_uses_of_keys() {
     let mut slow = live.connect();
     write!(slow, "PUT /api/sandboxes/sb-secret/tags HTTP/1.1\r\nhost: x\r\n{head}\r\n{first}").unwrap();
     let idle = live.connect();
+    let mut half = live.connect();
+    write!(half, "GET /api/tags HT").unwrap();
     std::thread::sleep(Duration::from_millis(300));
     let last_used = "SELECT last_used FROM api_keys";
     let used: Option<i64> = sqlx::query_scalar(last_used).fetch_one(&place.database().await).await.unwrap();
@@ -221,6 +223,7 @@ async fn an_end_loses_neither_requests_nor_uses_of_keys() {
         assert!(waited.elapsed() < Duration::from_secs(10), "still taking connections");
         std::thread::sleep(Duration::from_millis(20));
     }
+    assert_eq!(answer(half), "", "half a head is not waited for");
     write!(slow, "{rest}").unwrap();
     let written = answer(slow);
     assert!(status(&written) == "200" && written.contains(r#"{"team":"payments"}"#), "{written}");
@@ -229,6 +232,26 @@ async fn an_end_loses_neither_requests_nor_uses_of_keys() {
     assert!(waited.elapsed() < Duration::from_secs(10) && !log.contains("did not finish"), "{log}");
     let used: Option<i64> = sqlx::query_scalar(last_used).fetch_one(&place.database().await).await.unwrap();
     assert!(used.is_some());
+}
+
+#[test]
+fn an_end_that_is_asked_for_twice_is_at_once() {
+    let place = Place::new();
+    place.import(&lines());
+    let key = place.key(&[]);
+    let live = place.serve(&[]);
+    let mut slow = live.connect();
+    let head = format!("{}content-type: application/json\r\ncontent-length: 9\r\n", key_header(&key));
+    write!(slow, "PUT /api/sandboxes/sb-secret/tags HTTP/1.1\r\nhost: x\r\n{head}\r\n{{").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let asked = Instant::now();
+    live.terminate();
+    std::thread::sleep(Duration::from_secs(1));
+    live.terminate();
+    let ended = live.ended();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(asked.elapsed() < Duration::from_secs(5) && told.contains("error: told to stop a second time"), "{told}");
 }
 
 #[tokio::test]
@@ -305,6 +328,17 @@ async fn a_database_that_is_held_is_unavailable_until_it_is_let_go() {
     assert_eq!(status(&live.ask("GET", "/readyz", "")), "200", "reads go on");
     sqlx::query("ROLLBACK").execute(&mut *holder).await.unwrap();
     assert_eq!(status(&put(&live, tags, &key, r#"{"a":"b"}"#)), "200");
+}
+
+#[tokio::test]
+async fn a_server_whose_schema_has_gone_is_not_ready() {
+    let place = Place::new();
+    let live = place.serve(&[]);
+    assert_eq!(status(&live.ask("GET", "/readyz", "")), "200");
+    sqlx::query("PRAGMA user_version = 0").execute(&place.database().await).await.unwrap();
+    let told = live.ask("GET", "/readyz", "");
+    assert!(status(&told) == "503" && told.contains(r#""code":"unavailable""#), "{told}");
+    assert_eq!(status(&live.ask("GET", "/healthz", "")), "200");
 }
 
 #[test]

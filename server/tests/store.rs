@@ -9,6 +9,7 @@ use opencomputer_usage_core::paging::Page;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_server::demo;
+use opencomputer_usage_server::import::import;
 use opencomputer_usage_server::store::{Reading, Store, Tier};
 use uuid::Uuid;
 
@@ -119,24 +120,85 @@ async fn importing_again_changes_nothing_and_later_ends_are_taken() {
 }
 
 #[tokio::test]
+async fn only_the_last_tags_of_a_sandbox_count() {
+    let server = Server::start().await;
+    let line = |tags: &str| format!(r#"{{"type":"tags","sandboxId":"sb-1","tags":{{{tags}}}}}"#);
+    let lines = [r#""team":"payments","oc:plan":"pro""#, r#""team":"search","env":"dev""#, r#""team":"payments""#];
+    let lines = lines.map(line).join("\n");
+    assert_eq!(server.import(ORG, &lines).await.unwrap().tag_sets, 3);
+    let before = dump(&server).await;
+    assert!(before.len() == 2 && before[0].contains("pro") && before[1].contains("payments"), "{before:?}");
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    server.import(ORG, &lines).await.unwrap();
+    assert_eq!(dump(&server).await, before);
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_passed_over_where_a_file_starts() {
+    let server = Server::start().await;
+    let line = LINES.trim().lines().next().unwrap();
+    assert_eq!(server.import(ORG, &format!("\u{feff}{line}\n")).await.unwrap().sessions, 1);
+    let error = server.import(ORG, &format!("{line}\n\u{feff}{line}\n")).await.unwrap_err().to_string();
+    assert_eq!(error, "line 2: a line must be a JSON object");
+}
+
+#[tokio::test]
+async fn an_import_that_waits_for_its_input_keeps_nobody_from_writing() {
+    let server = Server::start().await;
+    server.import(ORG, LINES).await.unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let store = server.store.clone();
+    let runtime = tokio::runtime::Handle::current();
+    let waiting = tokio::task::spawn_blocking(move || {
+        runtime.block_on(async { import(&*store, ORG, std::io::BufReader::new(reader), |_, _| {}).await })
+    });
+    std::io::Write::write_all(&mut writer, LINES.as_bytes()).unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let written = server.put("/api/sandboxes/sb-1/tags", r#"{"team":"search"}"#).await;
+    assert_eq!(written.status, 200, "{}", written.text);
+    drop(writer);
+    assert_eq!(waiting.await.unwrap().unwrap().sessions, 1);
+}
+
+#[tokio::test]
 async fn a_bad_line_is_named_and_nothing_is_written() {
     let scale = |fields: &str| format!(r#"{{"type":"scale","sandboxId":"sb-1","cpuPercent":1,{fields}}}"#);
+    let session = |fields: &str| {
+        format!(
+            r#"{{"type":"session","sandboxId":"sb-1",{fields}"region":"","workerId":"","startedAt":"2026-01-01T00:00:00Z"}}"#
+        )
+    };
     let cases = [
         ("{", "EOF while parsing"),
         (r#"["tags"]"#, "must be a JSON object"),
         (r#"{"type":"sessions"}"#, "unknown variant `sessions`"),
         (r#"{"sandboxId":"sb-1"}"#, "missing field `type`"),
         (r#"{"type":"tags","sandboxId":"sb-1","tags":{},"more":1}"#, "unknown field `more`"),
-        (r#"{"type":"tags","sandboxId":"","tags":{}}"#, "sandbox id is empty"),
+        (r#"{"type":"tags","sandboxId":"","tags":{}}"#, "`sandboxId`: sandbox id is empty"),
+        (r#"{"type":"tags","sandboxId":7,"tags":{}}"#, "`sandboxId`: invalid type: integer `7`"),
+        (r#"{"type":"tags","sandboxId":"sb-1","tags":{"a":"\ud800"}}"#, "a lone surrogate"),
+        (r#"{"type":"tags","sandboxId":"sb-1","tags":{"\udc00x":"b"}}"#, "a lone surrogate"),
+        (&session(r#""template":"","status":"","#), "`status`: must not be empty"),
+        (&session(r#""template":"a\u0000","status":"running","#), "`template`: a text contains U+0000"),
+        (&session(r#""template":"","status":"running","alias":1,"#), "`alias`: invalid type: integer `1`"),
         (r#"{"type":"tags","sandboxId":"sb-1","tags":[]}"#, "got an array"),
         (r#"{"type":"tags","sandboxId":"sb-1","tags":{"a":"1","a":"2"}}"#, "twice"),
         (r#"{"type":"tags","sandboxId":"sb-1","tags":{"a b":"1"}}"#, "tag key contains ` `"),
         (r#"{"type":"tags","sandboxId":"sb-1","tags":{"oc:a b":"1"}}"#, "tag key contains ` `"),
         (r#"{"type":"tags","sandboxId":"sb-1","tags":{"oc:a":1}}"#, "tag value must be a string"),
-        (&scale(r#""memoryMb":-1,"diskMb":1,"startedAt":"2026-01-01","endedAt":null"#), "integer `-1`"),
-        (&scale(r#""memoryMb":1.5,"diskMb":1,"startedAt":"2026-01-01","endedAt":null"#), "floating point `1.5`"),
-        (&scale(r#""memoryMb":2147483648,"diskMb":1,"startedAt":"2026-01-01""#), "too large"),
-        (&scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-01T00:00:00""#), "is no timestamp"),
+        (
+            &scale(r#""memoryMb":-1,"diskMb":1,"startedAt":"2026-01-01","endedAt":null"#),
+            "`memoryMb`: invalid value: integer `-1`",
+        ),
+        (
+            &scale(r#""memoryMb":1.5,"diskMb":1,"startedAt":"2026-01-01","endedAt":null"#),
+            "`memoryMb`: invalid type: floating point `1.5`",
+        ),
+        (
+            &scale(r#""memoryMb":2147483648,"diskMb":1,"startedAt":"2026-01-01""#),
+            "`memoryMb`: the size 2147483648 is too large",
+        ),
+        (&scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-01T00:00:00""#), "`startedAt`: "),
         (&scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-02","endedAt":"2026-01-01""#), "is before `startedAt`"),
         (&scale(r#""diskMb":1,"startedAt":"2026-01-02""#), "missing field `memoryMb`"),
     ];

@@ -25,6 +25,11 @@ impl Failure {
         Self { error: Code::Internal.plain(), cause: Some(cause.to_string().into()) }
     }
 
+    /// A fault that may pass.
+    pub(super) fn unavailable(cause: impl fmt::Display) -> Self {
+        Self { error: Code::Unavailable.plain(), cause: Some(cause.to_string().into()) }
+    }
+
     /// A handler that panicked.
     pub(super) fn panicked(payload: &(dyn Any + Send)) -> Self {
         let text = payload.downcast_ref::<&str>().copied();

@@ -95,10 +95,13 @@ fn routes(app: App, options: &Options, uses: Arc<KeyUses>) -> Router {
     public.merge(operators).layer(middleware::from_fn_with_state(metrics, envelope::wrap)).with_state(app)
 }
 
-/// Whether the database answers.
+/// Whether the database answers and has the schema.
 async fn ready(State(app): State<App>) -> Result {
-    app.store.now().await?;
-    Ok("ready\n".into_response())
+    match app.store.schema_version().await {
+        Ok(1..) => Ok("ready\n".into_response()),
+        Ok(0) => Err(Failure::unavailable("the database has no schema")),
+        Err(error) => Err(Failure::unavailable(error)),
+    }
 }
 
 /// The parameters of a request. Their number of bytes was checked with the key.

@@ -2,15 +2,16 @@
 
 use std::error::Error;
 
-/// Why a store could not do what it was asked to. The text is for the log, never for a client.
+/// Why a store could not do what it was asked to. The text is for the log, never for a client; it holds the cause, which
+/// therefore is no source, too.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database is busy or cannot be reached; the same call may work later.
     #[error("the database is unavailable: {0}")]
-    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    Unavailable(Box<dyn Error + Send + Sync>),
     /// Anything else.
     #[error("the database failed: {0}")]
-    Internal(#[source] Box<dyn Error + Send + Sync>),
+    Internal(Box<dyn Error + Send + Sync>),
 }
 
 impl StoreError {

@@ -132,7 +132,7 @@ pub enum TagWrite {
 /// A database that holds sessions, scale events and tags.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// The version of the schema, which opening has brought up to date.
+    /// The version of the schema, which opening has brought up to date; 0 where it has gone since.
     async fn schema_version(&self) -> Result<u32>;
 
     /// The database's clock.

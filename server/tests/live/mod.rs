@@ -85,9 +85,14 @@ impl Live {
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     }
 
+    /// Waits for the end.
+    pub fn ended(mut self) -> Output {
+        self.child.take().unwrap().wait_with_output().unwrap()
+    }
+
     /// Waits for the end; what was logged.
-    pub fn log(mut self) -> String {
-        let ended = self.child.take().unwrap().wait_with_output().unwrap();
+    pub fn log(self) -> String {
+        let ended = self.ended();
         assert_eq!(ended.status.code(), Some(0), "{ended:?}");
         String::from_utf8(ended.stderr).unwrap()
     }

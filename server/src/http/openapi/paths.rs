@@ -26,7 +26,7 @@ pub(super) fn all() -> Value {
         "/api/sandboxes/{id}/usage": { "get": sandbox_usage() },
         "/api/sandboxes/{id}/tags": { "get": read_tags(), "put": replace_tags() },
         "/healthz": { "get": plain("health", "Whether the process is up", "ok\n", "text/plain", &[]) },
-        "/readyz": { "get": plain("readiness", "Whether the database answers", "ready\n", "text/plain", &[Unavailable]) },
+        "/readyz": { "get": plain("readiness", "Whether the database answers and has its schema", "ready\n", "text/plain", &[Unavailable]) },
         "/metrics": { "get": plain("metrics", "Metrics for Prometheus", "# EOF\n", "application/openmetrics-text", &[]) },
     })
 }

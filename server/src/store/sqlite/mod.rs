@@ -15,6 +15,7 @@ use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
+use percent_encoding::percent_decode_str;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
 use sqlx::{Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
@@ -39,6 +40,23 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_sch
 /// How long a statement waits for another writer, and a request for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The one URL of a database in memory.
+const MEMORY: &str = "sqlite::memory:";
+
+/// Refuses what names no file: every connection would have a database of its own, and lose it.
+fn check(url: &str) -> Result<(), OpenError> {
+    let place = url.trim_start_matches("sqlite://").trim_start_matches("sqlite:");
+    let (path, options) = place.split_once('?').unwrap_or((place, ""));
+    let [path, options] = [path, options].map(|text| percent_decode_str(text).decode_utf8_lossy());
+    // `file:` starts a URL of the engine's own, with options of its own.
+    if url == MEMORY
+        || !(path.is_empty() || path == ":memory:" || path.starts_with("file:") || options.contains("=memory"))
+    {
+        return Ok(());
+    }
+    Err(OpenError::Unsupported(format!("the database URL must name a file, as in `sqlite://path`, or be `{MEMORY}`")))
+}
+
 /// An SQLite database.
 pub(super) struct Sqlite {
     readers: SqlitePool,
@@ -48,6 +66,7 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     pub(super) async fn open(url: &str) -> Result<Self, OpenError> {
+        check(url)?;
         let place = format!("`{}`", url.trim_start_matches("sqlite:").trim_start_matches("//"));
         let unreachable = |error: sqlx::Error| OpenError::Unreachable { place: place.clone(), reason: reason(&error) };
         let options = SqliteConnectOptions::from_str(url)
@@ -55,7 +74,7 @@ impl Sqlite {
             .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(PATIENCE);
-        let store = if url.contains(":memory:") {
+        let store = if url == MEMORY {
             // The database is the connection: it must never be recycled.
             let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
             let pool = pool.acquire_timeout(PATIENCE).connect_with(options).await.map_err(unreachable)?;
