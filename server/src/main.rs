@@ -13,7 +13,7 @@ use opencomputer_usage_core::accounting::Rule;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::window::{Timestamp, Window};
 use opencomputer_usage_server::http::{self, App};
-use opencomputer_usage_server::store::{self, Reading, Store};
+use opencomputer_usage_server::store::{self, Reading, Reconciled, Store};
 use opencomputer_usage_server::{demo, import, keys, report};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,7 +27,7 @@ const FAREWELL: Duration = Duration::from_secs(15);
 #[derive(Parser)]
 #[command(name = "opencomputer-usage-server", version)]
 struct Cli {
-    /// The database, `sqlite://path`; it is created on first use
+    /// The database: `sqlite://path`, created on first use, or `postgres://user@host/name`
     #[arg(
         long,
         global = true,
@@ -77,6 +77,11 @@ enum Command {
         json: bool,
         #[command(flatten)]
         accounting: Accounting,
+    },
+    /// Close the sessions that a worker left open, and their scale events: for a worker to run when it starts
+    ReconcileWorker {
+        /// The worker
+        worker_id: String,
     },
     /// Serve a made-up fleet from memory
     Demo {
@@ -157,6 +162,10 @@ async fn run(cli: Cli) -> Result<()> {
             } else {
                 say(report::rollup_text(org, reading, &tiers).trim_end())
             }
+        }
+        Command::ReconcileWorker { worker_id } => {
+            let Reconciled { sessions, scales } = store.reconcile_worker(&worker_id).await?;
+            say(&format!("closed {sessions} sessions and {scales} scale events of worker `{worker_id}`"))
         }
         Command::Demo { .. } => Ok(()),
     }

@@ -43,8 +43,8 @@ fn faults_are_one_clear_line() {
     std::fs::write(directory.path().join("text.db"), "this is no database ".repeat(100)).unwrap();
     std::fs::write(directory.path().join("bad.jsonl"), "\n{\"type\":\"nothing\"}\n").unwrap();
     let cases: [(&[&str], &str); 9] = [
-        (&["migrate", "--database", "postgres://u:secret@h/d"], "this version has SQLite only, no PostgreSQL"),
-        (&["migrate", "--database", "mysql://h/d"], "must start with `sqlite://`"),
+        (&["migrate", "--database", "postgres://u:secret@127.0.0.1:1/d"], "the database `d` on `127.0.0.1:1`: "),
+        (&["migrate", "--database", "mysql://h/d"], "must start with `sqlite://` or `postgres://`"),
         (
             &["migrate", "--database", "sqlite://no/such/directory.db"],
             "`no/such/directory.db`: unable to open database file",

@@ -2,6 +2,7 @@
 
 mod import;
 mod read;
+pub(super) mod sql;
 mod write;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use opencomputer_usage_core::dimension::Dimension;
+use opencomputer_usage_core::filter::Filters;
 use opencomputer_usage_core::paging::{Page, Plan};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
@@ -19,16 +21,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
 
-use super::{Caller, Details, Importer, OpenError, Reading, Result, SandboxReading, Store, StoreError, TagWrite, Tier};
+use super::error::reason;
+use super::statements::FILTERS;
+use super::{
+    Caller, Details, Importer, OpenError, Reading, Reconciled, Result, SandboxReading, Store, StoreError, TagWrite,
+    Tier,
+};
 use crate::keys::NewKey;
-
-/// The database's clock, in microseconds. It ticks in milliseconds and is never ahead of the time.
-macro_rules! clock {
-    () => {
-        "(CAST(unixepoch('subsec') * 1000 + 0.5 AS INTEGER) * 1000)"
-    };
-}
-use clock;
 
 /// What each version adds, in order; the version is the position, counted from one.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_schema.sql")];
@@ -189,31 +188,20 @@ impl Store for Sqlite {
         write::ensure_org(&mut write, org).await?;
         Ok(Box::new(import::Import { write, org }))
     }
-}
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        let passing = match &error {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                true
-            }
-            sqlx::Error::Database(error) => {
-                // BUSY, LOCKED, IOERR, FULL, CANTOPEN: the low byte of an extended code.
-                let code = error.code().and_then(|code| code.parse::<u32>().ok());
-                matches!(code.map(|code| code & 0xff), Some(5 | 6 | 10 | 13 | 14))
-            }
-            _ => false,
-        };
-        if passing { Self::Unavailable(error.into()) } else { Self::internal(error) }
+    async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled> {
+        let mut write = self.write().await?;
+        let reconciled = write::reconcile(&mut write, worker_id).await?;
+        write.commit().await?;
+        Ok(reconciled)
     }
 }
 
-/// What the engine says, without sqlx's own words around it.
-fn reason(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        other => other.to_string(),
-    }
+/// Every statement with its name; measuring by filters shows all their kinds.
+pub(super) fn statements(filters: &Filters) -> Vec<(&'static str, String)> {
+    let conditions = read::Conditions::of(filters).map(|conditions| conditions.sql).unwrap_or_default();
+    let all = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
+    all.chain([("SUMS with filters", sql::SUMS.replace(FILTERS, &conditions))]).collect()
 }
 
 /// A stored instant.
