@@ -7,7 +7,7 @@
     reason = "each test binary uses a part; a test may panic"
 )]
 
-mod database;
+pub mod database;
 
 use std::sync::Arc;
 
@@ -164,6 +164,12 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         let pairs = self.head.lines().filter_map(|line| line.split_once(": "));
         pairs.filter(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+
+    /// Every byte but the date.
+    pub fn without_date(&self) -> String {
+        let head = self.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("date:"));
+        head.collect::<Vec<_>>().join("\n") + "\n\n" + &self.text
     }
 
     /// The body, where it is JSON.
