@@ -99,7 +99,15 @@ impl Store for Postgres {
 
     async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)> {
         let mut snapshot = self.snapshot().await?;
-        let page = plan.page(read::sums(&mut snapshot, org, plan).await?).map_err(StoreError::internal)?;
+        let sums = if let Some(sums) = read::sums(&mut snapshot, org, plan).await? {
+            sums
+        } else {
+            // The failed statement has ended the snapshot; another is as good, for nothing was taken from it yet.
+            snapshot.rollback().await?;
+            snapshot = self.snapshot().await?;
+            read::sums_by_size(&mut snapshot, org, plan).await?
+        };
+        let page = plan.page(sums).map_err(StoreError::internal)?;
         let mut details = Details::new();
         if plan.query().group_by == Dimension::Sandbox {
             let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();

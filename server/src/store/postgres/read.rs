@@ -8,6 +8,7 @@ use futures_util::TryStreamExt;
 use opencomputer_usage_core::accounting::{Measure, Usage};
 use opencomputer_usage_core::dimension::Dimension;
 use opencomputer_usage_core::filter::{Filter, Filters};
+use opencomputer_usage_core::limits::INCLUDED_DISK_MB;
 use opencomputer_usage_core::paging::{Plan, SandboxSum};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::window::Timestamp;
@@ -22,12 +23,15 @@ use super::types::{Instant, Sum};
 use crate::store::statements::FILTERS;
 use crate::store::{Caller, Details, Reading, Result, Tier};
 
+/// The code of a number that does not fit.
+const OUT_OF_RANGE: &str = "22003";
+
 /// Up to here a float of seconds rounds to the exact microsecond (35 years).
 const FLOAT_MICROS: i64 = 1 << 50;
 
 type Query<'q, T> = QueryAs<'q, Postgres, T, PgArguments>;
 
-/// Prepares a measuring statement, whose arguments 1 to 6 are the org and the [`Measure`].
+/// Prepares a measuring statement, whose arguments 1 to 7 are the org and the [`Measure`].
 fn measured<T>(sql: Cow<'static, str>, org: Uuid, measure: Measure) -> Query<'static, T>
 where
     T: for<'r> FromRow<'r, PgRow>,
@@ -36,22 +40,33 @@ where
     let sql = if as_of.saturating_sub(from) < FLOAT_MICROS { sql } else { sql::exact(&sql).into() };
     // The texts are this module's own; what comes from outside is an argument.
     let query = sqlx::query_as(AssertSqlSafe(sql.into_owned())).bind(org).bind(Instant(from)).bind(Instant(as_of));
-    query.bind(Instant(started_before)).bind(Instant(open_end)).bind(Instant(last_end))
+    let query = query.bind(Instant(started_before)).bind(Instant(open_end)).bind(Instant(last_end));
+    query.bind(Instant(as_of.min(last_end)))
 }
 
-/// The usage of every sandbox that matches, with its value of the tag that is grouped by.
-pub(super) async fn sums(db: &mut PgConnection, org: Uuid, plan: &Plan) -> Result<Vec<SandboxSum>> {
-    let Conditions { sql: conditions, arguments } = Conditions::of(&plan.query().filters);
-    let key = plan.query().group_by.tag_key().map(|key| key.as_str().to_owned());
-    let mut query = measured(sql::SUMS.replace(FILTERS, &conditions).into(), org, plan.measure()).bind(key);
-    for argument in arguments {
-        query = match argument {
-            Argument::One(text) => query.bind(text),
-            Argument::Many(texts) => query.bind(texts),
-        };
+/// The usage of every sandbox that matches, with its value of the tag that is grouped by; `None` where a sandbox is so
+/// large or ran so long that it takes [`sums_by_size`].
+pub(super) async fn sums(db: &mut PgConnection, org: Uuid, plan: &Plan) -> Result<Option<Vec<SandboxSum>>> {
+    let mut sums = Vec::new();
+    let mut rows = filtered(sql::SUMS, org, plan).fetch(db);
+    loop {
+        match rows.try_next().await {
+            Ok(Some(row)) => {
+                let (sandbox_id, Sum(memory), disk, tag_value): (_, _, Option<Sum>, _) = row;
+                let usage = Usage { memory, disk_overage: disk.map_or(0, |Sum(disk)| disk) };
+                sums.push(SandboxSum { sandbox_id, tag_value, usage });
+            }
+            Ok(None) => return Ok(Some(sums)),
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(OUT_OF_RANGE) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
     }
+}
+
+/// As [`sums`], however large the sandboxes are.
+pub(super) async fn sums_by_size(db: &mut PgConnection, org: Uuid, plan: &Plan) -> Result<Vec<SandboxSum>> {
     let mut sums = Vec::<SandboxSum>::new();
-    let mut rows = query.fetch(db);
+    let mut rows = filtered(sql::SUMS_BY_SIZE, org, plan).fetch(db);
     while let Some((sandbox_id, memory_mb, disk_mb, micros, tag_value)) = rows.try_next().await? {
         let (sandbox_id, tag_value): (String, Option<String>) = (sandbox_id, tag_value);
         let usage = tier((memory_mb, disk_mb, micros)).usage();
@@ -63,11 +78,26 @@ pub(super) async fn sums(db: &mut PgConnection, org: Uuid, plan: &Plan) -> Resul
     Ok(sums)
 }
 
+/// Prepares a measuring statement with the key that is grouped by, the included disk and the filters of a plan.
+fn filtered<T>(sql: &'static str, org: Uuid, plan: &Plan) -> Query<'static, T>
+where
+    T: for<'r> FromRow<'r, PgRow>,
+{
+    let Conditions { sql: conditions, arguments } = Conditions::of(&plan.query().filters);
+    let key = plan.query().group_by.tag_key().map(|key| key.as_str().to_owned());
+    let included = i32::try_from(INCLUDED_DISK_MB).unwrap_or(i32::MAX);
+    let query = measured(sql.replace(FILTERS, &conditions).into(), org, plan.measure()).bind(key).bind(included);
+    arguments.into_iter().fold(query, |query, argument| match argument {
+        Argument::One(text) => query.bind(text),
+        Argument::Many(texts) => query.bind(texts),
+    })
+}
+
 /// The filters of a query as conditions on `sandbox_id`.
 #[derive(Default)]
 pub(super) struct Conditions {
     pub(super) sql: String,
-    /// From the eighth on.
+    /// From the tenth on.
     arguments: Vec<Argument>,
 }
 
@@ -105,7 +135,7 @@ impl Conditions {
 
     fn bind(&mut self, argument: Argument) -> usize {
         self.arguments.push(argument);
-        self.arguments.len() + 7
+        self.arguments.len() + 9
     }
 
     fn and(&mut self, condition: &str) {

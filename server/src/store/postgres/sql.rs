@@ -5,7 +5,8 @@
 
 use crate::store::statements::statements;
 
-/// The events of an org that count; arguments 1 to 6 are the org and the measure.
+/// The events of an org that count. Arguments 1 to 6 are the org and the measure, 7 the last instant at which an event
+/// that has ended is billed to its very end.
 macro_rules! counted {
     () => {
         "FROM sandbox_scale_events
@@ -13,15 +14,15 @@ macro_rules! counted {
     };
 }
 
-/// The billed microseconds of an event, summed: of `bigint` into `numeric`, which cannot overflow.
+/// The billed microseconds of an event. Most lie in the window and have ended: they take the short way.
 ///
 /// `date_part` is a float of seconds, which rounds to the exact microsecond up to 2⁵⁰ of them, and several times faster
 /// than `extract`, which stands in for it where an event may last longer: see [`exact`].
 macro_rules! billed {
     () => {
-        "sum((greatest(date_part('epoch', (
-             CASE WHEN ended_at <= $3 THEN least(ended_at, $6) ELSE $5 END - greatest(started_at, $2))), 0
-         ) * 1000000)::bigint)"
+        "(greatest(CASE WHEN started_at >= $2 AND ended_at <= $7 THEN date_part('epoch', (ended_at - started_at))
+             ELSE date_part('epoch', (CASE WHEN ended_at <= $3 THEN least(ended_at, $6) ELSE $5 END
+                 - greatest(started_at, $2))) END, 0) * 1000000)::bigint"
     };
 }
 
@@ -62,22 +63,34 @@ macro_rules! scale_batch {
 }
 
 statements! {
-    /// The billed time of every sandbox that matches, by size, with its value of the tag that is grouped by.
+    /// The usage of every sandbox that matches, with its value of the tag that is grouped by. Products of `bigint` are
+    /// raised where they overflow, sums of them are `numeric` and cannot; the arithmetic is that of `Usage::of`.
     SUMS = concat!(
-        r#"SELECT sums.sandbox_id, memory_mb::bigint, disk_mb::bigint, micros, tag.value
-         FROM (SELECT sandbox_id COLLATE "C" AS sandbox_id, memory_mb, disk_mb, "#, billed!(), " AS micros ",
+        r#"SELECT sums.sandbox_id, memory, disk_overage, tag.value
+         FROM (SELECT sandbox_id COLLATE "C" AS sandbox_id, sum(memory_mb * "#, billed!(), ") AS memory,
+             sum(CASE WHEN disk_mb > $9 THEN (disk_mb - $9) * ", billed!(), " END) AS disk_overage ",
         counted!(), r#" /* filters */
+             GROUP BY sandbox_id COLLATE "C") AS sums
+         LEFT JOIN sandbox_tags AS tag
+             ON tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = sums.sandbox_id AND tag.key = $8
+         ORDER BY sums.sandbox_id"#
+    );
+    /// The same without products, for sandboxes so large or long that these do not fit: the billed time by size.
+    SUMS_BY_SIZE = concat!(
+        r#"SELECT sums.sandbox_id, memory_mb::bigint, disk_mb::bigint, micros, tag.value
+         FROM (SELECT sandbox_id COLLATE "C" AS sandbox_id, memory_mb, disk_mb, sum("#, billed!(), ") AS micros ",
+        counted!(), r#" AND $9::int4 IS NOT NULL /* filters */
              GROUP BY sandbox_id COLLATE "C", memory_mb, disk_mb) AS sums
          LEFT JOIN sandbox_tags AS tag
-             ON tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = sums.sandbox_id AND tag.key = $7
+             ON tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = sums.sandbox_id AND tag.key = $8
          ORDER BY sums.sandbox_id"#
     );
     SANDBOX_SUM = concat!(
-        "SELECT memory_mb::bigint, disk_mb::bigint, ", billed!(), " ", counted!(),
-        r#" AND sandbox_id COLLATE "C" = $7 GROUP BY memory_mb, disk_mb"#
+        "SELECT memory_mb::bigint, disk_mb::bigint, sum(", billed!(), ") ", counted!(),
+        r#" AND sandbox_id COLLATE "C" = $8 GROUP BY memory_mb, disk_mb"#
     );
     TIERS = concat!(
-        "SELECT memory_mb::bigint, disk_mb::bigint, ", billed!(), " ", counted!(),
+        "SELECT memory_mb::bigint, disk_mb::bigint, sum(", billed!(), ") ", counted!(),
         " GROUP BY memory_mb, disk_mb ORDER BY memory_mb, disk_mb"
     );
     SESSION_SPAN = r#"SELECT min(greatest(started_at, $3)), max(least(coalesce(stopped_at, $5), $6)),
