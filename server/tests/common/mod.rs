@@ -1,6 +1,7 @@
 //! A server of one's own on a database of its own, of either engine, and a client that sends bytes as they stand.
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses a part")]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
 pub mod database;
 
@@ -70,16 +71,27 @@ impl Server {
 
     /// One more server on a database.
     pub async fn on(database: Database, rule: Rule) -> Self {
+        let mut server = Self::without_keys(database, rule).await;
+        server.key = server.create_key(ORG).await;
+        server.other_key = server.create_key(OTHER).await;
+        server
+    }
+
+    /// A server on a database that has one org.
+    pub async fn on_platform(database: Database, org: Uuid) -> Self {
+        let mut server = Self::without_keys(database, Rule::V1).await;
+        server.key = server.create_key(org).await;
+        server
+    }
+
+    async fn without_keys(database: Database, rule: Rule) -> Self {
         let store = store::open(database.url()).await.unwrap();
         database.partition().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let app = http::router(App { store: store.clone(), rule });
         tokio::spawn(async move { axum::serve(listener, app).await });
-        let mut server = Self { store, database, key: String::new(), other_key: String::new(), address };
-        server.key = server.create_key(ORG).await;
-        server.other_key = server.create_key(OTHER).await;
-        server
+        Self { store, database, key: String::new(), other_key: String::new(), address }
     }
 
     pub async fn create_key(&self, org: Uuid) -> String {
