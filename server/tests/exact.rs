@@ -113,7 +113,7 @@ fn lines(fleet: &Fleet) -> String {
     let tags = fleet.tags.iter().map(|(sandbox, value)| {
         json!({ "type": "tags", "sandboxId": id(*sandbox), "tags": { "team": value, "oc:other": "x" } })
     });
-    events.chain(tags).map(|line| format!("{line}\n")).collect()
+    events.chain(tags).map(|line| line.to_string()).collect::<Vec<_>>().join("\n")
 }
 
 async fn page(store: &dyn Store, org: Uuid, fleet: &Fleet, group_by: &str, rule: Rule) -> (Page, Reading) {

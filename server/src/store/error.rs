@@ -62,8 +62,9 @@ fn of_database(error: &dyn DatabaseError) -> Kind {
         return match (class, &*code) {
             // Cancelled by the statement's time limit.
             (_, "57014") => Kind::TimedOut,
-            // Connection lost, lack of resources, shutting down; a deadlock, or a primary that has become a standby.
-            ("08" | "53" | "57", _) | (_, "40001" | "40P01" | "25006") => Kind::Passing,
+            // Connection lost or refused, lack of resources, shutting down, no such database or one that is closed for
+            // now; a deadlock, or a primary that has become a standby.
+            ("08" | "28" | "3D" | "53" | "57", _) | (_, "55000" | "40001" | "40P01" | "25006") => Kind::Passing,
             _ => Kind::Other,
         };
     }

@@ -1,7 +1,12 @@
 //! A server of one's own on a database of its own, of either engine, and a client that sends bytes as they stand.
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses a part")]
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 pub mod database;
 
