@@ -14,13 +14,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use opencomputer_usage_core::dimension::Dimension;
 use opencomputer_usage_core::filter::Filters;
+use opencomputer_usage_core::limits::QUERY_BUDGET_SECONDS;
 use opencomputer_usage_core::paging::{Page, Plan};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Postgres as Engine, Transaction};
+use sqlx::{AssertSqlSafe, Postgres as Engine, Transaction};
 use uuid::Uuid;
 
 use self::migrate::Fault;
@@ -42,8 +43,8 @@ const CONNECTIONS: u32 = 16;
 /// No statement outlives the budget of a request. Compiling costs more than it saves at this size; a plan must know the
 /// org, as orgs differ by orders of magnitude; and reading the covering index must not be priced as if from a spinning
 /// disk, nor passing groups between workers as if over a network.
-const SESSION: &str = "SET statement_timeout = '10s'; SET jit = off; SET plan_cache_mode = force_custom_plan;
-     SET random_page_cost = 1.1; SET parallel_tuple_cost = 0.01; SET client_min_messages = warning";
+const SESSION: &str = "SET jit = off; SET plan_cache_mode = force_custom_plan; SET random_page_cost = 1.1;
+     SET parallel_tuple_cost = 0.01; SET client_min_messages = warning; SET statement_timeout = ";
 
 /// An import waits for its input and writes as long as it takes.
 const UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
@@ -69,7 +70,8 @@ impl Postgres {
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
         let pool = pool.after_connect(|db, _| {
             Box::pin(async {
-                sqlx::raw_sql(SESSION).execute(db).await?;
+                let session = format!("{SESSION} '{QUERY_BUDGET_SECONDS}s'");
+                sqlx::raw_sql(AssertSqlSafe(session)).execute(db).await?;
                 Ok(())
             })
         });

@@ -7,11 +7,12 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use opencomputer_usage_core::dimension::Dimension;
 use opencomputer_usage_core::filter::Filters;
+use opencomputer_usage_core::limits::QUERY_BUDGET_SECONDS;
 use opencomputer_usage_core::paging::{Page, Plan};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
@@ -34,6 +35,18 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_sch
 
 /// How long a statement waits for another writer, and a request for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a reader may work for one request.
+const BUDGET: Duration = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
+/// Steps of the engine's virtual machine between two looks at the time: a few milliseconds.
+const STEPS: i32 = 200_000;
+
+/// Interrupts what the connection is doing once the time is over, also where nobody waits for it any more.
+async fn limit(db: &mut SqliteConnection, budget: Duration) -> sqlx::Result<()> {
+    let deadline = Instant::now() + budget;
+    db.lock_handle().await?.set_progress_handler(STEPS, move || Instant::now() < deadline);
+    Ok(())
+}
 
 /// An SQLite database.
 pub(super) struct Sqlite {
@@ -60,7 +73,10 @@ impl Sqlite {
             let options = options.journal_mode(SqliteJournalMode::Wal);
             let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(PATIENCE);
             let writer = pool(1).connect_with(options.clone()).await.map_err(unreachable)?;
-            let readers = pool(4).connect_lazy_with(options.pragma("query_only", "ON"));
+            let readers = pool(4)
+                .after_connect(|db, _| Box::pin(limit(db, BUDGET)))
+                .before_acquire(|db, _| Box::pin(async { limit(db, BUDGET).await.map(|()| true) }))
+                .connect_lazy_with(options.pragma("query_only", "ON"));
             Self { readers, writer }
         };
         store.migrate(unreachable).await?;
@@ -217,3 +233,21 @@ fn json_list<T: serde::Serialize + ?Sized>(items: &T) -> Result<String> {
 
 /// A connection, in or out of a transaction.
 type Connection = SqliteConnection;
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_endless_statement_is_interrupted() {
+        let mut db = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let endless = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n";
+        limit(&mut db, Duration::from_millis(20)).await.unwrap();
+        let error = sqlx::query(endless).execute(&mut db).await.unwrap_err();
+        assert!(matches!(StoreError::from(error), StoreError::TimedOut(_)));
+        limit(&mut db, BUDGET).await.unwrap();
+        sqlx::query("SELECT 1").execute(&mut db).await.unwrap();
+    }
+}
