@@ -243,9 +243,8 @@ async fn run_import(store: &dyn Store, file: &PathBuf, org: Uuid) -> Result<()> 
     };
     let shown = io::stderr().is_terminal();
     let progress = |lines: u64, bytes: u64| {
-        if shown && lines.is_multiple_of(10_000) {
-            let percent = (bytes * 100).checked_div(size).map_or_else(String::new, |share| format!(" ({share} %)"));
-            eprint!("\r{lines} lines{percent}");
+        if shown && lines.is_multiple_of(2_000) {
+            eprint!("\r{}", progress_bar(lines, bytes, size));
         }
     };
     let imported = import::import(store, org, input, progress).await;
@@ -253,6 +252,16 @@ async fn run_import(store: &dyn Store, file: &PathBuf, org: Uuid) -> Result<()> 
         eprint!("\r\x1b[K");
     }
     say(&imported?.to_string())
+}
+
+/// How far an import has come; how far there is to go is not known of standard input.
+fn progress_bar(lines: u64, bytes: u64, size: u64) -> String {
+    const WIDTH: u64 = 30;
+    let Some(done) = (bytes * WIDTH).checked_div(size) else {
+        return format!("{lines} lines");
+    };
+    let bar: String = (0..WIDTH).map(|at| if at < done { '█' } else { '░' }).collect();
+    format!("{bar} {} % · {lines} lines", bytes * 100 / size)
 }
 
 async fn run_demo(once: bool, serving: Serving) -> Result<()> {

@@ -21,7 +21,7 @@ use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Postgres as Engine, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Postgres as Engine, Transaction};
 use uuid::Uuid;
 
 use self::migrate::Fault;
@@ -60,7 +60,8 @@ impl Postgres {
     pub(super) async fn open(url: &str) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| OpenError::Unreachable { place: "of that URL".to_owned(), reason: reason(&error) })?
-            .application_name("opencomputer-usage");
+            .application_name("opencomputer-usage")
+            .disable_statement_logging();
         let database = options.get_database().unwrap_or_else(|| options.get_username());
         let place = format!("`{database}` on `{}:{}`", options.get_host(), options.get_port());
         let platform = migrate::migrate(&options).await.map_err(|fault| match fault {
