@@ -132,6 +132,9 @@ fn add(a: (i128, i128), b: (i128, i128)) -> (i128, i128) {
     (a.0 + b.0, a.1 + b.1)
 }
 
+/// Which sandboxes a filter keeps.
+type Keep<'f> = &'f dyn Fn(&u8) -> bool;
+
 /// Everything that can be read of a fleet is what the oracle says.
 async fn check(store: &dyn Store, org: Uuid, fleet: &Fleet) {
     import(store, org, lines(fleet).as_bytes(), |_, _| {}).await.unwrap();
@@ -159,6 +162,18 @@ async fn check(store: &dyn Store, org: Uuid, fleet: &Fleet) {
         let groups: BTreeMap<_, _> = groups.into_iter().map(|(name, group)| (*name.unwrap(), group)).collect();
         assert_eq!(got, groups);
         assert_eq!(exact(by_tag.total), total);
+        let team = |sandbox: &u8| fleet.tags.get(sandbox).copied();
+        let filters: [(&str, Keep); 4] = [
+            ("filter[tag:team]=a,B,\"\"", &|sandbox| matches!(team(sandbox), Some("a" | "B" | ""))),
+            ("filter[tag:team]=", &|sandbox| team(sandbox).is_none()),
+            ("filter[sandbox]=sb-1,sb-2,sb-11&filter[tag:none]=", &|sandbox| matches!(sandbox, 1 | 2 | 11)),
+            ("filter[tag:oc:other]=x&filter[tag:team]=é,z z", &|sandbox| matches!(team(sandbox), Some("é" | "z z"))),
+        ];
+        for (filter, keep) in filters {
+            let kept = wanted.iter().filter(|(sandbox, _)| keep(sandbox)).map(|(_, sum)| *sum);
+            let (filtered, _) = page(store, org, fleet, &format!("sandbox&{filter}"), rule).await;
+            assert_eq!((exact(filtered.total), filtered.items.len()), (kept.clone().fold((0, 0), add), kept.count()));
+        }
         let sandboxes: BTreeSet<_> = fleet.events.iter().map(|event| event.sandbox).collect();
         for sandbox in sandboxes {
             let id = format!("sb-{sandbox}").parse().unwrap();

@@ -14,3 +14,5 @@ pub(super) use statements;
 
 /// Where a query's filters are put into a statement.
 pub(super) const FILTERS: &str = "/* filters */";
+/// Where filters for the lack of a tag are put, if they have a place of their own.
+pub(super) const ABSENCES: &str = "/* absences */";

@@ -26,7 +26,6 @@ use uuid::Uuid;
 
 use self::migrate::Fault;
 use super::error::reason;
-use super::statements::FILTERS;
 use super::{
     Caller, Details, Importer, OpenError, Reading, Reconciled, Result, SandboxReading, Store, StoreError, TagWrite,
     Tier,
@@ -203,9 +202,12 @@ impl Store for Postgres {
 
 /// Every statement with its name; measuring by filters shows all their kinds.
 pub(super) fn statements(filters: &Filters) -> Vec<(&'static str, String)> {
-    let conditions = read::Conditions::of(filters).sql;
-    let with_filters = sql::SUMS.replace(FILTERS, &conditions);
+    let conditions = read::Conditions::of(filters);
     let all = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
-    all.chain([("SUMS with filters", with_filters.clone()), ("SUMS of long events", sql::exact(&with_filters))])
-        .collect()
+    let filtered = [
+        ("SUMS with filters", conditions.put_into(sql::SUMS)),
+        ("SUMS of long events", sql::exact(&conditions.put_into(sql::SUMS))),
+        ("SUMS_BY_SIZE with filters", conditions.put_into(sql::SUMS_BY_SIZE)),
+    ];
+    all.chain(filtered).collect()
 }

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::sql;
 use super::types::{Instant, Sum};
-use crate::store::statements::FILTERS;
+use crate::store::statements::{ABSENCES, FILTERS};
 use crate::store::{Caller, Details, Reading, Result, Tier};
 
 /// The code of a number that does not fit.
@@ -83,11 +83,11 @@ fn filtered<T>(sql: &'static str, org: Uuid, plan: &Plan) -> Query<'static, T>
 where
     T: for<'r> FromRow<'r, PgRow>,
 {
-    let Conditions { sql: conditions, arguments } = Conditions::of(&plan.query().filters);
+    let conditions = Conditions::of(&plan.query().filters);
     let key = plan.query().group_by.tag_key().map(|key| key.as_str().to_owned());
     let included = i32::try_from(INCLUDED_DISK_MB).unwrap_or(i32::MAX);
-    let query = measured(sql.replace(FILTERS, &conditions).into(), org, plan.measure()).bind(key).bind(included);
-    arguments.into_iter().fold(query, |query, argument| match argument {
+    let query = measured(conditions.put_into(sql).into(), org, plan.measure()).bind(key).bind(included);
+    conditions.arguments.into_iter().fold(query, |query, argument| match argument {
         Argument::One(text) => query.bind(text),
         Argument::Many(texts) => query.bind(texts),
     })
@@ -96,7 +96,9 @@ where
 /// The filters of a query as conditions on `sandbox_id`.
 #[derive(Default)]
 pub(super) struct Conditions {
-    pub(super) sql: String,
+    sql: String,
+    /// What is told from the sums, which are few, better than from the events.
+    absences: String,
     /// From the tenth on.
     arguments: Vec<Argument>,
 }
@@ -108,39 +110,45 @@ enum Argument {
 
 impl Conditions {
     pub(super) fn of(filters: &Filters) -> Self {
-        const TAGGED: &str = "(SELECT tag.sandbox_id COLLATE \"C\" FROM sandbox_tags AS tag WHERE tag.org_id = $1";
+        // Writing to a string cannot fail.
         let mut all = Self::default();
         for (dimension, filter) in filters.iter() {
             match (dimension, filter) {
                 (Dimension::Sandbox, Filter::AnyOf(ids)) => {
                     let ids = all.bind(Argument::Many(ids.clone()));
-                    all.and(&format!("sandbox_id COLLATE \"C\" = ANY (${ids})"));
+                    let _ = write!(all.sql, " AND sandbox_id COLLATE \"C\" = ANY (${ids})");
                 }
-                (Dimension::Sandbox, Filter::Absent) => all.and("FALSE"),
+                (Dimension::Sandbox, Filter::Absent) => all.sql.push_str(" AND FALSE"),
                 (Dimension::Tag(key), Filter::AnyOf(values)) => {
                     let key = all.bind(Argument::One(key.as_str().to_owned()));
                     let values = all.bind(Argument::Many(values.clone()));
-                    all.and(&format!(
-                        "sandbox_id COLLATE \"C\" IN {TAGGED} AND tag.key = ${key} AND tag.value = ANY (${values}))"
-                    ));
+                    let _ = write!(
+                        all.sql,
+                        " AND sandbox_id COLLATE \"C\" IN (SELECT has.sandbox_id COLLATE \"C\" FROM sandbox_tags AS has
+                         WHERE has.org_id = $1 AND has.key = ${key} AND has.value = ANY (${values}))"
+                    );
                 }
                 (Dimension::Tag(key), Filter::Absent) => {
                     let key = all.bind(Argument::One(key.as_str().to_owned()));
-                    all.and(&format!("sandbox_id COLLATE \"C\" NOT IN {TAGGED} AND tag.key = ${key})"));
+                    let _ = write!(
+                        all.absences,
+                        " AND NOT EXISTS (SELECT 1 FROM sandbox_tags AS has
+                         WHERE has.org_id = $1 AND has.key = ${key} AND has.sandbox_id COLLATE \"C\" = sums.sandbox_id)"
+                    );
                 }
             }
         }
         all
     }
 
+    /// Puts the conditions into a statement.
+    pub(super) fn put_into(&self, sql: &str) -> String {
+        sql.replace(FILTERS, &self.sql).replace(ABSENCES, &self.absences)
+    }
+
     fn bind(&mut self, argument: Argument) -> usize {
         self.arguments.push(argument);
         self.arguments.len() + 9
-    }
-
-    fn and(&mut self, condition: &str) {
-        // Writing to a string cannot fail.
-        let _ = write!(self.sql, "AND {condition} ");
     }
 }
 

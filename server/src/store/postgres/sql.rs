@@ -73,6 +73,7 @@ statements! {
              GROUP BY sandbox_id COLLATE "C") AS sums
          LEFT JOIN sandbox_tags AS tag
              ON tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = sums.sandbox_id AND tag.key = $8
+         WHERE TRUE /* absences */
          ORDER BY sums.sandbox_id"#
     );
     /// The same without products, for sandboxes so large or long that these do not fit: the billed time by size.
@@ -83,6 +84,7 @@ statements! {
              GROUP BY sandbox_id COLLATE "C", memory_mb, disk_mb) AS sums
          LEFT JOIN sandbox_tags AS tag
              ON tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = sums.sandbox_id AND tag.key = $8
+         WHERE TRUE /* absences */
          ORDER BY sums.sandbox_id"#
     );
     SANDBOX_SUM = concat!(
