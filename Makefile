@@ -22,10 +22,10 @@ demo: server npm-package wheel ## serve a made-up fleet and report on it from bo
 
 test: test-rust test-api test-ts test-py ## run every test
 
-test-rust: ## run the Rust tests, and check that the core imports nothing
-	scripts/needs nextest wasm
+test-rust: ## run the Rust tests on SQLite and a throw-away PostgreSQL, and check that the core imports nothing
+	scripts/needs nextest wasm postgres
 	echo "==> testing Rust"
-	cargo nextest run --locked $(RUST_TESTED)
+	scripts/postgres cargo nextest run --locked $(RUST_TESTED)
 	cargo test --locked --quiet --doc -p opencomputer-usage-core -p opencomputer-usage
 	echo "==> checking that the wasm build of the core imports nothing"
 	cargo xtask check-core

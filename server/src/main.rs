@@ -15,7 +15,7 @@ use opencomputer_usage_core::accounting::Rule;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::window::{Timestamp, Window};
 use opencomputer_usage_server::http::{self, App, Options, Origin, openapi};
-use opencomputer_usage_server::store::{self, Reading, Store};
+use opencomputer_usage_server::store::{self, Reading, Reconciled, Store};
 use opencomputer_usage_server::{demo, import, keys, report};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,7 +26,7 @@ use uuid::Uuid;
 #[derive(Parser)]
 #[command(name = "opencomputer-usage-server", version)]
 struct Cli {
-    /// The database, `sqlite://path`; it is created on first use
+    /// The database: `sqlite://path`, created on first use, or `postgres://user@host/name`
     #[arg(
         long,
         global = true,
@@ -87,6 +87,11 @@ enum Command {
         json: bool,
         #[command(flatten)]
         accounting: Accounting,
+    },
+    /// Close the sessions that a worker left open, and their scale events: for a worker to run when it starts
+    ReconcileWorker {
+        /// The worker
+        worker_id: String,
     },
     /// Serve a made-up fleet from memory
     Demo {
@@ -225,6 +230,10 @@ async fn run(cli: Cli) -> Result<()> {
                 say(report::rollup_text(org, reading, &tiers).trim_end())
             }
         }
+        Command::ReconcileWorker { worker_id } => {
+            let Reconciled { sessions, scales } = store.reconcile_worker(&worker_id).await?;
+            say(&format!("closed {sessions} sessions and {scales} scale events of worker `{worker_id}`"))
+        }
         Command::Demo { .. } | Command::OpenApi => Ok(()),
     }
 }
@@ -292,9 +301,8 @@ async fn run_import(store: &dyn Store, file: &PathBuf, org: Uuid) -> Result<()> 
     };
     let shown = io::stderr().is_terminal();
     let progress = |lines: u64, bytes: u64| {
-        if shown && lines.is_multiple_of(10_000) {
-            let percent = (bytes * 100).checked_div(size).map_or_else(String::new, |share| format!(" ({share} %)"));
-            eprint!("\r{lines} lines{percent}");
+        if shown && lines.is_multiple_of(2_000) {
+            eprint!("\r{}", progress_bar(lines, bytes, size));
         }
     };
     let imported = import::import(store, org, input, progress).await;
@@ -302,6 +310,16 @@ async fn run_import(store: &dyn Store, file: &PathBuf, org: Uuid) -> Result<()> 
         eprint!("\r\x1b[K");
     }
     say(&imported?.to_string())
+}
+
+/// How far an import has come; how far there is to go is not known of standard input.
+fn progress_bar(lines: u64, bytes: u64, size: u64) -> String {
+    const WIDTH: u64 = 30;
+    let Some(done) = (bytes * WIDTH).checked_div(size) else {
+        return format!("{lines} lines");
+    };
+    let bar: String = (0..WIDTH).map(|at| if at < done { '█' } else { '░' }).collect();
+    format!("{bar} {} % · {lines} lines", bytes * 100 / size)
 }
 
 async fn run_demo(once: bool, serving: Serving) -> Result<()> {

@@ -126,7 +126,7 @@ pub struct Scale {
 }
 
 /// All tags of one sandbox.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, try_from = "TagsLine")]
 pub struct Tags {
     /// The sandbox.

@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Answer, ORG, OTHER, Request, Server};
+use common::{Answer, Engine, ORG, OTHER, Request, Server, on_both_engines};
 use serde_json::{Value, json};
 
 fn session(id: &str, status: &str, started_at: &str, stopped_at: Option<&str>) -> String {
@@ -32,8 +32,8 @@ fn tags(id: &str, tags: &Value) -> String {
 const WINDOW: &str = "from=2026-01-10&to=2026-01-20";
 
 /// Tagged, untagged, running, before the window, and an id that both orgs have.
-async fn server() -> Server {
-    let server = Server::start().await;
+async fn server(engine: Engine) -> Server {
+    let server = Server::start(engine).await;
     let own = [
         session("sb-a", "stopped", "2026-01-09T00:00:00Z", Some("2026-01-12T00:00:00Z")),
         scale("sb-a", 4096, 30_720, "2026-01-09T00:00:00Z", Some("2026-01-11T00:00:00Z")),
@@ -64,9 +64,8 @@ fn memory(value: &Value) -> f64 {
 
 const DAY: f64 = 86_400.0;
 
-#[tokio::test]
-async fn usage_by_tag_adds_up() {
-    let server = server().await;
+async fn usage_by_tag_adds_up(engine: Engine) {
+    let server = server(engine).await;
     let page = server.get(&format!("/api/usage?groupBy=tag:team&{WINDOW}")).await.json();
     assert_eq!(memory(&page["total"]), (4.0 + 2.0 + 5.0 + 1.0) * DAY);
     assert_eq!(page["total"]["diskOverageGbSeconds"], 10.0 * DAY);
@@ -85,9 +84,8 @@ async fn usage_by_tag_adds_up() {
     assert!(first["tagsLastUpdatedAt"].is_string());
 }
 
-#[tokio::test]
-async fn filters_keep_what_they_name() {
-    let server = server().await;
+async fn filters_keep_what_they_name(engine: Engine) {
+    let server = server(engine).await;
     let cases = [
         ("filter[tag:team]=payments", vec!["sb-a"]),
         ("filter[tag:team]=search,payments", vec!["sb-a", "sb-b"]),
@@ -106,9 +104,8 @@ async fn filters_keep_what_they_name() {
     }
 }
 
-#[tokio::test]
-async fn a_walk_shows_each_group_once_and_keeps_its_instant() {
-    let server = server().await;
+async fn a_walk_shows_each_group_once_and_keeps_its_instant(engine: Engine) {
+    let server = server(engine).await;
     let mut seen = BTreeSet::new();
     let (mut cursor, mut as_of, mut sum) = (String::new(), None, 0.0);
     loop {
@@ -129,9 +126,8 @@ async fn a_walk_shows_each_group_once_and_keeps_its_instant() {
     assert_eq!((moved.status, moved.code().as_str()), (400, "invalid_cursor"));
 }
 
-#[tokio::test]
-async fn a_drilldown_knows_first_and_last() {
-    let server = server().await;
+async fn a_drilldown_knows_first_and_last(engine: Engine) {
+    let server = server(engine).await;
     let get = async |id: &str| server.get(&format!("/api/sandboxes/{id}/usage?{WINDOW}")).await.json();
     let stopped = get("sb-a").await;
     assert_eq!(memory(&stopped), 6.0 * DAY);
@@ -144,9 +140,8 @@ async fn a_drilldown_knows_first_and_last() {
     assert_eq!((memory(&before), &before["firstStartedAt"], &before["lastEndedAt"]), (0.0, &Value::Null, &Value::Null));
 }
 
-#[tokio::test]
-async fn tenants_do_not_see_each_other() {
-    let server = server().await;
+async fn tenants_do_not_see_each_other(engine: Engine) {
+    let server = server(engine).await;
     let own = server.get(&format!("/api/sandboxes/shared/usage?{WINDOW}")).await.json();
     assert_eq!((memory(&own), &own["tags"]), (DAY, &json!({})));
     assert_eq!(server.get("/api/sandboxes/shared").await.json()["status"], "stopped");
@@ -177,9 +172,8 @@ async fn put_if(server: &Server, if_match: &[&str], body: &str) -> Answer {
     request.json(body).send(server).await
 }
 
-#[tokio::test]
-async fn a_conditional_write_needs_the_current_tags() {
-    let server = server().await;
+async fn a_conditional_write_needs_the_current_tags(engine: Engine) {
+    let server = server(engine).await;
     let etag = server.get("/api/sandboxes/sb-a/tags").await.header("etag").unwrap().to_owned();
     let refused = put_if(&server, &["\"other\""], r#"{"team":"a"}"#).await;
     assert_eq!((refused.status, refused.code().as_str()), (412, "tags_changed"));
@@ -192,9 +186,8 @@ async fn a_conditional_write_needs_the_current_tags() {
     assert_eq!(put_if(&server, &["*"], r#"{"team":"b"}"#).await.status, 200);
 }
 
-#[tokio::test]
-async fn a_write_touches_only_what_changes() {
-    let server = server().await;
+async fn a_write_touches_only_what_changes(engine: Engine) {
+    let server = server(engine).await;
     let read = async || server.get("/api/sandboxes/sb-a/tags").await.json();
     let before = read().await;
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -208,9 +201,8 @@ async fn a_write_touches_only_what_changes() {
     assert!(changed["tagsLastUpdatedAt"].as_str() > before["tagsLastUpdatedAt"].as_str());
 }
 
-#[tokio::test]
-async fn writers_never_mix() {
-    let server = server().await;
+async fn writers_never_mix(engine: Engine) {
+    let server = server(engine).await;
     let sets: Vec<_> = (0..16).map(|n| json!({ "a": n.to_string(), format!("only-{n}"): "x" })).collect();
     let writes = sets.iter().map(|tags| server.put("/api/sandboxes/sb-b/tags", tags.to_string()));
     for (answer, tags) in futures_util::future::join_all(writes).await.iter().zip(&sets) {
@@ -219,11 +211,10 @@ async fn writers_never_mix() {
     assert!(sets.contains(&server.get("/api/sandboxes/sb-b/tags").await.json()["tags"]));
 }
 
-#[tokio::test]
-async fn sandboxes_are_read_without_tags_where_only_tags_fail() {
-    let server = server().await;
+async fn sandboxes_are_read_without_tags_where_only_tags_fail(engine: Engine) {
+    let server = server(engine).await;
     assert_eq!(server.get("/api/sandboxes/sb-b").await.json()["tags"], json!({ "team": "search" }));
-    sqlx::query("DROP TABLE sandbox_tags").execute(&server.database().await).await.unwrap();
+    server.database.execute("DROP TABLE sandbox_tags").await;
     for answer in [server.get("/api/sandboxes/sb-b").await.json(), server.get("/api/sandboxes").await.json()[0].clone()]
     {
         assert_eq!(answer["sandboxID"], "sb-b");
@@ -234,9 +225,8 @@ async fn sandboxes_are_read_without_tags_where_only_tags_fail() {
     assert!(!broken.text.contains("sandbox_tags"), "{}", broken.text);
 }
 
-#[tokio::test]
-async fn keys_expire_and_must_be_one() {
-    let server = server().await;
+async fn keys_expire_and_must_be_one(engine: Engine) {
+    let server = server(engine).await;
     let status = async |request: Request| request.send(&server).await.status;
     let tags = || Request::new("GET", "/api/tags");
     assert_eq!(status(tags()).await, 401);
@@ -246,17 +236,15 @@ async fn keys_expire_and_must_be_one() {
     assert_eq!(status(tags().key(&server.key).header("authorization", "Basic eA==")).await, 200);
     let refused = tags().send(&server).await;
     assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
-    let database = server.database().await;
-    for (expiry, wanted) in [("9999999999999999", 200), ("1", 401), ("NULL", 200)] {
-        let sql = sqlx::AssertSqlSafe(format!("UPDATE api_keys SET expires_at = {expiry}"));
-        sqlx::query(sql).execute(&database).await.unwrap();
-        assert_eq!(status(tags().key(&server.key)).await, wanted, "{expiry}");
+    for (year, wanted) in [(Some(2200), 200), (Some(1980), 401), (None, 200)] {
+        let expiry = year.map_or_else(|| "NULL".to_owned(), |year| server.database.start_of(year));
+        server.database.execute(&format!("UPDATE api_keys SET expires_at = {expiry}")).await;
+        assert_eq!(status(tags().key(&server.key)).await, wanted, "{year:?}");
     }
 }
 
-#[tokio::test]
-async fn every_answer_is_named_and_not_stored() {
-    let server = server().await;
+async fn every_answer_is_named_and_not_stored(engine: Engine) {
+    let server = server(engine).await;
     let given = Request::new("GET", "/api/nothing").header("x-request-id", "my-id").send(&server).await;
     assert_eq!((given.status, given.header("x-request-id")), (404, Some("my-id")));
     assert_eq!(given.json()["requestId"], "my-id");
@@ -270,3 +258,17 @@ async fn every_answer_is_named_and_not_stored() {
     let head = Request::new("HEAD", "/api/tags").key(&server.key).send(&server).await;
     assert_eq!((head.status, head.text.as_str()), (200, ""));
 }
+
+on_both_engines!(
+    usage_by_tag_adds_up,
+    filters_keep_what_they_name,
+    a_walk_shows_each_group_once_and_keeps_its_instant,
+    a_drilldown_knows_first_and_last,
+    tenants_do_not_see_each_other,
+    a_conditional_write_needs_the_current_tags,
+    a_write_touches_only_what_changes,
+    writers_never_mix,
+    sandboxes_are_read_without_tags_where_only_tags_fail,
+    keys_expire_and_must_be_one,
+    every_answer_is_named_and_not_stored,
+);

@@ -1,12 +1,16 @@
 //! The command line as its user meets it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod common;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use common::{Database, Engine};
 
 const ORG: &str = "00000000-0000-0000-0000-000000000001";
 
@@ -43,8 +47,8 @@ fn faults_are_one_clear_line() {
     std::fs::write(directory.path().join("text.db"), "this is no database ".repeat(100)).unwrap();
     std::fs::write(directory.path().join("bad.jsonl"), "\n{\"type\":\"no\\n\\u001bthing\"}\n").unwrap();
     let cases: [(&[&str], &str); 16] = [
-        (&["migrate", "--database", "postgres://u:secret@h/d"], "this version has SQLite only, no PostgreSQL"),
-        (&["migrate", "--database", "mysql://h/d"], "must start with `sqlite://`"),
+        (&["migrate", "--database", "postgres://u:secret@127.0.0.1:1/d"], "the database `d` on `127.0.0.1:1`: "),
+        (&["migrate", "--database", "mysql://h/d"], "must start with `sqlite://` or `postgres://`"),
         (
             &["migrate", "--database", "sqlite://no/such/directory.db"],
             "`no/such/directory.db`: unable to open database file",
@@ -131,12 +135,30 @@ fn a_file_may_be_named_after_the_memory() {
 
 #[test]
 fn a_day_in_the_life() {
+    live("sqlite://opencomputer-usage.db");
+}
+
+#[test]
+fn a_day_in_the_life_on_postgres() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    live(runtime.block_on(Database::create(Engine::Postgres)).url());
+}
+
+fn live(url: &str) {
     let directory = tempfile::tempdir().unwrap();
+    let command = |directory: &TempDir, arguments: &[&str]| {
+        let mut command = command(directory, arguments);
+        command.env("DATABASE_URL", url);
+        command
+    };
+    let run = |directory: &TempDir, arguments: &[&str]| command(directory, arguments).output().unwrap();
     assert_eq!(stdout(&run(&directory, &["migrate"])), "the schema is at version 1\n");
     let mut import = command(&directory, &["import", "-", "--org", ORG]).stdin(Stdio::piped()).spawn().unwrap();
     let line = r#"{"type":"scale","sandboxId":"sb-1","memoryMb":4096,"cpuPercent":100,"diskMb":30720,"startedAt":"2026-01-01T00:00:00Z","endedAt":"2026-01-01T01:00:00Z"}"#;
     writeln!(import.stdin.take().unwrap(), "{line}").unwrap();
     assert_eq!(stdout(&import.wait_with_output().unwrap()), "imported 0 sessions, 1 scale events, 0 tag sets\n");
+    let reconciled = stdout(&run(&directory, &["reconcile-worker", "w-1"]));
+    assert_eq!(reconciled, "closed 0 sessions and 0 scale events of worker `w-1`\n");
     let rollup = ["rollup", "--org", ORG, "--from", "2026-01-01", "--to", "2026-01-02"];
     let text = stdout(&run(&directory, &rollup));
     assert!(text.contains("14,400.0") && text.contains("36,000.0"), "{text}");

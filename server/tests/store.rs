@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{ORG, Server};
+use common::{Engine, ORG, Server, on_engines};
 use opencomputer_usage_core::accounting::{Rule, Usage};
 use opencomputer_usage_core::paging::Page;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
@@ -34,15 +34,14 @@ fn items(pages: &[Page]) -> Usage {
     pages.iter().flat_map(|page| &page.items).map(|group| group.usage).sum()
 }
 
-#[tokio::test]
-async fn every_sum_is_the_rollup_in_integers() {
-    let server = Server::start().await;
+async fn every_sum_is_the_rollup_in_integers(engine: Engine) {
+    let server = Server::start(engine).await;
     let store = &*server.store;
     demo::load(store).await.unwrap();
     let now = store.now().await.unwrap();
     let today = demo::today(store).await.unwrap().micros();
     for rule in [Rule::V1, Rule::Clipped] {
-        for (from_days, to_days) in [(30, 0), (90, 0), (60, 30), (3, -1)] {
+        for (from_days, to_days) in [(90, 0), (60, 30), (3, -1)] {
             let day = |days: i64| Timestamp::from_micros(today - days * 86_400_000_000).unwrap();
             let window = format!("from={}&to={}&limit=37", day(from_days), day(to_days));
             let (by_sandbox, reading) = pages(store, demo::ORG, &format!("groupBy=sandbox&{window}"), now, rule).await;
@@ -53,6 +52,9 @@ async fn every_sum_is_the_rollup_in_integers() {
             for key in ["team", "customer", "oc:plan", "nothing"] {
                 let (by_tag, _) = pages(store, demo::ORG, &format!("groupBy=tag:{key}&{window}"), now, rule).await;
                 assert_eq!(items(&by_tag) + by_tag[0].untagged.usage, rollup);
+            }
+            if from_days > 60 {
+                continue; // the others are enough to drill into
             }
             let mut drilled = Usage::default();
             for group in by_sandbox.iter().flat_map(|page| &page.items) {
@@ -66,9 +68,8 @@ async fn every_sum_is_the_rollup_in_integers() {
     }
 }
 
-#[tokio::test]
-async fn sums_pass_the_63_bits_of_the_engine() {
-    let server = Server::start().await;
+async fn sums_pass_the_63_bits_of_the_engine(engine: Engine) {
+    let server = Server::start(engine).await;
     let line = |disk_mb| {
         format!(
             r#"{{"type":"scale","sandboxId":"sb-1","memoryMb":2147483647,"cpuPercent":1,"diskMb":{disk_mb},"startedAt":"2026-01-01T00:00:00Z","endedAt":"2026-03-01T00:00:00Z"}}"#
@@ -88,17 +89,30 @@ const LINES: &str = r#"
 {"type":"tags","sandboxId":"sb-1","tags":{"team":"payments","oc:plan":"pro"}}
 "#;
 
+/// Every stored row, in an order that does not depend on the engine.
 async fn dump(server: &Server) -> Vec<String> {
-    let database = server.database().await;
-    let sql = "SELECT json_array(id, sandbox_id, config, status, started_at, stopped_at) FROM sandbox_sessions
-         UNION ALL SELECT json_array(id, sandbox_id, memory_mb, cpu_percent, started_at, ended_at) FROM sandbox_scale_events
-         UNION ALL SELECT json_array(sandbox_id, key, value, updated_at) FROM sandbox_tags";
-    sqlx::query_scalar(sql).fetch_all(&database).await.unwrap()
+    let micros = |column: &str| match engine_of(server) {
+        Engine::Sqlite => column.to_owned(),
+        _ => format!("(extract(epoch FROM {column}) * 1000000)::bigint"),
+    };
+    let (start, stop, end, updated) =
+        (micros("started_at"), micros("stopped_at"), micros("ended_at"), micros("updated_at"));
+    let sql = format!(
+        "SELECT concat_ws('|', 1, id, sandbox_id, config, status, {start}, {stop}) FROM sandbox_sessions
+         UNION ALL SELECT concat_ws('|', 2, id, sandbox_id, memory_mb, cpu_percent, {start}, {end}) FROM sandbox_scale_events
+         UNION ALL SELECT concat_ws('|', 3, sandbox_id, key, value, {updated}) FROM sandbox_tags"
+    );
+    let mut rows = server.database.texts(&sql).await;
+    rows.sort();
+    rows
 }
 
-#[tokio::test]
-async fn importing_again_changes_nothing_and_later_ends_are_taken() {
-    let server = Server::start().await;
+fn engine_of(server: &Server) -> Engine {
+    server.database.engine
+}
+
+async fn importing_again_changes_nothing_and_later_ends_are_taken(engine: Engine) {
+    let server = Server::start(engine).await;
     let imported = server.import(ORG, LINES).await.unwrap();
     assert_eq!(imported.to_string(), "imported 1 sessions, 1 scale events, 1 tag sets");
     let before = dump(&server).await;
@@ -110,8 +124,8 @@ async fn importing_again_changes_nothing_and_later_ends_are_taken() {
     server.import(ORG, &later.replace(r#""my-agent""#, "null")).await.unwrap();
     let after = dump(&server).await;
     assert_eq!(after.len(), 4);
-    assert!(after[1].ends_with("1767312000000000]"), "{}", after[1]);
-    assert!(after[0].contains(r#""{}""#), "{}", after[0]);
+    assert!(after[1].ends_with("|1767312000000000"), "{}", after[1]);
+    assert!(after[0].contains("|{}|"), "{}", after[0]);
     // The user tags are replaced, the system's only by a line that has some.
     server.import(ORG, r#"{"type":"tags","sandboxId":"sb-1","tags":{"env":"prod"}}"#).await.unwrap();
     let tags: Vec<_> = dump(&server).await.split_off(2);
@@ -119,9 +133,8 @@ async fn importing_again_changes_nothing_and_later_ends_are_taken() {
     assert_eq!(tags.len(), 2);
 }
 
-#[tokio::test]
-async fn only_the_last_tags_of_a_sandbox_count() {
-    let server = Server::start().await;
+async fn only_the_last_tags_of_a_sandbox_count(engine: Engine) {
+    let server = Server::start(engine).await;
     let line = |tags: &str| format!(r#"{{"type":"tags","sandboxId":"sb-1","tags":{{{tags}}}}}"#);
     let lines = [r#""team":"payments","oc:plan":"pro""#, r#""team":"search","env":"dev""#, r#""team":"payments""#];
     let lines = lines.map(line).join("\n");
@@ -133,18 +146,16 @@ async fn only_the_last_tags_of_a_sandbox_count() {
     assert_eq!(dump(&server).await, before);
 }
 
-#[tokio::test]
-async fn a_byte_order_mark_is_passed_over_where_a_file_starts() {
-    let server = Server::start().await;
+async fn a_byte_order_mark_is_passed_over_where_a_file_starts(engine: Engine) {
+    let server = Server::start(engine).await;
     let line = LINES.trim().lines().next().unwrap();
     assert_eq!(server.import(ORG, &format!("\u{feff}{line}\n")).await.unwrap().sessions, 1);
     let error = server.import(ORG, &format!("{line}\n\u{feff}{line}\n")).await.unwrap_err().to_string();
     assert_eq!(error, "line 2: a line must be a JSON object");
 }
 
-#[tokio::test]
-async fn an_import_that_waits_for_its_input_keeps_nobody_from_writing() {
-    let server = Server::start().await;
+async fn an_import_that_waits_for_its_input_keeps_nobody_from_writing(engine: Engine) {
+    let server = Server::start(engine).await;
     server.import(ORG, LINES).await.unwrap();
     let (reader, mut writer) = std::io::pipe().unwrap();
     let store = server.store.clone();
@@ -160,8 +171,7 @@ async fn an_import_that_waits_for_its_input_keeps_nobody_from_writing() {
     assert_eq!(waiting.await.unwrap().unwrap().sessions, 1);
 }
 
-#[tokio::test]
-async fn a_bad_line_is_named_and_nothing_is_written() {
+async fn a_bad_line_is_named_and_nothing_is_written(engine: Engine) {
     let scale = |fields: &str| format!(r#"{{"type":"scale","sandboxId":"sb-1","cpuPercent":1,{fields}}}"#);
     let session = |fields: &str| {
         format!(
@@ -202,7 +212,7 @@ async fn a_bad_line_is_named_and_nothing_is_written() {
         (&scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-02","endedAt":"2026-01-01""#), "is before `startedAt`"),
         (&scale(r#""diskMb":1,"startedAt":"2026-01-02""#), "missing field `memoryMb`"),
     ];
-    let server = Server::start().await;
+    let server = Server::start(engine).await;
     for (line, fault) in cases {
         let error = server.import(ORG, &format!("{LINES}{line}\n")).await.unwrap_err().to_string();
         assert!(
@@ -212,3 +222,17 @@ async fn a_bad_line_is_named_and_nothing_is_written() {
     }
     assert!(dump(&server).await.is_empty());
 }
+
+on_engines!(
+    sqlite = super::Engine::Sqlite, postgres = super::Engine::Postgres, platform = super::Engine::Platform,
+    partitioned = super::Engine::Partitioned;
+    [
+        every_sum_is_the_rollup_in_integers,
+        sums_pass_the_63_bits_of_the_engine,
+        importing_again_changes_nothing_and_later_ends_are_taken,
+        only_the_last_tags_of_a_sandbox_count,
+        a_byte_order_mark_is_passed_over_where_a_file_starts,
+        an_import_that_waits_for_its_input_keeps_nobody_from_writing,
+        a_bad_line_is_named_and_nothing_is_written,
+    ]
+);

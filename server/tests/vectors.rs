@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Answer, ORG, OTHER, Request, Server, encode, encode_target};
+use common::{Answer, Engine, ORG, OTHER, Request, Server, encode, encode_target, on_both_engines};
 use opencomputer_usage_core::accounting::Rule;
 use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_vectors::{Case, is_broken, load, same, to_json};
@@ -47,8 +47,8 @@ impl Walk {
 }
 
 /// A server with what the suites speak of: a running `sb-1`, and another org's `sb-other`.
-async fn server() -> Server {
-    let server = Server::start().await;
+async fn server(engine: Engine) -> Server {
+    let server = Server::start(engine).await;
     let sandbox = |id: &str| {
         format!(
             r#"{{"type":"session","sandboxId":"{id}","template":"base","region":"use2","workerId":"w-1","status":"running","startedAt":"2026-01-05T00:00:00Z","stoppedAt":null,"alias":null}}
@@ -71,9 +71,8 @@ fn difference(answer: &Answer, wanted: &Value) -> Option<String> {
     wanted.as_object().unwrap().iter().find_map(differs)
 }
 
-#[tokio::test]
-async fn tags() {
-    let server = server().await;
+async fn tags(engine: Engine) {
+    let server = server(engine).await;
     let (mut walk, cases) = Walk::new("tags");
     for case in &cases {
         let tags = case.get("tags").unwrap();
@@ -94,9 +93,8 @@ async fn tags() {
     walk.end(70);
 }
 
-#[tokio::test]
-async fn group_by() {
-    let server = server().await;
+async fn group_by(engine: Engine) {
+    let server = server(engine).await;
     let (mut walk, cases) = Walk::new("group-by");
     for case in cases.iter().filter(|case| case.text("groupBy").is_some() && !is_broken(&case.0)) {
         let text = case.text("groupBy").unwrap();
@@ -109,9 +107,8 @@ async fn group_by() {
     walk.end(30);
 }
 
-#[tokio::test]
-async fn filters() {
-    let server = server().await;
+async fn filters(engine: Engine) {
+    let server = server(engine).await;
     let (mut walk, cases) = Walk::new("filter-parse");
     for case in cases.iter().filter(|case| case.text("raw").is_some() && !is_broken(&case.0)) {
         let raw = encode(case.text("raw").unwrap());
@@ -127,9 +124,8 @@ fn depends_on_the_clock(case: &Case, query: &str) -> bool {
     case.get("now").is_some() || has("from=") != has("to=") && has("from=")
 }
 
-#[tokio::test]
-async fn queries() {
-    let server = server().await;
+async fn queries(engine: Engine) {
+    let server = server(engine).await;
     let (mut walk, cases) = Walk::new("queries");
     for case in &cases {
         let query = case.text("query").unwrap();
@@ -149,9 +145,8 @@ async fn queries() {
     walk.end(200);
 }
 
-#[tokio::test]
-async fn cursors_that_must_be_refused() {
-    let server = server().await;
+async fn cursors_that_must_be_refused(engine: Engine) {
+    let server = server(engine).await;
     let (mut walk, cases) = Walk::new("cursors");
     for case in cases.iter().filter(|case| case.error_code().is_some() && !is_broken(&case.0)) {
         let Some(cursor) = case.text("encoded") else {
@@ -163,9 +158,8 @@ async fn cursors_that_must_be_refused() {
     walk.end(100);
 }
 
-#[tokio::test]
-async fn requests_that_are_sent_are_understood() {
-    let server = server().await;
+async fn requests_that_are_sent_are_understood(engine: Engine) {
+    let server = server(engine).await;
     let (mut walk, cases) = Walk::new("requests");
     for case in &cases {
         let Some(request) = case.get("request") else {
@@ -237,9 +231,8 @@ fn unchecked(case: &Case) -> Option<(&'static str, String, Option<String>)> {
     Some((method, format!("{path}?{}", query.join("&")), body))
 }
 
-#[tokio::test]
-async fn requests_that_a_client_refuses_are_refused() {
-    let server = server().await;
+async fn requests_that_a_client_refuses_are_refused(engine: Engine) {
+    let server = server(engine).await;
     let (mut walk, cases) = Walk::new("requests");
     for case in cases.iter().filter(|case| case.error_code().is_some() && !is_broken(&case.0)) {
         let Some((method, target, body)) = unchecked(case) else {
@@ -252,9 +245,8 @@ async fn requests_that_a_client_refuses_are_refused() {
     walk.end(100);
 }
 
-#[tokio::test]
-async fn http() {
-    let server = server().await;
+async fn http(engine: Engine) {
+    let server = server(engine).await;
     let (mut walk, cases) = Walk::new("http");
     for case in &cases {
         let (request, wanted) = (case.get("request").unwrap(), case.get("response").unwrap());
@@ -294,9 +286,9 @@ fn is_over(case: &Case, now: Timestamp) -> bool {
     instants.into_iter().flatten().all(|instant| instant <= as_of && instant < now)
 }
 
-#[tokio::test]
-async fn accounting() {
-    let servers = [(Rule::V1, Server::start().await), (Rule::Clipped, Server::with_rule(Rule::Clipped).await)];
+async fn accounting(engine: Engine) {
+    let servers =
+        [(Rule::V1, Server::start(engine).await), (Rule::Clipped, Server::with_rule(engine, Rule::Clipped).await)];
     let now = servers[0].1.store.now().await.unwrap();
     let (mut walk, cases) = Walk::new("accounting");
     for (number, case) in cases.iter().enumerate().filter(|(_, case)| is_over(case, now)) {
@@ -331,3 +323,15 @@ async fn accounting() {
     }
     walk.end(100);
 }
+
+on_both_engines!(
+    tags,
+    group_by,
+    filters,
+    queries,
+    cursors_that_must_be_refused,
+    requests_that_are_sent_are_understood,
+    requests_that_a_client_refuses_are_refused,
+    http,
+    accounting,
+);

@@ -48,7 +48,8 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let code = match &error {
             StoreError::Unavailable(_) => Code::Unavailable,
-            StoreError::Internal(_) => Code::Internal,
+            StoreError::TimedOut(_) => Code::QueryTimeout,
+            StoreError::UnknownOrg(_) | StoreError::PlatformReconciles | StoreError::Internal(_) => Code::Internal,
         };
         Self { error: code.plain(), cause: Some(error.to_string().into()) }
     }

@@ -2,6 +2,10 @@
 
 use std::error::Error;
 
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
+use uuid::Uuid;
+
 /// Why a store could not do what it was asked to. The text is for the log, never for a client; it holds the cause, which
 /// therefore is no source, too.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +13,15 @@ pub enum StoreError {
     /// The database is busy or cannot be reached; the same call may work later.
     #[error("the database is unavailable: {0}")]
     Unavailable(Box<dyn Error + Send + Sync>),
+    /// A statement took longer than a request may, and was cancelled.
+    #[error("the database took too long: {0}")]
+    TimedOut(Box<dyn Error + Send + Sync>),
+    /// The org is unknown, and the platform's to create.
+    #[error("there is no org {0}, and on a platform's database only the platform makes one")]
+    UnknownOrg(Uuid),
+    /// The platform knows more of its hibernated sandboxes than this program.
+    #[error("this database has `sandbox_hibernations`: here the platform itself reconciles its workers")]
+    PlatformReconciles,
     /// Anything else.
     #[error("the database failed: {0}")]
     Internal(Box<dyn Error + Send + Sync>),
@@ -17,6 +30,58 @@ pub enum StoreError {
 impl StoreError {
     pub(super) fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Internal(error.into())
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error as E;
+        match &error {
+            E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => {
+                Self::Unavailable(error.into())
+            }
+            E::Database(cause) => match of_database(&**cause) {
+                Kind::Passing => Self::Unavailable(error.into()),
+                Kind::TimedOut => Self::TimedOut(error.into()),
+                Kind::Other => Self::internal(error),
+            },
+            _ => Self::internal(error),
+        }
+    }
+}
+
+enum Kind {
+    Passing,
+    TimedOut,
+    Other,
+}
+
+fn of_database(error: &dyn DatabaseError) -> Kind {
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<PgDatabaseError>().is_some() {
+        let class = code.get(..2).unwrap_or_default();
+        return match (class, &*code) {
+            // Cancelled by the statement's time limit.
+            (_, "57014") => Kind::TimedOut,
+            // Connection lost or refused, lack of resources, shutting down, no such database or one that is closed for
+            // now; a deadlock, or a primary that has become a standby.
+            ("08" | "28" | "3D" | "53" | "57", _) | (_, "55000" | "40001" | "40P01" | "25006") => Kind::Passing,
+            _ => Kind::Other,
+        };
+    }
+    // SQLite's BUSY, LOCKED, IOERR, FULL, CANTOPEN, and INTERRUPT: the low byte of an extended code.
+    match code.parse::<u32>().map(|code| code & 0xff) {
+        Ok(5 | 6 | 10 | 13 | 14) => Kind::Passing,
+        Ok(9) => Kind::TimedOut,
+        _ => Kind::Other,
+    }
+}
+
+/// What the engine says, without sqlx's own words around it.
+pub(super) fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
     }
 }
 
@@ -34,6 +99,9 @@ pub enum OpenError {
         /// What the engine says.
         reason: String,
     },
+    /// There are tables that this program can neither use nor make.
+    #[error("the database is neither empty nor a platform's: {0}")]
+    Unsuitable(String),
     /// It was last used by a later version.
     #[error("the database has schema version {found}, this program knows versions up to {known}")]
     Newer {

@@ -3,13 +3,16 @@
 //! All SQL of an engine lives in its own module. Every operation that touches tenant data takes the org.
 
 mod error;
+mod postgres;
 mod sqlite;
+mod statements;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use opencomputer_usage_core::accounting::{Measure, Rule, Usage};
+use opencomputer_usage_core::filter::Filters;
 use opencomputer_usage_core::paging::{Page, Plan};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
@@ -129,6 +132,15 @@ pub enum TagWrite {
     Written(SandboxTags),
 }
 
+/// What a worker had left open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Sessions that were closed.
+    pub sessions: u64,
+    /// Scale events that were closed.
+    pub scales: u64,
+}
+
 /// A database that holds sessions, scale events and tags.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -184,6 +196,10 @@ pub trait Store: Send + Sync {
 
     /// Starts an import, creating the org if it is unknown. Nothing is written before [`Importer::commit`].
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>>;
+
+    /// Closes the sessions that a worker left open and their scale events, in every org, where the sandbox's latest
+    /// session is on that worker.
+    async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled>;
 }
 
 /// One import under way: a single transaction, rolled back when it is dropped.
@@ -204,11 +220,11 @@ pub trait Importer: Send {
 
 /// Opens the database that a URL names and brings its schema up to date.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
-    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        return Err(OpenError::Unsupported("this version has SQLite only, no PostgreSQL".to_owned()));
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Arc::new(postgres::Postgres::open(url).await?));
     }
     if !url.starts_with("sqlite:") {
-        return Err(OpenError::Unsupported("the database URL must start with `sqlite://`".to_owned()));
+        return Err(OpenError::Unsupported("the database URL must start with `sqlite://` or `postgres://`".to_owned()));
     }
     Ok(Arc::new(sqlite::Sqlite::open(url).await?))
 }
@@ -216,4 +232,22 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
 /// Opens an empty database in memory, which lives as long as the store.
 pub async fn in_memory() -> Result<Arc<dyn Store>, OpenError> {
     open("sqlite::memory:").await
+}
+
+/// An engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded.
+    Sqlite,
+    /// In production.
+    Postgres,
+}
+
+/// Every statement that an engine can issue once its schema stands, by name: what keeps tenants apart can be audited.
+#[must_use]
+pub fn statements(engine: Engine, filters: &Filters) -> Vec<(&'static str, String)> {
+    match engine {
+        Engine::Sqlite => sqlite::statements(filters),
+        Engine::Postgres => postgres::statements(filters),
+    }
 }

@@ -1,16 +1,23 @@
-//! A server of one's own on a temporary SQLite file, and a client that sends bytes as they stand.
-#![allow(dead_code, clippy::panic, clippy::unwrap_used, reason = "each test binary uses a part; a test may panic")]
+//! A server of one's own on a database of its own, of either engine, and a client that sends bytes as they stand.
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses a part")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+pub mod database;
 
 use std::sync::Arc;
 
 use opencomputer_usage_core::accounting::Rule;
 use opencomputer_usage_server::http::{self, App};
 use opencomputer_usage_server::import::{ImportError, Imported, import};
-use opencomputer_usage_server::keys;
 use opencomputer_usage_server::store::{self, Store};
+use opencomputer_usage_server::{demo, keys};
 use serde_json::Value;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
@@ -18,30 +25,78 @@ use uuid::Uuid;
 pub const ORG: Uuid = Uuid::from_u128(1);
 pub const OTHER: Uuid = Uuid::from_u128(2);
 
+pub use database::{Database, Engine};
+
+/// Makes a test of each function for each engine that it is given.
+macro_rules! on_engines {
+    ($($module:ident = $engine:expr),*; $tests:tt) => {
+        $(mod $module { $crate::common::on_engines!(@each $engine, $tests); })*
+    };
+    (@each $engine:expr, [$($test:ident),* $(,)?]) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test($engine).await;
+            }
+        )*
+    };
+}
+pub(crate) use on_engines;
+
+/// Makes a test of each function for both engines.
+macro_rules! on_both_engines {
+    ($($test:ident),* $(,)?) => {
+        $crate::common::on_engines!(
+            sqlite = $crate::common::Engine::Sqlite, postgres = $crate::common::Engine::Postgres; [$($test),*]
+        );
+    };
+}
+pub(crate) use on_both_engines;
+
 pub struct Server {
     pub store: Arc<dyn Store>,
+    pub database: Database,
     pub key: String,
     pub other_key: String,
     address: String,
-    directory: TempDir,
 }
 
 impl Server {
-    pub async fn start() -> Self {
-        Self::with_rule(Rule::V1).await
+    pub async fn start(engine: Engine) -> Self {
+        Self::with_rule(engine, Rule::V1).await
     }
 
-    pub async fn with_rule(rule: Rule) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let store = store::open(&format!("sqlite://{}/usage.db", directory.path().display())).await.unwrap();
+    pub async fn with_rule(engine: Engine, rule: Rule) -> Self {
+        let database = Database::create(engine).await;
+        for org in [ORG, OTHER, demo::ORG, demo::OTHER_ORG] {
+            database.add_org(org).await;
+        }
+        Self::on(database, rule).await
+    }
+
+    /// One more server on a database.
+    pub async fn on(database: Database, rule: Rule) -> Self {
+        let mut server = Self::without_keys(database, rule).await;
+        server.key = server.create_key(ORG).await;
+        server.other_key = server.create_key(OTHER).await;
+        server
+    }
+
+    /// A server on a database that has one org.
+    pub async fn on_platform(database: Database, org: Uuid) -> Self {
+        let mut server = Self::without_keys(database, Rule::V1).await;
+        server.key = server.create_key(org).await;
+        server
+    }
+
+    async fn without_keys(database: Database, rule: Rule) -> Self {
+        let store = store::open(database.url()).await.unwrap();
+        database.partition().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let app = http::router(App { store: store.clone(), rule });
         tokio::spawn(async move { axum::serve(listener, app).await });
-        let mut server = Self { store, key: String::new(), other_key: String::new(), address, directory };
-        server.key = server.create_key(ORG).await;
-        server.other_key = server.create_key(OTHER).await;
-        server
+        Self { store, database, key: String::new(), other_key: String::new(), address }
     }
 
     pub async fn create_key(&self, org: Uuid) -> String {
@@ -52,12 +107,6 @@ impl Server {
 
     pub async fn import(&self, org: Uuid, lines: &str) -> Result<Imported, ImportError> {
         import(&*self.store, org, lines.as_bytes(), |_, _| {}).await
-    }
-
-    /// The database behind the server's back.
-    pub async fn database(&self) -> SqlitePool {
-        let options = SqliteConnectOptions::new().filename(self.directory.path().join("usage.db"));
-        SqlitePool::connect_with(options).await.unwrap()
     }
 
     pub async fn get(&self, target: &str) -> Answer {
@@ -127,6 +176,12 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         let pairs = self.head.lines().filter_map(|line| line.split_once(": "));
         pairs.filter(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+
+    /// Every byte but the date.
+    pub fn without_date(&self) -> String {
+        let head = self.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("date:"));
+        head.collect::<Vec<_>>().join("\n") + "\n\n" + &self.text
     }
 
     /// The body, where it is JSON.

@@ -2,14 +2,17 @@
 
 mod import;
 mod read;
+pub(super) mod sql;
 mod write;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use opencomputer_usage_core::dimension::Dimension;
+use opencomputer_usage_core::filter::Filters;
+use opencomputer_usage_core::limits::QUERY_BUDGET_SECONDS;
 use opencomputer_usage_core::paging::{Page, Plan};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
@@ -20,19 +23,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
 
+use super::error::reason;
+use super::statements::FILTERS;
 use super::{
-    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Result, SandboxReading, Store, StoreError,
-    TagWrite, Tier,
+    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Store,
+    StoreError, TagWrite, Tier,
 };
 use crate::keys::NewKey;
-
-/// The database's clock, in microseconds. It ticks in milliseconds and is never ahead of the time.
-macro_rules! clock {
-    () => {
-        "(CAST(unixepoch('subsec') * 1000 + 0.5 AS INTEGER) * 1000)"
-    };
-}
-use clock;
 
 /// What each version adds, in order; the version is the position, counted from one.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_schema.sql")];
@@ -55,6 +52,18 @@ fn check(url: &str) -> Result<(), OpenError> {
         return Ok(());
     }
     Err(OpenError::Unsupported(format!("the database URL must name a file, as in `sqlite://path`, or be `{MEMORY}`")))
+}
+
+/// How long a reader may work for one request.
+const BUDGET: Duration = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
+/// Steps of the engine's virtual machine between two looks at the time: a few milliseconds.
+const STEPS: i32 = 200_000;
+
+/// Interrupts what the connection is doing once the time is over, also where nobody waits for it any more.
+async fn limit(db: &mut SqliteConnection, budget: Duration) -> sqlx::Result<()> {
+    let deadline = Instant::now() + budget;
+    db.lock_handle().await?.set_progress_handler(STEPS, move || Instant::now() < deadline);
+    Ok(())
 }
 
 /// An SQLite database.
@@ -83,7 +92,10 @@ impl Sqlite {
             let options = options.journal_mode(SqliteJournalMode::Wal);
             let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(PATIENCE);
             let writer = pool(1).connect_with(options.clone()).await.map_err(unreachable)?;
-            let readers = pool(4).connect_lazy_with(options.pragma("query_only", "ON"));
+            let readers = pool(4)
+                .after_connect(|db, _| Box::pin(limit(db, BUDGET)))
+                .before_acquire(|db, _| Box::pin(async { limit(db, BUDGET).await.map(|()| true) }))
+                .connect_lazy_with(options.pragma("query_only", "ON"));
             Self { readers, writer }
         };
         store.migrate(unreachable).await?;
@@ -219,31 +231,20 @@ impl Store for Sqlite {
         write::ensure_org(&mut write, org).await?;
         Ok(Box::new(import::Import { write, org }))
     }
-}
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        let passing = match &error {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                true
-            }
-            sqlx::Error::Database(error) => {
-                // BUSY, LOCKED, IOERR, FULL, CANTOPEN: the low byte of an extended code.
-                let code = error.code().and_then(|code| code.parse::<u32>().ok());
-                matches!(code.map(|code| code & 0xff), Some(5 | 6 | 10 | 13 | 14))
-            }
-            _ => false,
-        };
-        if passing { Self::Unavailable(error.into()) } else { Self::internal(error) }
+    async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled> {
+        let mut write = self.write().await?;
+        let reconciled = write::reconcile(&mut write, worker_id).await?;
+        write.commit().await?;
+        Ok(reconciled)
     }
 }
 
-/// What the engine says, without sqlx's own words around it.
-fn reason(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        other => other.to_string(),
-    }
+/// Every statement with its name; measuring by filters shows all their kinds.
+pub(super) fn statements(filters: &Filters) -> Vec<(&'static str, String)> {
+    let conditions = read::Conditions::of(filters).map(|conditions| conditions.sql).unwrap_or_default();
+    let all = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
+    all.chain([("SUMS with filters", sql::SUMS.replace(FILTERS, &conditions))]).collect()
 }
 
 /// A stored instant.
@@ -259,3 +260,21 @@ fn json_list<T: serde::Serialize + ?Sized>(items: &T) -> Result<String> {
 
 /// A connection, in or out of a transaction.
 type Connection = SqliteConnection;
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_endless_statement_is_interrupted() {
+        let mut db = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let endless = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n";
+        limit(&mut db, Duration::from_millis(20)).await.unwrap();
+        let error = sqlx::query(endless).execute(&mut db).await.unwrap_err();
+        assert!(matches!(StoreError::from(error), StoreError::TimedOut(_)));
+        limit(&mut db, BUDGET).await.unwrap();
+        sqlx::query("SELECT 1").execute(&mut db).await.unwrap();
+    }
+}

@@ -1,6 +1,4 @@
 //! Everything that is read.
-//!
-//! One text, [`billed!`], holds the accounting rule for this engine; aggregate, drilldown and rollup share it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,27 +15,9 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{AssertSqlSafe, FromRow, Sqlite};
 use uuid::Uuid;
 
-use super::{Connection, clock, instant, json_list};
+use super::{Connection, instant, json_list, sql};
+use crate::store::statements::FILTERS;
 use crate::store::{Caller, Details, Reading, Result, StoreError, Tier};
-
-/// The events of an org that count, each with its billed microseconds `d`; conditions may follow.
-/// Arguments 1 to 6 are the org and the [`Measure`], bound by [`measured`].
-macro_rules! billed {
-    () => {
-        "SELECT sandbox_id, memory_mb, disk_mb,
-             MAX(0, CASE WHEN ended_at IS NULL OR ended_at > ?3 THEN ?5 ELSE MIN(ended_at, ?6) END
-                 - MAX(started_at, ?2)) AS d
-         FROM sandbox_scale_events
-         WHERE org_id = ?1 AND started_at < ?4 AND (ended_at IS NULL OR ended_at > ?2)"
-    };
-}
-
-/// The sum of `d` in two columns. One would overflow: SQLite's SUM has 63 bits, products turn into floats.
-macro_rules! summed {
-    () => {
-        "SUM(d >> 20) AS high, SUM(d & 1048575) AS low"
-    };
-}
 
 fn micros(high: i64, low: i64) -> u128 {
     // Both are sums of what is never negative.
@@ -57,18 +37,7 @@ where
 /// The usage of every sandbox that matches, with its value of the tag that is grouped by.
 pub(super) async fn sums(db: &mut Connection, org: Uuid, plan: &Plan) -> Result<Vec<SandboxSum>> {
     let Conditions { sql: conditions, arguments } = Conditions::of(&plan.query().filters)?;
-    let sql = format!(
-        "WITH sums AS (
-             SELECT sandbox_id, memory_mb, disk_mb, {summed}
-             FROM ({billed}{conditions})
-             GROUP BY sandbox_id, memory_mb, disk_mb)
-         SELECT sums.sandbox_id, memory_mb, disk_mb, high, low, tag.value
-         FROM sums LEFT JOIN sandbox_tags AS tag
-             ON tag.org_id = ?1 AND tag.sandbox_id = sums.sandbox_id AND tag.key = ?7
-         ORDER BY sums.sandbox_id",
-        billed = billed!(),
-        summed = summed!(),
-    );
+    let sql = sql::SUMS.replace(FILTERS, &conditions);
     let key = plan.query().group_by.tag_key().map(|key| key.as_str().to_owned());
     let mut query = measured(sqlx::query_as(AssertSqlSafe(sql)), org, plan.measure()).bind(key);
     for argument in arguments {
@@ -88,14 +57,14 @@ pub(super) async fn sums(db: &mut Connection, org: Uuid, plan: &Plan) -> Result<
 
 /// The filters of a query as conditions on `sandbox_id`.
 #[derive(Default)]
-struct Conditions {
-    sql: String,
+pub(super) struct Conditions {
+    pub(super) sql: String,
     /// From the eighth on.
     arguments: Vec<String>,
 }
 
 impl Conditions {
-    fn of(filters: &Filters) -> Result<Self> {
+    pub(super) fn of(filters: &Filters) -> Result<Self> {
         let mut all = Self::default();
         for (dimension, filter) in filters.iter() {
             match (dimension, filter) {
@@ -136,28 +105,14 @@ impl Conditions {
 
 /// The usage of one sandbox.
 pub(super) async fn sandbox_sum(db: &mut Connection, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Usage> {
-    let sql = concat!(
-        "SELECT memory_mb, disk_mb, ",
-        summed!(),
-        " FROM (",
-        billed!(),
-        " AND sandbox_id = ?7)
-         GROUP BY memory_mb, disk_mb",
-    );
+    let sql = sql::SANDBOX_SUM;
     let query = measured(sqlx::query_as(sql), org, reading.measure()).bind(id.as_str());
     Ok(query.fetch_all(db).await?.into_iter().map(tier).map(|tier| tier.usage()).sum())
 }
 
 /// The billed time of an org by memory and disk size.
 pub(super) async fn tiers(db: &mut Connection, org: Uuid, reading: Reading) -> Result<Vec<Tier>> {
-    let sql = concat!(
-        "SELECT memory_mb, disk_mb, ",
-        summed!(),
-        " FROM (",
-        billed!(),
-        ")
-         GROUP BY memory_mb, disk_mb ORDER BY memory_mb, disk_mb",
-    );
+    let sql = sql::TIERS;
     let query = measured(sqlx::query_as(sql), org, reading.measure());
     Ok(query.fetch_all(db).await?.into_iter().map(tier).collect())
 }
@@ -173,13 +128,9 @@ pub(super) async fn session_span(
     id: &SandboxId,
     reading: Reading,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
-    let sql = "SELECT MIN(MAX(started_at, ?3)),
-             MAX(MIN(COALESCE(stopped_at, ?5), ?6)),
-             MAX(stopped_at IS NULL AND status IN ('running', 'hibernated'))
-         FROM sandbox_sessions
-         WHERE org_id = ?1 AND sandbox_id = ?2 AND started_at < ?4 AND (stopped_at IS NULL OR stopped_at > ?3)";
     let Measure { from, started_before, open_end, .. } = reading.measure();
-    let query = sqlx::query_as(sql).bind(org.to_string()).bind(id.as_str()).bind(from).bind(started_before);
+    let query =
+        sqlx::query_as(sql::SESSION_SPAN).bind(org.to_string()).bind(id.as_str()).bind(from).bind(started_before);
     let (first, last, open): (Option<i64>, Option<i64>, Option<bool>) =
         query.bind(open_end).bind(reading.window.to().micros()).fetch_one(db).await?;
     let last = last.filter(|_| open != Some(true));
@@ -188,12 +139,7 @@ pub(super) async fn session_span(
 
 /// What and where these sandboxes are: two statements, however many they are.
 pub(super) async fn details(db: &mut Connection, org: Uuid, ids: &[&str]) -> Result<Details> {
-    let sql = "SELECT sandbox_id, status, config ->> 'alias' FROM sandbox_sessions AS session
-         WHERE org_id = ?1 AND sandbox_id IN (SELECT value FROM json_each(?2)) AND NOT EXISTS (
-             SELECT 1 FROM sandbox_sessions AS later
-             WHERE later.org_id = session.org_id AND later.sandbox_id = session.sandbox_id
-                 AND later.started_at > session.started_at)";
-    let query = sqlx::query_as(sql).bind(org.to_string()).bind(json_list(ids)?);
+    let query = sqlx::query_as(sql::LATEST_SESSIONS).bind(org.to_string()).bind(json_list(ids)?);
     let sessions: Vec<(String, String, Option<String>)> = query.fetch_all(&mut *db).await?;
     let mut details = Details::new();
     for (id, tags) in tags_of(db, org, ids).await? {
@@ -209,9 +155,7 @@ pub(super) async fn details(db: &mut Connection, org: Uuid, ids: &[&str]) -> Res
 
 /// The tags of these sandboxes.
 pub(super) async fn tags_of(db: &mut Connection, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
-    let sql = "SELECT sandbox_id, key, value, updated_at FROM sandbox_tags
-         WHERE org_id = ?1 AND sandbox_id IN (SELECT value FROM json_each(?2))";
-    let query = sqlx::query_as(sql).bind(org.to_string()).bind(json_list(ids)?);
+    let query = sqlx::query_as(sql::TAGS_OF).bind(org.to_string()).bind(json_list(ids)?);
     let rows: Vec<(String, String, String, i64)> = query.fetch_all(db).await?;
     let mut all = BTreeMap::<String, SandboxTags>::new();
     for (id, key, value, updated_at) in rows {
@@ -229,9 +173,7 @@ pub(super) async fn tags(db: &mut Connection, org: Uuid, id: &SandboxId) -> Resu
 
 /// Every tag key, with how many sandboxes have it and in how many values.
 pub(super) async fn tag_keys(db: &mut Connection, org: Uuid) -> Result<Vec<TagKeySummary>> {
-    let sql = "SELECT key, COUNT(*), COUNT(DISTINCT value) FROM sandbox_tags
-         WHERE org_id = ?1 GROUP BY key ORDER BY key";
-    let rows: Vec<(String, i64, i64)> = sqlx::query_as(sql).bind(org.to_string()).fetch_all(db).await?;
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(sql::TAG_KEYS).bind(org.to_string()).fetch_all(db).await?;
     let summary = |(key, sandboxes, values): (String, i64, i64)| TagKeySummary {
         key,
         sandbox_count: sandboxes.unsigned_abs(),
@@ -242,43 +184,24 @@ pub(super) async fn tag_keys(db: &mut Connection, org: Uuid) -> Result<Vec<TagKe
 
 /// Whether the org has a session or a scale event of this id.
 pub(super) async fn has_sandbox(db: &mut Connection, org: Uuid, id: &SandboxId) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM sandbox_sessions WHERE org_id = ?1 AND sandbox_id = ?2)
-         OR EXISTS (SELECT 1 FROM sandbox_scale_events WHERE org_id = ?1 AND sandbox_id = ?2)";
-    Ok(sqlx::query_scalar(sql).bind(org.to_string()).bind(id.as_str()).fetch_one(db).await?)
+    Ok(sqlx::query_scalar(sql::HAS_SANDBOX).bind(org.to_string()).bind(id.as_str()).fetch_one(db).await?)
 }
 
 pub(super) async fn has_org(db: &mut Connection, org: Uuid) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM orgs WHERE id = ?1)";
-    Ok(sqlx::query_scalar(sql).bind(org.to_string()).fetch_one(db).await?)
+    Ok(sqlx::query_scalar(sql::HAS_ORG).bind(org.to_string()).fetch_one(db).await?)
 }
 
 type SessionRow = (String, String, String, String, String, i64, Option<String>);
 
-macro_rules! session_columns {
-    () => {
-        "SELECT sandbox_id, status, region, worker_id, template, started_at, config ->> 'alias'
-         FROM sandbox_sessions AS session"
-    };
-}
-
 /// The newest running sandboxes: those whose latest session runs.
 pub(super) async fn running(db: &mut Connection, org: Uuid) -> Result<Vec<Sandbox>> {
-    let sql = concat!(
-        session_columns!(),
-        " WHERE org_id = ?1 AND status = 'running' AND stopped_at IS NULL AND NOT EXISTS (
-             SELECT 1 FROM sandbox_sessions AS later
-             WHERE later.org_id = session.org_id AND later.sandbox_id = session.sandbox_id
-                 AND later.started_at > session.started_at)
-         ORDER BY started_at DESC, sandbox_id LIMIT 100",
-    );
-    let rows: Vec<SessionRow> = sqlx::query_as(sql).bind(org.to_string()).fetch_all(db).await?;
+    let rows: Vec<SessionRow> = sqlx::query_as(sql::RUNNING).bind(org.to_string()).fetch_all(db).await?;
     rows.into_iter().map(sandbox_of).collect()
 }
 
 /// One sandbox as its latest session has it.
 pub(super) async fn sandbox(db: &mut Connection, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
-    let sql = concat!(session_columns!(), " WHERE org_id = ?1 AND sandbox_id = ?2 ORDER BY started_at DESC LIMIT 1",);
-    let query = sqlx::query_as(sql).bind(org.to_string()).bind(id.as_str());
+    let query = sqlx::query_as(sql::SANDBOX).bind(org.to_string()).bind(id.as_str());
     let row: Option<SessionRow> = query.fetch_optional(db).await?;
     row.map(sandbox_of).transpose()
 }
@@ -290,15 +213,7 @@ fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alia
 
 /// The owner of a key, and the time. The one look-up that cannot know the org.
 pub(super) async fn caller(db: &mut Connection, key_hash: &str) -> Result<Option<Caller>> {
-    let sql = concat!(
-        "SELECT org_id, ",
-        clock!(),
-        " AS now FROM api_keys
-         WHERE key_hash = ?1 AND (expires_at IS NULL OR expires_at > ",
-        clock!(),
-        ")",
-    );
-    let row: Option<(String, i64)> = sqlx::query_as(sql).bind(key_hash).fetch_optional(db).await?;
+    let row: Option<(String, i64)> = sqlx::query_as(sql::CALLER).bind(key_hash).fetch_optional(db).await?;
     let Some((org, now)) = row else {
         return Ok(None);
     };
@@ -307,9 +222,9 @@ pub(super) async fn caller(db: &mut Connection, key_hash: &str) -> Result<Option
 
 /// The database's clock.
 pub(super) async fn now(db: &mut Connection) -> Result<Timestamp> {
-    instant(sqlx::query_scalar(concat!("SELECT ", clock!())).fetch_one(db).await?)
+    instant(sqlx::query_scalar(sql::NOW).fetch_one(db).await?)
 }
 
 pub(super) async fn schema_version(db: &mut Connection) -> sqlx::Result<u32> {
-    sqlx::query_scalar("PRAGMA user_version").fetch_one(db).await
+    sqlx::query_scalar(sql::SCHEMA_VERSION).fetch_one(db).await
 }

@@ -10,9 +10,9 @@ use opencomputer_usage_core::window::Timestamp;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{Connection, clock, json_list, read};
+use super::{Connection, json_list, read, sql};
 use crate::keys::NewKey;
-use crate::store::{KeyUse, Result, TagWrite};
+use crate::store::{KeyUse, Reconciled, Result, StoreError, TagWrite};
 
 /// Which tags of a sandbox a write replaces.
 #[derive(Clone, Copy)]
@@ -49,54 +49,43 @@ pub(super) async fn replace(
     part: Part,
     tags: &BTreeMap<String, String>,
 ) -> Result<()> {
-    let delete = "DELETE FROM sandbox_tags WHERE org_id = ?1 AND sandbox_id = ?2
-             AND key NOT IN (SELECT key FROM json_each(?3)) AND (substr(key, 1, length(?4)) = ?4) = ?5";
-    // `WHERE TRUE` keeps the parser from taking ON CONFLICT for a join.
-    let upsert = concat!(
-        "INSERT INTO sandbox_tags (org_id, sandbox_id, key, value, updated_at)
-         SELECT ?1, ?2, key, value, ",
-        clock!(),
-        " FROM json_each(?3) WHERE TRUE
-         ON CONFLICT (org_id, sandbox_id, key) DO UPDATE
-             SET value = excluded.value, updated_at = excluded.updated_at
-             WHERE value <> excluded.value",
-    );
     let tags = json_list(tags)?;
     let replace = |sql| sqlx::query(sql).bind(org.to_string()).bind(id.as_str()).bind(&tags);
-    let delete = replace(delete).bind(RESERVED_KEY_PREFIX).bind(matches!(part, Part::System));
+    let delete = replace(sql::DELETE_TAGS).bind(RESERVED_KEY_PREFIX).bind(matches!(part, Part::System));
     delete.execute(&mut *db).await?;
-    replace(upsert).execute(db).await?;
+    replace(sql::UPSERT_TAGS).execute(db).await?;
     Ok(())
 }
 
 /// Creates the org if it is unknown.
 pub(super) async fn ensure_org(db: &mut Connection, org: Uuid) -> Result<()> {
-    let sql = concat!("INSERT INTO orgs (id, created_at) VALUES (?1, ", clock!(), ") ON CONFLICT DO NOTHING");
-    sqlx::query(sql).bind(org.to_string()).execute(db).await?;
+    sqlx::query(sql::ENSURE_ORG).bind(org.to_string()).execute(db).await?;
     Ok(())
 }
 
 pub(super) async fn insert_key(db: &mut Connection, org: Uuid, key: &NewKey) -> Result<()> {
-    let sql = concat!(
-        "INSERT INTO api_keys (org_id, key_hash, key_prefix, name, expires_at, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ",
-        clock!(),
-        ")",
-    );
-    let query = sqlx::query(sql).bind(org.to_string()).bind(&key.hash);
+    let query = sqlx::query(sql::INSERT_KEY).bind(org.to_string()).bind(&key.hash);
     let query = query.bind(&key.prefix).bind(&key.name).bind(key.expires_at.map(Timestamp::micros));
     query.execute(db).await?;
     Ok(())
 }
 
 pub(super) async fn touch_keys(db: &mut Connection, uses: &[KeyUse]) -> Result<()> {
-    let sql = "UPDATE api_keys SET last_used = used.at
-         FROM (SELECT value ->> 0 AS org_id, value ->> 1 AS key_hash, value ->> 2 AS at FROM json_each(?1)) AS used
-         WHERE api_keys.org_id = used.org_id AND api_keys.key_hash = used.key_hash
-             AND (last_used IS NULL OR last_used < used.at)";
     let rows: Vec<_> = uses.iter().map(|one| (one.org.to_string(), &one.key_hash, one.at.micros())).collect();
-    sqlx::query(sql).bind(json_list(&rows)?).execute(db).await?;
+    sqlx::query(sql::TOUCH_KEYS).bind(json_list(&rows)?).execute(db).await?;
     Ok(())
+}
+
+/// Closes what a worker left open.
+pub(super) async fn reconcile(db: &mut Connection, worker_id: &str) -> Result<Reconciled> {
+    if sqlx::query_scalar(sql::HAS_HIBERNATIONS).fetch_one(&mut *db).await? {
+        return Err(StoreError::PlatformReconciles);
+    }
+    let left_open: Vec<(String, String)> = sqlx::query_as(sql::LEFT_OPEN).bind(worker_id).fetch_all(&mut *db).await?;
+    let left_open = json_list(&left_open)?;
+    let sessions = sqlx::query(sql::CLOSE_SESSIONS).bind(&left_open).bind(worker_id).execute(&mut *db).await?;
+    let scales = sqlx::query(sql::CLOSE_SCALES).bind(&left_open).execute(db).await?;
+    Ok(Reconciled { sessions: sessions.rows_affected(), scales: scales.rows_affected() })
 }
 
 pub(super) async fn set_schema_version(db: &mut Connection, version: u32) -> sqlx::Result<()> {

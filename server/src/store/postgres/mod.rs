@@ -1,0 +1,221 @@
+//! The engine of production: PostgreSQL 14 or later, with a schema of our own or on a platform's database.
+
+mod import;
+mod migrate;
+mod read;
+pub(super) mod sql;
+mod types;
+mod write;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use opencomputer_usage_core::dimension::Dimension;
+use opencomputer_usage_core::filter::Filters;
+use opencomputer_usage_core::limits::QUERY_BUDGET_SECONDS;
+use opencomputer_usage_core::paging::{Page, Plan};
+use opencomputer_usage_core::sandbox::SandboxId;
+use opencomputer_usage_core::tags::TagSet;
+use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Postgres as Engine, Transaction};
+use uuid::Uuid;
+
+use self::migrate::Fault;
+use super::error::reason;
+use super::{
+    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Store,
+    StoreError, TagWrite, Tier,
+};
+use crate::keys::NewKey;
+
+/// How long a request waits for a connection, also while the database is away.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Most connections of one server.
+const CONNECTIONS: u32 = 16;
+
+/// What every connection is told.
+///
+/// No statement outlives the budget of a request. Compiling costs more than it saves at this size; a plan must know the
+/// org, as orgs differ by orders of magnitude; and reading the covering index must not be priced as if from a spinning
+/// disk, nor passing groups between workers as if over a network.
+const SESSION: &str = "SET jit = off; SET plan_cache_mode = force_custom_plan; SET random_page_cost = 1.1;
+     SET parallel_tuple_cost = 0.01; SET client_min_messages = warning; SET statement_timeout = ";
+
+/// An import waits for its input and writes as long as it takes.
+const UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/// A PostgreSQL database.
+pub(super) struct Postgres {
+    pool: PgPool,
+    /// Whether orgs, keys, sessions and events are a platform's.
+    platform: bool,
+}
+
+impl Postgres {
+    pub(super) async fn open(url: &str) -> Result<Self, OpenError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| OpenError::Unreachable { place: "of that URL".to_owned(), reason: reason(&error) })?
+            .application_name("opencomputer-usage")
+            .disable_statement_logging();
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        let place = format!("`{database}` on `{}:{}`", options.get_host(), options.get_port());
+        let platform = migrate::migrate(&options).await.map_err(|fault| match fault {
+            Fault::Refused(error) => error,
+            Fault::Database(error) => OpenError::Unreachable { place, reason: reason(&error) },
+        })?;
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+        let pool = pool.after_connect(|db, _| {
+            Box::pin(async {
+                let session = format!("{SESSION} '{QUERY_BUDGET_SECONDS}s'");
+                sqlx::raw_sql(AssertSqlSafe(session)).execute(db).await?;
+                Ok(())
+            })
+        });
+        Ok(Self { pool: pool.connect_lazy_with(options), platform })
+    }
+
+    /// One snapshot: all that is read in it is of one moment.
+    async fn snapshot(&self) -> Result<Transaction<'static, Engine>> {
+        Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
+    }
+}
+
+#[async_trait]
+impl Store for Postgres {
+    async fn schema_version(&self) -> Result<u32> {
+        let (version, _) = read::schema(&mut *self.pool.acquire().await?).await?;
+        Ok(version.unsigned_abs())
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        read::now(&mut *self.pool.acquire().await?).await
+    }
+
+    async fn authenticate(&self, key_hash: &str) -> Result<Option<Caller>> {
+        read::caller(&mut *self.pool.acquire().await?, key_hash).await
+    }
+
+    async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)> {
+        let mut snapshot = self.snapshot().await?;
+        let sums = if let Some(sums) = read::sums(&mut snapshot, org, plan).await? {
+            sums
+        } else {
+            // The failed statement has ended the snapshot; another is as good, for nothing was taken from it yet.
+            snapshot.rollback().await?;
+            snapshot = self.snapshot().await?;
+            read::sums_by_size(&mut snapshot, org, plan).await?
+        };
+        let page = plan.page(sums).map_err(StoreError::internal)?;
+        let mut details = Details::new();
+        if plan.query().group_by == Dimension::Sandbox {
+            let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();
+            details = read::details(&mut snapshot, org, &ids).await?;
+        }
+        snapshot.commit().await?;
+        Ok((page, details))
+    }
+
+    async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Option<SandboxReading>> {
+        let mut snapshot = self.snapshot().await?;
+        if !read::has_sandbox(&mut snapshot, org, id).await? {
+            return Ok(None);
+        }
+        let usage = read::sandbox_sum(&mut snapshot, org, id, reading).await?;
+        let (first_started_at, last_ended_at) = read::session_span(&mut snapshot, org, id, reading).await?;
+        let details = read::details(&mut snapshot, org, &[id.as_str()]).await?.remove(id.as_str());
+        snapshot.commit().await?;
+        let details = details.unwrap_or_default();
+        Ok(Some(SandboxReading { usage, details, first_started_at, last_ended_at }))
+    }
+
+    async fn rollup(&self, org: Uuid, reading: Reading) -> Result<Option<Vec<Tier>>> {
+        let mut snapshot = self.snapshot().await?;
+        if !read::has_org(&mut snapshot, org).await? {
+            return Ok(None);
+        }
+        read::tiers(&mut snapshot, org, reading).await.map(Some)
+    }
+
+    async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>> {
+        read::tag_keys(&mut *self.pool.acquire().await?, org).await
+    }
+
+    async fn has_sandbox(&self, org: Uuid, id: &SandboxId) -> Result<bool> {
+        read::has_sandbox(&mut *self.pool.acquire().await?, org, id).await
+    }
+
+    async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTags>> {
+        let mut snapshot = self.snapshot().await?;
+        if !read::has_sandbox(&mut snapshot, org, id).await? {
+            return Ok(None);
+        }
+        read::tags(&mut snapshot, org, id).await.map(Some)
+    }
+
+    async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
+        read::tags_of(&mut *self.pool.acquire().await?, org, ids).await
+    }
+
+    async fn replace_tags(&self, org: Uuid, id: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Result<TagWrite> {
+        let mut write = self.pool.begin().await?;
+        let outcome = write::replace_if(&mut write, org, id, tags, if_match).await?;
+        if matches!(outcome, TagWrite::Written(_)) {
+            write.commit().await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn running_sandboxes(&self, org: Uuid) -> Result<Vec<Sandbox>> {
+        read::running(&mut *self.pool.acquire().await?, org).await
+    }
+
+    async fn sandbox(&self, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
+        read::sandbox(&mut *self.pool.acquire().await?, org, id).await
+    }
+
+    async fn create_key(&self, org: Uuid, key: &NewKey) -> Result<()> {
+        let mut write = self.pool.begin().await?;
+        write::ensure_org(&mut write, org, self.platform).await?;
+        write::insert_key(&mut write, org, key).await?;
+        Ok(write.commit().await?)
+    }
+
+    async fn touch_keys(&self, uses: &[KeyUse]) -> Result<()> {
+        write::touch_keys(&mut *self.pool.acquire().await?, uses).await
+    }
+
+    fn pools(&self) -> Vec<PoolUse> {
+        vec![PoolUse::of("all", &self.pool)]
+    }
+
+    async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>> {
+        let mut write = self.pool.begin_with(UNHURRIED).await?;
+        write::ensure_org(&mut write, org, self.platform).await?;
+        sqlx::query(sql::LOCK_ORG).bind(org).execute(&mut *write).await?;
+        let tidy = (!self.platform).then(|| self.pool.clone());
+        Ok(Box::new(import::Import { write, org, tags: BTreeMap::new(), scales: 0, tidy }))
+    }
+
+    async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled> {
+        let mut write = self.pool.begin_with(UNHURRIED).await?;
+        let reconciled = write::reconcile(&mut write, worker_id).await?;
+        write.commit().await?;
+        Ok(reconciled)
+    }
+}
+
+/// Every statement with its name; measuring by filters shows all their kinds.
+pub(super) fn statements(filters: &Filters) -> Vec<(&'static str, String)> {
+    let conditions = read::Conditions::of(filters);
+    let all = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
+    let filtered = [
+        ("SUMS with filters", conditions.put_into(sql::SUMS)),
+        ("SUMS of long events", sql::exact(&conditions.put_into(sql::SUMS))),
+        ("SUMS_BY_SIZE with filters", conditions.put_into(sql::SUMS_BY_SIZE)),
+    ];
+    all.chain(filtered).collect()
+}

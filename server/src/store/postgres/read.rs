@@ -1,0 +1,274 @@
+//! Everything that is read.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use futures_util::TryStreamExt;
+use opencomputer_usage_core::accounting::{Measure, Usage};
+use opencomputer_usage_core::dimension::Dimension;
+use opencomputer_usage_core::filter::{Filter, Filters};
+use opencomputer_usage_core::limits::INCLUDED_DISK_MB;
+use opencomputer_usage_core::paging::{Plan, SandboxSum};
+use opencomputer_usage_core::sandbox::SandboxId;
+use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::QueryAs;
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, Postgres};
+use uuid::Uuid;
+
+use super::sql;
+use super::types::{Instant, Sum};
+use crate::store::statements::{ABSENCES, FILTERS};
+use crate::store::{Caller, Details, Reading, Result, Tier};
+
+/// The code of a number that does not fit.
+const OUT_OF_RANGE: &str = "22003";
+
+/// Up to here a float of seconds rounds to the exact microsecond (35 years).
+const FLOAT_MICROS: i64 = 1 << 50;
+
+type Query<'q, T> = QueryAs<'q, Postgres, T, PgArguments>;
+
+/// Prepares a measuring statement, whose arguments 1 to 7 are the org and the [`Measure`].
+fn measured<T>(sql: Cow<'static, str>, org: Uuid, measure: Measure) -> Query<'static, T>
+where
+    T: for<'r> FromRow<'r, PgRow>,
+{
+    let Measure { from, as_of, started_before, open_end, last_end } = measure;
+    let sql = if as_of.saturating_sub(from) < FLOAT_MICROS { sql } else { sql::exact(&sql).into() };
+    // The texts are this module's own; what comes from outside is an argument.
+    let query = sqlx::query_as(AssertSqlSafe(sql.into_owned())).bind(org).bind(Instant(from)).bind(Instant(as_of));
+    let query = query.bind(Instant(started_before)).bind(Instant(open_end)).bind(Instant(last_end));
+    query.bind(Instant(as_of.min(last_end)))
+}
+
+/// The usage of every sandbox that matches, with its value of the tag that is grouped by; `None` where a sandbox is so
+/// large or ran so long that it takes [`sums_by_size`].
+pub(super) async fn sums(db: &mut PgConnection, org: Uuid, plan: &Plan) -> Result<Option<Vec<SandboxSum>>> {
+    let mut sums = Vec::new();
+    let mut rows = filtered(sql::SUMS, org, plan).fetch(db);
+    loop {
+        match rows.try_next().await {
+            Ok(Some(row)) => {
+                let (sandbox_id, Sum(memory), disk, tag_value): (_, _, Option<Sum>, _) = row;
+                let usage = Usage { memory, disk_overage: disk.map_or(0, |Sum(disk)| disk) };
+                sums.push(SandboxSum { sandbox_id, tag_value, usage });
+            }
+            Ok(None) => return Ok(Some(sums)),
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(OUT_OF_RANGE) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// As [`sums`], however large the sandboxes are.
+pub(super) async fn sums_by_size(db: &mut PgConnection, org: Uuid, plan: &Plan) -> Result<Vec<SandboxSum>> {
+    let mut sums = Vec::<SandboxSum>::new();
+    let mut rows = filtered(sql::SUMS_BY_SIZE, org, plan).fetch(db);
+    while let Some((sandbox_id, memory_mb, disk_mb, micros, tag_value)) = rows.try_next().await? {
+        let (sandbox_id, tag_value): (String, Option<String>) = (sandbox_id, tag_value);
+        let usage = tier((memory_mb, disk_mb, micros)).usage();
+        match sums.last_mut().filter(|last| last.sandbox_id == sandbox_id) {
+            Some(last) => last.usage += usage,
+            None => sums.push(SandboxSum { sandbox_id, tag_value, usage }),
+        }
+    }
+    Ok(sums)
+}
+
+/// Prepares a measuring statement with the key that is grouped by, the included disk and the filters of a plan.
+fn filtered<T>(sql: &'static str, org: Uuid, plan: &Plan) -> Query<'static, T>
+where
+    T: for<'r> FromRow<'r, PgRow>,
+{
+    let conditions = Conditions::of(&plan.query().filters);
+    let key = plan.query().group_by.tag_key().map(|key| key.as_str().to_owned());
+    let included = i32::try_from(INCLUDED_DISK_MB).unwrap_or(i32::MAX);
+    let query = measured(conditions.put_into(sql).into(), org, plan.measure()).bind(key).bind(included);
+    conditions.arguments.into_iter().fold(query, |query, argument| match argument {
+        Argument::One(text) => query.bind(text),
+        Argument::Many(texts) => query.bind(texts),
+    })
+}
+
+/// The filters of a query as conditions on `sandbox_id`.
+#[derive(Default)]
+pub(super) struct Conditions {
+    sql: String,
+    /// What is told from the sums, which are few, better than from the events.
+    absences: String,
+    /// From the tenth on.
+    arguments: Vec<Argument>,
+}
+
+enum Argument {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Conditions {
+    pub(super) fn of(filters: &Filters) -> Self {
+        // Writing to a string cannot fail.
+        let mut all = Self::default();
+        for (dimension, filter) in filters.iter() {
+            match (dimension, filter) {
+                (Dimension::Sandbox, Filter::AnyOf(ids)) => {
+                    let ids = all.bind(Argument::Many(ids.clone()));
+                    let _ = write!(all.sql, " AND sandbox_id COLLATE \"C\" = ANY (${ids})");
+                }
+                (Dimension::Sandbox, Filter::Absent) => all.sql.push_str(" AND FALSE"),
+                (Dimension::Tag(key), Filter::AnyOf(values)) => {
+                    let key = all.bind(Argument::One(key.as_str().to_owned()));
+                    let values = all.bind(Argument::Many(values.clone()));
+                    let _ = write!(
+                        all.sql,
+                        " AND sandbox_id COLLATE \"C\" IN (SELECT has.sandbox_id COLLATE \"C\" FROM sandbox_tags AS has
+                         WHERE has.org_id = $1 AND has.key = ${key} AND has.value = ANY (${values}))"
+                    );
+                }
+                (Dimension::Tag(key), Filter::Absent) => {
+                    let key = all.bind(Argument::One(key.as_str().to_owned()));
+                    let _ = write!(
+                        all.absences,
+                        " AND NOT EXISTS (SELECT 1 FROM sandbox_tags AS has
+                         WHERE has.org_id = $1 AND has.key = ${key} AND has.sandbox_id COLLATE \"C\" = sums.sandbox_id)"
+                    );
+                }
+            }
+        }
+        all
+    }
+
+    /// Puts the conditions into a statement.
+    pub(super) fn put_into(&self, sql: &str) -> String {
+        sql.replace(FILTERS, &self.sql).replace(ABSENCES, &self.absences)
+    }
+
+    fn bind(&mut self, argument: Argument) -> usize {
+        self.arguments.push(argument);
+        self.arguments.len() + 9
+    }
+}
+
+/// The usage of one sandbox.
+pub(super) async fn sandbox_sum(db: &mut PgConnection, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Usage> {
+    let query = measured(sql::SANDBOX_SUM.into(), org, reading.measure()).bind(id.as_str());
+    Ok(query.fetch_all(db).await?.into_iter().map(tier).map(|tier| tier.usage()).sum())
+}
+
+/// The billed time of an org by memory and disk size.
+pub(super) async fn tiers(db: &mut PgConnection, org: Uuid, reading: Reading) -> Result<Vec<Tier>> {
+    let query = measured(sql::TIERS.into(), org, reading.measure());
+    Ok(query.fetch_all(db).await?.into_iter().map(tier).collect())
+}
+
+fn tier((memory_mb, disk_mb, Sum(micros)): (i64, i64, Sum)) -> Tier {
+    Tier { memory_mb: memory_mb.unsigned_abs(), disk_mb: disk_mb.unsigned_abs(), micros }
+}
+
+/// When the sessions of a sandbox that meet the window start and end, clamped into it.
+pub(super) async fn session_span(
+    db: &mut PgConnection,
+    org: Uuid,
+    id: &SandboxId,
+    reading: Reading,
+) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
+    let Measure { from, started_before, open_end, .. } = reading.measure();
+    let query = sqlx::query_as(sql::SESSION_SPAN).bind(org).bind(id.as_str()).bind(Instant(from));
+    let query = query.bind(Instant(started_before)).bind(Instant(open_end)).bind(Instant::from(reading.window.to()));
+    let (first, last, open): (Option<Instant>, Option<Instant>, Option<bool>) = query.fetch_one(db).await?;
+    let last = last.filter(|_| open != Some(true));
+    Ok((first.map(Instant::timestamp).transpose()?, last.map(Instant::timestamp).transpose()?))
+}
+
+/// What and where these sandboxes are: two statements, however many they are.
+pub(super) async fn details(db: &mut PgConnection, org: Uuid, ids: &[&str]) -> Result<Details> {
+    let query = sqlx::query_as(sql::LATEST_SESSIONS).bind(org).bind(ids);
+    let sessions: Vec<(String, String, Option<String>)> = query.fetch_all(&mut *db).await?;
+    let mut details = Details::new();
+    for (id, tags) in tags_of(db, org, ids).await? {
+        let one = details.entry(id).or_default();
+        (one.tags, one.tags_last_updated_at) = (tags.tags, tags.tags_last_updated_at);
+    }
+    for (id, status, alias) in sessions {
+        let one = details.entry(id).or_default();
+        (one.status, one.alias) = (Some(status), alias);
+    }
+    Ok(details)
+}
+
+/// The tags of these sandboxes.
+pub(super) async fn tags_of(db: &mut PgConnection, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
+    let query = sqlx::query_as(sql::TAGS_OF).bind(org).bind(ids);
+    let rows: Vec<(String, String, String, Instant)> = query.fetch_all(db).await?;
+    let mut all = BTreeMap::<String, SandboxTags>::new();
+    for (id, key, value, updated_at) in rows {
+        let one = all.entry(id).or_default();
+        one.tags_last_updated_at = one.tags_last_updated_at.max(Some(updated_at.timestamp()?));
+        one.tags.insert(key, value);
+    }
+    Ok(all)
+}
+
+/// The tags of one sandbox.
+pub(super) async fn tags(db: &mut PgConnection, org: Uuid, id: &SandboxId) -> Result<SandboxTags> {
+    Ok(tags_of(db, org, &[id.as_str()]).await?.remove(id.as_str()).unwrap_or_default())
+}
+
+/// Every tag key, with how many sandboxes have it and in how many values.
+pub(super) async fn tag_keys(db: &mut PgConnection, org: Uuid) -> Result<Vec<TagKeySummary>> {
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(sql::TAG_KEYS).bind(org).fetch_all(db).await?;
+    let summary = |(key, sandboxes, values): (String, i64, i64)| TagKeySummary {
+        key,
+        sandbox_count: sandboxes.unsigned_abs(),
+        value_count: values.unsigned_abs(),
+    };
+    Ok(rows.into_iter().map(summary).collect())
+}
+
+/// Whether the org has a session or a scale event of this id.
+pub(super) async fn has_sandbox(db: &mut PgConnection, org: Uuid, id: &SandboxId) -> Result<bool> {
+    Ok(sqlx::query_scalar(sql::HAS_SANDBOX).bind(org).bind(id.as_str()).fetch_one(db).await?)
+}
+
+pub(super) async fn has_org(db: &mut PgConnection, org: Uuid) -> Result<bool> {
+    Ok(sqlx::query_scalar(sql::HAS_ORG).bind(org).fetch_one(db).await?)
+}
+
+type SessionRow = (String, String, String, String, String, Instant, Option<String>);
+
+/// The newest running sandboxes: those whose latest session runs.
+pub(super) async fn running(db: &mut PgConnection, org: Uuid) -> Result<Vec<Sandbox>> {
+    let rows: Vec<SessionRow> = sqlx::query_as(sql::RUNNING).bind(org).fetch_all(db).await?;
+    rows.into_iter().map(sandbox_of).collect()
+}
+
+/// One sandbox as its latest session has it.
+pub(super) async fn sandbox(db: &mut PgConnection, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
+    let row: Option<SessionRow> = sqlx::query_as(sql::SANDBOX).bind(org).bind(id.as_str()).fetch_optional(db).await?;
+    row.map(sandbox_of).transpose()
+}
+
+fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alias): SessionRow) -> Result<Sandbox> {
+    let started_at = started_at.timestamp()?;
+    Ok(Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags: None })
+}
+
+/// The owner of a key, and the time. The one look-up that cannot know the org.
+pub(super) async fn caller(db: &mut PgConnection, key_hash: &str) -> Result<Option<Caller>> {
+    let row: Option<(Uuid, Instant)> = sqlx::query_as(sql::CALLER).bind(key_hash).fetch_optional(db).await?;
+    row.map(|(org, now)| Ok(Caller { org, now: now.timestamp()? })).transpose()
+}
+
+/// The database's clock.
+pub(super) async fn now(db: &mut PgConnection) -> Result<Timestamp> {
+    let now: Instant = sqlx::query_scalar(sql::NOW).fetch_one(db).await?;
+    now.timestamp()
+}
+
+/// The version of the schema, and whether the database is a platform's.
+pub(super) async fn schema(db: &mut PgConnection) -> sqlx::Result<(i32, bool)> {
+    sqlx::query_as(sql::SCHEMA).fetch_one(db).await
+}

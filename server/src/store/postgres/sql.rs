@@ -1,0 +1,213 @@
+//! Every statement of this engine.
+//!
+//! Comparisons of sandbox ids say `COLLATE "C"`: on a platform's database the columns have its own collation. One text,
+//! [`billed!`], holds the accounting rule; aggregate, drilldown and rollup share it.
+
+use crate::store::statements::statements;
+
+/// The events of an org that count. Arguments 1 to 6 are the org and the measure, 7 the last instant at which an event
+/// that has ended is billed to its very end.
+macro_rules! counted {
+    () => {
+        "FROM sandbox_scale_events
+         WHERE org_id = $1 AND started_at < $4 AND (ended_at IS NULL OR ended_at > $2)"
+    };
+}
+
+/// The billed microseconds of an event. Most lie in the window and have ended: they take the short way.
+///
+/// `date_part` is a float of seconds, which rounds to the exact microsecond up to 2⁵⁰ of them, and several times faster
+/// than `extract`, which stands in for it where an event may last longer: see [`exact`].
+macro_rules! billed {
+    () => {
+        "(greatest(CASE WHEN started_at >= $2 AND ended_at <= $7 THEN date_part('epoch', (ended_at - started_at))
+             ELSE date_part('epoch', (CASE WHEN ended_at <= $3 THEN least(ended_at, $6) ELSE $5 END
+                 - greatest(started_at, $2))) END, 0) * 1000000)::bigint"
+    };
+}
+
+/// A measuring statement for events of any length.
+pub(super) fn exact(sql: &str) -> String {
+    sql.replace("date_part('epoch', (", "extract(epoch FROM (")
+}
+
+macro_rules! latest_columns {
+    () => {
+        "sandbox_id, status::text, coalesce(region::text, ''), coalesce(worker_id::text, ''),
+             coalesce(template::text, ''), started_at, config ->> 'alias'
+         FROM sandbox_sessions AS session"
+    };
+}
+
+/// Sessions to import, the last of each key.
+macro_rules! session_batch {
+    () => {
+        "WITH batch AS (
+             SELECT DISTINCT ON (sandbox_id, started_at) *
+             FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                 $8::timestamptz[], $9::text[]) WITH ORDINALITY
+                 AS line (sandbox_id, template, region, worker_id, status, started_at, stopped_at, alias, n)
+             ORDER BY sandbox_id, started_at, n DESC)"
+    };
+}
+
+/// Events to import, the last of each key.
+macro_rules! scale_batch {
+    () => {
+        "WITH batch AS (
+             SELECT DISTINCT ON (sandbox_id, started_at, memory_mb, disk_mb) *
+             FROM unnest($2::text[], $3::int4[], $4::int4[], $5::int4[], $6::timestamptz[], $7::timestamptz[])
+                 WITH ORDINALITY AS line (sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at, n)
+             ORDER BY sandbox_id, started_at, memory_mb, disk_mb, n DESC)"
+    };
+}
+
+statements! {
+    /// The usage of every sandbox that matches, with its value of the tag that is grouped by. Products of `bigint` are
+    /// raised where they overflow, sums of them are `numeric` and cannot; the arithmetic is that of `Usage::of`.
+    SUMS = concat!(
+        r#"SELECT sums.sandbox_id, memory, disk_overage, tag.value
+         FROM (SELECT sandbox_id COLLATE "C" AS sandbox_id, sum(memory_mb * "#, billed!(), ") AS memory,
+             sum(CASE WHEN disk_mb > $9 THEN (disk_mb - $9) * ", billed!(), " END) AS disk_overage ",
+        counted!(), r#" /* filters */
+             GROUP BY sandbox_id COLLATE "C") AS sums
+         LEFT JOIN sandbox_tags AS tag
+             ON tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = sums.sandbox_id AND tag.key = $8
+         WHERE TRUE /* absences */
+         ORDER BY sums.sandbox_id"#
+    );
+    /// The same without products, for sandboxes so large or long that these do not fit: the billed time by size.
+    SUMS_BY_SIZE = concat!(
+        r#"SELECT sums.sandbox_id, memory_mb::bigint, disk_mb::bigint, micros, tag.value
+         FROM (SELECT sandbox_id COLLATE "C" AS sandbox_id, memory_mb, disk_mb, sum("#, billed!(), ") AS micros ",
+        counted!(), r#" AND $9::int4 IS NOT NULL /* filters */
+             GROUP BY sandbox_id COLLATE "C", memory_mb, disk_mb) AS sums
+         LEFT JOIN sandbox_tags AS tag
+             ON tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = sums.sandbox_id AND tag.key = $8
+         WHERE TRUE /* absences */
+         ORDER BY sums.sandbox_id"#
+    );
+    SANDBOX_SUM = concat!(
+        "SELECT memory_mb::bigint, disk_mb::bigint, sum(", billed!(), ") ", counted!(),
+        r#" AND sandbox_id COLLATE "C" = $8 GROUP BY memory_mb, disk_mb"#
+    );
+    TIERS = concat!(
+        "SELECT memory_mb::bigint, disk_mb::bigint, sum(", billed!(), ") ", counted!(),
+        " GROUP BY memory_mb, disk_mb ORDER BY memory_mb, disk_mb"
+    );
+    SESSION_SPAN = r#"SELECT min(greatest(started_at, $3)), max(least(coalesce(stopped_at, $5), $6)),
+             bool_or(stopped_at IS NULL AND status IN ('running', 'hibernated'))
+         FROM sandbox_sessions
+         WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND started_at < $4
+             AND (stopped_at IS NULL OR stopped_at > $3)"#;
+    LATEST_SESSIONS = r#"SELECT DISTINCT ON (sandbox_id COLLATE "C") sandbox_id, status::text, config ->> 'alias'
+         FROM sandbox_sessions WHERE org_id = $1 AND sandbox_id COLLATE "C" = ANY ($2)
+         ORDER BY sandbox_id COLLATE "C", started_at DESC, id DESC"#;
+    TAGS_OF = r#"SELECT sandbox_id, key, value, updated_at FROM sandbox_tags
+         WHERE org_id = $1 AND sandbox_id COLLATE "C" = ANY ($2)"#;
+    TAG_KEYS = r#"SELECT key COLLATE "C", count(*), count(DISTINCT value) FROM sandbox_tags
+         WHERE org_id = $1 GROUP BY key COLLATE "C" ORDER BY key COLLATE "C""#;
+    HAS_SANDBOX = r#"SELECT EXISTS (SELECT 1 FROM sandbox_sessions WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2)
+         OR EXISTS (SELECT 1 FROM sandbox_scale_events WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2)"#;
+    HAS_ORG = "SELECT EXISTS (SELECT 1 FROM orgs WHERE id = $1)";
+    RUNNING = concat!(
+        "SELECT ", latest_columns!(),
+        r#" WHERE org_id = $1 AND status = 'running' AND stopped_at IS NULL AND NOT EXISTS (
+             SELECT 1 FROM sandbox_sessions AS later
+             WHERE later.org_id = session.org_id AND later.org_id = $1
+                 AND later.sandbox_id COLLATE "C" = session.sandbox_id COLLATE "C"
+                 AND (later.started_at, later.id) > (session.started_at, session.id))
+         ORDER BY started_at DESC, sandbox_id COLLATE "C" LIMIT 100"#
+    );
+    SANDBOX = concat!(
+        "SELECT ", latest_columns!(),
+        r#" WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 ORDER BY started_at DESC, id DESC LIMIT 1"#
+    );
+    /// The one look-up that cannot know the org; it reads the clock, too.
+    CALLER = "SELECT org_id, clock_timestamp() FROM api_keys
+         WHERE key_hash = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())";
+    NOW = "SELECT clock_timestamp()";
+    SCHEMA = "SELECT version, platform FROM usage_schema";
+    /// Tag writes of one sandbox one by one, beside those of others, and none beside an import into the org.
+    LOCK_TAGS = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 77)),
+             pg_advisory_xact_lock(hashtextextended($1::text || '/' || $2, 78))";
+    LOCK_ORG = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 77))";
+    /// Scopes are the user's or the system's tags of a sandbox; what is wanted of them stays.
+    DELETE_TAGS = r#"DELETE FROM sandbox_tags AS tag
+         USING unnest($2::text[], $3::bool[]) AS scope (sandbox_id, system)
+         WHERE tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = scope.sandbox_id
+             AND starts_with(tag.key, 'oc:') = scope.system
+             AND NOT EXISTS (
+                 SELECT 1 FROM unnest($4::text[], $5::text[]) AS wanted (sandbox_id, key)
+                 WHERE wanted.sandbox_id = tag.sandbox_id COLLATE "C" AND wanted.key = tag.key COLLATE "C")"#;
+    UPSERT_TAGS = "INSERT INTO sandbox_tags AS tag (org_id, sandbox_id, key, value, updated_at)
+         SELECT $1, sandbox_id, key, value, clock_timestamp()
+         FROM unnest($2::text[], $3::text[], $4::text[]) AS wanted (sandbox_id, key, value)
+         ON CONFLICT (org_id, sandbox_id, key) DO UPDATE
+             SET value = excluded.value, updated_at = excluded.updated_at
+             WHERE tag.value <> excluded.value";
+    ENSURE_ORG = "INSERT INTO orgs (id) VALUES ($1) ON CONFLICT DO NOTHING";
+    INSERT_KEY = "INSERT INTO api_keys (org_id, key_hash, key_prefix, name, expires_at) VALUES ($1, $2, $3, $4, $5)";
+    TOUCH_KEYS = "UPDATE api_keys SET last_used = used.at
+         FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS used (org_id, key_hash, at)
+         WHERE api_keys.org_id = used.org_id AND api_keys.key_hash = used.key_hash
+             AND (last_used IS NULL OR last_used < used.at)";
+    UPDATE_SESSIONS = concat!(session_batch!(), r#"
+         UPDATE sandbox_sessions AS known SET
+             template = batch.template, region = batch.region, worker_id = batch.worker_id, status = batch.status,
+             stopped_at = batch.stopped_at, config = CASE WHEN batch.alias IS NULL THEN known.config - 'alias'
+                 ELSE coalesce(known.config, '{}') || jsonb_build_object('alias', batch.alias) END
+         FROM batch
+         WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
+             AND known.started_at = batch.started_at
+             AND (known.template, known.region, known.worker_id, known.status, known.stopped_at, known.config ->> 'alias')
+                 IS DISTINCT FROM
+                 (batch.template, batch.region, batch.worker_id, batch.status, batch.stopped_at, batch.alias)"#
+    );
+    INSERT_SESSIONS = concat!(session_batch!(), r#"
+         INSERT INTO sandbox_sessions
+             (org_id, sandbox_id, template, region, worker_id, status, started_at, stopped_at, config)
+         SELECT $1, sandbox_id, template, region, worker_id, status, started_at, stopped_at,
+             jsonb_strip_nulls(jsonb_build_object('alias', alias))
+         FROM batch
+         WHERE NOT EXISTS (
+             SELECT 1 FROM sandbox_sessions AS known
+             WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
+                 AND known.started_at = batch.started_at)"#
+    );
+    UPDATE_SCALES = concat!(scale_batch!(), r#"
+         UPDATE sandbox_scale_events AS known SET cpu_percent = batch.cpu_percent, ended_at = batch.ended_at
+         FROM batch
+         WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
+             AND known.memory_mb = batch.memory_mb AND known.disk_mb = batch.disk_mb
+             AND known.started_at = batch.started_at
+             AND (known.cpu_percent, known.ended_at) IS DISTINCT FROM (batch.cpu_percent, batch.ended_at)"#
+    );
+    INSERT_SCALES = concat!(scale_batch!(), r#"
+         INSERT INTO sandbox_scale_events
+             (org_id, sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at)
+         SELECT $1, sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at
+         FROM batch
+         WHERE NOT EXISTS (
+             SELECT 1 FROM sandbox_scale_events AS known
+             WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
+                 AND known.memory_mb = batch.memory_mb AND known.disk_mb = batch.disk_mb
+                 AND known.started_at = batch.started_at)"#
+    );
+    /// Whose sandboxes a worker left open; the one look-up across orgs.
+    LEFT_OPEN = "SELECT DISTINCT org_id, sandbox_id FROM sandbox_sessions AS session
+         WHERE worker_id = $1 AND stopped_at IS NULL AND status IN ('running', 'hibernated') AND $1 = (
+             SELECT latest.worker_id FROM sandbox_sessions AS latest
+             WHERE latest.org_id = session.org_id AND latest.sandbox_id = session.sandbox_id
+             ORDER BY latest.started_at DESC, latest.id DESC LIMIT 1)";
+    CLOSE_SESSIONS = r#"UPDATE sandbox_sessions AS session
+         SET status = 'stopped', stopped_at = greatest(session.started_at, now())
+         FROM unnest($2::uuid[], $3::text[]) AS left_open (org_id, sandbox_id)
+         WHERE session.org_id = left_open.org_id AND session.sandbox_id COLLATE "C" = left_open.sandbox_id
+             AND worker_id = $1 AND stopped_at IS NULL AND status IN ('running', 'hibernated')"#;
+    CLOSE_SCALES = r#"UPDATE sandbox_scale_events AS event SET ended_at = greatest(event.started_at, now())
+         FROM unnest($1::uuid[], $2::text[]) AS left_open (org_id, sandbox_id)
+         WHERE event.org_id = left_open.org_id AND event.sandbox_id COLLATE "C" = left_open.sandbox_id
+             AND ended_at IS NULL"#;
+    HAS_HIBERNATIONS = "SELECT to_regclass('sandbox_hibernations') IS NOT NULL";
+}

@@ -1,0 +1,109 @@
+//! Everything that is written outside an import. Each function runs in the transaction of its caller.
+
+use opencomputer_usage_core::etag;
+use opencomputer_usage_core::sandbox::SandboxId;
+use opencomputer_usage_core::tags::TagSet;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::types::Instant;
+use super::{read, sql};
+use crate::keys::NewKey;
+use crate::store::{KeyUse, Reconciled, Result, StoreError, TagWrite};
+
+/// Tags that replace what is in their scopes, ready to travel column by column.
+#[derive(Default)]
+pub(super) struct Replacement {
+    scopes: (Vec<String>, Vec<bool>),
+    tags: (Vec<String>, Vec<String>, Vec<String>),
+}
+
+impl Replacement {
+    /// The user's tags of one sandbox, or the system's.
+    pub(super) fn add<'t>(
+        &mut self,
+        id: &SandboxId,
+        system: bool,
+        tags: impl IntoIterator<Item = (&'t String, &'t String)>,
+    ) {
+        self.scopes.0.push(id.to_string());
+        self.scopes.1.push(system);
+        for (key, value) in tags {
+            self.tags.0.push(id.to_string());
+            self.tags.1.push(key.clone());
+            self.tags.2.push(value.clone());
+        }
+    }
+
+    /// Makes the scopes equal to the tags, touching only rows that differ.
+    pub(super) async fn write(&self, db: &mut PgConnection, org: Uuid) -> Result<()> {
+        let ((ids, system), (owners, keys, values)) = (&self.scopes, &self.tags);
+        let delete = sqlx::query(sql::DELETE_TAGS).bind(org).bind(ids).bind(system).bind(owners).bind(keys);
+        delete.execute(&mut *db).await?;
+        if !owners.is_empty() {
+            sqlx::query(sql::UPSERT_TAGS).bind(org).bind(owners).bind(keys).bind(values).execute(db).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Replaces the user tags where the sandbox exists and `if_match` names its current tags.
+pub(super) async fn replace_if(
+    db: &mut PgConnection,
+    org: Uuid,
+    id: &SandboxId,
+    tags: &TagSet,
+    if_match: Option<&str>,
+) -> Result<TagWrite> {
+    // From here on each statement sees what the writer before has committed.
+    sqlx::query(sql::LOCK_TAGS).bind(org).bind(id.as_str()).execute(&mut *db).await?;
+    if !read::has_sandbox(db, org, id).await? {
+        return Ok(TagWrite::NoSandbox);
+    }
+    if let Some(if_match) = if_match
+        && !etag::matches(if_match, &read::tags(db, org, id).await?.etag())
+    {
+        return Ok(TagWrite::Changed);
+    }
+    let mut replacement = Replacement::default();
+    replacement.add(id, false, tags.as_map());
+    replacement.write(db, org).await?;
+    read::tags(db, org, id).await.map(TagWrite::Written)
+}
+
+/// Creates the org if it is unknown; on a platform's database it must be known.
+pub(super) async fn ensure_org(db: &mut PgConnection, org: Uuid, platform: bool) -> Result<()> {
+    if !platform {
+        sqlx::query(sql::ENSURE_ORG).bind(org).execute(db).await?;
+    } else if !read::has_org(db, org).await? {
+        return Err(StoreError::UnknownOrg(org));
+    }
+    Ok(())
+}
+
+pub(super) async fn insert_key(db: &mut PgConnection, org: Uuid, key: &NewKey) -> Result<()> {
+    let query = sqlx::query(sql::INSERT_KEY).bind(org).bind(&key.hash);
+    let query = query.bind(&key.prefix).bind(&key.name).bind(key.expires_at.map(Instant::from));
+    query.execute(db).await?;
+    Ok(())
+}
+
+pub(super) async fn touch_keys(db: &mut PgConnection, uses: &[KeyUse]) -> Result<()> {
+    let orgs: Vec<_> = uses.iter().map(|one| one.org).collect();
+    let hashes: Vec<_> = uses.iter().map(|one| one.key_hash.as_str()).collect();
+    let times: Vec<_> = uses.iter().map(|one| Instant::from(one.at)).collect();
+    sqlx::query(sql::TOUCH_KEYS).bind(orgs).bind(hashes).bind(times).execute(db).await?;
+    Ok(())
+}
+
+/// Closes what a worker left open.
+pub(super) async fn reconcile(db: &mut PgConnection, worker_id: &str) -> Result<Reconciled> {
+    if sqlx::query_scalar(sql::HAS_HIBERNATIONS).fetch_one(&mut *db).await? {
+        return Err(StoreError::PlatformReconciles);
+    }
+    let left_open: Vec<(Uuid, String)> = sqlx::query_as(sql::LEFT_OPEN).bind(worker_id).fetch_all(&mut *db).await?;
+    let (orgs, ids): (Vec<_>, Vec<_>) = left_open.into_iter().unzip();
+    let sessions = sqlx::query(sql::CLOSE_SESSIONS).bind(worker_id).bind(&orgs).bind(&ids).execute(&mut *db).await?;
+    let scales = sqlx::query(sql::CLOSE_SCALES).bind(&orgs).bind(&ids).execute(db).await?;
+    Ok(Reconciled { sessions: sessions.rows_affected(), scales: scales.rows_affected() })
+}

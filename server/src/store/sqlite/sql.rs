@@ -1,0 +1,144 @@
+//! Every statement of this engine.
+//!
+//! One text, [`billed!`], holds the accounting rule; aggregate, drilldown and rollup share it.
+
+use crate::store::statements::statements;
+
+/// The database's clock, in microseconds. It ticks in milliseconds and is never ahead of the time.
+macro_rules! clock {
+    () => {
+        "(CAST(unixepoch('subsec') * 1000 + 0.5 AS INTEGER) * 1000)"
+    };
+}
+
+/// The events of an org that count, each with its billed microseconds `d`; conditions may follow.
+/// Arguments 1 to 6 are the org and the measure.
+macro_rules! billed {
+    () => {
+        "SELECT sandbox_id, memory_mb, disk_mb,
+             MAX(0, CASE WHEN ended_at IS NULL OR ended_at > ?3 THEN ?5 ELSE MIN(ended_at, ?6) END
+                 - MAX(started_at, ?2)) AS d
+         FROM sandbox_scale_events
+         WHERE org_id = ?1 AND started_at < ?4 AND (ended_at IS NULL OR ended_at > ?2)"
+    };
+}
+
+/// The sum of `d` in two columns. One would overflow: SQLite's SUM has 63 bits, products turn into floats.
+macro_rules! summed {
+    () => {
+        "SUM(d >> 20) AS high, SUM(d & 1048575) AS low"
+    };
+}
+
+macro_rules! session_columns {
+    () => {
+        "SELECT sandbox_id, status, region, worker_id, template, started_at, config ->> 'alias'
+         FROM sandbox_sessions AS session"
+    };
+}
+
+statements! {
+    /// The billed time of every sandbox that matches, by size, with its value of the tag that is grouped by.
+    SUMS = concat!(
+        "WITH sums AS (
+             SELECT sandbox_id, memory_mb, disk_mb, ", summed!(), " FROM (", billed!(), " /* filters */)
+             GROUP BY sandbox_id, memory_mb, disk_mb)
+         SELECT sums.sandbox_id, memory_mb, disk_mb, high, low, tag.value
+         FROM sums LEFT JOIN sandbox_tags AS tag
+             ON tag.org_id = ?1 AND tag.sandbox_id = sums.sandbox_id AND tag.key = ?7
+         ORDER BY sums.sandbox_id"
+    );
+    SANDBOX_SUM = concat!(
+        "SELECT memory_mb, disk_mb, ", summed!(), " FROM (", billed!(), " AND sandbox_id = ?7)
+         GROUP BY memory_mb, disk_mb"
+    );
+    TIERS = concat!(
+        "SELECT memory_mb, disk_mb, ", summed!(), " FROM (", billed!(), ")
+         GROUP BY memory_mb, disk_mb ORDER BY memory_mb, disk_mb"
+    );
+    SESSION_SPAN = "SELECT MIN(MAX(started_at, ?3)),
+             MAX(MIN(COALESCE(stopped_at, ?5), ?6)),
+             MAX(stopped_at IS NULL AND status IN ('running', 'hibernated'))
+         FROM sandbox_sessions
+         WHERE org_id = ?1 AND sandbox_id = ?2 AND started_at < ?4 AND (stopped_at IS NULL OR stopped_at > ?3)";
+    LATEST_SESSIONS = "SELECT sandbox_id, status, config ->> 'alias' FROM sandbox_sessions AS session
+         WHERE org_id = ?1 AND sandbox_id IN (SELECT value FROM json_each(?2)) AND NOT EXISTS (
+             SELECT 1 FROM sandbox_sessions AS later
+             WHERE later.org_id = session.org_id AND later.sandbox_id = session.sandbox_id
+                 AND later.started_at > session.started_at)";
+    TAGS_OF = "SELECT sandbox_id, key, value, updated_at FROM sandbox_tags
+         WHERE org_id = ?1 AND sandbox_id IN (SELECT value FROM json_each(?2))";
+    TAG_KEYS = "SELECT key, COUNT(*), COUNT(DISTINCT value) FROM sandbox_tags
+         WHERE org_id = ?1 GROUP BY key ORDER BY key";
+    HAS_SANDBOX = "SELECT EXISTS (SELECT 1 FROM sandbox_sessions WHERE org_id = ?1 AND sandbox_id = ?2)
+         OR EXISTS (SELECT 1 FROM sandbox_scale_events WHERE org_id = ?1 AND sandbox_id = ?2)";
+    HAS_ORG = "SELECT EXISTS (SELECT 1 FROM orgs WHERE id = ?1)";
+    RUNNING = concat!(
+        session_columns!(),
+        " WHERE org_id = ?1 AND status = 'running' AND stopped_at IS NULL AND NOT EXISTS (
+             SELECT 1 FROM sandbox_sessions AS later
+             WHERE later.org_id = session.org_id AND later.sandbox_id = session.sandbox_id
+                 AND later.started_at > session.started_at)
+         ORDER BY started_at DESC, sandbox_id LIMIT 100"
+    );
+    SANDBOX = concat!(
+        session_columns!(), " WHERE org_id = ?1 AND sandbox_id = ?2 ORDER BY started_at DESC LIMIT 1"
+    );
+    /// The one look-up that cannot know the org; it reads the clock, too.
+    CALLER = concat!(
+        "SELECT org_id, ", clock!(), " AS now FROM api_keys
+         WHERE key_hash = ?1 AND (expires_at IS NULL OR expires_at > ", clock!(), ")"
+    );
+    NOW = concat!("SELECT ", clock!());
+    SCHEMA_VERSION = "PRAGMA user_version";
+    DELETE_TAGS = "DELETE FROM sandbox_tags WHERE org_id = ?1 AND sandbox_id = ?2
+             AND key NOT IN (SELECT key FROM json_each(?3)) AND (substr(key, 1, length(?4)) = ?4) = ?5";
+    // `WHERE TRUE` keeps the parser from taking ON CONFLICT for a join.
+    UPSERT_TAGS = concat!(
+        "INSERT INTO sandbox_tags (org_id, sandbox_id, key, value, updated_at)
+         SELECT ?1, ?2, key, value, ", clock!(), " FROM json_each(?3) WHERE TRUE
+         ON CONFLICT (org_id, sandbox_id, key) DO UPDATE
+             SET value = excluded.value, updated_at = excluded.updated_at
+             WHERE value <> excluded.value"
+    );
+    ENSURE_ORG = concat!("INSERT INTO orgs (id, created_at) VALUES (?1, ", clock!(), ") ON CONFLICT DO NOTHING");
+    INSERT_KEY = concat!(
+        "INSERT INTO api_keys (org_id, key_hash, key_prefix, name, expires_at, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ", clock!(), ")"
+    );
+    TOUCH_KEYS = "UPDATE api_keys SET last_used = used.at
+         FROM (SELECT value ->> 0 AS org_id, value ->> 1 AS key_hash, value ->> 2 AS at FROM json_each(?1)) AS used
+         WHERE api_keys.org_id = used.org_id AND api_keys.key_hash = used.key_hash
+             AND (last_used IS NULL OR last_used < used.at)";
+    UPSERT_SESSIONS = "INSERT INTO sandbox_sessions
+             (org_id, sandbox_id, template, region, worker_id, status, started_at, stopped_at, config)
+         SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+             json_patch('{}', json_object('alias', value ->> 7))
+         FROM json_each(?2) WHERE TRUE
+         ON CONFLICT (org_id, sandbox_id, started_at) DO UPDATE SET
+             template = excluded.template, region = excluded.region, worker_id = excluded.worker_id,
+             status = excluded.status, stopped_at = excluded.stopped_at,
+             config = json_patch(config, json_object('alias', excluded.config ->> 'alias'))";
+    UPSERT_SCALES = "INSERT INTO sandbox_scale_events
+             (org_id, sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at)
+         SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+         FROM json_each(?2) WHERE TRUE
+         ON CONFLICT (org_id, sandbox_id, started_at, memory_mb, disk_mb) DO UPDATE SET
+             cpu_percent = excluded.cpu_percent, ended_at = excluded.ended_at";
+    /// Whose sandboxes a worker left open; the one look-up across orgs.
+    LEFT_OPEN = "SELECT DISTINCT org_id, sandbox_id FROM sandbox_sessions AS session
+         WHERE worker_id = ?1 AND stopped_at IS NULL AND status IN ('running', 'hibernated') AND ?1 = (
+             SELECT latest.worker_id FROM sandbox_sessions AS latest
+             WHERE latest.org_id = session.org_id AND latest.sandbox_id = session.sandbox_id
+             ORDER BY latest.started_at DESC LIMIT 1)";
+    CLOSE_SESSIONS = concat!(
+        "UPDATE sandbox_sessions SET status = 'stopped', stopped_at = MAX(started_at, ", clock!(), ")
+         WHERE (org_id, sandbox_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))
+             AND worker_id = ?2 AND stopped_at IS NULL AND status IN ('running', 'hibernated')"
+    );
+    CLOSE_SCALES = concat!(
+        "UPDATE sandbox_scale_events SET ended_at = MAX(started_at, ", clock!(), ")
+         WHERE (org_id, sandbox_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1)) AND ended_at IS NULL"
+    );
+    HAS_HIBERNATIONS = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sandbox_hibernations')";
+}

@@ -1,0 +1,151 @@
+//! A database of a test's own, which goes with it.
+
+use std::str::FromStr;
+
+use opencomputer_usage_core::window::Timestamp;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection, Row};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// What a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+    /// PostgreSQL that already has a platform's tables.
+    Platform,
+    /// PostgreSQL with the big tables hash-partitioned by org.
+    Partitioned,
+}
+
+/// The tables that `Engine::Partitioned` partitions.
+pub const BIG_TABLES: [&str; 3] = ["sandbox_sessions", "sandbox_scale_events", "sandbox_tags"];
+
+#[derive(Clone)]
+pub struct Database {
+    pub engine: Engine,
+    url: String,
+    _directory: std::sync::Arc<TempDir>,
+}
+
+/// The server to make databases on. Half of the tests need it, so its absence is a failure.
+fn server_url() -> String {
+    std::env::var("TEST_DATABASE_URL").unwrap_or_else(|_| {
+        panic!("these tests need PostgreSQL: run them with `scripts/postgres cargo …`, or set TEST_DATABASE_URL")
+    })
+}
+
+impl Database {
+    pub async fn create(engine: Engine) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        if engine == Engine::Sqlite {
+            let url = format!("sqlite://{}/usage.db", directory.path().display());
+            return Self { engine, url, _directory: directory.into() };
+        }
+        let server = server_url();
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        let mut db = PgConnection::connect(&server).await.expect("TEST_DATABASE_URL names no PostgreSQL that answers");
+        let sql = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
+        let (server, options) = server.split_once('?').map_or((&*server, String::new()), |(a, b)| (a, format!("?{b}")));
+        let base = server.get(..server.rfind('/').unwrap()).unwrap();
+        let made = Self { engine, url: format!("{base}/{name}{options}"), _directory: directory.into() };
+        if engine == Engine::Platform {
+            made.execute(PLATFORM).await;
+        }
+        made
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub async fn connect(&self) -> PgConnection {
+        PgConnection::connect_with(&PgConnectOptions::from_str(&self.url).unwrap()).await.unwrap()
+    }
+
+    async fn sqlite(&self) -> SqlitePool {
+        SqlitePool::connect_with(SqliteConnectOptions::from_str(&self.url).unwrap()).await.unwrap()
+    }
+
+    /// Runs statements behind the server's back.
+    pub async fn execute(&self, sql: &str) {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+        match self.engine {
+            Engine::Sqlite => sql.execute(&self.sqlite().await).await.map(|_| ()).unwrap(),
+            _ => sql.execute(&mut self.connect().await).await.map(|_| ()).unwrap(),
+        }
+    }
+
+    /// The first column of every row, as text.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql);
+        if self.engine == Engine::Sqlite {
+            let rows = sqlx::query(sql).fetch_all(&self.sqlite().await).await.unwrap();
+            return rows.iter().map(|row| row.get(0)).collect();
+        }
+        let rows = sqlx::query(sql).fetch_all(&mut self.connect().await).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// The first instant of a year, as this engine writes it.
+    pub fn start_of(&self, year: u32) -> String {
+        match self.engine {
+            Engine::Sqlite => format!("{year}-01-01").parse::<Timestamp>().unwrap().micros().to_string(),
+            _ => format!("'{year}-01-01Z'"),
+        }
+    }
+
+    /// Makes an org where only the platform may.
+    pub async fn add_org(&self, org: Uuid) {
+        if self.engine == Engine::Platform {
+            self.execute(&format!("INSERT INTO orgs (id, name) VALUES ('{org}', 'org')")).await;
+        }
+    }
+
+    /// Rebuilds the big tables in four partitions each.
+    pub async fn partition(&self) {
+        if self.engine != Engine::Partitioned {
+            return;
+        }
+        for table in BIG_TABLES {
+            let part = |part| {
+                format!(
+                    "CREATE TABLE {table}_{part} PARTITION OF {table} FOR VALUES WITH (MODULUS 4, REMAINDER {part});"
+                )
+            };
+            let sql = format!(
+                "ALTER TABLE {table} RENAME TO whole;
+                 CREATE TABLE {table} (LIKE whole INCLUDING ALL) PARTITION BY HASH (org_id);
+                 DROP TABLE whole; {}",
+                [0, 1, 2, 3].map(part).concat()
+            );
+            self.execute(&sql).await;
+        }
+    }
+}
+
+/// What a platform's database has before this server comes: keys of its own, more columns, another collation.
+pub const PLATFORM: &str = "
+    CREATE COLLATION IF NOT EXISTS english (provider = icu, locale = 'en');
+    CREATE TABLE orgs (id UUID PRIMARY KEY DEFAULT gen_random_uuid(), name TEXT NOT NULL, created_at TIMESTAMPTZ NOT NULL DEFAULT now());
+    CREATE TABLE api_keys (
+        id UUID PRIMARY KEY DEFAULT gen_random_uuid(), org_id UUID NOT NULL REFERENCES orgs(id), created_by UUID,
+        key_hash TEXT NOT NULL UNIQUE, key_prefix TEXT NOT NULL, name TEXT NOT NULL, scopes TEXT[] NOT NULL DEFAULT '{}',
+        last_used TIMESTAMPTZ, expires_at TIMESTAMPTZ, created_at TIMESTAMPTZ NOT NULL DEFAULT now());
+    CREATE TABLE sandbox_sessions (
+        id UUID PRIMARY KEY DEFAULT gen_random_uuid(), sandbox_id TEXT COLLATE english NOT NULL,
+        org_id UUID NOT NULL REFERENCES orgs(id), user_id UUID, template TEXT NOT NULL DEFAULT 'default',
+        region TEXT NOT NULL, worker_id TEXT NOT NULL, status VARCHAR(20) NOT NULL DEFAULT 'running',
+        config JSONB NOT NULL DEFAULT '{}', metadata JSONB DEFAULT '{}', started_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+        stopped_at TIMESTAMPTZ, error_msg TEXT);
+    CREATE INDEX idx_sessions_sandbox ON sandbox_sessions(sandbox_id);
+    CREATE TABLE sandbox_scale_events (
+        id UUID PRIMARY KEY DEFAULT gen_random_uuid(), sandbox_id TEXT COLLATE english NOT NULL,
+        org_id UUID NOT NULL REFERENCES orgs(id), memory_mb INTEGER NOT NULL, cpu_percent INTEGER NOT NULL,
+        disk_mb INTEGER NOT NULL DEFAULT 20480, started_at TIMESTAMPTZ NOT NULL DEFAULT now(), ended_at TIMESTAMPTZ);
+    CREATE INDEX idx_scale_sandbox ON sandbox_scale_events(sandbox_id);
+    CREATE INDEX idx_scale_org ON sandbox_scale_events(org_id, started_at);
+";

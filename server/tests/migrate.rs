@@ -1,0 +1,122 @@
+//! What `migrate` does to databases: empty, ours, a platform's, half of one, by several servers at once.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod common;
+
+use common::{Database, Engine, ORG, OTHER, Request, Server};
+use opencomputer_usage_core::accounting::Rule;
+use opencomputer_usage_server::store;
+use opencomputer_usage_server::{import, keys};
+use serde_json::json;
+
+const COLUMNS: &str = "SELECT concat_ws(' ', table_name, column_name, data_type, collation_name, is_nullable, column_default)
+     FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT IN ('sandbox_tags', 'usage_schema')
+     ORDER BY 1";
+const ROWS: &str = "SELECT row_to_json(one)::text FROM sandbox_sessions AS one
+     UNION ALL SELECT row_to_json(one)::text FROM sandbox_scale_events AS one ORDER BY 1";
+const INDEXES: &str = "SELECT concat_ws(' ', indexrelid::regclass, indisvalid) FROM pg_index
+     WHERE indrelid IN ('sandbox_sessions'::regclass, 'sandbox_scale_events'::regclass) ORDER BY 1";
+
+async fn open(database: &Database) -> Result<std::sync::Arc<dyn store::Store>, String> {
+    store::open(database.url()).await.map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn a_platforms_database_is_only_added_to() {
+    let database = Database::create(Engine::Platform).await;
+    database.add_org(ORG).await;
+    let rows = format!(
+        r#"INSERT INTO sandbox_sessions (sandbox_id, org_id, region, worker_id, config, started_at) VALUES
+             ('sb-1', '{ORG}', 'use2', 'w-1', '{{"alias": "one", "more": 1}}', '2026-01-01Z'),
+             ('sb-1', '{ORG}', 'use2', 'w-2', '{{"alias": "two"}}', '2026-01-02Z');
+           INSERT INTO sandbox_scale_events (sandbox_id, org_id, memory_mb, cpu_percent, started_at, ended_at) VALUES
+             ('sb-1', '{ORG}', 1024, 100, '2026-01-01Z', '2026-01-02Z');"#
+    );
+    database.execute(&rows).await;
+    let (columns, rows) = (database.texts(COLUMNS).await, database.texts(ROWS).await);
+    for _ in 0..2 {
+        assert_eq!(open(&database).await.unwrap().schema_version().await.unwrap(), 1);
+        assert_eq!(database.texts(COLUMNS).await, columns);
+        assert_eq!(database.texts(ROWS).await, rows);
+    }
+    let definitions =
+        "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'sandbox_tags'::regclass ORDER BY 1";
+    let definitions = database.texts(definitions).await;
+    assert!(definitions[0].ends_with("(org_id, key, value)"), "{definitions:?}");
+    assert!(definitions[1].ends_with("(org_id, sandbox_id, key)"), "{definitions:?}");
+    let server = Server::on_platform(database, ORG).await;
+    let put =
+        Request::new("PUT", "/api/sandboxes/sb-1/tags").key(&server.key).json(r#"{"team":"a"}"#).send(&server).await;
+    assert_eq!(put.status, 200, "{put:?}");
+    let usage = server.get("/api/usage?groupBy=sandbox&from=2026-01-01&to=2026-01-03").await.json();
+    assert_eq!(usage["items"][0]["alias"], "two");
+    assert_eq!(usage["total"]["memoryGbSeconds"], json!(86_400.0));
+    assert_eq!(server.database.texts(ROWS).await, rows);
+}
+
+#[tokio::test]
+async fn an_index_that_was_cut_short_is_built_again() {
+    let database = Database::create(Engine::Platform).await;
+    open(&database).await.unwrap();
+    let before = database.texts(INDEXES).await;
+    assert!(before.iter().any(|index| index == "usage_scale_events_cover t"), "{before:?}");
+    let broken = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'usage_scale_events_cover'::regclass";
+    database.execute(broken).await;
+    database.execute("DROP INDEX usage_sessions_running").await;
+    open(&database).await.unwrap();
+    assert_eq!(database.texts(INDEXES).await, before);
+}
+
+#[tokio::test]
+async fn the_platform_alone_makes_orgs() {
+    let database = Database::create(Engine::Platform).await;
+    let store = open(&database).await.unwrap();
+    let line = r#"{"type":"tags","sandboxId":"sb-1","tags":{}}"#;
+    let refused = import::import(&*store, ORG, line.as_bytes(), |_, _| {}).await.unwrap_err().to_string();
+    assert!(refused.contains("there is no org 00000000-0000-0000-0000-000000000001"), "{refused}");
+    let refused = store.create_key(ORG, &keys::generate("x").unwrap().0).await.unwrap_err().to_string();
+    assert!(refused.contains("there is no org"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_is_neither_is_refused() {
+    for (sql, fault) in [
+        ("CREATE TABLE orgs (id uuid PRIMARY KEY)", "it has `orgs` but no `api_keys`"),
+        ("ALTER TABLE sandbox_scale_events DROP COLUMN disk_mb", "`sandbox_scale_events` has no column `disk_mb`"),
+    ] {
+        let engine = if sql.starts_with("ALTER") { Engine::Platform } else { Engine::Postgres };
+        let database = Database::create(engine).await;
+        database.execute(sql).await;
+        let refused = open(&database).await.err().unwrap();
+        assert!(refused.contains(fault), "{refused}");
+        assert_eq!(database.texts("SELECT 'x' WHERE to_regclass('sandbox_tags') IS NOT NULL").await.len(), 0);
+    }
+    let database = Database::create(Engine::Postgres).await;
+    open(&database).await.unwrap();
+    database.execute("UPDATE usage_schema SET version = 99").await;
+    let refused = open(&database).await.err().unwrap();
+    assert_eq!(refused, "the database has schema version 99, this program knows versions up to 1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_servers_migrate_and_serve_at_once() {
+    for engine in [Engine::Postgres, Engine::Platform] {
+        let database = Database::create(engine).await;
+        for org in [ORG, OTHER] {
+            database.add_org(org).await;
+        }
+        let servers = (0..3).map(|_| Server::on(database.clone(), Rule::V1));
+        let servers = futures_util::future::join_all(servers).await;
+        let line = r#"{"type":"scale","sandboxId":"sb-1","memoryMb":1024,"cpuPercent":1,"diskMb":1,"startedAt":"2026-01-01T00:00:00Z","endedAt":null}"#;
+        servers[0].import(ORG, line).await.unwrap();
+        let writes =
+            (0..12).map(|n| servers[n % 3].put("/api/sandboxes/sb-1/tags", format!(r#"{{"n":"{n}","k{n}":""}}"#)));
+        for answer in futures_util::future::join_all(writes).await {
+            assert_eq!((answer.status, answer.json()["tags"].as_object().unwrap().len()), (200, 2));
+        }
+        let reads = servers.iter().map(|server| server.get("/api/sandboxes/sb-1/tags"));
+        let reads = futures_util::future::join_all(reads).await;
+        assert_eq!(reads[0].json(), reads[1].json());
+        assert_eq!(reads[0].header("etag"), reads[2].header("etag"));
+    }
+}

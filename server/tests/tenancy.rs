@@ -1,0 +1,284 @@
+//! What keeps tenants apart: every statement names the org, and no endpoint tells of another's sandboxes.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
+
+mod common;
+
+use common::database::BIG_TABLES;
+use common::{Engine, ORG, OTHER, Request, Server, on_both_engines};
+use opencomputer_usage_core::filter::Filters;
+use opencomputer_usage_core::query::{Parameters, UsageQuery};
+use opencomputer_usage_server::store::{self, statements};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Column, Connection, Executor, PgConnection, Row, Statement, TypeInfo};
+
+/// Tables of tenants' data.
+const TENANT_TABLES: [&str; 4] = ["api_keys", "sandbox_sessions", "sandbox_scale_events", "sandbox_tags"];
+
+/// Statements that cannot know the org: the look-up of a key decides it, and a worker has sandboxes of many.
+const EXEMPT: [&str; 2] = ["CALLER", "LEFT_OPEN"];
+
+/// All kinds of filters.
+fn filters() -> Filters {
+    let query = "groupBy=sandbox&filter[tag:a]=x,y&filter[tag:b]=&filter[sandbox]=sb-1";
+    UsageQuery::parse(&Parameters::decode(query), None).unwrap().filters
+}
+
+/// The parts of a statement that stand for themselves: each `SELECT`, and what writes.
+fn scopes(sql: &str) -> Vec<String> {
+    // From the innermost parenthesis outwards; what was cut out of a scope belongs to another.
+    let mut scopes = Vec::new();
+    let mut stack = vec![String::new()];
+    for c in sql.chars() {
+        match c {
+            '(' => stack.push(String::new()),
+            ')' => {
+                let inner = stack.pop().unwrap();
+                if inner.trim_start().starts_with("SELECT") {
+                    scopes.push(inner);
+                } else {
+                    // A list or an expression is a part of what is around it.
+                    let outer = stack.last_mut().unwrap();
+                    outer.push('(');
+                    outer.push_str(&inner);
+                    outer.push(')');
+                }
+            }
+            c => stack.last_mut().unwrap().push(c),
+        }
+    }
+    scopes.push(stack.pop().unwrap());
+    assert!(stack.is_empty(), "{sql}");
+    scopes
+}
+
+/// How often a scope ties rows to an org, and how many tenant tables it reads or writes.
+fn tables_and_ties(scope: &str) -> (usize, usize) {
+    let words: Vec<_> = scope.split_whitespace().map(|word| word.trim_matches(['(', ')', ','])).collect();
+    let touches =
+        |pair: &[&str]| matches!(pair[0], "FROM" | "JOIN" | "INTO" | "UPDATE") && TENANT_TABLES.contains(&pair[1]);
+    let tables = words.windows(2).filter(|pair| touches(pair)).count();
+    let is_org = |word: &str| word == "org_id" || word.ends_with(".org_id");
+    let compared = words.windows(3).filter(|three| is_org(three[0]) && three[1] == "=");
+    let inserts = words.contains(&"INTO") && words.iter().any(|word| is_org(word));
+    let in_pairs = scope.contains("(org_id, sandbox_id) IN");
+    (tables, compared.count() + usize::from(inserts) + usize::from(in_pairs))
+}
+
+#[test]
+fn every_statement_names_the_org_of_every_table_it_touches() {
+    for engine in [store::Engine::Sqlite, store::Engine::Postgres] {
+        let all = statements(engine, &filters());
+        assert!(all.len() > 20, "{engine:?}: {}", all.len());
+        let mut touching = 0;
+        for (name, sql) in &all {
+            for scope in scopes(sql) {
+                let (tables, ties) = tables_and_ties(&scope);
+                touching += tables;
+                let allowed = EXEMPT.contains(name) && scope.starts_with("SELECT");
+                assert!(ties >= tables || allowed, "{engine:?} {name}: {tables} tables, {ties} ties in\n{scope}");
+            }
+        }
+        assert!(touching > 25, "{engine:?}: only {touching} tables are seen");
+        for name in EXEMPT {
+            assert!(all.iter().any(|(known, _)| *known == name), "{engine:?} has no {name}");
+        }
+    }
+}
+
+/// A walk that lets everything through would be worth nothing.
+#[test]
+fn the_walk_sees_what_is_missing() {
+    let faulty = [
+        "SELECT 1 FROM sandbox_tags WHERE sandbox_id = $2",
+        "SELECT 1 FROM sandbox_tags AS tag JOIN sandbox_sessions AS one ON one.sandbox_id = tag.sandbox_id
+         WHERE tag.org_id = $1",
+        "DELETE FROM sandbox_tags WHERE key = $1",
+    ];
+    for sql in faulty {
+        assert!(scopes(sql).iter().any(|scope| tables_and_ties(scope).0 > tables_and_ties(scope).1), "{sql}");
+    }
+    let nested =
+        "SELECT 1 FROM sandbox_tags WHERE org_id = $1 AND EXISTS (SELECT 1 FROM sandbox_sessions AS s WHERE s.id = 1)";
+    assert!(scopes(nested).iter().any(|scope| tables_and_ties(scope) == (1, 0)));
+}
+
+/// Statements stand nowhere else than in the lists that the walk sees.
+#[test]
+fn no_statement_hides() {
+    for file in ["postgres/mod.rs", "postgres/read.rs", "postgres/write.rs", "postgres/import.rs"].into_iter().chain([
+        "sqlite/mod.rs",
+        "sqlite/read.rs",
+        "sqlite/write.rs",
+        "sqlite/import.rs",
+        "mod.rs",
+    ]) {
+        let path = format!("{}/src/store/{file}", env!("CARGO_MANIFEST_DIR"));
+        let source = std::fs::read_to_string(&path).unwrap();
+        for (number, line) in source.lines().enumerate() {
+            let is_condition = line.contains("FROM sandbox_tags AS has") || line.contains("sandbox_id IN (SELECT");
+            let hides = TENANT_TABLES.iter().any(|table| line.contains(&format!("{table} ")));
+            let vacuum = line.contains("VACUUM") || line.contains("ANALYZE");
+            let condition = is_condition || line.contains("NOT IN (SELECT") || vacuum || line.trim().starts_with("//");
+            assert!(!hides || condition, "{file}:{}: {line}", number + 1);
+        }
+    }
+}
+
+fn lines(id: &str, memory_mb: u32, team: &str, status: &str) -> String {
+    format!(
+        r#"{{"type":"session","sandboxId":"{id}","template":"{team}","region":"use2","workerId":"w-1","status":"{status}","startedAt":"2026-01-13T00:00:00Z","stoppedAt":null,"alias":"{team}"}}
+{{"type":"scale","sandboxId":"{id}","memoryMb":{memory_mb},"cpuPercent":100,"diskMb":20480,"startedAt":"2026-01-13T00:00:00Z","endedAt":"2026-01-14T00:00:00Z"}}
+{{"type":"tags","sandboxId":"{id}","tags":{{"team":"{team}"}}}}
+"#
+    )
+}
+
+async fn colliding_ids_stay_apart_on_every_endpoint(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.import(ORG, &(lines("same", 1024, "ours", "running"))).await.unwrap();
+    server
+        .import(OTHER, &(lines("same", 4096, "theirs", "running") + &lines("alone", 1024, "theirs", "running")))
+        .await
+        .unwrap();
+    let keys = [(server.key.clone(), 1.0, "ours", 1), (server.other_key.clone(), 4.0, "theirs", 2)];
+    let get = async |key: &str, target: &str| Request::new("GET", target).key(key).send(&server).await.json();
+    let window = "from=2026-01-10&to=2026-01-20";
+    for (key, gb, team, sandboxes) in &keys {
+        let memory = json!(gb * 86_400.0);
+        let by_sandbox = get(key, &format!("/api/usage?groupBy=sandbox&{window}")).await;
+        let items = by_sandbox["items"].as_array().unwrap();
+        assert_eq!(items.len(), *sandboxes);
+        assert_eq!((&items[0]["memoryGbSeconds"], &items[0]["alias"]), (&memory, &json!(team)));
+        assert_eq!(items[0]["tags"], json!({ "team": team }));
+        let by_tag = get(key, &format!("/api/usage?groupBy=tag:team&{window}")).await;
+        assert_eq!(by_tag["items"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            (&by_tag["items"][0]["tagValue"], &by_tag["items"][0]["sandboxCount"]),
+            (&json!(team), &json!(sandboxes))
+        );
+        for filter in ["filter[tag:team]=ours", "filter[tag:team]=theirs", "filter[tag:team]="] {
+            let page = get(key, &format!("/api/usage?groupBy=sandbox&{window}&{filter}")).await;
+            let wanted = if filter.ends_with(team) { *sandboxes } else { 0 };
+            assert_eq!(page["items"].as_array().unwrap().len(), wanted, "{team} {filter}");
+        }
+        let drilled = get(key, &format!("/api/sandboxes/same/usage?{window}")).await;
+        assert_eq!((&drilled["memoryGbSeconds"], &drilled["alias"]), (&memory, &json!(team)));
+        assert_eq!(get(key, "/api/sandboxes/same/tags").await["tags"], json!({ "team": team }));
+        assert_eq!(get(key, "/api/sandboxes/same").await["template"], json!(team));
+        assert_eq!(get(key, "/api/tags").await["keys"][0]["sandboxCount"], json!(sandboxes));
+        let listed = get(key, "/api/sandboxes").await;
+        assert!(listed.as_array().unwrap().iter().all(|one| one["alias"] == *team), "{listed}");
+    }
+    let put = |key: &str| Request::new("PUT", "/api/sandboxes/same/tags").key(key).json(r#"{"team":"new"}"#);
+    assert_eq!(put(&server.key).send(&server).await.status, 200);
+    assert_eq!(get(&server.other_key, "/api/sandboxes/same/tags").await["tags"], json!({ "team": "theirs" }));
+    let import = r#"{"type":"tags","sandboxId":"same","tags":{}}"#;
+    server.import(ORG, import).await.unwrap();
+    assert_eq!(get(&server.other_key, "/api/sandboxes/same/tags").await["tags"], json!({ "team": "theirs" }));
+    assert_eq!(get(&server.key, "/api/sandboxes/same/tags").await["tags"], json!({}));
+}
+
+async fn foreign_and_unknown_are_the_same(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.import(OTHER, &lines("alone", 1024, "theirs", "running")).await.unwrap();
+    let requests = |id: &str| {
+        let path = format!("/api/sandboxes/{id}");
+        let get = |end: &str| Request::new("GET", &format!("{path}{end}"));
+        let put = || Request::new("PUT", &format!("{path}/tags"));
+        [
+            get(""),
+            get("/usage"),
+            get("/tags"),
+            put().json("{}"),
+            put().json("no json"),
+            put().body("{}"),
+            put().header("if-match", "*").json("{}"),
+        ]
+    };
+    for (foreign, unknown) in requests("alone").into_iter().zip(requests("nobody")) {
+        let send = async |request: Request| request.key(&server.key).header("x-request-id", "r").send(&server).await;
+        let (foreign, unknown) = (send(foreign).await, send(unknown).await);
+        assert_eq!((foreign.status, foreign.code().as_str()), (404, "sandbox_not_found"));
+        assert_eq!(foreign.without_date(), unknown.without_date());
+    }
+    let tags = Request::new("GET", "/api/sandboxes/alone/tags").key(&server.other_key).send(&server).await;
+    assert_eq!(tags.json()["tags"], json!({ "team": "theirs" }));
+}
+
+on_both_engines!(colliding_ids_stay_apart_on_every_endpoint, foreign_and_unknown_are_the_same);
+
+/// Values of the types that a statement wants, all of one org.
+fn arguments(types: &[String]) -> String {
+    let value = |name: &String| match name.as_str() {
+        "UUID" => format!("'{ORG}'"),
+        "UUID[]" => format!("'{{{ORG}}}'"),
+        "TEXT" | "VARCHAR" | "NAME" => "'w-1'".to_owned(),
+        "TEXT[]" => "'{sb-1}'".to_owned(),
+        "BOOL[]" => "'{f}'".to_owned(),
+        "INT4" => "1".to_owned(),
+        "INT4[]" => "'{1}'".to_owned(),
+        "TIMESTAMPTZ" => "'2026-01-01Z'".to_owned(),
+        "TIMESTAMPTZ[]" => "'{2026-01-01Z}'".to_owned(),
+        other => panic!("no argument of type {other}"),
+    };
+    types.iter().map(value).collect::<Vec<_>>().join(", ")
+}
+
+/// The tables that a plan scans or writes.
+fn relations(plan: &Value, into: &mut Vec<String>) {
+    match plan {
+        Value::Object(members) => {
+            if let Some(name) = members.get("Relation Name").and_then(Value::as_str) {
+                into.push(name.to_owned());
+            }
+            members.values().for_each(|member| relations(member, into));
+        }
+        Value::Array(items) => items.iter().for_each(|item| relations(item, into)),
+        _ => (),
+    }
+}
+
+async fn plan(db: &mut PgConnection, sql: &str) -> Value {
+    let prepared = db.prepare(AssertSqlSafe(sql.to_owned()).into_sql_str()).await.unwrap();
+    let types = match prepared.parameters() {
+        Some(sqlx::Either::Left(types)) => types.iter().map(|one| one.name().to_owned()).collect(),
+        _ => Vec::new(),
+    };
+    assert!(prepared.columns().iter().all(|column| !column.name().is_empty()));
+    let arguments = arguments(&types);
+    let call = if arguments.is_empty() { String::new() } else { format!("({arguments})") };
+    let sql = format!("PREPARE one AS {sql}; EXPLAIN (FORMAT JSON) EXECUTE one {call}; DEALLOCATE one");
+    let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(db).await.unwrap();
+    serde_json::from_str(&rows[0].get_unchecked::<String, _>(0)).unwrap()
+}
+
+use sqlx::SqlSafeStr;
+
+/// On tables that are partitioned by org, what a tenant asks is asked of one partition.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenants_statement_touches_one_partition() {
+    let server = Server::start(Engine::Partitioned).await;
+    server.import(ORG, &lines("sb-1", 1024, "a", "running")).await.unwrap();
+    let mut db = PgConnection::connect(server.database.url()).await.unwrap();
+    sqlx::raw_sql("SET plan_cache_mode = force_custom_plan").execute(&mut db).await.unwrap();
+    let mut seen = 0;
+    for (name, sql) in statements(store::Engine::Postgres, &filters()) {
+        // A worker has sandboxes of many orgs, which a join finds out as it goes.
+        if EXEMPT.contains(&name) || ["CLOSE_SESSIONS", "CLOSE_SCALES"].contains(&name) {
+            continue;
+        }
+        let mut touched = Vec::new();
+        relations(&plan(&mut db, &sql).await, &mut touched);
+        for table in BIG_TABLES {
+            let mut partitions: Vec<_> = touched
+                .iter()
+                .filter(|name| name.strip_prefix(table).is_some_and(|rest| rest.starts_with('_')))
+                .collect();
+            partitions.sort();
+            partitions.dedup();
+            assert!(partitions.len() <= 1, "{name} touches {partitions:?}");
+            seen += partitions.len();
+        }
+    }
+    assert!(seen > 15, "only {seen} scans of a partition are seen");
+}
