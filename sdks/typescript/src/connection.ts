@@ -10,10 +10,7 @@ import { Client } from "./wasm/core.js";
 /** Where log lines go; `console` is one. */
 export interface Logger {
   /** One line per request and its answer, never with headers or the key. */
-  debug?(message: string): void;
-  info?(message: string): void;
-  warn?(message: string): void;
-  error?(message: string): void;
+  debug(message: string): void;
 }
 
 /** The options of a client. */
@@ -82,7 +79,7 @@ function configured(options: ClientOptions): [unknown, Carrier] {
     dropHeaders: isBrowser() ? ["user-agent"] : [],
     log: (line) => {
       try {
-        logger?.debug?.(line);
+        logger?.debug(line);
       } catch {
         // A call does not fail because its log does.
       }

@@ -22,7 +22,7 @@ interface Request {
 type Step<T> =
   | { readonly step: "send"; readonly request: Request; readonly timeoutMs: number }
   | { readonly step: "wait"; readonly ms: number }
-  | { readonly step: "change"; readonly tags: TagMap }
+  | { readonly step: "change"; readonly tags: TagMap; readonly timeoutMs: number }
   | { readonly step: "done"; readonly value: T }
   | { readonly step: "failed"; readonly error: Failure };
 
@@ -59,11 +59,9 @@ export async function carry<T>(
           journey.retries++;
           step = advance((...at) => exchange.waited(...at));
           break;
-        case "change": {
-          const tags = await changed(step.tags, change, signal);
-          step = advance((...at) => exchange.changed(tags, ...at));
+        case "change":
+          step = advance(await changed(journey, step.tags, step.timeoutMs, change));
           break;
-        }
         case "done":
           return step.value;
         case "failed":
@@ -147,12 +145,28 @@ async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> 
   }
 }
 
+const LATE = Symbol("late");
+
+/** Asks the user what the tags shall become, for as long as the call has time. */
 async function changed(
+  { exchange, signal }: Journey,
   tags: TagMap,
+  timeoutMs: number,
   change: ChangeTags | undefined,
-  signal: AbortSignal | undefined,
-): Promise<unknown> {
-  return change && abortable(signal, async () => change(tags));
+): Promise<Event> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<typeof LATE>((resolve) => {
+    timer = setTimeout(() => resolve(LATE), Math.min(timeoutMs, MAX_TIMER_MS));
+  });
+  try {
+    const answer = await abortable(signal, () =>
+      Promise.race([(async () => change?.(tags))(), late]),
+    );
+    if (answer === LATE) return (...at) => exchange.timeout(...at);
+    return (...at) => exchange.changed(answer, ...at);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Settles as the work does, or as soon as the signal aborts; leaves no listener behind. */

@@ -3,6 +3,7 @@ import {
   type OpenComputerError,
   Tags,
   TagValidationError,
+  TimeoutError,
   Usage,
   UsageClient,
 } from "@opencomputer/usage";
@@ -311,6 +312,15 @@ describe("pages", () => {
 describe("updates", () => {
   const state = (tags: object) =>
     response({ status: 200, headers: { etag: '"1"' }, body: { tags, tagsLastUpdatedAt: null } });
+
+  test("have no more time than the call, however long the change takes", async () => {
+    const { sent, client } = recorded(() => state({}));
+    const error = await failure(() =>
+      client().tags.update("sb", () => new Promise(() => {}), { timeoutMs: 50 }),
+    );
+    expectOurs(error, TimeoutError);
+    expect(sent.map(({ init }) => init.method)).toEqual(["GET"]);
+  });
 
   test("the user's tags are changed and written back", async () => {
     const { sent, client } = recorded((_, { method, body }) =>
