@@ -16,7 +16,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{RawPathParams, State};
+use axum::extract::{FromRequestParts, RawPathParams, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -110,13 +111,17 @@ fn parameters(uri: &Uri) -> Parameters {
 }
 
 /// The sandbox that a path names.
-fn sandbox_id(
-    path: std::result::Result<RawPathParams, axum::extract::rejection::RawPathParamsRejection>,
-) -> Result<SandboxId> {
-    let broken = || Code::InvalidSandboxId.error("sandbox id is not valid UTF-8");
-    let path = path.map_err(|_| broken())?;
-    let id = path.iter().find(|(name, _)| *name == "id").map(|(_, id)| id).unwrap_or_default();
-    Ok(id.parse()?)
+struct Named(SandboxId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let path = RawPathParams::from_request_parts(parts, state).await;
+        let path = path.map_err(|_| Code::InvalidSandboxId.error("sandbox id is not valid UTF-8"))?;
+        let id = path.iter().find(|(name, _)| *name == "id").map(|(_, id)| id).unwrap_or_default();
+        Ok(Self(id.parse()?))
+    }
 }
 
 /// A JSON answer.

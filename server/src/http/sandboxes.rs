@@ -1,14 +1,14 @@
 //! Sandbox reads, with tags where they can be had.
 
 use axum::Extension;
-use axum::extract::{RawPathParams, State, rejection::RawPathParamsRejection};
+use axum::extract::State;
 use axum::http::Uri;
 use opencomputer_usage_core::Code;
 use opencomputer_usage_core::query::parse_nothing;
 use opencomputer_usage_core::wire::Sandbox;
 use uuid::Uuid;
 
-use super::{App, Result, json, parameters, sandbox_id};
+use super::{App, Named, Result, json, parameters};
 use crate::store::Caller;
 
 /// `GET /api/sandboxes`
@@ -23,10 +23,9 @@ pub(super) async fn list(State(app): State<App>, Extension(caller): Extension<Ca
 pub(super) async fn one(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    path: Result<RawPathParams, RawPathParamsRejection>,
+    Named(id): Named,
     uri: Uri,
 ) -> Result {
-    let id = sandbox_id(path)?;
     parse_nothing(&parameters(&uri))?;
     let sandbox = app.store.sandbox(caller.org, &id).await?;
     let mut sandbox = [sandbox.ok_or_else(|| Code::SandboxNotFound.plain())?];

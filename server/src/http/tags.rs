@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::body::BodyDataStream;
-use axum::extract::{RawPathParams, Request, State, rejection::RawPathParamsRejection};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use futures_util::StreamExt;
@@ -13,7 +13,7 @@ use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::wire::{SandboxTags, TagKeys};
 use opencomputer_usage_core::{Code, Error};
 
-use super::{App, Failure, Result, json, parameters, sandbox_id};
+use super::{App, Failure, Named, Result, json, parameters};
 use crate::store::{Caller, TagWrite};
 
 /// Most bytes of a refused body that are still read, so that the client gets to see the refusal.
@@ -29,10 +29,9 @@ pub(super) async fn keys(State(app): State<App>, Extension(caller): Extension<Ca
 pub(super) async fn read(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    path: Result<RawPathParams, RawPathParamsRejection>,
+    Named(id): Named,
     uri: Uri,
 ) -> Result {
-    let id = sandbox_id(path)?;
     parse_nothing(&parameters(&uri))?;
     let tags = app.store.tags(caller.org, &id).await?;
     tagged(&tags.ok_or_else(|| Code::SandboxNotFound.plain())?)
@@ -42,12 +41,12 @@ pub(super) async fn read(
 pub(super) async fn replace(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    path: Result<RawPathParams, RawPathParamsRejection>,
+    named: Result<Named>,
     request: Request,
 ) -> Result {
     let (parts, body) = request.into_parts();
     let mut body = Incoming { chunks: body.into_data_stream(), drained: 0 };
-    let checked = check(&app, caller, path, &parts.uri, &parts.headers).await;
+    let checked = check(&app, caller, named, &parts.uri, &parts.headers).await;
     let (id, bytes) = match checked {
         Ok(id) => (id, body.read_all().await),
         Err(refusal) => {
@@ -65,14 +64,8 @@ pub(super) async fn replace(
 }
 
 /// What can be refused before the body is read.
-async fn check(
-    app: &App,
-    caller: Caller,
-    path: Result<RawPathParams, RawPathParamsRejection>,
-    uri: &Uri,
-    headers: &HeaderMap,
-) -> Result<SandboxId> {
-    let id = sandbox_id(path)?;
+async fn check(app: &App, caller: Caller, named: Result<Named>, uri: &Uri, headers: &HeaderMap) -> Result<SandboxId> {
+    let Named(id) = named?;
     parse_nothing(&parameters(uri))?;
     if !app.store.has_sandbox(caller.org, &id).await? {
         return Err(Code::SandboxNotFound.plain().into());

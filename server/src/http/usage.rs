@@ -1,13 +1,13 @@
 //! Usage: the aggregate and the drilldown.
 
 use axum::Extension;
-use axum::extract::{RawPathParams, State, rejection::RawPathParamsRejection};
+use axum::extract::State;
 use axum::http::Uri;
 use opencomputer_usage_core::Code;
 use opencomputer_usage_core::query::{UsageQuery, parse_period};
 use opencomputer_usage_core::wire::{SandboxUsage, UsagePage};
 
-use super::{App, Result, json, parameters, sandbox_id};
+use super::{App, Named, Result, json, parameters};
 use crate::store::{Caller, Reading};
 
 /// `GET /api/usage`
@@ -22,10 +22,9 @@ pub(super) async fn aggregate(State(app): State<App>, Extension(caller): Extensi
 pub(super) async fn drilldown(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    path: Result<RawPathParams, RawPathParamsRejection>,
+    Named(id): Named,
     uri: Uri,
 ) -> Result {
-    let id = sandbox_id(path)?;
     let window = parse_period(&parameters(&uri))?.resolve(caller.now)?;
     let reading = Reading { window, as_of: caller.now, rule: app.rule };
     let found = app.store.sandbox_usage(caller.org, &id, reading).await?;
