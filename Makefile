@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help demo test test-rust test-api test-ts test-py lint fmt dist clean server npm-package wheel
+.PHONY: help demo test test-rust test-api test-ts test-py bench bench-server lint fmt dist clean server npm-package wheel
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -15,7 +15,7 @@ VENV := $(CURDIR)/.venv/bin
 RUST_TESTED := --workspace --exclude opencomputer-usage-python --exclude opencomputer-usage-wasm
 
 help: ## list the targets
-	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: server npm-package wheel ## serve a made-up fleet and report on it from both SDKs (ONCE=1: report, then exit)
 	ONCE=$(ONCE) scripts/demo
@@ -42,6 +42,15 @@ test-ts: server npm-package ## run the TypeScript tests on the built package
 test-py: server wheel ## run the Python tests on the installed wheel
 	echo "==> testing Python"
 	$(VENV)/pytest $(PY)/tests
+
+bench: bench-server ## measure everything
+
+bench-server: ## measure the server beside a reference plan and DuckDB (BENCH_SCALE=0.1: a quick, smaller run)
+	scripts/needs rust postgres duckdb
+	echo "==> building the release server and the bench"
+	cargo build --locked --release -p opencomputer-usage-server -p opencomputer-usage-bench
+	POSTGRES_OPTIONS="$${POSTGRES_OPTIONS:--c shared_buffers=2GB -c work_mem=64MB -c max_wal_size=8GB}" \
+	DUCKDB_PYTHON=target/bench/venv/bin/python scripts/postgres target/release/opencomputer-usage-bench
 
 lint: ## check formatting, lints and types in every language
 	scripts/needs wasm npm venv

@@ -1,0 +1,353 @@
+//! `make bench-server`: what the server does in how much time, beside what others need for the same.
+//!
+//! Pairs are measured in turn, so that a busy machine slows both; a ratio is the median of the pairs' ratios. See
+//! `benches/README.md`.
+
+mod data;
+mod figures;
+mod http;
+mod load;
+mod reference;
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
+
+use self::data::{BIG, SMALL, WINDOW, key, org};
+use self::figures::{Bar, Figures};
+use self::http::Client;
+use self::server::Server;
+
+/// What a figure is the median of, after two that warm up.
+const RUNS: usize = 7;
+const WARM_UP: usize = 2;
+/// A whole run's events.
+const EVENTS: f64 = 1_000_000.0;
+
+/// Databases of our own on the cluster, and where it is.
+struct Cluster {
+    options: PgConnectOptions,
+    url: String,
+}
+
+impl Cluster {
+    async fn admin(&self) -> Result<PgConnection> {
+        Ok(self.options.connect().await?)
+    }
+
+    fn name(part: &str) -> String {
+        format!("usage_bench_{part}_{}", std::process::id())
+    }
+
+    async fn create(&self, part: &str) -> Result<String> {
+        let name = Self::name(part);
+        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut self.admin().await?).await?;
+        let (start, query) = self.url.split_once('?').unwrap_or((&self.url, ""));
+        let (start, _) = start.rsplit_once('/').context("the URL of PostgreSQL names no database")?;
+        Ok(format!("{start}/{name}?{query}"))
+    }
+
+    async fn drop(&self, part: &str) -> Result<()> {
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", Self::name(part));
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.admin().await?).await?;
+        Ok(())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let url = std::env::var("TEST_DATABASE_URL").context("TEST_DATABASE_URL names no PostgreSQL")?;
+    let scale = std::env::var("BENCH_SCALE").ok().map_or(Ok(1.0), |scale| scale.parse::<f64>())?;
+    ensure!((0.001..=10.0).contains(&scale), "BENCH_SCALE lies between 0.001 and 10");
+    let cluster = Cluster { options: PgConnectOptions::from_str(&url)?.disable_statement_logging(), url };
+    let mut figures = Figures::default();
+    let mut notes = Vec::new();
+    let measured = measure(&cluster, scale, &mut figures, &mut notes).await;
+    for part in ["main", "import"] {
+        cluster.drop(part).await?;
+    }
+    if let Err(error) = measured {
+        notes.push(format!("the run ended early: {error:#}"));
+    }
+    let target = server::program()?.ancestors().nth(2).map_or_else(|| PathBuf::from("target"), Path::to_owned);
+    figures.finish(&target.join("bench/server.json"), &notes)
+}
+
+async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &mut Vec<String>) -> Result<()> {
+    #[expect(clippy::cast_possible_truncation, reason = "at most ten million")]
+    let events = (EVENTS * scale) as i64 / 5_000 * 5_000;
+    let folder = tempfile::tempdir()?;
+    let began = Instant::now();
+    let say = |text: &str| eprintln!("==> {:>4.0} s: {text}", began.elapsed().as_secs_f64());
+
+    say(&format!("loading {events} events of one org, and as many of fifty others"));
+    let database = cluster.create("main").await?;
+    drop(Server::start(&database).await?);
+    let mut db = PgConnectOptions::from_str(&database)?.disable_statement_logging().connect().await?;
+    data::load(&mut db, events).await?;
+    notes.push(settings(&mut db).await?);
+
+    say("the reference plan and the server, in turn");
+    let server = Server::start(&database).await?;
+    let total = against_reference(&mut db, &server, figures).await?;
+    if let Some(peak) = server.peak_memory() {
+        figures.report("memory: server, PostgreSQL, after these answers (peak)", "MB", vec![peak]);
+    }
+    growth(&server, scale, figures, notes).await?;
+
+    say("DuckDB");
+    data::export_csv(&mut db, folder.path()).await?;
+    match duckdb(folder.path(), &server, total, figures).await {
+        Ok(version) => notes.push(version),
+        Err(error) => notes.push(format!("no figures of DuckDB: {error:#}")),
+    }
+
+    say("eight writers");
+    let writes = if scale < 1.0 { 50 } else { 250 };
+    writers(&server.address, "PostgreSQL", writes, &mut db, figures).await?;
+
+    say("imports");
+    let lines = folder.path().join("fleet.jsonl");
+    data::export_lines(&mut db, &lines).await?;
+    let size = std::fs::metadata(&lines)?.len() as f64 / 1e6;
+    figures.report("import: size of the file", "MB", vec![size]);
+    let sqlite = format!("sqlite://{}", folder.path().join("bench.db").display());
+    for (engine, database) in [("PostgreSQL", cluster.create("import").await?), ("SQLite", sqlite.clone())] {
+        let (seconds, peak) = server::import(&database, &org(BIG).to_string(), &lines).await?;
+        figures.report(&format!("import: {engine}"), "s", vec![seconds]);
+        if let Some(peak) = peak {
+            figures.report(&format!("memory: import, {engine} (peak)"), "MB", vec![peak]);
+        }
+    }
+    cluster.drop("import").await?;
+
+    say("SQLite");
+    data::copy_others(&mut db, &sqlite).await?;
+    let embedded = Server::start(&sqlite).await?;
+    let (mut here, mut there) = (connect(&server).await?, connect(&embedded).await?);
+    let pairs = in_turn(&mut here, &mut there, &by_tag(), &by_tag()).await?;
+    // The file was written before the writers changed tags, but no sum of the org depends on them.
+    let theirs = there.get(&by_tag()).await?;
+    ensure!(memory(&theirs)?.to_bits() == total.to_bits(), "SQLite disagrees: {theirs}");
+    figures.report("tag: SQLite, same data", "ms", pairs.iter().map(|pair| pair.1).collect());
+    figures.report("tag: PostgreSQL, in turn with it", "ms", pairs.iter().map(|pair| pair.0).collect());
+    let writes = writes.min(100);
+    writers(&embedded.address, "SQLite", writes, &mut db, figures).await?;
+
+    let seconds = (60.0 * scale.min(1.0)).max(3.0);
+    for (engine, server) in [("PostgreSQL", &server), ("SQLite", &embedded)] {
+        say(&format!("200 clients for {seconds:.0} s on {engine}"));
+        let outcome = load::clients(&server.address, &mut db, seconds).await?;
+        notes.push(format!("200 clients, {engine}: statuses {:?}", outcome.statuses));
+        let name = |what: &str| format!("200 clients for {seconds:.0} s, {engine}: {what}");
+        figures.hold(&name("5xx or broken"), "", vec![outcome.failed()], Bar::AtMost(0.0));
+        figures.report(&name("answers"), "1/s", vec![outcome.answers() / seconds]);
+        figures.report(&name("p50"), "ms", outcome.quantile(0.5));
+        figures.report(&name("p99"), "ms", outcome.quantile(0.99));
+        if let Some(peak) = server.peak_memory() {
+            figures.report(&format!("memory: server, {engine}, after 200 clients (peak)"), "MB", vec![peak]);
+        }
+    }
+    say("done");
+    Ok(())
+}
+
+/// What the database was told, and what the machine is.
+async fn settings(db: &mut PgConnection) -> Result<String> {
+    let sql = "SELECT 'PostgreSQL ' || current_setting('server_version') || ': '
+            || string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name)
+        FROM pg_settings WHERE name IN ('shared_buffers', 'work_mem', 'fsync', 'synchronous_commit', 'jit',
+            'max_parallel_workers_per_gather', 'full_page_writes')";
+    let settings: String = sqlx::query_scalar(sql).fetch_one(db).await?;
+    let cores = std::thread::available_parallelism()?;
+    Ok(format!("{settings} (the reference runs so; the server sets its own session parameters); {cores} cores"))
+}
+
+async fn connect(server: &Server) -> Result<Client> {
+    Client::new(&server.address, &key(BIG)).await
+}
+
+fn by_tag() -> String {
+    let [from, to] = WINDOW;
+    format!("/api/usage?groupBy=tag:team&from={from}&to={to}")
+}
+
+fn number(answer: &serde_json::Value, pointer: &str) -> Option<f64> {
+    answer.pointer(pointer)?.as_f64()
+}
+
+fn memory(answer: &serde_json::Value) -> Result<f64> {
+    number(answer, "/total/memoryGbSeconds").context("no total")
+}
+
+fn millis(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+/// Two requests in turn, warmed up.
+async fn in_turn(one: &mut Client, other: &mut Client, path: &str, path_of_other: &str) -> Result<Vec<(f64, f64)>> {
+    let mut pairs = Vec::new();
+    for run in 0..RUNS + WARM_UP {
+        let start = Instant::now();
+        one.get(path).await?;
+        let first = millis(start);
+        let start = Instant::now();
+        other.get(path_of_other).await?;
+        if run >= WARM_UP {
+            pairs.push((first, millis(start)));
+        }
+    }
+    Ok(pairs)
+}
+
+/// The two figures with a bar; returns the total, on which both agree.
+async fn against_reference(db: &mut PgConnection, server: &Server, figures: &mut Figures) -> Result<f64> {
+    let mut client = connect(server).await?;
+    let big = org(BIG);
+    let by_sandbox = by_tag().replace("tag:team", "sandbox") + "&limit=50";
+    let near = |one: f64, other: f64| (one - other).abs() <= 1e-9 * other.abs();
+
+    let answer = client.get(&by_tag()).await?;
+    let total = memory(&answer)?;
+    let reference = reference::by_tag(db, big, "team").await?;
+    let untagged = number(&answer, "/untagged/memoryGbSeconds").unwrap_or_default();
+    let items = answer.pointer("/items").and_then(|items| items.as_array()).context("no items")?;
+    let equal = near(total, reference.total.0)
+        && near(untagged, reference.untagged.0)
+        && items.len() == reference.items.len()
+        && items.iter().zip(&reference.items).all(|(ours, (value, memory, _, sandboxes))| {
+            ours["tagValue"] == **value
+                && near(ours["memoryGbSeconds"].as_f64().unwrap_or_default(), *memory)
+                && ours["sandboxCount"] == *sandboxes
+        });
+    ensure!(equal, "the server and the reference disagree: {answer}");
+
+    // The reference under the settings of the cluster, then under those that the server gives itself.
+    for (label, settings) in [
+        ("", ""),
+        (" with the server's settings", "SET jit = off; SET random_page_cost = 1.1; SET parallel_tuple_cost = 0.01"),
+    ] {
+        sqlx::raw_sql(settings).execute(&mut *db).await?;
+        let mut tag = Vec::new();
+        let mut sandbox = Vec::new();
+        for run in 0..RUNS + WARM_UP {
+            let start = Instant::now();
+            reference::by_tag(db, big, "team").await?;
+            let theirs = millis(start);
+            let start = Instant::now();
+            client.get(&by_tag()).await?;
+            let first = (theirs, millis(start));
+            let start = Instant::now();
+            let (page, _) = reference::by_sandbox(db, big).await?;
+            let theirs = millis(start);
+            let start = Instant::now();
+            let answer = client.get(&by_sandbox).await?;
+            let second = (theirs, millis(start));
+            if run >= WARM_UP {
+                tag.push(first);
+                sandbox.push(second);
+            }
+            let first = number(&answer, "/items/0/memoryGbSeconds").unwrap_or_default();
+            ensure!(page.first().is_some_and(|(_, memory, _)| near(first, *memory)), "the pages disagree: {answer}");
+        }
+        for (name, bar, pairs) in [("tag", 7.0, tag), ("sandbox", 3.0, sandbox)] {
+            let ratios = pairs.iter().map(|(theirs, ours)| theirs / ours).collect();
+            let figure = format!("{name}: times faster than the reference{label}");
+            if label.is_empty() {
+                figures.hold(&figure, "x", ratios, Bar::AtLeast(bar));
+            } else {
+                figures.report(&figure, "x", ratios);
+            }
+            figures.report(&format!("{name}: reference{label}"), "ms", pairs.iter().map(|pair| pair.0).collect());
+            figures.report(
+                &format!("{name}: server, in turn with it"),
+                "ms",
+                pairs.iter().map(|pair| pair.1).collect(),
+            );
+        }
+    }
+    sqlx::raw_sql("RESET ALL").execute(db).await?;
+    Ok(total)
+}
+
+/// The org of a tenth of the size, in turn with the big one.
+async fn growth(server: &Server, scale: f64, figures: &mut Figures, notes: &mut Vec<String>) -> Result<()> {
+    let (mut big, mut small) = (connect(server).await?, Client::new(&server.address, &key(SMALL)).await?);
+    let pairs = in_turn(&mut big, &mut small, &by_tag(), &by_tag()).await?;
+    let ratios = pairs.iter().map(|(big, small)| big / small).collect();
+    figures.hold("tag: ten times the events, times the time", "x", ratios, Bar::AtMost(12.0));
+    figures.report("tag: server, a tenth of the events", "ms", pairs.iter().map(|pair| pair.1).collect());
+    if scale < 1.0 {
+        notes.push(format!("a run of scale {scale}: the bars are meant for a whole one"));
+    }
+    Ok(())
+}
+
+/// The same aggregate in DuckDB, where the Python that `DUCKDB_PYTHON` names has it.
+async fn duckdb(folder: &Path, server: &Server, total: f64, figures: &mut Figures) -> Result<String> {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        seconds: Vec<f64>,
+        memory: String,
+        version: String,
+    }
+    let python = std::env::var("DUCKDB_PYTHON").context("DUCKDB_PYTHON names no Python")?;
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("duckdb_peer.py");
+    let [from, to] = ["1735689600000000", "1743465600000000"];
+    let mut client = connect(server).await?;
+    // Ours before and after, theirs in between: DuckDB's rows live in its own process.
+    let mut ours = Vec::new();
+    let mut measure = async |ours: &mut Vec<f64>| -> Result<()> {
+        for _ in 0..RUNS {
+            let start = Instant::now();
+            client.get(&by_tag()).await?;
+            ours.push(millis(start));
+        }
+        Ok(())
+    };
+    measure(&mut ours).await?;
+    let output = tokio::process::Command::new(python)
+        .arg(program)
+        .arg(folder)
+        .args([&org(BIG).to_string(), from, to, &RUNS.to_string()])
+        .output()
+        .await?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    measure(&mut ours).await?;
+    let answer: Answer = serde_json::from_slice(&output.stdout)?;
+    let theirs = answer.memory.parse::<u128>()? as f64 / 1_024_000_000.0;
+    ensure!(theirs.to_bits() == total.to_bits(), "its total is {theirs}, the server's {total}");
+    let samples: Vec<_> = answer.seconds.iter().map(|seconds| seconds * 1e3).collect();
+    let median = figures::quantile(&samples, 0.5).context("no samples")?;
+    figures.report(
+        "tag: server's time over DuckDB's (in memory, its own format)",
+        "x",
+        ours.iter().map(|ours| ours / median).collect(),
+    );
+    figures.report("tag: DuckDB", "ms", samples);
+    Ok(format!(
+        "DuckDB {} with 2 threads, all rows loaded into memory; its total is the server's, to the bit",
+        answer.version
+    ))
+}
+
+/// Eight writers that replace the tags of sandboxes of their own.
+async fn writers(
+    address: &str,
+    engine: &str,
+    writes: usize,
+    db: &mut PgConnection,
+    figures: &mut Figures,
+) -> Result<()> {
+    let samples = load::writers(address, writes, db).await?;
+    for (name, part) in [("p50", 0.5), ("p99", 0.99)] {
+        let value = figures::quantile(&samples, part).into_iter().collect();
+        figures.report(&format!("PUT tags, 8 writers, {engine}: {name} of {}", samples.len()), "ms", value);
+    }
+    Ok(())
+}

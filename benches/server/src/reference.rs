@@ -1,0 +1,60 @@
+//! The reference plan: three float statements over live data, as the platform writes them.
+
+use anyhow::Result;
+use sqlx::{AssertSqlSafe, PgConnection};
+use uuid::Uuid;
+
+use crate::data::WINDOW;
+
+/// The two sums of a statement.
+const SUMS: &str = "
+    coalesce(sum(e.memory_mb / 1024.0
+        * EXTRACT(EPOCH FROM (COALESCE(e.ended_at, LEAST(now(), $3)) - GREATEST(e.started_at, $2)))), 0)::float8 AS memory,
+    coalesce(sum(GREATEST(e.disk_mb - 20480, 0) / 1024.0
+        * EXTRACT(EPOCH FROM (COALESCE(e.ended_at, LEAST(now(), $3)) - GREATEST(e.started_at, $2)))), 0)::float8 AS disk";
+const MATCHING: &str = "e.org_id = $1 AND e.started_at < $3 AND (e.ended_at IS NULL OR e.ended_at > $2)";
+const TAGGED: &str = "reference.sandbox_scale_events e LEFT JOIN reference.sandbox_tags t
+    ON t.org_id = e.org_id AND t.sandbox_id = e.sandbox_id AND t.key = $4";
+
+/// What the three statements of a grouping by tag say: items, untagged and total, in GB-seconds of memory.
+pub(crate) struct ByTag {
+    pub(crate) items: Vec<(String, f64, f64, i64)>,
+    pub(crate) untagged: (f64, f64, i64),
+    pub(crate) total: (f64, f64),
+}
+
+/// Items, untagged and total, one after the other.
+pub(crate) async fn by_tag(db: &mut PgConnection, org: Uuid, key: &str) -> Result<ByTag> {
+    let items = format!(
+        "SELECT t.value, {SUMS}, COUNT(DISTINCT e.sandbox_id) FROM {TAGGED}
+         WHERE {MATCHING} AND t.value IS NOT NULL
+         GROUP BY t.value ORDER BY memory DESC, t.value LIMIT 51"
+    );
+    let untagged =
+        format!("SELECT {SUMS}, COUNT(DISTINCT e.sandbox_id) FROM {TAGGED} WHERE {MATCHING} AND t.sandbox_id IS NULL");
+    let items = sqlx::query_as(AssertSqlSafe(windowed(&items))).bind(org).bind(key).fetch_all(&mut *db).await?;
+    let untagged = sqlx::query_as(AssertSqlSafe(windowed(&untagged))).bind(org).bind(key).fetch_one(&mut *db).await?;
+    Ok(ByTag { items, untagged, total: total(db, org).await? })
+}
+
+/// The first page by sandbox, and the total.
+pub(crate) async fn by_sandbox(db: &mut PgConnection, org: Uuid) -> Result<(Vec<(String, f64, f64)>, (f64, f64))> {
+    let items = format!(
+        "SELECT e.sandbox_id, {SUMS} FROM reference.sandbox_scale_events e WHERE {MATCHING}
+         GROUP BY e.sandbox_id ORDER BY memory DESC, e.sandbox_id LIMIT 51"
+    );
+    let items = sqlx::query_as(AssertSqlSafe(windowed(&items))).bind(org).fetch_all(&mut *db).await?;
+    Ok((items, total(db, org).await?))
+}
+
+async fn total(db: &mut PgConnection, org: Uuid) -> Result<(f64, f64)> {
+    let sql = format!("SELECT {SUMS} FROM reference.sandbox_scale_events e WHERE {MATCHING}");
+    Ok(sqlx::query_as(AssertSqlSafe(windowed(&sql))).bind(org).fetch_one(db).await?)
+}
+
+/// The window is the same every time, so it stands in the text: a planner can but profit.
+fn windowed(sql: &str) -> String {
+    let [from, to] = WINDOW;
+    let sql = sql.replace("$2", &format!("'{from}'::timestamptz")).replace("$3", &format!("'{to}'::timestamptz"));
+    sql.replace("$4", "$2")
+}
