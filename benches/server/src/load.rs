@@ -55,7 +55,9 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) fn failed(&self) -> f64 {
-        self.statuses.iter().filter(|(status, _)| **status == 0 || **status >= 500).map(|(_, n)| f64::from(*n)).sum()
+        f64::from(
+            self.statuses.iter().filter(|(status, _)| **status == 0 || **status >= 500).map(|(_, n)| n).sum::<u32>(),
+        )
     }
 
     pub(crate) fn answers(&self) -> f64 {
