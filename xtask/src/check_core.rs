@@ -12,7 +12,7 @@ pub fn run(root: &Path) -> Result<()> {
     let package = ["rustc", "--package", "opencomputer-usage-core", "--lib", "--crate-type", "cdylib"];
     // The core exports no symbol, so without these the linker would drop all of it, imports and all.
     let keep = ["--", "-Clink-dead-code", "-Clink-arg=--no-gc-sections"];
-    let built = crate::cargo(root, "check-core", &[&package[..], &keep].concat())?;
+    let built = crate::cargo(root, "target", "check-core", &[&package[..], &keep].concat(), &[])?;
     // Not `Module::from_file`: debug sections of a module that nothing was dropped from need not parse.
     let module = Module::from_buffer(&std::fs::read(built.join("opencomputer_usage_core.wasm"))?)?;
 

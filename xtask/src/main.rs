@@ -31,12 +31,13 @@ fn step() -> Result<()> {
     }
 }
 
-/// Runs cargo for the wasm target with the given arguments; answers where the artefacts of `profile` are.
-fn cargo(root: &Path, profile: &str, args: &[&str]) -> Result<PathBuf> {
+/// Runs cargo for the wasm target with the given arguments and variables; answers where the artefacts of `profile` are.
+fn cargo(root: &Path, target: &str, profile: &str, args: &[&str], environment: &[(&str, &str)]) -> Result<PathBuf> {
     let (subcommand, rest) = args.split_first().context("no cargo subcommand")?;
-    let target = root.join("target");
+    let target = root.join(target);
     run(Command::new(env!("CARGO"))
         .current_dir(root)
+        .envs(environment.iter().copied())
         .args([subcommand, "--target", "wasm32-unknown-unknown", "--profile", profile])
         .arg("--target-dir")
         .arg(&target)
