@@ -1,19 +1,42 @@
-// Builds dist/{esm,cjs}: one bundle and one tree of declarations for each module system.
+// Builds dist/: one bundle a way of loading the core's module, and one tree of declarations a module system.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { build } from "rolldown";
 
+const source = (name) => fileURLToPath(new URL(`src/${name}`, import.meta.url));
+
+/** Takes the module from a `.wasm` file instead of from text: for hosts that compile none at run time. */
+const fromFile = (specifier) => ({
+  name: "module-from-file",
+  resolveId: (id) => {
+    if (id === "./module.js") return source("module.file.ts");
+    return id.endsWith("/core_bg.wasm") ? { id: specifier, external: true } : undefined;
+  },
+});
+
 rmSync("dist", { recursive: true, force: true });
-for (const format of ["esm", "cjs"]) {
-  const dir = `dist/${format}`;
+for (const [dir, format, plugins] of [
+  ["esm", "esm", []],
+  ["cjs", "cjs", []],
+  ["workerd", "esm", [fromFile("../core.wasm")]],
+  ["edge-light", "esm", [fromFile("../core.wasm?module")]],
+]) {
   await build({
-    input: "src/index.ts",
+    input: { index: source("index.ts"), validate: source("validate.ts") },
     platform: "neutral",
-    output: { file: `${dir}/index.js`, format },
+    plugins,
+    resolve: { mainFields: ["module", "main"] },
+    // What both entries share, the module's bytes above all, is in one chunk.
+    output: { dir: `dist/${dir}`, format, sourcemap: true, chunkFileNames: "core.js" },
   });
-  execFileSync("tsc", ["--project", "tsconfig.build.json", "--outDir", dir], { stdio: "inherit" });
+}
+copyFileSync("src/wasm/core_bg.wasm", "dist/core.wasm");
+for (const format of ["esm", "cjs"]) {
+  const outDir = `dist/${format}`;
+  execFileSync("tsc", ["--project", "tsconfig.build.json", "--outDir", outDir], { stdio: "inherit" });
   // tsc emits no declarations for a file that is JavaScript with declarations of its own.
-  cpSync("src/wasm/core.d.ts", `${dir}/wasm/core.d.ts`);
+  cpSync("src/wasm/core.d.ts", `${outDir}/wasm/core.d.ts`);
 }
 writeFileSync("dist/cjs/package.json", '{ "type": "commonjs" }\n');

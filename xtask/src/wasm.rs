@@ -36,6 +36,8 @@ pub fn run(root: &Path) -> Result<()> {
         .web(true)?
         .typescript(true)
         .omit_default_module_path(true)
+        // After a trap the host starts anew.
+        .reset_state_function(true)
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate(&out)?;

@@ -1,4 +1,4 @@
-import { guarded } from "./core.js";
+import { guarded, instance } from "./core.js";
 import { InvalidRequestError } from "./errors.js";
 import { environment, isBrowser } from "./runtime.js";
 import { type Carrier, carry, now } from "./transport.js";
@@ -35,13 +35,19 @@ export interface ClientOptions {
 
 /** What every group of methods calls the API through. */
 export class Connection {
-  readonly #client: Client;
+  readonly #config: unknown;
   readonly #carrier: Carrier;
+  #client: Client;
+  #home: number;
 
   constructor(options: ClientOptions | undefined) {
-    const [config, carrier] = guarded(() => configured(options ?? {}));
-    this.#carrier = carrier;
-    this.#client = guarded(() => new Client(`opencomputer-usage-typescript/${version}`, config));
+    [this.#config, this.#carrier] = guarded(() => configured(options ?? {}));
+    this.#client = this.#connect();
+    this.#home = instance;
+  }
+
+  #connect(): Client {
+    return guarded(() => new Client(`opencomputer-usage-typescript/${version}`, this.#config));
   }
 
   /** Makes a call: its name in the core, its arguments by name, its query and its options. */
@@ -53,6 +59,10 @@ export class Connection {
     change?: ChangeTags,
   ): Promise<T> {
     const [exchange, signal] = guarded(() => {
+      if (this.#home !== instance) {
+        this.#client = this.#connect();
+        this.#home = instance;
+      }
       const [rest, signal] = signalled(options);
       return [this.#client.call(operation, args, withTimes(query), rest, now()), signal] as const;
     });

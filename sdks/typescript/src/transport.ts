@@ -1,4 +1,4 @@
-import { guarded } from "./core.js";
+import { guarded, instance, isIntact, lost } from "./core.js";
 import { errorOf, type Failure, told } from "./errors.js";
 import type { ChangeTags, Fetch, TagMap } from "./types.js";
 import type { Exchange } from "./wasm/core.js";
@@ -44,8 +44,11 @@ export async function carry<T>(
   signal: AbortSignal | undefined,
   change: ChangeTags | undefined,
 ): Promise<T> {
-  const advance = (event: Event): Step<T> =>
-    JSON.parse(guarded(() => event(now(), Math.random()))) as Step<T>;
+  const home = instance;
+  const advance = (event: Event): Step<T> => {
+    if (!isIntact(home)) throw lost();
+    return JSON.parse(guarded(() => event(now(), Math.random()))) as Step<T>;
+  };
   const journey: Journey = { exchange, carrier, signal, retries: 0, cause: undefined };
   try {
     let step = advance((...at) => exchange.begin(...at));
@@ -69,7 +72,7 @@ export async function carry<T>(
       }
     }
   } finally {
-    exchange.free();
+    if (isIntact(home)) exchange.free();
   }
 }
 

@@ -3,6 +3,9 @@ import type { Cursor, GroupBy, Limits, TagViolation } from "./types.js";
 import { isMap } from "./values.js";
 import * as wasm from "./wasm/core.js";
 
+export { InvalidRequestError, OpenComputerError } from "./errors.js";
+export type { Cursor, GroupBy, Limits, TagViolation } from "./types.js";
+
 /**
  * Checks a map of tags and reports every violation; none where the map may be written.
  *

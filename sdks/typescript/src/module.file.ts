@@ -1,0 +1,6 @@
+import module from "./wasm/core_bg.wasm";
+
+/** The core's module, compiled by the host: a Worker may compile none at run time. */
+export function wasmModule(): WebAssembly.Module {
+  return module;
+}

@@ -1,0 +1,91 @@
+// The packed package in a real browser, as it is and through bundlers with their default configurations.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { nodeResolve } from "@rollup/plugin-node-resolve";
+import { build as esbuild } from "esbuild";
+import { rollup } from "rollup";
+import * as vite from "vite";
+import webpack from "webpack";
+import { serve, STRICT, visit } from "./browser.js";
+import { FOUND } from "./probe.js";
+import { liveServer, program, project, run } from "./support.js";
+
+const MAIN = `
+  import * as sdk from "@opencomputer/usage";
+  import * as pure from "@opencomputer/usage/validate";
+  import { probe } from "./probe.mjs";
+  probe(sdk, pure, window.config).then((found) => { window.report = found; });
+`;
+/** @param {string} script */
+const page = (script) => `<!doctype html><script type="module" src="${script}"></script>`;
+
+/** @param {string} url */
+async function found(url) {
+  return visit(url, await liveServer());
+}
+
+const UNBUNDLED = MAIN.replaceAll(
+  /@opencomputer\/usage(\/validate)?/g,
+  (_, pure) => `./node_modules/@opencomputer/usage/dist/esm/${pure ? "validate" : "index"}.js`,
+);
+
+test("Chromium imports its files under a strict policy, without a bundler", async () => {
+  const directory = await project({ "index.html": page("/main.js"), "main.js": UNBUNDLED });
+  assert.deepEqual(await found(await serve(directory)), FOUND);
+});
+
+test("under a policy that forbids WebAssembly its error names what is missing", async () => {
+  const main = `
+    import { OpenComputerError, validateTags } from "./node_modules/@opencomputer/usage/dist/esm/validate.js";
+    try { validateTags({}); } catch (error) {
+      window.report = { ours: error instanceof OpenComputerError, message: error.message };
+    }
+  `;
+  const directory = await project({ "index.html": page("/main.js"), "main.js": main });
+  const report = await visit(await serve(directory, STRICT.replace(" 'wasm-unsafe-eval'", "")), {});
+  assert.equal(report.ours, true);
+  assert.match(report.message, /'wasm-unsafe-eval'/);
+});
+
+test("esbuild bundles it", async () => {
+  const directory = await project({ "main.js": MAIN, "out/index.html": page("/main.js") });
+  const outdir = join(directory, "out");
+  await esbuild({ entryPoints: [join(directory, "main.js")], bundle: true, minify: true, outdir });
+  assert.deepEqual(await found(await serve(outdir)), FOUND);
+});
+
+test("Rollup bundles it", async () => {
+  const directory = await project({ "main.js": MAIN, "out/index.html": page("/main.js") });
+  const bundle = await rollup({ input: join(directory, "main.js"), plugins: [nodeResolve()], onwarn: assert.fail });
+  await bundle.write({ dir: join(directory, "out") });
+  await bundle.close();
+  assert.deepEqual(await found(await serve(join(directory, "out"))), FOUND);
+});
+
+test("webpack bundles it", async () => {
+  const directory = await project({ "src/index.js": MAIN.replace("./probe", "../probe"), "dist/index.html": page("/main.js") });
+  const compiler = webpack({ context: directory, mode: "production", performance: { hints: false } });
+  const stats = await promisify(compiler.run.bind(compiler))();
+  assert.deepEqual(stats?.toJson({ all: false, errors: true, warnings: true }), { errors: [], errorsCount: 0, warnings: [], warningsCount: 0 });
+  assert.deepEqual(await found(await serve(join(directory, "dist"))), FOUND);
+});
+
+test("Vite builds with it", async () => {
+  const root = await project({ "main.js": MAIN, "index.html": page("/main.js") });
+  await vite.build({ root, configFile: false, logLevel: "warn" });
+  assert.deepEqual(await found(await serve(join(root, "dist"))), FOUND);
+});
+
+test("Vite serves it in development", async () => {
+  const root = await project({ "main.js": MAIN, "index.html": page("/main.js") });
+  const server = await vite.createServer({ root, configFile: false, logLevel: "warn", server: { port: 0, host: "127.0.0.1" } });
+  try {
+    await server.listen();
+    assert.deepEqual(await found(server.resolvedUrls?.local[0] ?? ""), FOUND);
+  } finally {
+    await server.close();
+  }
+});
