@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help demo test test-rust test-api test-ts test-py bench bench-server lint fmt dist clean server npm-package wheel
+.PHONY: help demo test test-rust test-api test-ts test-packages test-py bench bench-server bench-ts lint fmt dist clean server npm-package wheel
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -20,7 +20,7 @@ help: ## list the targets
 demo: server npm-package wheel ## serve a made-up fleet and report on it from both SDKs (ONCE=1: report, then exit)
 	ONCE=$(ONCE) scripts/demo
 
-test: test-rust test-api test-ts test-py ## run every test
+test: test-rust test-api test-ts test-packages test-py ## run every test
 
 test-rust: ## run the Rust tests on SQLite and a throw-away PostgreSQL, and check that the core imports nothing
 	scripts/needs nextest wasm postgres
@@ -39,11 +39,16 @@ test-ts: server npm-package ## run the TypeScript tests on the built package
 	echo "==> testing TypeScript"
 	npm --prefix $(TS) run --silent test
 
+test-packages: server npm-package ## try the packed npm package in every runtime, bundler and browser
+	scripts/needs packages chromium
+	echo "==> testing the packed npm package"
+	npm --prefix tests/packages run --silent test
+
 test-py: server wheel ## run the Python tests on the installed wheel
 	echo "==> testing Python"
 	$(VENV)/pytest $(PY)/tests
 
-bench: bench-server ## measure everything
+bench: bench-server bench-ts ## measure everything
 
 bench-server: ## measure the server beside a reference plan and DuckDB (BENCH_SCALE=0.1: a quick, smaller run)
 	scripts/needs rust postgres duckdb
@@ -51,6 +56,11 @@ bench-server: ## measure the server beside a reference plan and DuckDB (BENCH_SC
 	cargo build --locked --release -p opencomputer-usage-server -p opencomputer-usage-bench
 	POSTGRES_OPTIONS="$${POSTGRES_OPTIONS:--c shared_buffers=2GB -c work_mem=64MB -c max_wal_size=8GB}" \
 	DUCKDB_PYTHON=target/bench/venv/bin/python scripts/postgres target/release/opencomputer-usage-bench
+
+bench-ts: npm-package ## measure the npm package beside ajv, valibot and zod
+	scripts/needs peers packages chromium
+	echo "==> measuring the npm package"
+	node benches/ts/main.js
 
 lint: ## check formatting, lints and types in every language
 	scripts/needs wasm npm venv
@@ -84,7 +94,7 @@ dist: npm-package ## leave the wheel, the npm tarball and the server in dist/
 	ls -sh dist
 
 clean: ## remove everything that was built or installed here
-	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm}
+	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} tests/packages/{node_modules,.projects} benches/ts/node_modules
 
 server:
 	scripts/needs rust

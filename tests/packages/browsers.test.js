@@ -67,9 +67,11 @@ test("Rollup bundles it", async () => {
 
 test("webpack bundles it", async () => {
   const directory = await project({ "src/index.js": MAIN.replace("./probe", "../probe"), "dist/index.html": page("/main.js") });
-  const compiler = webpack({ context: directory, mode: "production", performance: { hints: false } });
+  const output = { path: join(directory, "dist") };
+  const compiler = webpack({ context: directory, mode: "production", output });
   const stats = await promisify(compiler.run.bind(compiler))();
-  assert.deepEqual(stats?.toJson({ all: false, errors: true, warnings: true }), { errors: [], errorsCount: 0, warnings: [], warningsCount: 0 });
+  const complaints = stats?.toJson({ all: false, errors: true, warnings: true });
+  assert.deepEqual(complaints, { errors: [], warnings: [] });
   assert.deepEqual(await found(await serve(join(directory, "dist"))), FOUND);
 });
 

@@ -94,7 +94,7 @@ async function started() {
   const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
   const file = join(target, "debug/opencomputer-usage-server");
   const args = ["demo", "--listen", "127.0.0.1:0", "--cors-origin", "*"];
-  const child = spawn(file, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(file, args, { stdio: ["ignore", "pipe", "ignore"] });
   serving = child;
   const gone = once(child, "exit").then(() => Promise.reject(new Error(`${file} stopped`)));
   gone.catch(() => {});

@@ -1,0 +1,69 @@
+// What is in the packed package: its types, its manifest, its size.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { BUDGET, bundledSize } from "./size.js";
+import { packedTarball, program, project, run } from "./support.js";
+
+test("its types resolve in every mode of TypeScript, as attw tells", async () => {
+  const tarball = await packedTarball();
+  // Node.js 10 knew no subpaths; whoever resolves like it has the main entry.
+  await run(program("attw"), [tarball, "--profile", "node16", "--format", "table"], { cwd: "." });
+});
+
+test("its manifest is in order, as publint tells", async () => {
+  const directory = await project({});
+  const pkgDir = join(directory, "node_modules/@opencomputer/usage");
+  const { messages, pkg } = await publint({ pkgDir, strict: true, pack: false });
+  assert.deepEqual(messages.map((message) => formatMessage(message, pkg)), []);
+});
+
+test("it compiles in a strict project that looks into its declarations", async () => {
+  const main = `
+    import { UsageClient, type UsageSandboxItem } from "@opencomputer/usage";
+    import { type TagViolation, validateTags } from "@opencomputer/usage/validate";
+    export const violations: TagViolation[] = validateTags({});
+    export async function first(client: UsageClient): Promise<UsageSandboxItem | undefined> {
+      return (await client.usage.bySandbox({ limit: 1 })).items[0];
+    }
+  `;
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: "es2022",
+    lib: ["es2022", "dom"],
+    types: [],
+    exactOptionalPropertyTypes: true,
+  };
+  const config = JSON.stringify({ compilerOptions, files: ["main.mts", "main.cts"] });
+  const cwd = await project({ "main.mts": main, "main.cts": main, "tsconfig.json": config });
+  for (const [module, moduleResolution] of [["node16", "node16"], ["nodenext", "nodenext"]]) {
+    await run(program("tsc"), ["--module", module, "--moduleResolution", moduleResolution], { cwd });
+  }
+  await run(program("tsc"), ["--module", "preserve", "--moduleResolution", "bundler"], { cwd });
+});
+
+test("nothing in it evaluates text, waits at the top level or asks for Node.js", async () => {
+  const directory = await project({});
+  const dist = join(directory, "node_modules/@opencomputer/usage/dist");
+  for (const build of ["esm", "cjs", "workerd", "edge-light"]) {
+    const names = readdirSync(join(dist, build)).filter((name) => name.endsWith(".js"));
+    assert.deepEqual(names.sort(), ["core.js", "index.js", "validate.js"]);
+    for (const name of names) {
+      const text = readFileSync(join(dist, build, name), "utf8");
+      assert.doesNotMatch(text, /\beval\(|new Function\(|from "node:|require\("[^.]/, `${build}/${name}`);
+      assert.doesNotMatch(text, /^(?:const .* = )?await /m, `${build}/${name}`);
+    }
+  }
+});
+
+for (const [entry, most] of Object.entries(BUDGET)) {
+  test(`${entry}, bundled and minified for a browser, has at most ${most} KB gzipped`, async () => {
+    const { gzipped } = await bundledSize(await project({}), entry);
+    assert.ok(gzipped <= most * 1024, `${gzipped} bytes are more than ${most * 1024}`);
+  });
+}

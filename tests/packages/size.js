@@ -1,0 +1,27 @@
+// The size of the package as a browser downloads it: bundled, minified, compressed. KB are 1024 bytes.
+
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+/** The most that an import of each entry may cost, in KB. */
+export const BUDGET = { "@opencomputer/usage": 40, "@opencomputer/usage/validate": 32 };
+
+/**
+ * Bundles all of an entry as esbuild does by default for a browser.
+ *
+ * @param {string} directory a project that holds the package
+ * @param {string} entry
+ */
+export async function bundledSize(directory, entry) {
+  const { outputFiles } = await build({
+    // Every export is reached, so that nothing is shaken off.
+    stdin: { contents: `export * from "${entry}"`, resolveDir: directory },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    write: false,
+  });
+  const [{ contents }] = outputFiles;
+  return { bytes: contents.length, gzipped: gzipSync(contents, { level: 9 }).length };
+}
