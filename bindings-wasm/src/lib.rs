@@ -1,129 +1,167 @@
-//! The core's face for JavaScript: values in, JSON text out. Errors are thrown as JSON text, too.
+//! The core's face for JavaScript: a message of the host's values in, JSON text out.
 //!
-//! JSON text, because `JSON.parse` makes `__proto__` a property like any other, and is fast.
+//! The module imports nothing. It never runs the host's code, so a getter that throws, or calls the module again, is
+//! the host's own affair; and JSON text, because `JSON.parse` makes `__proto__` a property like any other, and is fast.
 
-mod raw;
+mod message;
 
 use std::cell::RefCell;
 
-use js_sys::Array;
-use opencomputer_usage_core::client::{self, Answer, ClientError, Event, Fault, Operation, Step};
+use opencomputer_usage_core::client::{Answer, Client, ClientError, Event, Exchange, Fault, Operation, Step};
 use opencomputer_usage_core::raw::Raw;
 use opencomputer_usage_core::{pure, tags};
 use serde::Serialize;
-use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
-use raw::raw;
+use message::Message;
 
-type Json = Result<String, JsValue>;
-
-fn json(value: &impl Serialize) -> Json {
-    serde_json::to_string(value).map_err(|error| JsValue::from_str(&error.to_string()))
-}
-
-fn thrown(error: impl Into<ClientError>) -> JsValue {
-    json(&error.into()).map_or_else(|error| error, |error| JsValue::from_str(&error))
-}
-
-fn answer(result: Result<impl Serialize, impl Into<ClientError>>) -> Json {
-    result.map_err(thrown).and_then(|value| json(&value))
-}
-
-/// The bytes that hold as many tags as are allowed, at their longest.
-const SCRATCH_BYTES: usize = 64 * 1024;
+/// The bytes that hold as many tags as are allowed, at their longest, as long as they are ASCII.
+const SCRATCH_BYTES: usize = 32 * 1024;
 
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
+    static MESSAGE: RefCell<Vec<u16>> = const { RefCell::new(Vec::new()) };
+    static ANSWER: RefCell<String> = const { RefCell::new(String::new()) };
+    static EXCHANGES: RefCell<Vec<Option<Exchange>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Where tags are written for [`accepts_scratch`].
-#[must_use]
-#[wasm_bindgen(js_name = scratch)]
-pub fn scratch() -> *const u8 {
+/// Where tags are written for [`accepts`].
+#[unsafe(no_mangle)]
+pub extern "C" fn scratch() -> *const u8 {
     SCRATCH.with_borrow(Vec::as_ptr)
 }
 
 /// How many bytes fit there.
-#[must_use]
-#[wasm_bindgen(js_name = scratchBytes)]
-pub fn scratch_bytes() -> usize {
+#[unsafe(no_mangle)]
+pub extern "C" fn scratch_bytes() -> usize {
     SCRATCH_BYTES
 }
 
-/// Whether the tags in the first `bytes` of the scratch may be written, each as key, NUL, value, NUL.
-/// Where the answer is no, `validateTags` tells why, or that it is yes after all: a NUL or a replacement
-/// character in there may be the user's own.
-#[must_use]
-#[wasm_bindgen(js_name = acceptsScratch)]
-pub fn accepts_scratch(bytes: usize, pairs: usize) -> bool {
+/// Whether the tags in the scratch, which are ASCII, may be written. Each is the lengths of its key and of its value,
+/// in two bytes each, low byte first, and then both. Where the answer is no, `validateTags` tells why.
+#[unsafe(no_mangle)]
+pub extern "C" fn accepts(bytes: usize) -> bool {
     SCRATCH.with_borrow(|scratch| {
-        let Some(text) = scratch.get(..bytes).and_then(|bytes| str::from_utf8(bytes).ok()) else {
-            return false;
+        let mut rest = scratch.get(..bytes).and_then(|bytes| str::from_utf8(bytes).ok());
+        let mut next = || {
+            let (&[k0, k1, v0, v1], _) = rest?.as_bytes().split_first_chunk()?;
+            let (key, value) = (usize::from(u16::from_le_bytes([k0, k1])), usize::from(u16::from_le_bytes([v0, v1])));
+            let (key, after) = rest?.get(4..)?.split_at_checked(key)?;
+            let (value, after) = after.split_at_checked(value)?;
+            rest = Some(after);
+            Some((key, value))
         };
-        let mut parts = text.split('\0');
-        let whole = tags::accepts((0..pairs).map_while(|_| Some((parts.next()?, parts.next()?))));
-        whole && parts.eq([""]) && !text.contains(char::REPLACEMENT_CHARACTER)
+        tags::accepts(std::iter::from_fn(&mut next)) && rest == Some("")
     })
 }
 
-/// Every violation of a map of tags.
-#[wasm_bindgen(js_name = validateTags)]
-pub fn validate_tags(tags: &JsValue) -> Json {
-    answer(pure::validate_tags(&raw(tags)?))
+/// Where a message of so many words is written.
+#[unsafe(no_mangle)]
+pub extern "C" fn message(words: usize) -> *const u16 {
+    MESSAGE.with_borrow_mut(|message| {
+        message.resize(words, 0);
+        message.as_ptr()
+    })
 }
 
-/// Every violation of one key.
-#[wasm_bindgen(js_name = validateTagKey)]
-pub fn validate_tag_key(key: &JsValue) -> Json {
-    answer(pure::validate_tag_key(&raw(key)?))
+/// Answers the message, of whose words the first are packed values and the others hold so many `bytes` of a body. The
+/// answer is so many bytes of JSON text at [`answer`]; where it is an error, the number is negative.
+#[unsafe(no_mangle)]
+pub extern "C" fn run(packed: usize, bytes: usize, now_ms: f64, random: f64) -> isize {
+    let words = MESSAGE.take();
+    let (packed, body) = words.split_at_checked(packed).unwrap_or_default();
+    let body = || body.iter().flat_map(|word| word.to_le_bytes()).take(bytes).collect();
+    let result = answered(&mut Message::new(packed), body, now_ms, random);
+    let failed = result.is_err();
+    let text = result.unwrap_or_else(|error| json(&error));
+    let length = isize::try_from(text.len()).unwrap_or_default();
+    ANSWER.set(text);
+    if failed { -length } else { length }
 }
 
-/// Every violation of one value.
-#[wasm_bindgen(js_name = validateTagValue)]
-pub fn validate_tag_value(value: &JsValue) -> Json {
-    json(&pure::validate_tag_value(&raw(value)?))
+/// Where the last answer is.
+#[unsafe(no_mangle)]
+pub extern "C" fn answer() -> *const u8 {
+    ANSWER.with_borrow(|answer| answer.as_ptr())
 }
 
-/// Reads a `groupBy`.
-#[wasm_bindgen(js_name = parseGroupBy)]
-pub fn parse_group_by(group_by: &JsValue) -> Json {
-    answer(pure::parse_group_by(&raw(group_by)?))
+/// Forgets an exchange that is over.
+#[unsafe(no_mangle)]
+pub extern "C" fn forget(exchange: usize) {
+    EXCHANGES.with_borrow_mut(|exchanges| exchanges.get_mut(exchange).and_then(Option::take));
 }
 
-/// Writes a `groupBy`.
-#[wasm_bindgen(js_name = formatGroupBy)]
-pub fn format_group_by(group_by: &JsValue) -> Json {
-    answer(pure::format_group_by(&raw(group_by)?))
+type Json = Result<String, ClientError>;
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
-/// Reads the value of a tag filter.
-#[wasm_bindgen(js_name = parseFilter)]
-pub fn parse_filter(text: &JsValue) -> Json {
-    answer(pure::parse_filter(&raw(text)?))
+fn result(result: Result<impl Serialize, impl Into<ClientError>>) -> Json {
+    result.map(|value| json(&value)).map_err(Into::into)
 }
 
-/// Writes the value of a tag filter.
-#[wasm_bindgen(js_name = formatFilter)]
-pub fn format_filter(values: &JsValue) -> Json {
-    answer(pure::format_filter(&raw(values)?))
+/// The functions of the module, by their names in JavaScript.
+fn answered(message: &mut Message<'_>, body: impl FnOnce() -> Vec<u8>, now_ms: f64, random: f64) -> Json {
+    let step = |exchange, event| advance(exchange, event, now_ms, random);
+    match message.name().as_str() {
+        "validateTags" => result(pure::validate_tags(&message.value())),
+        "validateTagKey" => result(pure::validate_tag_key(&message.value())),
+        "validateTagValue" => Ok(json(&pure::validate_tag_value(&message.value()))),
+        "parseGroupBy" => result(pure::parse_group_by(&message.value())),
+        "formatGroupBy" => result(pure::format_group_by(&message.value())),
+        "parseFilter" => result(pure::parse_filter(&message.value())),
+        "formatFilter" => result(pure::format_filter(&message.value())),
+        "encodeCursor" => result(pure::encode_cursor(&message.value())),
+        "decodeCursor" => result(pure::decode_cursor(&message.value())),
+        "configure" => configured(message).map(|_| "null".to_owned()),
+        "call" => call(message, now_ms).map(|exchange| exchange.to_string()),
+        "begin" => step(message.index(), Event::Begin),
+        "waited" => step(message.index(), Event::Waited),
+        "timeout" => step(message.index(), Event::Fault(Fault::Timeout, String::new())),
+        "fault" => step(message.index(), Event::Fault(Fault::Connection, message.name())),
+        "changed" => step(message.index(), Event::Changed(message.value())),
+        "answer" => {
+            let (exchange, status) = (message.index(), message.index().unwrap_or_default());
+            let headers = match message.value() {
+                Raw::List(headers) => headers.iter().map_while(header).collect(),
+                _ => Vec::new(),
+            };
+            step(exchange, Event::Answer(Answer { status, headers, body: body() }))
+        }
+        _ => Err(ClientError::usage("the host asks for a function that there is not")),
+    }
 }
 
-/// Writes a cursor.
-#[wasm_bindgen(js_name = encodeCursor)]
-pub fn encode_cursor(cursor: &JsValue) -> Json {
-    answer(pure::encode_cursor(&raw(cursor)?))
+fn header(pair: &Raw) -> Option<(String, String)> {
+    match pair {
+        Raw::List(pair) => match pair.as_slice() {
+            [Raw::Text(name), Raw::Text(value)] => Some((name.to_string(), value.to_string())),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
-/// Reads a cursor.
-#[wasm_bindgen(js_name = decodeCursor)]
-pub fn decode_cursor(text: &JsValue) -> Json {
-    answer(pure::decode_cursor(&raw(text)?))
+/// Takes a user agent and `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }`.
+fn configured(message: &mut Message<'_>) -> Result<Client, ClientError> {
+    Client::new(&message.name(), &message.value())
 }
 
-/// The limits of the contract.
-#[wasm_bindgen]
-pub fn limits() -> Json {
-    json(&pure::limits())
+/// Begins a call with what configures a client, the name of an operation, its arguments by name, its query and
+/// `{ timeoutMs?, maxRetries?, headers? }`; answers the number of the exchange.
+fn call(message: &mut Message<'_>, now_ms: f64) -> Result<usize, ClientError> {
+    let client = configured(message)?;
+    let (operation, arguments, query) = (message.name(), message.value(), message.value());
+    let operation = Operation::parse(&operation, joined(arguments, query))?;
+    let exchange = client.with(&message.value())?.call(operation, now_ms);
+    Ok(EXCHANGES.with_borrow_mut(|exchanges| {
+        let free = exchanges.iter().position(Option::is_none).unwrap_or(exchanges.len());
+        exchanges.resize_with(exchanges.len().max(free + 1), || None);
+        if let Some(place) = exchanges.get_mut(free) {
+            *place = Some(exchange);
+        }
+        free
+    }))
 }
 
 /// The members of both, so that a query cannot replace an argument. A query that is no map is the core's to refuse.
@@ -135,77 +173,12 @@ fn joined(arguments: Raw, query: Raw) -> Raw {
     }
 }
 
-/// A configured client.
-#[wasm_bindgen]
-pub struct Client(client::Client);
-
-#[wasm_bindgen]
-impl Client {
-    /// Takes `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }`.
-    #[wasm_bindgen(constructor)]
-    pub fn new(user_agent: &str, config: &JsValue) -> Result<Self, JsValue> {
-        client::Client::new(user_agent, &raw(config)?).map(Self).map_err(thrown)
-    }
-
-    /// Begins a call with its positional arguments by name, its query and `{ timeoutMs?, maxRetries?, headers? }`.
-    pub fn call(
-        &self,
-        operation: &str,
-        arguments: &JsValue,
-        query: &JsValue,
-        options: &JsValue,
-        now_ms: f64,
-    ) -> Result<Exchange, JsValue> {
-        let (arguments, query, options) = (raw(arguments)?, raw(query)?, raw(options)?);
-        let operation = Operation::parse(operation, joined(arguments, query)).map_err(thrown)?;
-        let client = self.0.with(&options).map_err(thrown)?;
-        Ok(Exchange(client.call(operation, now_ms)))
-    }
-}
-
-/// A call under way. Every method says what to do next.
-#[wasm_bindgen]
-pub struct Exchange(client::Exchange);
-
-#[wasm_bindgen]
-impl Exchange {
-    fn advance(&mut self, event: Event, now_ms: f64, random: f64) -> Json {
-        let step: Step = self.0.advance(event, now_ms, random);
-        json(&step)
-    }
-
-    /// The call begins.
-    pub fn begin(&mut self, now_ms: f64, random: f64) -> Json {
-        self.advance(Event::Begin, now_ms, random)
-    }
-
-    /// An answer came; `headers` is a flat array of names and values.
-    pub fn answer(&mut self, status: u16, headers: &Array, body: Vec<u8>, now_ms: f64, random: f64) -> Json {
-        let texts: Vec<String> = headers.iter().map(|text| text.as_string().unwrap_or_default()).collect();
-        let headers = texts.chunks_exact(2).filter_map(|pair| Some((pair.first()?.clone(), pair.last()?.clone())));
-        let answer = Answer { status, headers: headers.collect(), body };
-        self.advance(Event::Answer(answer), now_ms, random)
-    }
-
-    /// The connection failed.
-    #[wasm_bindgen(js_name = connectionFault)]
-    pub fn connection_fault(&mut self, cause: String, now_ms: f64, random: f64) -> Json {
-        self.advance(Event::Fault(Fault::Connection, cause), now_ms, random)
-    }
-
-    /// The time was up.
-    pub fn timeout(&mut self, now_ms: f64, random: f64) -> Json {
-        self.advance(Event::Fault(Fault::Timeout, String::new()), now_ms, random)
-    }
-
-    /// The wait is over.
-    pub fn waited(&mut self, now_ms: f64, random: f64) -> Json {
-        self.advance(Event::Waited, now_ms, random)
-    }
-
-    /// The user changed the tags.
-    pub fn changed(&mut self, tags: &JsValue, now_ms: f64, random: f64) -> Json {
-        let tags = raw(tags)?;
-        self.advance(Event::Changed(tags), now_ms, random)
-    }
+fn advance(exchange: Option<usize>, event: Event, now_ms: f64, random: f64) -> Json {
+    EXCHANGES.with_borrow_mut(|exchanges| match exchange.and_then(|exchange| exchanges.get_mut(exchange)) {
+        Some(Some(exchange)) => {
+            let step: Step = exchange.advance(event, now_ms, random);
+            Ok(json(&step))
+        }
+        _ => Err(ClientError::usage("the host asks for an exchange that there is not")),
+    })
 }

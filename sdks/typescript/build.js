@@ -1,7 +1,7 @@
 // Builds dist/: one bundle a way of loading the core's module, and one tree of declarations a module system.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, cpSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "rolldown";
 
@@ -12,7 +12,7 @@ const fromFile = (specifier) => ({
   name: "module-from-file",
   resolveId: (id) => {
     if (id === "./module.js") return source("module.file.ts");
-    return id.endsWith("/core_bg.wasm") ? { id: specifier, external: true } : undefined;
+    return id.endsWith("/core.wasm") ? { id: specifier, external: true } : undefined;
   },
 });
 
@@ -32,11 +32,9 @@ for (const [dir, format, plugins] of [
     output: { dir: `dist/${dir}`, format, sourcemap: true, chunkFileNames: "core.js" },
   });
 }
-copyFileSync("src/wasm/core_bg.wasm", "dist/core.wasm");
+copyFileSync("src/wasm/core.wasm", "dist/core.wasm");
 for (const format of ["esm", "cjs"]) {
   const outDir = `dist/${format}`;
   execFileSync("tsc", ["--project", "tsconfig.build.json", "--outDir", outDir], { stdio: "inherit" });
-  // tsc emits no declarations for a file that is JavaScript with declarations of its own.
-  cpSync("src/wasm/core.d.ts", `${outDir}/wasm/core.d.ts`);
 }
 writeFileSync("dist/cjs/package.json", '{ "type": "commonjs" }\n');

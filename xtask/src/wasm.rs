@@ -1,4 +1,4 @@
-//! Builds the module of the npm package: rustc, wasm-bindgen, wasm-opt, then the bytes as text that JavaScript can carry.
+//! Builds the module of the npm package: rustc, wasm-opt, then the bytes as text that JavaScript can carry.
 
 use anyhow::{Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
-use wasm_bindgen_cli_support::Bindgen;
+use opencomputer_usage_core::pure;
 
 /// What rustc's wasm target turns on by default, by `wasm-opt`'s names.
 const FEATURES: [&str; 6] = [
@@ -19,36 +19,30 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-/// Writes the module, its glue, its declarations and `inline.ts` to `sdks/typescript/src/wasm`.
+/// Size above all. The memory starts as zeros and belongs to the module alone, which keeps nothing in its first kilobyte.
+const PASSES: [&str; 6] =
+    ["-Oz", "--converge", "--low-memory-unused", "--zero-filled-memory", "--strip-producers", "--strip-debug"];
+
+/// Writes the module, `inline.ts` and `limits.ts` to `sdks/typescript/src/wasm`.
 pub fn run(root: &Path) -> Result<()> {
     let sdk = root.join("sdks/typescript");
     let wasm_opt = sdk.join("node_modules/.bin/wasm-opt");
     ensure!(wasm_opt.exists(), "wasm-opt is missing: run `npm ci` in sdks/typescript");
 
-    let built = build(root)?;
+    let built = build(root)?.join("opencomputer_usage_wasm.wasm");
     let out = sdk.join("src/wasm");
     if out.exists() {
         fs::remove_dir_all(&out)?;
     }
-    Bindgen::new()
-        .input_path(built.join("opencomputer_usage_wasm.wasm"))
-        .out_name("core")
-        .web(true)?
-        .typescript(true)
-        .omit_default_module_path(true)
-        // After a trap the host starts anew.
-        .reset_state_function(true)
-        .remove_name_section(true)
-        .remove_producers_section(true)
-        .generate(&out)?;
-
-    let module = out.join("core_bg.wasm");
-    crate::run(Command::new(wasm_opt).args(FEATURES).arg("-Oz").arg(&module).arg("-o").arg(&module))?;
+    fs::create_dir(&out)?;
+    let module = out.join("core.wasm");
+    crate::run(Command::new(wasm_opt).args(FEATURES).args(PASSES).arg(&built).arg("-o").arg(&module))?;
 
     let bytes = fs::read(&module)?;
     let deflated = deflate(&bytes)?;
     fs::write(out.join("inline.ts"), inline(&bytes, &deflated))?;
-    println!("core_bg.wasm: {} bytes, {} deflated", bytes.len(), deflated.len());
+    fs::write(out.join("limits.ts"), limits()?)?;
+    println!("core.wasm: {} bytes, {} deflated", bytes.len(), deflated.len());
     Ok(())
 }
 
@@ -59,7 +53,7 @@ pub fn run(root: &Path) -> Result<()> {
 /// flags would invalidate every other build for this target, so they have a target directory to themselves.
 fn build(root: &Path) -> Result<PathBuf> {
     let std = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
-    let package = ["build", "--locked", "--package", "opencomputer-usage-wasm"];
+    let package = ["build", "--package", "opencomputer-usage-wasm"];
     let environment = [("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort")];
     crate::cargo(root, "target/npm", "wasm", &[&package[..], &std].concat(), &environment)
 }
@@ -68,9 +62,15 @@ fn build(root: &Path) -> Result<PathBuf> {
 fn inline(bytes: &[u8], deflated: &[u8]) -> String {
     let (size, text) = (bytes.len(), BASE64_STANDARD.encode(deflated));
     format!(
-        "/** Bytes of `core_bg.wasm`. */\nexport const size: number = {size};\n\n\
-         /** `core_bg.wasm`, deflated, in base64. */\nexport const deflated: string =\n  \"{text}\";\n"
+        "/** Bytes of `core.wasm`. */\nexport const size: number = {size};\n\n\
+         /** `core.wasm`, deflated, in base64. */\nexport const deflated: string =\n  \"{text}\";\n"
     )
+}
+
+/// The limits as an object that needs no module.
+fn limits() -> Result<String> {
+    let limits = serde_json::to_string(&pure::limits())?;
+    Ok(format!("/** The limits, as the core has them. */\nexport const limits = {limits} as const;\n"))
 }
 
 fn deflate(bytes: &[u8]) -> Result<Vec<u8>> {

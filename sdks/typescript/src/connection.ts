@@ -1,11 +1,10 @@
-import { guarded, instance } from "./core.js";
+import { packed, reading, send } from "./core.js";
 import { InvalidRequestError } from "./errors.js";
 import { environment, isBrowser } from "./runtime.js";
-import { type Carrier, carry, now } from "./transport.js";
+import { type Carrier, carry } from "./transport.js";
 import type { ChangeTags, Fetch, RequestOptions } from "./types.js";
 import { isMap, part, withTimes } from "./values.js";
 import { version } from "./version.js";
-import { Client } from "./wasm/core.js";
 
 /** Where log lines go; `console` is one. */
 export interface Logger {
@@ -35,19 +34,15 @@ export interface ClientOptions {
 
 /** What every group of methods calls the API through. */
 export class Connection {
-  readonly #config: unknown;
+  /** The client's configuration as the core reads it. */
+  readonly #config: string;
   readonly #carrier: Carrier;
-  #client: Client;
-  #home: number;
 
   constructor(options: ClientOptions | undefined) {
-    [this.#config, this.#carrier] = guarded(() => configured(options ?? {}));
-    this.#client = this.#connect();
-    this.#home = instance;
-  }
-
-  #connect(): Client {
-    return guarded(() => new Client(`opencomputer-usage-typescript/${version}`, this.#config));
+    const [config, carrier] = reading(() => configured(options ?? {}));
+    this.#config = packed(`opencomputer-usage-typescript/${version}`, config);
+    this.#carrier = carrier;
+    send(packed("configure") + this.#config);
   }
 
   /** Makes a call: its name in the core, its arguments by name, its query and its options. */
@@ -58,15 +53,10 @@ export class Connection {
     options: RequestOptions | undefined,
     change?: ChangeTags,
   ): Promise<T> {
-    const [exchange, signal] = guarded(() => {
-      if (this.#home !== instance) {
-        this.#client = this.#connect();
-        this.#home = instance;
-      }
-      const [rest, signal] = signalled(options);
-      return [this.#client.call(operation, args, withTimes(query), rest, now()), signal] as const;
-    });
-    return carry(exchange, this.#carrier, signal, change);
+    const [rest, signal] = reading(() => signalled(options));
+    const values = packed(operation, args, reading(() => withTimes(query)), rest);
+    const begin = packed("call") + this.#config + values;
+    return carry(begin, this.#carrier, signal, change);
   }
 }
 

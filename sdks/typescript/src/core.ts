@@ -1,87 +1,88 @@
-import { OpenComputerError, refusal, told } from "./errors.js";
+import { errorOf, type Failure, OpenComputerError, refusal, told } from "./errors.js";
+import { pack } from "./message.js";
 import { wasmModule } from "./module.js";
-import { __wbg_reset_state, type InitOutput, initSync } from "./wasm/core.js";
 
-let exports: InitOutput | undefined;
-/** How many calls into the core are under way: a getter that the core reads may call it again. */
-let depth = 0;
-/** Whether the core was left in the middle of something, so that nothing in its memory can be relied on. */
-let broken = false;
+/** What the module exports. It imports nothing. */
+export interface Core {
+  readonly memory: WebAssembly.Memory;
+  readonly scratch: () => number;
+  readonly scratch_bytes: () => number;
+  readonly accepts: (bytes: number) => number;
+  readonly message: (words: number) => number;
+  readonly run: (packed: number, bytes: number, nowMs: number, random: number) => number;
+  readonly answer: () => number;
+  readonly forget: (exchange: number) => void;
+}
 
-/** Which instance of the core this is; what belongs to an earlier one is gone. */
-export let instance = 0;
+let module: WebAssembly.Module | undefined;
+let running: Core | undefined;
+const decoder = /* @__PURE__ */ new TextDecoder();
 
-/** The core, instantiated on first use: an import alone costs nothing. */
-export function core(): InitOutput {
+/** The core, compiled and instantiated on first use: an import alone costs nothing. */
+export function core(): Core {
   try {
-    exports ??= initSync({ module: wasmModule() });
-    if (broken && depth === 0) restart();
+    module ??= wasmModule();
+    running ??= new WebAssembly.Instance(module).exports as unknown as Core;
+    return running;
   } catch (cause) {
-    broken = true;
     const why = "a Content-Security-Policy must allow it with 'wasm-unsafe-eval'";
     throw new OpenComputerError(`WebAssembly cannot be started here (${why}): ${told(cause)}`, {
       cause,
     });
   }
-  if (broken) throw lost();
-  return exports;
-}
-
-/** Runs something that calls the core; whatever it throws becomes an error of ours. */
-export function guarded<T>(run: () => T): T {
-  core();
-  depth++;
-  try {
-    const result = run();
-    if (broken) throw lost();
-    return result;
-  } catch (thrown) {
-    const was = broken;
-    // For now: there may be no stack left to find out.
-    broken = true;
-    const fatal = isFatal(thrown);
-    broken = was || fatal;
-    throw fatal ? lost(thrown) : refusal(thrown);
-  } finally {
-    if (--depth === 0 && broken) {
-      try {
-        restart();
-      } catch {
-        // There may be no stack for it here; the next call tries again.
-      }
-    }
-  }
-}
-
-function restart(): void {
-  __wbg_reset_state();
-  instance++;
-  broken = false;
-}
-
-/** Whether what was made in an instance of the core is still there. */
-export function isIntact(home: number): boolean {
-  return home === instance && !broken;
-}
-
-/** Asks the core a question that it answers in JSON. */
-export function ask<T>(question: () => string): T {
-  return JSON.parse(guarded(question)) as T;
 }
 
 /**
- * Whether this may have left the core's frames without unwinding them: it ran out of memory, or a stack overflowed
- * somewhere below. A range error of the user's own looks the same, and costs a new instance, too.
+ * Runs something in the core alone. Should that trap or overflow the stack, whatever the core's memory holds then is
+ * given up, and the next call finds a new core.
  */
-function isFatal(thrown: unknown): boolean {
-  return (
-    thrown instanceof WebAssembly.RuntimeError ||
-    thrown instanceof RangeError ||
-    (thrown instanceof Error && thrown.name === "InternalError")
-  );
+export function inside<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    running = undefined;
+    throw lost(cause);
+  }
 }
 
-/** What a call fails with that the core can no longer answer. */
+/** What a call fails with whose core is gone. */
 export function lost(cause?: unknown): OpenComputerError {
-  return new OpenComputerError("memory or stack ran out while an argument was read", { cause });
+  return new OpenComputerError("memory or stack ran out in the core", { cause });
+}
+
+/** Reads something of the user's; what that throws becomes an error of ours. */
+export function reading<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (thrown) {
+    throw refusal(thrown);
+  }
+}
+
+/** Packs values into a message. */
+export function packed(...values: readonly unknown[]): string {
+  return reading(() => values.reduce((message: string, value) => message + pack(value), ""));
+}
+
+/** Asks the core for one of its functions. */
+export function ask<T>(name: string, ...values: unknown[]): T {
+  return send(packed(name, ...values));
+}
+
+/** Sends a message to the core, with bytes of a body where it is about any. */
+export function send<T>(message: string, body?: Uint8Array, nowMs = 0, random = 0): T {
+  const { run, memory, answer, message: place } = core();
+  const [length, text] = inside(() => {
+    const bytes = body?.length ?? 0;
+    const start = place(message.length + ((bytes + 1) >> 1));
+    const words = new Uint16Array(memory.buffer, start, message.length);
+    for (let i = 0; i < message.length; i++) words[i] = message.charCodeAt(i);
+    if (body) new Uint8Array(memory.buffer, start + words.byteLength).set(body);
+    const length = run(message.length, bytes, nowMs, random);
+    const text = new Uint8Array(memory.buffer, answer(), Math.abs(length));
+    return [length, decoder.decode(text)] as const;
+  });
+  const value: unknown = JSON.parse(text);
+  if (length < 0) throw errorOf(value as Failure);
+  return value as T;
 }

@@ -203,23 +203,10 @@ export function errorOf(failure: Failure, cause?: unknown): OpenComputerError {
   return new Class(failure.message, { ...failure, cause });
 }
 
-/** What was thrown on the way into the core: its own refusal in JSON, or a value that cannot be read. */
+/** What was thrown while something of the user's was read. */
 export function refusal(thrown: unknown): OpenComputerError {
   if (thrown instanceof OpenComputerError) return thrown;
-  const failure = typeof thrown === "string" ? parsed(thrown) : undefined;
-  if (failure) return errorOf(failure);
   return new InvalidRequestError(`an argument cannot be read: ${told(thrown)}`, { cause: thrown });
-}
-
-function parsed(text: string): Failure | undefined {
-  try {
-    const failure: unknown = JSON.parse(text);
-    return typeof failure === "object" && failure !== null && "kind" in failure
-      ? (failure as Failure)
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** What an error says, with what lies behind it: `fetch failed: connect ECONNREFUSED 127.0.0.1:80`. */

@@ -1,7 +1,7 @@
-import { guarded, instance, isIntact, lost } from "./core.js";
+import { core, lost, packed, send as tell } from "./core.js";
 import { errorOf, type Failure, told } from "./errors.js";
+import { count } from "./message.js";
 import type { ChangeTags, Fetch, TagMap } from "./types.js";
-import type { Exchange } from "./wasm/core.js";
 
 /** What carries a call. */
 export interface Carrier {
@@ -26,8 +26,8 @@ type Step<T> =
   | { readonly step: "done"; readonly value: T }
   | { readonly step: "failed"; readonly error: Failure };
 
-/** What happened, told to the core, which answers with its next step. */
-type Event = (nowMs: number, random: number) => string;
+/** What happened, told to the core, which answers with its next step: a function of it, packed values, a body. */
+type Event = readonly [name: string, values?: string, body?: Uint8Array];
 
 /** Timers take no more: a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -37,21 +37,22 @@ export function now(): number {
   return typeof performance === "object" ? performance.timeOrigin + performance.now() : Date.now();
 }
 
-/** Carries a call to its end: sends, waits and asks as the core says, and frees it. */
+/** Carries a call to its end: sends, waits and asks as the core says, which then forgets it. */
 export async function carry<T>(
-  exchange: Exchange,
+  begin: string,
   carrier: Carrier,
   signal: AbortSignal | undefined,
   change: ChangeTags | undefined,
 ): Promise<T> {
-  const home = instance;
-  const advance = (event: Event): Step<T> => {
-    if (!isIntact(home)) throw lost();
-    return JSON.parse(guarded(() => event(now(), Math.random()))) as Step<T>;
+  const exchange = tell<number>(begin, undefined, now());
+  const home = core();
+  const advance = ([name, values = "", body]: Event): Step<T> => {
+    if (core() !== home) throw lost();
+    return tell(packed(name) + count(exchange) + values, body, now(), Math.random());
   };
-  const journey: Journey = { exchange, carrier, signal, retries: 0, cause: undefined };
+  const journey: Journey = { carrier, signal, retries: 0, cause: undefined };
   try {
-    let step = advance((...at) => exchange.begin(...at));
+    let step = advance(["begin"]);
     for (;;) {
       switch (step.step) {
         case "send":
@@ -60,7 +61,7 @@ export async function carry<T>(
         case "wait":
           await wait(step.ms, signal);
           journey.retries++;
-          step = advance((...at) => exchange.waited(...at));
+          step = advance(["waited"]);
           break;
         case "change":
           step = advance(await changed(journey, step.tags, step.timeoutMs, change));
@@ -72,12 +73,11 @@ export async function carry<T>(
       }
     }
   } finally {
-    if (isIntact(home)) exchange.free();
+    if (core() === home) home.forget(exchange);
   }
 }
 
 interface Journey {
-  readonly exchange: Exchange;
   readonly carrier: Carrier;
   readonly signal: AbortSignal | undefined;
   retries: number;
@@ -87,7 +87,7 @@ interface Journey {
 
 /** Sends a request once. Rejects with the reason of the user's signal, and with nothing else. */
 async function send(journey: Journey, request: Request, timeoutMs: number): Promise<Event> {
-  const { exchange, carrier, signal } = journey;
+  const { carrier, signal } = journey;
   signal?.throwIfAborted();
   const started = now();
   const log = (what: string) => {
@@ -103,13 +103,13 @@ async function send(journey: Journey, request: Request, timeoutMs: number): Prom
   try {
     const response = await abortable(abort.signal, () => receive(request, carrier, abort.signal));
     log(String(response.status));
-    return (...at) => exchange.answer(response.status, response.headers, response.body, ...at);
+    return ["answer", count(response.status) + packed(response.headers), response.body];
   } catch (error) {
     log(abort.signal.aborted ? (signal?.aborted ? "aborted" : "timed out") : "failed");
     signal?.throwIfAborted();
-    if (abort.signal.aborted) return (...at) => exchange.timeout(...at);
+    if (abort.signal.aborted) return ["timeout"];
     journey.cause = error;
-    return (...at) => exchange.connectionFault(told(error), ...at);
+    return ["fault", packed(told(error))];
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", relay);
@@ -118,7 +118,7 @@ async function send(journey: Journey, request: Request, timeoutMs: number): Prom
 
 interface Received {
   readonly status: number;
-  readonly headers: string[];
+  readonly headers: readonly (readonly [string, string])[];
   readonly body: Uint8Array;
 }
 
@@ -132,7 +132,7 @@ async function receive(request: Request, carrier: Carrier, signal: AbortSignal):
     signal,
   });
   const body = new Uint8Array(await response.arrayBuffer());
-  return { status: response.status, headers: [...response.headers].flat(), body };
+  return { status: response.status, headers: [...response.headers], body };
 }
 
 async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
@@ -152,7 +152,7 @@ const LATE = Symbol("late");
 
 /** Asks the user what the tags shall become, for as long as the call has time. */
 async function changed(
-  { exchange, signal }: Journey,
+  { signal }: Journey,
   tags: TagMap,
   timeoutMs: number,
   change: ChangeTags | undefined,
@@ -165,8 +165,8 @@ async function changed(
     const answer = await abortable(signal, () =>
       Promise.race([(async () => change?.(tags))(), late]),
     );
-    if (answer === LATE) return (...at) => exchange.timeout(...at);
-    return (...at) => exchange.changed(answer, ...at);
+    if (answer === LATE) return ["timeout"];
+    return ["changed", packed(answer)];
   } finally {
     clearTimeout(timer);
   }

@@ -1,7 +1,8 @@
-import { ask, core, guarded } from "./core.js";
+import { ask, type Core, core, inside, packed, reading, send } from "./core.js";
+import { packMap } from "./message.js";
 import type { Cursor, GroupBy, Limits, TagViolation } from "./types.js";
 import { isMap } from "./values.js";
-import * as wasm from "./wasm/core.js";
+import { limits } from "./wasm/limits.js";
 
 export { InvalidRequestError, OpenComputerError } from "./errors.js";
 export type { Cursor, GroupBy, Limits, TagViolation } from "./types.js";
@@ -17,36 +18,43 @@ export type { Cursor, GroupBy, Limits, TagViolation } from "./types.js";
  * ```
  */
 export function validateTags(tags: unknown): TagViolation[] {
-  return guarded(() => isAccepted(tags)) ? [] : ask(() => wasm.validateTags(tags));
+  if (!isMap(tags)) return ask("validateTags", tags);
+  // Read once, so that a getter cannot tell the two checks different things.
+  const keys = Object.keys(tags);
+  const values = reading(() => keys.map((key) => tags[key]));
+  if (isAccepted(keys, values)) return [];
+  return send(packed("validateTags") + reading(() => packMap(keys, values)));
 }
 
-let scratch = new Uint8Array();
-const encoder = new TextEncoder();
+let scratch = /* @__PURE__ */ new Uint8Array();
 
-/** The core's scratch. A view dies when the memory grows, as the first look at the scratch itself may make it. */
-function scratchBytes(): Uint8Array {
-  const { memory } = core();
+/** The core's scratch. A view of it dies when the memory grows, and with its core. */
+function scratchBytes({ memory, scratch: start, scratch_bytes: length }: Core): Uint8Array {
   if (scratch.buffer !== memory.buffer) {
-    const start = wasm.scratch();
-    scratch = new Uint8Array(memory.buffer, start, wasm.scratchBytes());
+    inside(start); // The first look may make the memory grow.
+    scratch = new Uint8Array(memory.buffer, start(), length());
   }
   return scratch;
 }
 
-/** Whether tags may be written, told from one joined string. Where not, the whole check tells why. */
-function isAccepted(tags: unknown): boolean {
-  if (!isMap(tags)) return false;
-  let joined = "";
-  const keys = Object.keys(tags);
-  for (const key of keys) {
-    const value = tags[key];
-    if (typeof value !== "string") return false;
-    joined += `${key}\0${value}\0`;
+/** Whether the core accepts these tags: of plain ASCII, as most are. Where not, the whole check tells why. */
+function isAccepted(keys: readonly string[], values: readonly unknown[]): boolean {
+  const running = core();
+  const bytes = scratchBytes(running);
+  let at = 0;
+  let all = 0;
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] ?? "";
+    const value = values[i];
+    if (typeof value !== "string" || at + key.length + value.length + 4 > bytes.length) return false;
+    bytes[at++] = key.length;
+    bytes[at++] = key.length >> 8;
+    bytes[at++] = value.length;
+    bytes[at++] = value.length >> 8;
+    for (let i = 0; i < key.length; i++) all |= bytes[at++] = key.charCodeAt(i);
+    for (let i = 0; i < value.length; i++) all |= bytes[at++] = value.charCodeAt(i);
   }
-  const bytes = scratchBytes();
-  if (joined.length > bytes.length) return false;
-  const { read, written } = encoder.encodeInto(joined, bytes);
-  return read === joined.length && wasm.acceptsScratch(written, keys.length);
+  return all < 128 && inside(() => running.accepts(at)) === 1;
 }
 
 /**
@@ -59,7 +67,7 @@ function isAccepted(tags: unknown): boolean {
  * ```
  */
 export function validateTagKey(key: string): TagViolation[] {
-  return ask(() => wasm.validateTagKey(key));
+  return ask("validateTagKey", key);
 }
 
 /**
@@ -71,7 +79,7 @@ export function validateTagKey(key: string): TagViolation[] {
  * ```
  */
 export function validateTagValue(value: unknown): TagViolation[] {
-  return ask(() => wasm.validateTagValue(value));
+  return ask("validateTagValue", value);
 }
 
 /**
@@ -84,7 +92,7 @@ export function validateTagValue(value: unknown): TagViolation[] {
  * ```
  */
 export function parseGroupBy(groupBy: string | null | undefined): GroupBy {
-  return ask(() => wasm.parseGroupBy(groupBy));
+  return ask("parseGroupBy", groupBy);
 }
 
 /**
@@ -97,7 +105,7 @@ export function parseGroupBy(groupBy: string | null | undefined): GroupBy {
  * ```
  */
 export function formatGroupBy(groupBy: GroupBy): string {
-  return ask(() => wasm.formatGroupBy(groupBy));
+  return ask("formatGroupBy", groupBy);
 }
 
 /**
@@ -110,7 +118,7 @@ export function formatGroupBy(groupBy: GroupBy): string {
  * ```
  */
 export function parseFilter(raw: string): string[] | null {
-  return ask(() => wasm.parseFilter(raw));
+  return ask("parseFilter", raw);
 }
 
 /**
@@ -123,7 +131,7 @@ export function parseFilter(raw: string): string[] | null {
  * ```
  */
 export function formatFilter(values: readonly string[] | null): string {
-  return ask(() => wasm.formatFilter(values));
+  return ask("formatFilter", values);
 }
 
 /**
@@ -136,7 +144,7 @@ export function formatFilter(values: readonly string[] | null): string {
  * ```
  */
 export function encodeCursor(cursor: Cursor): string {
-  return ask(() => wasm.encodeCursor(cursor));
+  return ask("encodeCursor", cursor);
 }
 
 /**
@@ -149,34 +157,15 @@ export function encodeCursor(cursor: Cursor): string {
  * ```
  */
 export function decodeCursor(cursor: string): Cursor {
-  return ask(() => wasm.decodeCursor(cursor));
-}
-
-/** Reads the limits into the object that stands for them, once. */
-function filled(limits: Limits): Limits {
-  return Object.isFrozen(limits)
-    ? limits
-    : Object.freeze(Object.assign(limits, ask<Limits>(wasm.limits)));
+  return ask("decodeCursor", cursor);
 }
 
 /**
- * The limits of the API, frozen, read on first use.
+ * The limits of the API, frozen.
  *
  * @example
  * ```ts
  * LIMITS.maxTags; // 50
  * ```
  */
-export const LIMITS: Limits = /* @__PURE__ */ new Proxy<Limits>({} as Limits, {
-  get: (limits, name) => Reflect.get(filled(limits), name),
-  has: (limits, name) => Reflect.has(filled(limits), name),
-  ownKeys: (limits) => Reflect.ownKeys(filled(limits)),
-  getOwnPropertyDescriptor: (limits, name) =>
-    Reflect.getOwnPropertyDescriptor(filled(limits), name),
-  isExtensible: (limits) => Reflect.isExtensible(filled(limits)),
-  preventExtensions: (limits) => Reflect.preventExtensions(filled(limits)),
-  set: (limits, name, value) => Reflect.set(filled(limits), name, value),
-  defineProperty: (limits, name, property) =>
-    Reflect.defineProperty(filled(limits), name, property),
-  setPrototypeOf: (limits, prototype) => Reflect.setPrototypeOf(filled(limits), prototype),
-});
+export const LIMITS: Limits = /* @__PURE__ */ Object.freeze(limits);

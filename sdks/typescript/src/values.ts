@@ -1,6 +1,12 @@
-/** Whether a value is what the core reads as a map: a plain object, or an instance of a user's class. */
+/**
+ * Whether a value is what the core reads as a map: a plain object, or an instance of a user's class. One with a key that
+ * is a symbol is none: it would be left out in silence.
+ */
 export function isMap(value: unknown): value is Record<string, unknown> {
-  return Object.prototype.toString.call(value) === "[object Object]";
+  return (
+    Object.prototype.toString.call(value) === "[object Object]" &&
+    Object.getOwnPropertySymbols(value).every((key) => !Object.prototype.propertyIsEnumerable.call(value, key))
+  );
 }
 
 /** A query whose dates are text; one that is no date of the calendar is text that the core refuses. */

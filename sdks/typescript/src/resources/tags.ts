@@ -1,5 +1,5 @@
 import type { Connection } from "../connection.js";
-import { guarded } from "../core.js";
+import { reading } from "../core.js";
 import { InvalidRequestError } from "../errors.js";
 import type {
   ChangeTags,
@@ -61,7 +61,7 @@ export class TagsApi {
     tags: Readonly<TagMap>,
     options?: SetTagsOptions,
   ): Promise<TagState> {
-    const [ifMatch, others] = guarded(() => part(options, "ifMatch"));
+    const [ifMatch, others] = reading(() => part(options, "ifMatch"));
     const args = { sandboxId, tags, ifMatch };
     return this.#connection.call("tags.set", args, undefined, others as RequestOptions | undefined);
   }

@@ -1,0 +1,92 @@
+//! Reads what the host packed: values in 16-bit words, so that a string of JavaScript crosses as it is.
+
+use opencomputer_usage_core::raw::{Raw, Text};
+
+/// What is left of a message. A host that packs wrongly gets values that no rule takes, never a fault.
+pub struct Message<'a> {
+    words: &'a [u16],
+    /// Numbers that were read, with the shortest text that JavaScript has for each.
+    numbers: Vec<(f64, String)>,
+}
+
+impl<'a> Message<'a> {
+    pub const fn new(words: &'a [u16]) -> Self {
+        Self { words, numbers: Vec::new() }
+    }
+
+    /// The next value. Its first word tells its kind.
+    pub fn value(&mut self) -> Raw {
+        match self.word().and_then(|kind| u8::try_from(kind).ok()) {
+            Some(b'0') => Raw::Null,
+            Some(b'u') => Raw::Undefined,
+            Some(b'f') => Raw::Bool(false),
+            Some(b't') => Raw::Bool(true),
+            Some(b'n') => self.number(),
+            Some(b's') => Raw::Text(self.text()),
+            Some(b'l') => {
+                let items = self.count();
+                Raw::List((0..items).map_while(|_| self.item()).collect())
+            }
+            Some(b'm') => {
+                let entries = self.count();
+                Raw::Map((0..entries).map_while(|_| self.item().map(|value| (self.text(), value))).collect())
+            }
+            _ => Raw::Other,
+        }
+    }
+
+    /// The next value, as a name that the host chose.
+    pub fn name(&mut self) -> String {
+        match self.value() {
+            Raw::Text(text) => text.to_string(),
+            _ => String::new(),
+        }
+    }
+
+    /// The next value, as a number that the host chose.
+    pub fn index<T: TryFrom<usize>>(&mut self) -> Option<T> {
+        T::try_from(self.count()).ok()
+    }
+
+    /// How JavaScript writes a number that was read, in as few digits as tell it from every other.
+    pub fn shortest(&self, number: f64) -> String {
+        let written = self.numbers.iter().find(|(read, _)| read.to_bits() == number.to_bits());
+        written.map_or_else(String::new, |(_, text)| text.clone())
+    }
+
+    fn item(&mut self) -> Option<Raw> {
+        (!self.words.is_empty()).then(|| self.value())
+    }
+
+    fn word(&mut self) -> Option<u16> {
+        let (first, rest) = self.words.split_first()?;
+        self.words = rest;
+        Some(*first)
+    }
+
+    fn take<const N: usize>(&mut self) -> [u16; N] {
+        let Some((first, rest)) = self.words.split_first_chunk() else { return [0; N] };
+        self.words = rest;
+        *first
+    }
+
+    fn count(&mut self) -> usize {
+        let [low, high] = self.take();
+        usize::from(high) << 16 | usize::from(low)
+    }
+
+    fn number(&mut self) -> Raw {
+        let bits = self.take::<4>().iter().rev().fold(0, |bits, word| bits << 16 | u64::from(*word));
+        let number = f64::from_bits(bits);
+        let text = self.text().to_string();
+        self.numbers.push((number, text));
+        Raw::Number(number)
+    }
+
+    fn text(&mut self) -> Text {
+        let units = self.count();
+        let Some((text, rest)) = self.words.split_at_checked(units) else { return "".into() };
+        self.words = rest;
+        String::from_utf16(text).map_or_else(|_| Text::from_utf16(text), Text::Unicode)
+    }
+}

@@ -1,0 +1,61 @@
+import { isMap } from "./values.js";
+
+/** Options hold maps of maps of lists; the core looks at nothing that lies deeper. */
+const DEPTH = 4;
+
+/**
+ * A value as the core reads it, each character a 16-bit word, so that lone surrogates survive. What a value's getters
+ * throw is thrown.
+ */
+export function pack(value: unknown, depth: number = DEPTH): string {
+  switch (typeof value) {
+    case "string":
+      return `s${sized(value)}`;
+    case "number":
+      // Its bits, and its shortest text, which takes tables to write.
+      return `n${words(new Float64Array([value]))}${sized(`${value}`)}`;
+    case "boolean":
+      return value ? "t" : "f";
+    case "undefined":
+      return "u";
+    case "object":
+      if (value === null) return "0";
+      if (Array.isArray(value)) return list(value, depth);
+      if (isMap(value)) return map(value, depth);
+  }
+  return "x";
+}
+
+/** A number that this package chose: an exchange, a status, a length. */
+export function count(n: number): string {
+  return String.fromCharCode(n & 0xffff, n >>> 16);
+}
+
+const sized = (text: string) => count(text.length) + text;
+
+const words = (numbers: Float64Array<ArrayBuffer>) =>
+  String.fromCharCode(...new Uint16Array(numbers.buffer));
+
+function list(items: readonly unknown[], depth: number): string {
+  const values = depth > 0 ? Object.values(items) : [];
+  // A sparse array claims any length and holds little.
+  if (depth > 0 && values.length !== items.length) return "x";
+  return values.reduce(
+    (packed: string, item) => packed + pack(item, depth - 1),
+    `l${count(values.length)}`,
+  );
+}
+
+function map(members: Readonly<Record<string, unknown>>, depth: number): string {
+  const keys = depth > 0 ? Object.keys(members) : [];
+  const values = keys.map((key) => members[key]);
+  return packMap(keys, values, depth);
+}
+
+/** A map of these keys and values. Each value stands before its key, which is always text. */
+export function packMap(keys: readonly string[], values: readonly unknown[], depth: number = DEPTH): string {
+  return keys.reduce(
+    (packed, key, i) => packed + pack(values[i], depth - 1) + sized(key),
+    `m${count(keys.length)}`,
+  );
+}
