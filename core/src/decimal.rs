@@ -46,7 +46,7 @@ impl Decimal {
                 Some((whole, fraction)) if !fraction.is_empty() => format!("{sign}{whole}.{fraction}"),
                 _ => format!("{sign}{digits:0<point$}.0"),
             },
-            (_, -4..=0) => {
+            (_, -3..=0) => {
                 let width = digits.len() + usize::try_from(-self.point).unwrap_or_default();
                 format!("{sign}0.{digits:0>width$}")
             }
