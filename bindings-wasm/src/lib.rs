@@ -7,10 +7,11 @@ mod message;
 
 use std::cell::RefCell;
 
-use opencomputer_usage_core::client::{Answer, Client, ClientError, Event, Exchange, Fault, Operation, Step};
+use opencomputer_usage_core::client::{Answer, Client, ClientError, Event, Exchange, Fault, JsonValue, Operation, Step};
+use opencomputer_usage_core::json::ToJson;
 use opencomputer_usage_core::raw::Raw;
 use opencomputer_usage_core::{pure, tags};
-use serde::Serialize;
+use wasm_bindgen::prelude::wasm_bindgen;
 
 use message::Message;
 
@@ -25,21 +26,24 @@ thread_local! {
 }
 
 /// Where tags are written for [`accepts`].
-#[unsafe(no_mangle)]
-pub extern "C" fn scratch() -> *const u8 {
+#[must_use]
+#[wasm_bindgen]
+pub fn scratch() -> *const u8 {
     SCRATCH.with_borrow(Vec::as_ptr)
 }
 
 /// How many bytes fit there.
-#[unsafe(no_mangle)]
-pub extern "C" fn scratch_bytes() -> usize {
+#[must_use]
+#[wasm_bindgen]
+pub fn scratch_bytes() -> usize {
     SCRATCH_BYTES
 }
 
 /// Whether the tags in the scratch, which are ASCII, may be written. Each is the lengths of its key and of its value,
 /// in two bytes each, low byte first, and then both. Where the answer is no, `validateTags` tells why.
-#[unsafe(no_mangle)]
-pub extern "C" fn accepts(bytes: usize) -> bool {
+#[must_use]
+#[wasm_bindgen]
+pub fn accepts(bytes: usize) -> bool {
     SCRATCH.with_borrow(|scratch| {
         let mut rest = scratch.get(..bytes).and_then(|bytes| str::from_utf8(bytes).ok());
         let mut next = || {
@@ -55,8 +59,9 @@ pub extern "C" fn accepts(bytes: usize) -> bool {
 }
 
 /// Where a message of so many words is written.
-#[unsafe(no_mangle)]
-pub extern "C" fn message(words: usize) -> *const u16 {
+#[must_use]
+#[wasm_bindgen]
+pub fn message(words: usize) -> *const u16 {
     MESSAGE.with_borrow_mut(|message| {
         message.resize(words, 0);
         message.as_ptr()
@@ -65,39 +70,36 @@ pub extern "C" fn message(words: usize) -> *const u16 {
 
 /// Answers the message, of whose words the first are packed values and the others hold so many `bytes` of a body. The
 /// answer is so many bytes of JSON text at [`answer`]; where it is an error, the number is negative.
-#[unsafe(no_mangle)]
-pub extern "C" fn run(packed: usize, bytes: usize, now_ms: f64, random: f64) -> isize {
+#[wasm_bindgen]
+pub fn run(packed: usize, bytes: usize, now_ms: f64, random: f64) -> isize {
     let words = MESSAGE.take();
     let (packed, body) = words.split_at_checked(packed).unwrap_or_default();
     let body = || body.iter().flat_map(|word| word.to_le_bytes()).take(bytes).collect();
     let result = answered(&mut Message::new(packed), body, now_ms, random);
     let failed = result.is_err();
-    let text = result.unwrap_or_else(|error| json(&error));
+    let text = result.unwrap_or_else(|error| error.to_json());
     let length = isize::try_from(text.len()).unwrap_or_default();
     ANSWER.set(text);
     if failed { -length } else { length }
 }
 
 /// Where the last answer is.
-#[unsafe(no_mangle)]
-pub extern "C" fn answer() -> *const u8 {
+#[must_use]
+#[wasm_bindgen]
+pub fn answer() -> *const u8 {
     ANSWER.with_borrow(|answer| answer.as_ptr())
 }
 
 /// Forgets an exchange that is over.
-#[unsafe(no_mangle)]
-pub extern "C" fn forget(exchange: usize) {
+#[wasm_bindgen]
+pub fn forget(exchange: usize) {
     EXCHANGES.with_borrow_mut(|exchanges| exchanges.get_mut(exchange).and_then(Option::take));
 }
 
 type Json = Result<String, ClientError>;
 
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-fn result(result: Result<impl Serialize, impl Into<ClientError>>) -> Json {
-    result.map(|value| json(&value)).map_err(Into::into)
+fn result(result: Result<impl ToJson, impl Into<ClientError>>) -> Json {
+    result.map(|value| value.to_json()).map_err(Into::into)
 }
 
 /// The functions of the module, by their names in JavaScript.
@@ -106,12 +108,15 @@ fn answered(message: &mut Message<'_>, body: impl FnOnce() -> Vec<u8>, now_ms: f
     match message.name().as_str() {
         "validateTags" => result(pure::validate_tags(&message.value())),
         "validateTagKey" => result(pure::validate_tag_key(&message.value())),
-        "validateTagValue" => Ok(json(&pure::validate_tag_value(&message.value()))),
+        "validateTagValue" => Ok(pure::validate_tag_value(&message.value()).to_json()),
         "parseGroupBy" => result(pure::parse_group_by(&message.value())),
         "formatGroupBy" => result(pure::format_group_by(&message.value())),
         "parseFilter" => result(pure::parse_filter(&message.value())),
         "formatFilter" => result(pure::format_filter(&message.value())),
-        "encodeCursor" => result(pure::encode_cursor(&message.value())),
+        "encodeCursor" => {
+            let cursor = message.value();
+            result(pure::encode_cursor(&cursor, |number| message.shortest(number)))
+        }
         "decodeCursor" => result(pure::decode_cursor(&message.value())),
         "configure" => configured(message).map(|_| "null".to_owned()),
         "call" => call(message, now_ms).map(|exchange| exchange.to_string()),
@@ -176,8 +181,8 @@ fn joined(arguments: Raw, query: Raw) -> Raw {
 fn advance(exchange: Option<usize>, event: Event, now_ms: f64, random: f64) -> Json {
     EXCHANGES.with_borrow_mut(|exchanges| match exchange.and_then(|exchange| exchanges.get_mut(exchange)) {
         Some(Some(exchange)) => {
-            let step: Step = exchange.advance(event, now_ms, random);
-            Ok(json(&step))
+            let step: Step<JsonValue> = exchange.advance(event, now_ms, random);
+            Ok(step.to_json())
         }
         _ => Err(ClientError::usage("the host asks for an exchange that there is not")),
     })

@@ -1,4 +1,4 @@
-//! Builds the module of the npm package: rustc, wasm-opt, then the bytes as text that JavaScript can carry.
+//! Builds the module of the npm package: rustc, wasm-bindgen, wasm-opt, then the bytes as text that JavaScript can carry.
 
 use anyhow::{Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -7,7 +7,8 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
-use opencomputer_usage_core::pure;
+use opencomputer_usage_core::{json::ToJson as _, pure::Limits};
+use wasm_bindgen_cli_support::Bindgen;
 
 /// What rustc's wasm target turns on by default, by `wasm-opt`'s names.
 const FEATURES: [&str; 6] = [
@@ -20,8 +21,7 @@ const FEATURES: [&str; 6] = [
 ];
 
 /// Size above all. The memory starts as zeros and belongs to the module alone, which keeps nothing in its first kilobyte.
-const PASSES: [&str; 6] =
-    ["-Oz", "--converge", "--low-memory-unused", "--zero-filled-memory", "--strip-producers", "--strip-debug"];
+const PASSES: [&str; 4] = ["-Oz", "--converge", "--low-memory-unused", "--zero-filled-memory"];
 
 /// Writes the module, `inline.ts` and `limits.ts` to `sdks/typescript/src/wasm`.
 pub fn run(root: &Path) -> Result<()> {
@@ -36,12 +36,13 @@ pub fn run(root: &Path) -> Result<()> {
     }
     fs::create_dir(&out)?;
     let module = out.join("core.wasm");
-    crate::run(Command::new(wasm_opt).args(FEATURES).args(PASSES).arg(&built).arg("-o").arg(&module))?;
+    fs::write(&module, exported(&built)?)?;
+    crate::run(Command::new(wasm_opt).args(FEATURES).args(PASSES).arg(&module).arg("-o").arg(&module))?;
 
     let bytes = fs::read(&module)?;
     let deflated = deflate(&bytes)?;
     fs::write(out.join("inline.ts"), inline(&bytes, &deflated))?;
-    fs::write(out.join("limits.ts"), limits()?)?;
+    fs::write(out.join("limits.ts"), limits())?;
     println!("core.wasm: {} bytes, {} deflated", bytes.len(), deflated.len());
     Ok(())
 }
@@ -53,9 +54,27 @@ pub fn run(root: &Path) -> Result<()> {
 /// flags would invalidate every other build for this target, so they have a target directory to themselves.
 fn build(root: &Path) -> Result<PathBuf> {
     let std = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
-    let package = ["build", "--package", "opencomputer-usage-wasm"];
+    let package = ["build", "--locked", "--package", "opencomputer-usage-wasm"];
     let environment = [("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort")];
     crate::cargo(root, "target/npm", "wasm", &[&package[..], &std].concat(), &environment)
+}
+
+/// Finishes the exports. What wasm-bindgen adds for values of the host is taken out again, its one import with it: only
+/// numbers cross.
+fn exported(module: &Path) -> Result<Vec<u8>> {
+    let mut output = Bindgen::new()
+        .input_path(module)
+        .out_name("core")
+        .web(true)?
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate_output()?;
+    let module = output.wasm_mut();
+    let added: Vec<_> = module.exports.iter().filter(|export| export.name.starts_with("__")).map(|e| e.id()).collect();
+    added.into_iter().for_each(|export| module.exports.delete(export));
+    walrus::passes::gc::run(module);
+    ensure!(module.imports.iter().next().is_none(), "the module imports something");
+    Ok(module.emit_wasm())
 }
 
 /// The module as base64 of raw deflate: base64 hides the repetitions that a server's own compression would look for.
@@ -68,9 +87,9 @@ fn inline(bytes: &[u8], deflated: &[u8]) -> String {
 }
 
 /// The limits as an object that needs no module.
-fn limits() -> Result<String> {
-    let limits = serde_json::to_string(&pure::limits())?;
-    Ok(format!("/** The limits, as the core has them. */\nexport const limits = {limits} as const;\n"))
+fn limits() -> String {
+    let limits = Limits.to_json();
+    format!("/** The limits, as the core has them. */\nexport const limits = {limits} as const;\n")
 }
 
 fn deflate(bytes: &[u8]) -> Result<Vec<u8>> {

@@ -12,8 +12,8 @@ export function pack(value: unknown, depth: number = DEPTH): string {
     case "string":
       return `s${sized(value)}`;
     case "number":
-      // Its bits, and its shortest text, which takes tables to write.
-      return `n${words(new Float64Array([value]))}${sized(`${value}`)}`;
+      // Its bits, and its shortest text, which takes tables to write. That text has no minus for -0.
+      return `n${words(new Float64Array([value]))}${sized(Object.is(value, -0) ? "-0" : `${value}`)}`;
     case "boolean":
       return value ? "t" : "f";
     case "undefined":
