@@ -15,46 +15,43 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use message::Message;
 
+/// Lengths of as many keys and values as may be, and of some more, so that there is something to refuse.
+const LENGTHS: usize = 2 * 64;
 /// The bytes that hold as many tags as are allowed, at their longest, as long as they are ASCII.
-const SCRATCH_BYTES: usize = 32 * 1024;
+const TEXT: usize = 32 * 1024;
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
+    static SCRATCH: RefCell<(Vec<u16>, Vec<u8>)> = RefCell::new((vec![0; LENGTHS], vec![0; TEXT]));
     static MESSAGE: RefCell<Vec<u16>> = const { RefCell::new(Vec::new()) };
     static ANSWER: RefCell<String> = const { RefCell::new(String::new()) };
     static EXCHANGES: RefCell<Vec<Option<Exchange>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Where tags are written for [`accepts`].
+/// Where the lengths of tags are written for [`accepts`]: 128 words.
 #[must_use]
 #[wasm_bindgen]
-pub fn scratch() -> *const u8 {
-    SCRATCH.with_borrow(Vec::as_ptr)
+pub fn lengths() -> *const u16 {
+    SCRATCH.with_borrow(|(lengths, _)| lengths.as_ptr())
 }
 
-/// How many bytes fit there.
+/// Where the text of tags is written for [`accepts`]: 32 KiB.
 #[must_use]
 #[wasm_bindgen]
-pub fn scratch_bytes() -> usize {
-    SCRATCH_BYTES
+pub fn text() -> *const u8 {
+    SCRATCH.with_borrow(|(_, text)| text.as_ptr())
 }
 
-/// Whether the tags in the scratch, which are ASCII, may be written. Each is the lengths of its key and of its value,
-/// in two bytes each, low byte first, and then both. Where the answer is no, `validateTags` tells why.
+/// Whether the so many tags in the scratch, which are ASCII and fit it, may be written: one after the other, each with its
+/// key first.
+/// Where the answer is no, `validateTags` tells why.
 #[must_use]
 #[wasm_bindgen]
-pub fn accepts(bytes: usize) -> bool {
-    SCRATCH.with_borrow(|scratch| {
-        let mut rest = scratch.get(..bytes).and_then(|bytes| str::from_utf8(bytes).ok());
-        let mut next = || {
-            let (&[k0, k1, v0, v1], _) = rest?.as_bytes().split_first_chunk()?;
-            let (key, value) = (usize::from(u16::from_le_bytes([k0, k1])), usize::from(u16::from_le_bytes([v0, v1])));
-            let (key, after) = rest?.get(4..)?.split_at_checked(key)?;
-            let (value, after) = after.split_at_checked(value)?;
-            rest = Some(after);
-            Some((key, value))
-        };
-        tags::accepts(std::iter::from_fn(&mut next)) && rest == Some("")
+pub fn accepts(tags: usize) -> bool {
+    SCRATCH.with_borrow(|(lengths, text)| {
+        let (pairs, _) = lengths.get(..2 * tags).unwrap_or_default().as_chunks();
+        let mut text = text.as_slice();
+        let mut next = |length: u16| text.split_off(..usize::from(length)).unwrap_or_default();
+        pairs.len() == tags && tags::accepts(pairs.iter().map(|&[key, value]| (next(key), next(value))))
     })
 }
 

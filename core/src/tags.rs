@@ -103,6 +103,7 @@ impl fmt::Display for Fault {
     }
 }
 
+#[inline]
 const fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':')
 }
@@ -179,27 +180,36 @@ pub fn validate_tags(tags: &Raw) -> Result<Vec<Violation>, Error> {
     Ok(violations)
 }
 
-/// Whether tags with these distinct keys may be written: the same verdict as [`validate_tags`],
+/// Whether tags with these distinct keys, in UTF-8, may be written: the same verdict as [`validate_tags`],
 /// without building a report.
-pub fn accepts<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> bool {
+// Inlined with all below, so that a module that is built for size can have these loops built for speed.
+#[inline]
+pub fn accepts<T: AsRef<[u8]>>(tags: impl IntoIterator<Item = (T, T)>) -> bool {
     let mut count = 0;
     tags.into_iter().all(|(key, value)| {
         count += 1;
-        count <= MAX_TAGS && accepts_key(key) && accepts_value(value)
+        count <= MAX_TAGS && accepts_key(key.as_ref()) && accepts_value(value.as_ref())
     })
 }
 
-fn accepts_key(key: &str) -> bool {
-    is_name(key) && !key.starts_with(RESERVED_KEY_PREFIX)
+#[inline]
+fn accepts_key(key: &[u8]) -> bool {
+    is_name(key) && !key.starts_with(RESERVED_KEY_PREFIX.as_bytes())
 }
 
-fn is_name(key: &str) -> bool {
-    (1..=MAX_TAG_KEY_CHARACTERS).contains(&key.len()) && key.bytes().all(is_key_byte)
+#[inline]
+fn is_name(key: &[u8]) -> bool {
+    (1..=MAX_TAG_KEY_CHARACTERS).contains(&key.len()) && key.iter().all(|&byte| is_key_byte(byte))
 }
 
-pub(crate) fn accepts_value(value: &str) -> bool {
-    (value.len() <= MAX_TAG_VALUE_CHARACTERS || value.chars().count() <= MAX_TAG_VALUE_CHARACTERS)
-        && !value.as_bytes().contains(&0)
+#[inline]
+fn accepts_value(value: &[u8]) -> bool {
+    (value.len() <= MAX_TAG_VALUE_CHARACTERS || characters(value) <= MAX_TAG_VALUE_CHARACTERS) && !value.contains(&0)
+}
+
+/// Every byte of UTF-8 starts a character but those that continue one.
+fn characters(utf8: &[u8]) -> usize {
+    utf8.iter().filter(|byte| !matches!(byte, 0x80..0xc0)).count()
 }
 
 /// Why a string is no tag value, in words; `None` where it is one.
@@ -224,7 +234,7 @@ pub struct TagKey(String);
 impl TagKey {
     /// Reads a key; the error says in words which rule it breaks.
     pub fn parse(key: &str) -> Result<Self, String> {
-        if is_name(key) {
+        if is_name(key.as_bytes()) {
             return Ok(Self(key.to_owned()));
         }
         Err(name_faults(&key.into()).first().map_or_else(String::new, Fault::to_string))

@@ -5,9 +5,9 @@ import { wasmModule } from "./module.js";
 /** What the module exports. It imports nothing. */
 export interface Core {
   readonly memory: WebAssembly.Memory;
-  readonly scratch: () => number;
-  readonly scratch_bytes: () => number;
-  readonly accepts: (bytes: number) => number;
+  readonly lengths: () => number;
+  readonly text: () => number;
+  readonly accepts: (tags: number) => number;
   readonly message: (words: number) => number;
   readonly run: (packed: number, bytes: number, nowMs: number, random: number) => number;
   readonly answer: () => number;

@@ -47,15 +47,13 @@ function list(items: readonly unknown[], depth: number): string {
 }
 
 function map(members: Readonly<Record<string, unknown>>, depth: number): string {
-  const keys = depth > 0 ? Object.keys(members) : [];
-  const values = keys.map((key) => members[key]);
-  return packMap(keys, values, depth);
+  return packMap(depth > 0 ? Object.entries(members) : [], depth);
 }
 
-/** A map of these keys and values. Each value stands before its key, which is always text. */
-export function packMap(keys: readonly string[], values: readonly unknown[], depth: number = DEPTH): string {
-  return keys.reduce(
-    (packed, key, i) => packed + pack(values[i], depth - 1) + sized(key),
-    `m${count(keys.length)}`,
+/** A map of these entries. Each value stands before its key, which is always text. */
+export function packMap(entries: readonly (readonly [string, unknown])[], depth: number = DEPTH): string {
+  return entries.reduce(
+    (packed, [key, value]) => packed + pack(value, depth - 1) + sized(key),
+    `m${count(entries.length)}`,
   );
 }

@@ -20,41 +20,39 @@ export type { Cursor, GroupBy, Limits, TagViolation } from "./types.js";
 export function validateTags(tags: unknown): TagViolation[] {
   if (!isMap(tags)) return ask("validateTags", tags);
   // Read once, so that a getter cannot tell the two checks different things.
-  const keys = Object.keys(tags);
-  const values = reading(() => keys.map((key) => tags[key]));
-  if (isAccepted(keys, values)) return [];
-  return send(packed("validateTags") + reading(() => packMap(keys, values)));
+  const entries = reading(() => Object.entries(tags));
+  if (isAccepted(entries)) return [];
+  return send(packed("validateTags") + reading(() => packMap(entries)));
 }
 
-let scratch = /* @__PURE__ */ new Uint8Array();
+/** Views of where the core looks for tags; they die when its memory grows, and with their core. */
+let lengths = /* @__PURE__ */ new Uint16Array();
+let text = /* @__PURE__ */ new Uint8Array();
+const encoder = /* @__PURE__ */ new TextEncoder();
 
-/** The core's scratch. A view of it dies when the memory grows, and with its core. */
-function scratchBytes({ memory, scratch: start, scratch_bytes: length }: Core): Uint8Array {
-  if (scratch.buffer !== memory.buffer) {
-    inside(start); // The first look may make the memory grow.
-    scratch = new Uint8Array(memory.buffer, start(), length());
-  }
-  return scratch;
+function look({ memory, lengths: lengthsAt, text: textAt }: Core): void {
+  inside(textAt); // The first look may make the memory grow.
+  lengths = new Uint16Array(memory.buffer, lengthsAt(), 128);
+  text = new Uint8Array(memory.buffer, textAt(), 32_768);
 }
 
 /** Whether the core accepts these tags: of plain ASCII, as most are. Where not, the whole check tells why. */
-function isAccepted(keys: readonly string[], values: readonly unknown[]): boolean {
+function isAccepted(entries: readonly (readonly [string, unknown])[]): boolean {
   const running = core();
-  const bytes = scratchBytes(running);
+  if (text.buffer !== running.memory.buffer) look(running);
+  // One string, because each that crosses by itself would take as long as checking it.
+  let all = "";
   let at = 0;
-  let all = 0;
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i] ?? "";
-    const value = values[i];
-    if (typeof value !== "string" || at + key.length + value.length + 4 > bytes.length) return false;
-    bytes[at++] = key.length;
-    bytes[at++] = key.length >> 8;
-    bytes[at++] = value.length;
-    bytes[at++] = value.length >> 8;
-    for (let i = 0; i < key.length; i++) all |= bytes[at++] = key.charCodeAt(i);
-    for (let i = 0; i < value.length; i++) all |= bytes[at++] = value.charCodeAt(i);
+  for (const [key, value] of entries) {
+    if (typeof value !== "string") return false;
+    lengths[at++] = key.length;
+    lengths[at++] = value.length;
+    all += key;
+    all += value;
   }
-  return all < 128 && inside(() => running.accepts(at)) === 1;
+  if (at > lengths.length || all.length > text.length) return false;
+  const { written } = encoder.encodeInto(all, text);
+  return written === all.length && inside(() => running.accepts(entries.length)) === 1;
 }
 
 /**

@@ -5,7 +5,9 @@
 export function isMap(value: unknown): value is Record<string, unknown> {
   return (
     Object.prototype.toString.call(value) === "[object Object]" &&
-    Object.getOwnPropertySymbols(value).every((key) => !Object.prototype.propertyIsEnumerable.call(value, key))
+    !Object.getOwnPropertySymbols(value).some((key) =>
+      Object.prototype.propertyIsEnumerable.call(value, key),
+    )
   );
 }
 
