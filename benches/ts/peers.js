@@ -1,13 +1,17 @@
-// The rules of tags as each peer says them, in the cheapest way that it has.
+// The rules of tags as each peer says them: every rule by itself, so that a report tells which one is broken, as ours does.
 
 import Ajv from "ajv";
 import * as v from "valibot";
 import { z } from "zod";
 
-const KEY = /^(?!oc:)[A-Za-z0-9_.:-]{1,128}$/;
-/** With the flag `u` a surrogate of a pair is none, and characters are counted, not units. */
-const VALUE = /^[^\0\p{Surrogate}]{0,256}$/u;
 const MAX_TAGS = 50;
+const MAX_KEY = 128;
+const KEY = /^[A-Za-z0-9_.:-]*$/;
+const UNRESERVED = /^(?!oc:)/;
+/** With the flag `u` characters are counted, not units, and half of a pair is no surrogate. */
+const SHORT = /^.{0,256}$/su;
+const UNICODE = /^\P{Surrogate}*$/u;
+const NO_NUL = /^[^\0]*$/;
 
 /** @typedef {Record<string, string>} Tags */
 
@@ -16,16 +20,33 @@ function ajv() {
   const check = new Ajv({ allErrors: true }).compile({
     type: "object",
     maxProperties: MAX_TAGS,
-    propertyNames: { pattern: KEY.source },
-    additionalProperties: { type: "string", pattern: VALUE.source },
+    propertyNames: {
+      minLength: 1,
+      maxLength: MAX_KEY,
+      pattern: KEY.source,
+      not: { pattern: "^oc:" },
+    },
+    additionalProperties: {
+      type: "string",
+      maxLength: 256,
+      allOf: [{ pattern: UNICODE.source }, { pattern: NO_NUL.source }],
+    },
   });
   return (tags) => (check(tags) ? [] : (check.errors ?? []));
 }
 
 /** @returns {(tags: unknown) => unknown[]} */
 function valibot() {
+  const key = v.pipe(
+    v.string(),
+    v.minLength(1),
+    v.maxLength(MAX_KEY),
+    v.regex(KEY),
+    v.regex(UNRESERVED),
+  );
+  const value = v.pipe(v.string(), v.regex(SHORT), v.regex(UNICODE), v.regex(NO_NUL));
   const schema = v.pipe(
-    v.record(v.pipe(v.string(), v.regex(KEY)), v.pipe(v.string(), v.regex(VALUE))),
+    v.record(key, value),
     v.check((tags) => Object.keys(tags).length <= MAX_TAGS),
   );
   return (tags) => v.safeParse(schema, tags).issues ?? [];
@@ -33,9 +54,9 @@ function valibot() {
 
 /** @returns {(tags: unknown) => unknown[]} */
 function zod() {
-  const schema = z
-    .record(z.string().regex(KEY), z.string().regex(VALUE))
-    .refine((tags) => Object.keys(tags).length <= MAX_TAGS);
+  const key = z.string().min(1).max(MAX_KEY).regex(KEY).regex(UNRESERVED);
+  const value = z.string().regex(SHORT).regex(UNICODE).regex(NO_NUL);
+  const schema = z.record(key, value).refine((tags) => Object.keys(tags).length <= MAX_TAGS);
   return (tags) => schema.safeParse(tags).error?.issues ?? [];
 }
 

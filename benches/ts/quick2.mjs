@@ -8,3 +8,4 @@ for (const [n, tags] of [["10", validTags(10)], ["50", validTags(50)],["inv1", i
   const med = Object.fromEntries(Object.entries(times).map(([k, t]) => [k, t.sort((a, b) => a - b)[4]]));
   console.log(n, Object.entries(med).map(([k, t]) => `${k} ${t.toFixed(0)}ns (${(t / med.ours).toFixed(2)}x)`).join("  "));
 }
+import { assertAgreement } from "./peers.js"; assertAgreement(validateTags);

@@ -103,7 +103,6 @@ impl fmt::Display for Fault {
     }
 }
 
-#[inline]
 const fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':')
 }
@@ -182,29 +181,49 @@ pub fn validate_tags(tags: &Raw) -> Result<Vec<Violation>, Error> {
 
 /// Whether tags with these distinct keys, in UTF-8, may be written: the same verdict as [`validate_tags`],
 /// without building a report.
-// Inlined with all below, so that a module that is built for size can have these loops built for speed.
-#[inline]
+// Loops and a table, since this is what users wait for: a module that is built for size calls what iterators inline.
 pub fn accepts<T: AsRef<[u8]>>(tags: impl IntoIterator<Item = (T, T)>) -> bool {
     let mut count = 0;
-    tags.into_iter().all(|(key, value)| {
+    for (key, value) in tags {
         count += 1;
-        count <= MAX_TAGS && accepts_key(key.as_ref()) && accepts_value(value.as_ref())
-    })
+        if count > MAX_TAGS || !accepts_key(key.as_ref()) || !accepts_value(value.as_ref()) {
+            return false;
+        }
+    }
+    true
 }
 
-#[inline]
 fn accepts_key(key: &[u8]) -> bool {
     is_name(key) && !key.starts_with(RESERVED_KEY_PREFIX.as_bytes())
 }
 
-#[inline]
+/// What [`is_key_byte`] says of each.
+static KEY_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        table[byte as usize] = is_key_byte(byte);
+        byte += 1;
+    }
+    table
+};
+
 fn is_name(key: &[u8]) -> bool {
-    (1..=MAX_TAG_KEY_CHARACTERS).contains(&key.len()) && key.iter().all(|&byte| is_key_byte(byte))
+    for &byte in key {
+        if KEY_BYTES.get(usize::from(byte)) != Some(&true) {
+            return false;
+        }
+    }
+    (1..=MAX_TAG_KEY_CHARACTERS).contains(&key.len())
 }
 
-#[inline]
 fn accepts_value(value: &[u8]) -> bool {
-    (value.len() <= MAX_TAG_VALUE_CHARACTERS || characters(value) <= MAX_TAG_VALUE_CHARACTERS) && !value.contains(&0)
+    for &byte in value {
+        if byte == 0 {
+            return false;
+        }
+    }
+    value.len() <= MAX_TAG_VALUE_CHARACTERS || characters(value) <= MAX_TAG_VALUE_CHARACTERS
 }
 
 /// Every byte of UTF-8 starts a character but those that continue one.
