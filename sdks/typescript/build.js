@@ -35,6 +35,8 @@ for (const [dir, format, plugins] of [
 copyFileSync("src/wasm/core.wasm", "dist/core.wasm");
 for (const format of ["esm", "cjs"]) {
   const outDir = `dist/${format}`;
-  execFileSync("tsc", ["--project", "tsconfig.build.json", "--outDir", outDir], { stdio: "inherit" });
+  execFileSync("tsc", ["--project", "tsconfig.build.json", "--outDir", outDir], {
+    stdio: "inherit",
+  });
 }
 writeFileSync("dist/cjs/package.json", '{ "type": "commonjs" }\n');

@@ -4,7 +4,6 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
-import { after } from "node:test";
 import { chromium } from "playwright-core";
 
 const TYPES = /** @type {Record<string, string>} */ ({
@@ -21,10 +20,11 @@ let browser;
 /** @type {import("node:http").Server[]} */
 const servers = [];
 
-after(async () => {
+/** Closes the browser and the servers; for the end of a file of tests. */
+export async function closeBrowser() {
   await browser?.close();
   for (const server of servers) server.close();
-});
+}
 
 /** Serves a directory on a free port, under a policy. @param {string} directory @param {string} [policy] */
 export async function serve(directory, policy = STRICT) {
@@ -58,7 +58,9 @@ export async function visit(url, config) {
   try {
     await page.addInitScript((config) => Object.assign(window, { config }), config);
     await page.goto(url);
-    const report = await page.waitForFunction(() => Reflect.get(window, "report"), undefined, { timeout: 30_000 });
+    const report = await page.waitForFunction(() => Reflect.get(window, "report"), undefined, {
+      timeout: 30_000,
+    });
     return await report.jsonValue();
   } catch (error) {
     throw new Error([error, ...complaints].join("\n"));

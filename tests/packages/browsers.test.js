@@ -2,16 +2,19 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
 import { build as esbuild } from "esbuild";
 import { rollup } from "rollup";
 import * as vite from "vite";
 import webpack from "webpack";
-import { serve, STRICT, visit } from "./browser.js";
+import { closeBrowser, STRICT, serve, visit } from "./browser.js";
 import { FOUND } from "./probe.js";
-import { liveServer, program, project, run } from "./support.js";
+import { cleanUp, liveServer, program, project, run } from "./support.js";
+
+after(closeBrowser);
+after(cleanUp);
 
 const MAIN = `
   import * as sdk from "@opencomputer/usage";
@@ -59,14 +62,21 @@ test("esbuild bundles it", async () => {
 
 test("Rollup bundles it", async () => {
   const directory = await project({ "main.js": MAIN, "out/index.html": page("/main.js") });
-  const bundle = await rollup({ input: join(directory, "main.js"), plugins: [nodeResolve()], onwarn: assert.fail });
+  const bundle = await rollup({
+    input: join(directory, "main.js"),
+    plugins: [nodeResolve()],
+    onwarn: assert.fail,
+  });
   await bundle.write({ dir: join(directory, "out") });
   await bundle.close();
   assert.deepEqual(await found(await serve(join(directory, "out"))), FOUND);
 });
 
 test("webpack bundles it", async () => {
-  const directory = await project({ "src/index.js": MAIN.replace("./probe", "../probe"), "dist/index.html": page("/main.js") });
+  const directory = await project({
+    "src/index.js": MAIN.replace("./probe", "../probe"),
+    "dist/index.html": page("/main.js"),
+  });
   const output = { path: join(directory, "dist") };
   const compiler = webpack({ context: directory, mode: "production", output });
   const stats = await promisify(compiler.run.bind(compiler))();
@@ -83,7 +93,12 @@ test("Vite builds with it", async () => {
 
 test("Vite serves it in development", async () => {
   const root = await project({ "main.js": MAIN, "index.html": page("/main.js") });
-  const server = await vite.createServer({ root, configFile: false, logLevel: "warn", server: { port: 0, host: "127.0.0.1" } });
+  const server = await vite.createServer({
+    root,
+    configFile: false,
+    logLevel: "warn",
+    server: { port: 0, host: "127.0.0.1" },
+  });
   try {
     await server.listen();
     assert.deepEqual(await found(server.resolvedUrls?.local[0] ?? ""), FOUND);

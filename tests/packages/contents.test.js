@@ -3,11 +3,13 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { BUDGET, bundledSize } from "./size.js";
-import { packedTarball, program, project, run } from "./support.js";
+import { cleanUp, packedTarball, program, project, run } from "./support.js";
+
+after(cleanUp);
 
 test("its types resolve in every mode of TypeScript, as attw tells", async () => {
   const tarball = await packedTarball();
@@ -19,7 +21,10 @@ test("its manifest is in order, as publint tells", async () => {
   const directory = await project({});
   const pkgDir = join(directory, "node_modules/@opencomputer/usage");
   const { messages, pkg } = await publint({ pkgDir, strict: true, pack: false });
-  assert.deepEqual(messages.map((message) => formatMessage(message, pkg)), []);
+  assert.deepEqual(
+    messages.map((message) => formatMessage(message, pkg)),
+    [],
+  );
 });
 
 test("it compiles in a strict project that looks into its declarations", async () => {
@@ -41,8 +46,13 @@ test("it compiles in a strict project that looks into its declarations", async (
   };
   const config = JSON.stringify({ compilerOptions, files: ["main.mts", "main.cts"] });
   const cwd = await project({ "main.mts": main, "main.cts": main, "tsconfig.json": config });
-  for (const [module, moduleResolution] of [["node16", "node16"], ["nodenext", "nodenext"]]) {
-    await run(program("tsc"), ["--module", module, "--moduleResolution", moduleResolution], { cwd });
+  for (const [module, moduleResolution] of [
+    ["node16", "node16"],
+    ["nodenext", "nodenext"],
+  ]) {
+    await run(program("tsc"), ["--module", module, "--moduleResolution", moduleResolution], {
+      cwd,
+    });
   }
   await run(program("tsc"), ["--module", "preserve", "--moduleResolution", "bundler"], { cwd });
 });
@@ -55,7 +65,11 @@ test("nothing in it evaluates text, waits at the top level or asks for Node.js",
     assert.deepEqual(names.sort(), ["core.js", "index.js", "validate.js"]);
     for (const name of names) {
       const text = readFileSync(join(dist, build, name), "utf8");
-      assert.doesNotMatch(text, /\beval\(|new Function\(|from "node:|require\("[^.]/, `${build}/${name}`);
+      assert.doesNotMatch(
+        text,
+        /\beval\(|new Function\(|from "node:|require\("[^.]/,
+        `${build}/${name}`,
+      );
       assert.doesNotMatch(text, /^(?:const .* = )?await /m, `${build}/${name}`);
     }
   }

@@ -3,10 +3,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { test } from "node:test";
-import { visit } from "./browser.js";
+import { after, test } from "node:test";
+import { closeBrowser, visit } from "./browser.js";
 import { FOUND } from "./probe.js";
-import { liveServer, program, project, run } from "./support.js";
+import { cleanUp, liveServer, program, project, run } from "./support.js";
+
+after(closeBrowser);
+after(cleanUp);
 
 const PROBE = `
   import * as sdk from "@opencomputer/usage";
@@ -53,7 +56,10 @@ test("Next.js builds with it, and its pages and routes use it", async () => {
     const config = await liveServer();
     assert.deepEqual(await visit(url, config), FOUND);
     for (const path of ["node", "edge"]) {
-      const response = await fetch(`${url}/${path}`, { method: "POST", body: JSON.stringify(config) });
+      const response = await fetch(`${url}/${path}`, {
+        method: "POST",
+        body: JSON.stringify(config),
+      });
       assert.deepEqual(await response.json(), FOUND, path);
     }
   } finally {

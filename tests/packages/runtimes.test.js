@@ -1,17 +1,23 @@
 // The packed package in the runtimes of servers.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { unstable_startWorker as startWorker } from "wrangler";
 import { FOUND } from "./probe.js";
-import { liveServer, program, project, run } from "./support.js";
+import { cleanUp, liveServer, program, project, run } from "./support.js";
+
+after(cleanUp);
+
+// It would ask its maker for a sample of request metadata.
+process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 
 const ESM = `
 import * as sdk from "@opencomputer/usage";
 import * as pure from "@opencomputer/usage/validate";
 import { probe } from "./probe.mjs";
 `;
-const REPORT = "console.log(JSON.stringify(await probe(sdk, pure, JSON.parse(process.env.SERVER))));";
+const REPORT =
+  "console.log(JSON.stringify(await probe(sdk, pure, JSON.parse(process.env.SERVER))));";
 
 /**
  * Runs a program that reports what the probe finds.
@@ -59,7 +65,14 @@ test("a Worker imports it, with the module as a file", async () => {
     name: "probe",
     entrypoint: `${directory}/worker.mjs`,
     compatibilityDate: "2026-04-01",
-    dev: { remote: false, inspector: false, watch: false, persist: false, logLevel: "error", server: { port: 0 } },
+    dev: {
+      remote: false,
+      inspector: false,
+      watch: false,
+      persist: false,
+      logLevel: "error",
+      server: { port: 0 },
+    },
     sendMetrics: false,
   });
   try {

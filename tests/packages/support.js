@@ -5,7 +5,6 @@ import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
-import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -18,10 +17,11 @@ const projects = mkdtempSync(join(here, ".projects/run-"));
 /** @type {import("node:child_process").ChildProcess | undefined} */
 let serving;
 
-after(() => {
+/** Stops what was started and removes what was made; for the end of a file of tests. */
+export function cleanUp() {
   serving?.kill();
   rmSync(projects, { recursive: true, force: true, maxRetries: 5 });
-});
+}
 
 /** @param {string} name @returns {string} the path of an installed program */
 export const program = (name) => join(here, "node_modules/.bin", name);

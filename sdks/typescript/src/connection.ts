@@ -54,7 +54,12 @@ export class Connection {
     change?: ChangeTags,
   ): Promise<T> {
     const [rest, signal] = reading(() => signalled(options));
-    const values = packed(operation, args, reading(() => withTimes(query)), rest);
+    const values = packed(
+      operation,
+      args,
+      reading(() => withTimes(query)),
+      rest,
+    );
     const begin = packed("call") + this.#config + values;
     return carry(begin, this.#carrier, signal, change);
   }

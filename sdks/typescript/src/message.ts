@@ -51,7 +51,10 @@ function map(members: Readonly<Record<string, unknown>>, depth: number): string 
 }
 
 /** A map of these entries. Each value stands before its key, which is always text. */
-export function packMap(entries: readonly (readonly [string, unknown])[], depth: number = DEPTH): string {
+export function packMap(
+  entries: readonly (readonly [string, unknown])[],
+  depth: number = DEPTH,
+): string {
   return entries.reduce(
     (packed, [key, value]) => packed + pack(value, depth - 1) + sized(key),
     `m${count(entries.length)}`,

@@ -18,9 +18,9 @@ export type { Cursor, GroupBy, Limits, TagViolation } from "./types.js";
  * ```
  */
 export function validateTags(tags: unknown): TagViolation[] {
-  if (!isMap(tags)) return ask("validateTags", tags);
   // Read once, so that a getter cannot tell the two checks different things.
-  const entries = reading(() => Object.entries(tags));
+  const entries = reading(() => (isMap(tags) ? Object.entries(tags) : undefined));
+  if (!entries) return ask("validateTags", tags);
   if (isAccepted(entries)) return [];
   return send(packed("validateTags") + reading(() => packMap(entries)));
 }

@@ -1,0 +1,62 @@
+// Figures with their bars: a table on standard output, and JSON for machines.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+
+/**
+ * @typedef {object} Figure
+ * @property {string} figure
+ * @property {number} value
+ * @property {string} unit
+ * @property {string | null} bar what was promised; null where a figure is only reported
+ * @property {boolean | null} holds
+ * @property {number[]} samples
+ */
+
+/** @type {Figure[]} */
+const figures = [];
+
+/** @param {readonly number[]} samples */
+export function median(samples) {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const [low = Number.NaN, high = Number.NaN] = [sorted[(sorted.length - 1) >> 1], sorted[middle]];
+  return (low + high) / 2;
+}
+
+/**
+ * Adds the median of samples.
+ *
+ * @param {string} figure @param {readonly number[]} samples @param {string} unit
+ * @param {{ least?: number, most?: number }} [bar]
+ */
+export function add(figure, samples, unit, { least, most } = {}) {
+  const value = median(samples);
+  const bar = least !== undefined ? `≥ ${least}` : most !== undefined ? `≤ ${most}` : null;
+  const holds = bar === null ? null : value >= (least ?? value) && value <= (most ?? value);
+  figures.push({ figure, value, unit, bar, holds, samples: [...samples] });
+}
+
+/** @param {number} value */
+const shown = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+
+/** Prints the figures, then those that missed their bar, and writes them to a file. @param {string} file */
+export function report(file) {
+  const rows = figures.map(({ figure, value, unit, bar, holds }) => [
+    figure,
+    `${shown(value)} ${unit}`,
+    bar === null ? "reported" : `${bar} ${unit}`,
+    holds === null ? "" : holds ? "holds" : "MISSED",
+  ]);
+  const table = [["figure", "value", "bar", ""], ...rows];
+  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  for (const row of table)
+    console.log(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
+
+  mkdirSync(new URL(".", `file://${file}`).pathname, { recursive: true });
+  writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);
+  console.log(`\nwritten to ${file}`);
+  const missed = figures.filter(({ holds }) => holds === false);
+  console.log(missed.length === 0 ? "every bar holds" : "missed:");
+  for (const { figure, value, unit, bar } of missed)
+    console.log(`  ${figure}: ${shown(value)} ${unit}, wanted ${bar} ${unit}`);
+}

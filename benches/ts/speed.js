@@ -1,0 +1,46 @@
+// How fast `validateTags` is beside its peers: in one process, by turns, as ratios within each round.
+
+import { measure } from "mitata";
+import { add, median } from "./figures.js";
+import { assertAgreement, handWritten, invalidTags, reporters, validTags } from "./peers.js";
+
+const ROUNDS = 9;
+const ROUND_NS = 60e6;
+
+/** @param {(tags: unknown) => unknown[]} validateTags */
+export async function speed(validateTags) {
+  assertAgreement(validateTags);
+  await compare(validateTags, "10 valid tags", validTags(10), { ajv: 1.2, valibot: 2, zod: 5 });
+  await compare(validateTags, "50 valid tags", validTags(50), { ajv: 2, valibot: 2, zod: 5 });
+  await compare(validateTags, "10 tags, 1 violation", invalidTags(1), {});
+  await compare(validateTags, "20 tags, 20 violations", invalidTags(20), {});
+}
+
+/**
+ * @param {(tags: unknown) => unknown[]} ours @param {string} title @param {unknown} tags
+ * @param {Readonly<Record<string, number>>} bars how many times faster than each peer
+ */
+async function compare(ours, title, tags, bars) {
+  const valid = ours(tags).length === 0;
+  /** @type {Record<string, (tags: unknown) => unknown>} */
+  const checks = { ours, ...reporters, ...(valid ? { "by hand": handWritten } : {}) };
+  /** @type {Record<string, number[]>} */
+  const times = Object.fromEntries(Object.keys(checks).map((name) => [name, []]));
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const [name, check] of Object.entries(checks)) {
+      const { p50 } = await measure(() => check(tags), { min_cpu_time: ROUND_NS });
+      if (round > 0) times[name]?.push(p50); // The first round warms up.
+    }
+  }
+  const { ours: own = [], "by hand": hand, ...peers } = times;
+  add(`validateTags, ${title}`, own, "ns");
+  for (const [name, theirs] of Object.entries(peers)) {
+    const ratios = theirs.map((time, round) => time / (own[round] ?? Number.NaN));
+    const least = bars[name];
+    add(`  ${name}, times ours (${median(theirs).toFixed(0)} ns)`, ratios, "×", least ? { least } : {});
+  }
+  if (!hand) return;
+  const ratios = hand.map((time, round) => (own[round] ?? Number.NaN) / time);
+  const most = valid && Object.keys(/** @type {object} */ (tags)).length === 10 ? { most: 2 } : {};
+  add(`  ours, times a check by hand (${median(hand).toFixed(0)} ns)`, ratios, "×", most);
+}

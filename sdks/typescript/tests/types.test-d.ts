@@ -1,0 +1,96 @@
+import {
+  type APIError,
+  type AuthenticationError,
+  type Cursor,
+  type GroupBy,
+  type OpenComputerError,
+  type PagePromise,
+  parseFilter,
+  parseGroupBy,
+  type SandboxUsagePage,
+  type TagState,
+  type TagUsagePage,
+  type TagViolation,
+  UsageClient,
+  type UsageSandboxItem,
+  type UsageTagItem,
+  type UsageUntaggedBucket,
+  validateTags,
+} from "@opencomputer/usage";
+import * as pure from "@opencomputer/usage/validate";
+import { describe, expectTypeOf, test } from "vitest";
+
+const client = {} as UsageClient;
+
+describe("reports", () => {
+  test("by tag have an untagged part and values, by sandbox neither", () => {
+    expectTypeOf(client.usage.byTag("team")).toEqualTypeOf<
+      PagePromise<TagUsagePage, UsageTagItem>
+    >();
+    expectTypeOf<TagUsagePage["untagged"]>().toEqualTypeOf<UsageUntaggedBucket>();
+    expectTypeOf<SandboxUsagePage>().not.toHaveProperty("untagged");
+    expectTypeOf<UsageTagItem>().not.toHaveProperty("sandboxId");
+    expectTypeOf<UsageSandboxItem>().not.toHaveProperty("tagValue");
+  });
+
+  test("are told apart by what they are grouped by", () => {
+    const page = {} as TagUsagePage | SandboxUsagePage;
+    if (page.groupBy === "sandbox") expectTypeOf(page).toEqualTypeOf<SandboxUsagePage>();
+    else expectTypeOf(page.untagged.sandboxCount).toEqualTypeOf<number>();
+  });
+
+  test("are awaited as pages and iterated as items", async () => {
+    expectTypeOf<
+      Awaited<ReturnType<typeof client.usage.bySandbox>>
+    >().toEqualTypeOf<SandboxUsagePage>();
+    for await (const item of client.usage.bySandbox()) {
+      expectTypeOf(item).toEqualTypeOf<UsageSandboxItem>();
+    }
+  });
+});
+
+describe("what may be asked", () => {
+  test("takes the filters that there are, and no others", () => {
+    client.usage.byTag("team", { filter: { "tag:env": ["prod"], sandbox: "sb-1", "tag:x": null } });
+    // @ts-expect-error: there is no such dimension.
+    client.usage.byTag("team", { filter: { team: ["a"] } });
+    // @ts-expect-error: undefined could widen a report.
+    client.usage.byTag("team", { filter: { "tag:env": undefined } });
+    // @ts-expect-error: no sandbox is filtered by a lack.
+    client.usage.byTag("team", { filter: { sandbox: null } });
+    // @ts-expect-error: there is no such order.
+    client.usage.bySandbox({ sort: "memoryGbSeconds" });
+    // @ts-expect-error: there is no such option.
+    client.usage.bySandbox({ limt: 5 });
+    // @ts-expect-error: tags are strings.
+    client.tags.set("sb-1", { a: 1 });
+  });
+
+  test("takes options of a client and of a call", () => {
+    new UsageClient({ apiKey: "k", baseUrl: "u", timeoutMs: 1, maxRetries: 0, logger: console });
+    // @ts-expect-error: there is no such option.
+    new UsageClient({ key: "k" });
+    client.tags.get("sb-1", { signal: new AbortController().signal, headers: { a: "b" } });
+    expectTypeOf(client.tags.update("sb-1", async (tags) => ({ ...tags, a: "b" }))).toEqualTypeOf<
+      Promise<TagState>
+    >();
+  });
+});
+
+test("pure functions give what they say", () => {
+  expectTypeOf(validateTags).parameter(0).toBeUnknown();
+  expectTypeOf(validateTags).returns.toEqualTypeOf<TagViolation[]>();
+  expectTypeOf(parseFilter).returns.toEqualTypeOf<string[] | null>();
+  expectTypeOf(pure.validateTags).toEqualTypeOf(validateTags);
+  expectTypeOf(pure.decodeCursor).returns.toEqualTypeOf<Cursor>();
+  const groupBy: GroupBy = parseGroupBy("tag:team");
+  if (groupBy.kind === "tag") expectTypeOf(groupBy.key).toEqualTypeOf<string>();
+  // @ts-expect-error: a sandbox has no key.
+  else groupBy.key;
+});
+
+test("errors tell what they know", () => {
+  expectTypeOf<AuthenticationError>().toExtend<APIError>();
+  expectTypeOf<OpenComputerError["code"]>().toEqualTypeOf<string | undefined>();
+  expectTypeOf<APIError["body"]>().toBeUnknown();
+});
