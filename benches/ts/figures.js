@@ -48,9 +48,16 @@ export function report(file) {
     holds === null ? "" : holds ? "holds" : "MISSED",
   ]);
   const table = [["figure", "value", "bar", ""], ...rows];
-  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const widths = [0, 1, 2].map((column) =>
+    Math.max(...table.map((row) => row[column]?.length ?? 0)),
+  );
   for (const row of table)
-    console.log(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
+    console.log(
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    );
 
   mkdirSync(new URL(".", `file://${file}`).pathname, { recursive: true });
   writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);

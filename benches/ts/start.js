@@ -18,7 +18,9 @@ const FIRST = `
 export async function start(directory) {
   for (const [entry, most] of Object.entries(BUDGET)) {
     const { bytes, gzipped } = await bundledSize(directory, entry);
-    add(`${entry}, bundled, minified, gzip -9 (${bytes} bytes before)`, [gzipped / 1024], "KB", { most });
+    add(`${entry}, bundled, minified, gzip -9 (${bytes} bytes before)`, [gzipped / 1024], "KB", {
+      most,
+    });
   }
 
   /** @param {string} script */
@@ -50,5 +52,8 @@ export const PAGE = {
   "main.js": FIRST.replace(
     "@opencomputer/usage",
     "./node_modules/@opencomputer/usage/dist/esm/index.js",
-  ).replace("console.log(performance.now() - started)", "window.report = performance.now() - started"),
+  ).replace(
+    "console.log(performance.now() - started)",
+    "window.report = performance.now() - started",
+  ),
 };

@@ -11,7 +11,7 @@ import * as vite from "vite";
 import webpack from "webpack";
 import { closeBrowser, STRICT, serve, visit } from "./browser.js";
 import { FOUND } from "./probe.js";
-import { cleanUp, liveServer, program, project, run } from "./support.js";
+import { cleanUp, liveServer, project } from "./support.js";
 
 after(closeBrowser);
 after(cleanUp);
