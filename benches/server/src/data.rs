@@ -70,9 +70,8 @@ pub(crate) async fn load(db: &mut PgConnection, events: i64) -> Result<()> {
     CREATE INDEX ON reference.sandbox_tags (org_id, key, value);"
     );
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *db).await?;
-    // In this order: while a commit is not on disk, vacuum marks no page of it all visible, and no index is read alone.
-    sqlx::raw_sql("CHECKPOINT").execute(&mut *db).await?;
     sqlx::raw_sql("VACUUM ANALYZE").execute(&mut *db).await?;
+    sqlx::raw_sql("CHECKPOINT").execute(&mut *db).await?;
     Ok(())
 }
 

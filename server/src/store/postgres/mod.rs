@@ -46,10 +46,8 @@ const CONNECTIONS: u32 = 16;
 const SESSION: &str = "SET jit = off; SET plan_cache_mode = force_custom_plan; SET random_page_cost = 1.1;
      SET parallel_tuple_cost = 0.01; SET client_min_messages = warning; SET statement_timeout = ";
 
-/// An import waits for its input and writes as long as it takes. It is on disk when it is done: before, the vacuum that
-/// follows would mark no page.
-const UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
-     SET LOCAL synchronous_commit = on";
+/// An import waits for its input and writes as long as it takes.
+const UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// A PostgreSQL database.
 pub(super) struct Postgres {
