@@ -7,7 +7,9 @@ mod message;
 
 use std::cell::RefCell;
 
-use opencomputer_usage_core::client::{Answer, Client, ClientError, Event, Exchange, Fault, JsonValue, Operation, Step};
+use opencomputer_usage_core::client::{
+    Answer, Client, ClientError, Event, Exchange, Fault, JsonValue, Operation, Step,
+};
 use opencomputer_usage_core::json::ToJson;
 use opencomputer_usage_core::raw::Raw;
 use opencomputer_usage_core::{pure, tags};

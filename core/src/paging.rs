@@ -27,7 +27,7 @@ pub struct Plan {
     pub(crate) digest: String,
 }
 
-/// The usage of one sandbox in the window, as a store sums it.
+/// The usage of one sandbox in the window, for a store that sums by sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxSum {
     /// The sandbox.
@@ -35,6 +35,17 @@ pub struct SandboxSum {
     /// Its value of the tag that is grouped by; `None` where it lacks the tag, or sandboxes are the groups.
     pub tag_value: Option<String>,
     /// Its exact usage.
+    pub usage: Usage,
+}
+
+/// A group or a part of one, as a store sums it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The tag value or sandbox id; `None` where the tag that is grouped by is lacking.
+    pub name: Option<String>,
+    /// How many sandboxes; no other part counts them.
+    pub sandboxes: u64,
+    /// Exact usage.
     pub usage: Usage,
 }
 
@@ -87,23 +98,29 @@ impl Plan {
         Measure::new(self.rule, self.window, self.as_of)
     }
 
-    /// Cuts the page out of the sums of every sandbox that matches.
-    pub fn page(&self, sums: impl IntoIterator<Item = SandboxSum>) -> Page {
+    /// What a sandbox is a part of.
+    #[must_use]
+    pub fn part(&self, SandboxSum { sandbox_id, tag_value, usage }: SandboxSum) -> Part {
+        let name = match self.query.group_by {
+            Dimension::Sandbox => Some(sandbox_id),
+            Dimension::Tag(_) => tag_value,
+        };
+        Part { name, sandboxes: 1, usage }
+    }
+
+    /// Cuts the page out of the sums of all that matches.
+    pub fn page(&self, parts: impl IntoIterator<Item = Part>) -> Page {
         let mut total = Usage::default();
         let mut untagged = Group::default();
         let mut groups = BTreeMap::<String, Group>::new();
-        for SandboxSum { sandbox_id, tag_value, usage } in sums {
+        for Part { name, sandboxes, usage } in parts {
             total += usage;
-            let name = match self.query.group_by {
-                Dimension::Sandbox => Some(sandbox_id),
-                Dimension::Tag(_) => tag_value,
-            };
             let group = match name {
                 Some(name) => groups.entry(name).or_default(),
                 None => &mut untagged,
             };
             group.usage += usage;
-            group.sandboxes += 1;
+            group.sandboxes += sandboxes;
         }
         let named = groups.into_iter().map(|(name, group)| Group { name, ..group });
         let mut rest: Vec<_> = named.filter(|group| self.is_after(group)).collect();

@@ -1,6 +1,6 @@
 //! A value as a dynamic language hands it over, before any rule has looked at it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -99,12 +99,12 @@ impl Text {
     }
 
     /// The code points, surrogates among them. Their order is the order of UTF-8 bytes.
-    pub fn code_points(&self) -> impl Iterator<Item = u32> + '_ {
-        let (text, points) = match self {
-            Self::Unicode(text) => (text.as_str(), [].as_slice()),
-            Self::Broken(points) => ("", points.as_slice()),
-        };
-        text.chars().map(u32::from).chain(points.iter().copied())
+    #[must_use]
+    pub fn code_points(&self) -> Vec<u32> {
+        match self {
+            Self::Unicode(text) => text.chars().map(u32::from).collect(),
+            Self::Broken(points) => points.clone(),
+        }
     }
 }
 
@@ -117,8 +117,12 @@ impl From<&str> for Text {
 /// Shows a lone surrogate as U+FFFD.
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.code_points()
-            .try_for_each(|point| write!(f, "{}", char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER)))
+        match self {
+            Self::Unicode(text) => f.write_str(text),
+            Self::Broken(points) => points
+                .iter()
+                .try_for_each(|&point| f.write_char(char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER))),
+        }
     }
 }
 

@@ -109,18 +109,20 @@ const fn is_key_byte(byte: u8) -> bool {
 
 /// The faults of a key as a name, reserved or not.
 fn name_faults(key: &Text) -> Vec<Fault> {
-    let characters = key.code_points().count();
+    let points = key.code_points();
+    let characters = points.len();
     if characters == 0 {
         return vec![Fault::KeyEmpty];
     }
     let too_long = (characters > MAX_TAG_KEY_CHARACTERS).then_some(Fault::KeyTooLong { characters });
-    let invalid = key.code_points().find(|&point| !u8::try_from(point).is_ok_and(is_key_byte));
+    let invalid = points.into_iter().find(|&point| !u8::try_from(point).is_ok_and(is_key_byte));
     too_long.into_iter().chain(invalid.map(|point| Fault::KeyInvalidCharacters { point })).collect()
 }
 
 fn key_faults(key: &Text) -> Vec<Fault> {
     let mut faults = name_faults(key);
-    if key.code_points().take(RESERVED_KEY_PREFIX.len()).eq(RESERVED_KEY_PREFIX.chars().map(u32::from)) {
+    // Each character of the prefix stands for itself, however the rest of the key is broken.
+    if key.to_string().starts_with(RESERVED_KEY_PREFIX) {
         faults.push(Fault::KeyReservedPrefix);
     }
     faults
@@ -130,10 +132,11 @@ fn value_faults(value: &Raw) -> Vec<Fault> {
     let Raw::Text(text) = value else {
         return vec![Fault::ValueNotString { got: value.kind() }];
     };
-    let characters = text.code_points().count();
+    let points = text.code_points();
+    let characters = points.len();
     let too_long = (characters > MAX_TAG_VALUE_CHARACTERS).then_some(Fault::ValueTooLong { characters });
-    let broken = text.code_points().find(|&point| char::from_u32(point).is_none());
-    let nul = text.code_points().any(|point| point == 0).then_some(Fault::ValueContainsNul);
+    let broken = points.iter().copied().find(|&point| char::from_u32(point).is_none());
+    let nul = points.contains(&0).then_some(Fault::ValueContainsNul);
     too_long.into_iter().chain(broken.map(|point| Fault::ValueNotUnicode { point })).chain(nul).collect()
 }
 
@@ -172,7 +175,7 @@ pub fn validate_tags(tags: &Raw) -> Result<Vec<Violation>, Error> {
         violations.push(Fault::TooManyTags { count: entries.len() }.on(None));
     }
     let mut by_key: Vec<_> = entries.iter().collect();
-    by_key.sort_by(|(a, _), (b, _)| a.code_points().cmp(b.code_points()));
+    by_key.sort_by_cached_key(|(key, _)| key.code_points());
     for (key, value) in by_key {
         violations.extend(key_faults(key).iter().chain(&value_faults(value)).map(|fault| fault.on(Some(key))));
     }

@@ -1,5 +1,9 @@
 //! The two ways to read an answer, as values of Rust and as JSON text, must agree on any body.
-#![allow(clippy::unwrap_used, reason = "a test may panic; clippy sees only its outermost function")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic; clippy sees only its outermost function"
+)]
 
 use std::sync::LazyLock;
 
@@ -33,7 +37,7 @@ fn places(value: &Value, path: &str, all: &mut Vec<String>) {
     all.push(path.to_owned());
     match value {
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(at, item)| places(item, &format!("{path}/{at}"), all))
+            items.iter().enumerate().for_each(|(at, item)| places(item, &format!("{path}/{at}"), all));
         }
         Value::Object(members) => members.iter().for_each(|(name, item)| places(item, &format!("{path}/{name}"), all)),
         _ => {}

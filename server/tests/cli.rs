@@ -188,6 +188,30 @@ fn live(url: &str) {
     assert!(log.contains("/api/sandboxes/{id}/tags") && !log.contains(&key) && !log.contains("sb-1"), "{log}");
 }
 
+/// `script` gives a program a terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_import_shows_its_progress_on_a_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let line = |n: u32| format!(r#"{{"type":"tags","sandboxId":"sb-{n:04}","tags":{{"team":"a"}}}}"#) + "\n";
+    std::fs::write(directory.path().join("tags.jsonl"), (0..4000).map(line).collect::<String>()).unwrap();
+    let import = ["import", "tags.jsonl", "--org", ORG];
+    let alone = run(&directory, &import);
+    assert_eq!(stdout(&alone), "imported 0 sessions, 0 scale events, 4000 tag sets\n");
+    assert_eq!(String::from_utf8(alone.stderr).unwrap(), "");
+    let program = env!("CARGO_BIN_EXE_opencomputer-usage-server");
+    let watched = Command::new("script")
+        .args(["-qec", &format!("'{program}' {}", import.join(" ")), "/dev/null"])
+        .current_dir(directory.path())
+        .stdin(Stdio::null())
+        .env_remove("DATABASE_URL")
+        .output()
+        .unwrap();
+    let shown = stdout(&watched);
+    assert!(shown.contains(&format!("\r{}{} 50 % · 2000 lines", "█".repeat(15), "░".repeat(15))), "{shown}");
+    assert!(shown.contains("100 % · 4000 lines\r\u{1b}[Kimported 0 sessions"), "{shown}");
+}
+
 #[test]
 fn the_demo_reports_and_reconciles() {
     let directory = tempfile::tempdir().unwrap();

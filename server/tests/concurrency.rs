@@ -282,3 +282,20 @@ async fn a_statement_over_budget_is_cancelled_in_the_database() {
     lock.rollback().await.unwrap();
     assert_eq!(server.get("/api/usage?groupBy=sandbox").await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_over_budget_is_interrupted_in_the_embedded_engine() {
+    let server = Server::start(Engine::Sqlite).await;
+    let endless = "ALTER TABLE sandbox_tags RENAME TO kept;
+        CREATE VIEW sandbox_tags AS WITH RECURSIVE n (x) AS (SELECT COUNT(*) FROM orgs UNION ALL SELECT x + 1 FROM n)
+            SELECT x AS org_id, x AS sandbox_id, x AS key, x AS value, x AS updated_at FROM n";
+    server.database.execute(endless).await;
+    // As many as there are readers: if they went on, nobody could be answered any more.
+    for answer in join_all((0..4).map(|_| server.get("/api/tags"))).await {
+        assert_eq!((answer.status, answer.code().as_str()), (504, "query_timeout"));
+    }
+    server.database.execute("DROP VIEW sandbox_tags; ALTER TABLE kept RENAME TO sandbox_tags").await;
+    for answer in join_all((0..4).map(|_| server.get("/api/tags"))).await {
+        assert_eq!(answer.status, 200);
+    }
+}

@@ -55,6 +55,28 @@ async fn a_platforms_database_is_only_added_to() {
 }
 
 #[tokio::test]
+async fn a_platforms_sandboxes_are_read_with_what_they_have() {
+    let database = Database::create(Engine::Platform).await;
+    database.add_org(ORG).await;
+    let rows = format!(
+        "ALTER TABLE sandbox_sessions ALTER template DROP NOT NULL, ALTER region DROP NOT NULL,
+             ALTER worker_id DROP NOT NULL, ALTER config DROP NOT NULL;
+         INSERT INTO sandbox_sessions (sandbox_id, org_id, template, region, worker_id, config, started_at)
+             VALUES ('sb-1', '{ORG}', NULL, NULL, NULL, NULL, '2026-01-01Z')"
+    );
+    database.execute(&rows).await;
+    let server = Server::on_platform(database, ORG).await;
+    let sandbox = json!({
+        "sandboxID": "sb-1", "status": "running", "region": "", "workerID": "", "template": "",
+        "startedAt": "2026-01-01T00:00:00Z", "tags": {}, "tagsLastUpdatedAt": null,
+    });
+    assert_eq!(server.get("/api/sandboxes").await.json(), json!([sandbox]));
+    assert_eq!(server.get("/api/sandboxes/sb-1").await.json(), sandbox);
+    let drilled = server.get("/api/sandboxes/sb-1/usage?from=2026-01-01&to=2026-01-02").await.json();
+    assert_eq!((&drilled["status"], &drilled["memoryGbSeconds"]), (&json!("running"), &json!(0.0)));
+}
+
+#[tokio::test]
 async fn an_index_that_was_cut_short_is_built_again() {
     let database = Database::create(Engine::Platform).await;
     open(&database).await.unwrap();

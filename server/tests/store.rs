@@ -70,16 +70,42 @@ async fn every_sum_is_the_rollup_in_integers(engine: Engine) {
 
 async fn sums_pass_the_63_bits_of_the_engine(engine: Engine) {
     let server = Server::start(engine).await;
-    let line = |disk_mb| {
-        format!(
-            r#"{{"type":"scale","sandboxId":"sb-1","memoryMb":2147483647,"cpuPercent":1,"diskMb":{disk_mb},"startedAt":"2026-01-01T00:00:00Z","endedAt":"2026-03-01T00:00:00Z"}}"#
-        )
-    };
-    let lines = (0..2000).map(line).collect::<Vec<_>>().join("\n");
-    server.import(ORG, &lines).await.unwrap();
+    let mut wanted = 0;
+    // Sums of products that fit, then a product that does not.
+    for (id, memory_mb) in [("sb-1", 1_000_000), ("sb-2", 2_147_483_647_u128)] {
+        let line = |disk_mb| {
+            format!(
+                r#"{{"type":"scale","sandboxId":"{id}","memoryMb":{memory_mb},"cpuPercent":1,"diskMb":{disk_mb},"startedAt":"2026-01-01T00:00:00Z","endedAt":"2026-03-01T00:00:00Z"}}"#
+            )
+        };
+        let lines = (0..2000).map(line).collect::<Vec<_>>().join("\n");
+        server.import(ORG, &lines).await.unwrap();
+        wanted += 2000 * memory_mb * 59 * 86_400_000_000;
+        let now = server.store.now().await.unwrap();
+        for group_by in ["sandbox", "tag:team"] {
+            let query = format!("groupBy={group_by}&from=2026-01-01&to=2026-03-01");
+            let (pages, _) = pages(&*server.store, ORG, &query, now, Rule::V1).await;
+            assert_eq!(pages[0].total.memory, wanted);
+            assert_eq!(items(&pages) + pages[0].untagged.usage, pages[0].total);
+        }
+    }
+}
+
+/// No import takes such an event, but the platform may have one.
+async fn an_event_that_ends_before_it_starts_is_billed_nothing(engine: Engine) {
+    let server = Server::start(engine).await;
+    let [start, end] = ["2026-01-03", "2026-01-02"].map(|day| server.database.instant(day));
+    let event = format!(
+        "INSERT INTO sandbox_scale_events (org_id, sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at)
+         VALUES ('{ORG}', 'sb-1', 1024, 100, 30000, {start}, {end})"
+    );
+    server.database.execute(&event).await;
     let now = server.store.now().await.unwrap();
-    let (pages, _) = pages(&*server.store, ORG, "groupBy=sandbox&from=2026-01-01&to=2026-03-01", now, Rule::V1).await;
-    assert_eq!(pages[0].total.memory, 2000 * 2_147_483_647 * 59 * 86_400_000_000);
+    let (pages, reading) =
+        pages(&*server.store, ORG, "groupBy=sandbox&from=2026-01-01&to=2026-01-05", now, Rule::V1).await;
+    assert_eq!((pages[0].total, pages[0].items.len()), (Usage::default(), 1));
+    let tiers = server.store.rollup(ORG, reading).await.unwrap().unwrap();
+    assert_eq!(tiers, [Tier { memory_mb: 1024, disk_mb: 30_000, micros: 0 }]);
 }
 
 const LINES: &str = r#"
@@ -223,12 +249,28 @@ async fn a_bad_line_is_named_and_nothing_is_written(engine: Engine) {
     assert!(dump(&server).await.is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_imported_is_all_visible_to_sums() {
+    let server = Server::start(Engine::Postgres).await;
+    let line = |n: u32| {
+        format!(
+            r#"{{"type":"scale","sandboxId":"sb-{}","memoryMb":1024,"cpuPercent":1,"diskMb":{n},"startedAt":"2026-01-01T00:00:00Z"}}"#,
+            n % 100
+        )
+    };
+    server.import(ORG, &(0..10_001).map(line).collect::<Vec<_>>().join("\n")).await.unwrap();
+    // Else every entry of the index sends a sum to the table.
+    let visible = "SELECT (relallvisible = relpages)::text FROM pg_class WHERE relname = 'sandbox_scale_events'";
+    assert_eq!(server.database.texts(visible).await, ["true"]);
+}
+
 on_engines!(
     sqlite = super::Engine::Sqlite, postgres = super::Engine::Postgres, platform = super::Engine::Platform,
     partitioned = super::Engine::Partitioned;
     [
         every_sum_is_the_rollup_in_integers,
         sums_pass_the_63_bits_of_the_engine,
+        an_event_that_ends_before_it_starts_is_billed_nothing,
         importing_again_changes_nothing_and_later_ends_are_taken,
         only_the_last_tags_of_a_sandbox_count,
         a_byte_order_mark_is_passed_over_where_a_file_starts,

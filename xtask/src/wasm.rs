@@ -2,12 +2,12 @@
 
 use anyhow::{Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use opencomputer_usage_core::{json::ToJson as _, pure::Limits};
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
-use opencomputer_usage_core::{json::ToJson as _, pure::Limits};
 use wasm_bindgen_cli_support::Bindgen;
 
 /// What rustc's wasm target turns on by default, by `wasm-opt`'s names.

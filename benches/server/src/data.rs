@@ -61,7 +61,8 @@ pub(crate) async fn load(db: &mut PgConnection, events: i64) -> Result<()> {
         FROM fleet, (VALUES ('team', 12), ('env', 3), ('customer', 200)) AS tags (key, kinds)
         WHERE abs(hashint8(org * 1000003 + n * 5 + kinds)) % 8 <> 0;
     CREATE SCHEMA reference;
-    CREATE TABLE reference.sandbox_scale_events AS SELECT * FROM sandbox_scale_events;
+    CREATE TABLE reference.sandbox_scale_events AS
+        SELECT id, sandbox_id, org_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at FROM sandbox_scale_events;
     CREATE INDEX ON reference.sandbox_scale_events (sandbox_id);
     CREATE INDEX ON reference.sandbox_scale_events (org_id, started_at);
     CREATE TABLE reference.sandbox_tags AS SELECT * FROM sandbox_tags;

@@ -53,5 +53,8 @@ CREATE TABLE sandbox_scale_events (
     disk_mb integer NOT NULL,
     started_at timestamptz NOT NULL,
     ended_at timestamptz,
-    PRIMARY KEY (org_id, sandbox_id, memory_mb, disk_mb, started_at) INCLUDE (ended_at)
+    -- What one in a window is billed for: subtracting times once, when it ends, makes sums a quarter cheaper.
+    lasted_micros bigint NOT NULL GENERATED ALWAYS AS
+        (greatest((extract(epoch FROM (ended_at - started_at)) * 1000000)::bigint, 0)) STORED,
+    PRIMARY KEY (org_id, sandbox_id, memory_mb, disk_mb, started_at) INCLUDE (ended_at, lasted_micros)
 );

@@ -39,7 +39,7 @@ CREATE TABLE sandbox_sessions (
 CREATE INDEX sandbox_sessions_running ON sandbox_sessions (org_id, started_at)
     WHERE status = 'running' AND stopped_at IS NULL;
 
--- The primary key clusters the rows, so the usage query reads one org in order, from one tree.
+-- The primary key clusters the rows, so the usage query reads one org in the order in which it groups, from one tree.
 CREATE TABLE sandbox_scale_events (
     id TEXT NOT NULL DEFAULT (lower(hex(randomblob(16)))),
     sandbox_id TEXT NOT NULL,
@@ -49,7 +49,7 @@ CREATE TABLE sandbox_scale_events (
     disk_mb INTEGER NOT NULL,
     started_at INTEGER NOT NULL,
     ended_at INTEGER,
-    PRIMARY KEY (org_id, sandbox_id, started_at, memory_mb, disk_mb)
+    PRIMARY KEY (org_id, sandbox_id, memory_mb, disk_mb, started_at)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE sandbox_tags (

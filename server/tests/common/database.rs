@@ -92,9 +92,14 @@ impl Database {
 
     /// The first instant of a year, as this engine writes it.
     pub fn start_of(&self, year: u32) -> String {
+        self.instant(&format!("{year}-01-01"))
+    }
+
+    /// The start of a day, as this engine writes it.
+    pub fn instant(&self, day: &str) -> String {
         match self.engine {
-            Engine::Sqlite => format!("{year}-01-01").parse::<Timestamp>().unwrap().micros().to_string(),
-            _ => format!("'{year}-01-01Z'"),
+            Engine::Sqlite => day.parse::<Timestamp>().unwrap().micros().to_string(),
+            _ => format!("'{day}Z'"),
         }
     }
 

@@ -25,6 +25,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Postgres as Engine, Transaction};
 use uuid::Uuid;
 
 use self::migrate::Fault;
+use self::read::Events;
 use super::error::reason;
 use super::{
     Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Store,
@@ -78,6 +79,10 @@ impl Postgres {
         Ok(Self { pool: pool.connect_lazy_with(options), platform })
     }
 
+    fn events(&self, org: Uuid) -> Events {
+        Events { org, platform: self.platform }
+    }
+
     /// One snapshot: all that is read in it is of one moment.
     async fn snapshot(&self) -> Result<Transaction<'static, Engine>> {
         Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
@@ -101,15 +106,15 @@ impl Store for Postgres {
 
     async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)> {
         let mut snapshot = self.snapshot().await?;
-        let sums = if let Some(sums) = read::sums(&mut snapshot, org, plan).await? {
-            sums
+        let parts = if let Some(parts) = read::sums(&mut snapshot, self.events(org), plan).await? {
+            parts
         } else {
             // The failed statement has ended the snapshot; another is as good, for nothing was taken from it yet.
             snapshot.rollback().await?;
             snapshot = self.snapshot().await?;
-            read::sums_by_size(&mut snapshot, org, plan).await?
+            read::sums_by_size(&mut snapshot, self.events(org), plan).await?
         };
-        let page = plan.page(sums);
+        let page = plan.page(parts);
         let mut details = Details::new();
         if plan.query().group_by == Dimension::Sandbox {
             let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();
@@ -124,7 +129,7 @@ impl Store for Postgres {
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
         }
-        let usage = read::sandbox_sum(&mut snapshot, org, id, reading).await?;
+        let usage = read::sandbox_sum(&mut snapshot, self.events(org), id, reading).await?;
         let (first_started_at, last_ended_at) = read::session_span(&mut snapshot, org, id, reading).await?;
         let details = read::details(&mut snapshot, org, &[id.as_str()]).await?.remove(id.as_str());
         snapshot.commit().await?;
@@ -137,7 +142,7 @@ impl Store for Postgres {
         if !read::has_org(&mut snapshot, org).await? {
             return Ok(None);
         }
-        read::tiers(&mut snapshot, org, reading).await.map(Some)
+        read::tiers(&mut snapshot, self.events(org), reading).await.map(Some)
     }
 
     async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>> {
@@ -213,8 +218,10 @@ pub(super) fn statements(filters: &Filters) -> Vec<(&'static str, String)> {
     let conditions = read::Conditions::of(filters);
     let all = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
     let filtered = [
-        ("SUMS with filters", conditions.put_into(sql::SUMS)),
-        ("SUMS of long events", sql::exact(&conditions.put_into(sql::SUMS))),
+        ("SUMS_BY_SANDBOX with filters", conditions.put_into(sql::SUMS_BY_SANDBOX)),
+        ("SUMS_BY_TAG with filters", conditions.put_into(sql::SUMS_BY_TAG)),
+        ("SUMS_BY_TAG on a platform", sql::fitted(&conditions.put_into(sql::SUMS_BY_TAG), true, false)),
+        ("SUMS_BY_TAG of long events", sql::fitted(&conditions.put_into(sql::SUMS_BY_TAG), true, true)),
         ("SUMS_BY_SIZE with filters", conditions.put_into(sql::SUMS_BY_SIZE)),
     ];
     all.chain(filtered).collect()

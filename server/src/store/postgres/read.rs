@@ -1,6 +1,5 @@
 //! Everything that is read.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -9,7 +8,7 @@ use opencomputer_usage_core::accounting::{Measure, Usage};
 use opencomputer_usage_core::dimension::Dimension;
 use opencomputer_usage_core::filter::{Filter, Filters};
 use opencomputer_usage_core::limits::INCLUDED_DISK_MB;
-use opencomputer_usage_core::paging::{Plan, SandboxSum};
+use opencomputer_usage_core::paging::{Part, Plan, SandboxSum};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
@@ -31,32 +30,44 @@ const FLOAT_MICROS: i64 = 1 << 50;
 
 type Query<'q, T> = QueryAs<'q, Postgres, T, PgArguments>;
 
+/// Whose events are measured, and where they lie.
+#[derive(Clone, Copy)]
+pub(super) struct Events {
+    pub(super) org: Uuid,
+    /// In a platform's table.
+    pub(super) platform: bool,
+}
+
 /// Prepares a measuring statement, whose arguments 1 to 7 are the org and the [`Measure`].
-fn measured<T>(sql: Cow<'static, str>, org: Uuid, measure: Measure) -> Query<'static, T>
+fn measured<T>(sql: &str, events: Events, measure: Measure) -> Query<'static, T>
 where
     T: for<'r> FromRow<'r, PgRow>,
 {
     let Measure { from, as_of, started_before, open_end, last_end } = measure;
-    let sql = if as_of.saturating_sub(from) < FLOAT_MICROS { sql } else { sql::exact(&sql).into() };
+    let sql = sql::fitted(sql, events.platform, as_of.saturating_sub(from) >= FLOAT_MICROS);
     // The texts are this module's own; what comes from outside is an argument.
-    let query = sqlx::query_as(AssertSqlSafe(sql.into_owned())).bind(org).bind(Instant(from)).bind(Instant(as_of));
+    let query = sqlx::query_as(AssertSqlSafe(sql)).bind(events.org).bind(Instant(from)).bind(Instant(as_of));
     let query = query.bind(Instant(started_before)).bind(Instant(open_end)).bind(Instant(last_end));
     query.bind(Instant(as_of.min(last_end)))
 }
 
-/// The usage of every sandbox that matches, with its value of the tag that is grouped by; `None` where a sandbox is so
-/// large or ran so long that it takes [`sums_by_size`].
-pub(super) async fn sums(db: &mut PgConnection, org: Uuid, plan: &Plan) -> Result<Option<Vec<SandboxSum>>> {
-    let mut sums = Vec::new();
-    let mut rows = filtered(sql::SUMS, org, plan).fetch(db);
+/// The usage of all that matches, by group; `None` where a sandbox is so large or ran so long that it takes
+/// [`sums_by_size`].
+pub(super) async fn sums(db: &mut PgConnection, events: Events, plan: &Plan) -> Result<Option<Vec<Part>>> {
+    let sql = match plan.query().group_by {
+        Dimension::Sandbox => sql::SUMS_BY_SANDBOX,
+        Dimension::Tag(_) => sql::SUMS_BY_TAG,
+    };
+    let mut parts = Vec::new();
+    let mut rows = filtered(sql, events, plan).fetch(db);
     loop {
         match rows.try_next().await {
             Ok(Some(row)) => {
-                let (sandbox_id, Sum(memory), disk, tag_value): (_, _, Option<Sum>, _) = row;
+                let (name, sandboxes, Sum(memory), disk): (_, i64, _, Option<Sum>) = row;
                 let usage = Usage { memory, disk_overage: disk.map_or(0, |Sum(disk)| disk) };
-                sums.push(SandboxSum { sandbox_id, tag_value, usage });
+                parts.push(Part { name, sandboxes: sandboxes.unsigned_abs(), usage });
             }
-            Ok(None) => return Ok(Some(sums)),
+            Ok(None) => return Ok(Some(parts)),
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(OUT_OF_RANGE) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
@@ -64,9 +75,9 @@ pub(super) async fn sums(db: &mut PgConnection, org: Uuid, plan: &Plan) -> Resul
 }
 
 /// As [`sums`], however large the sandboxes are.
-pub(super) async fn sums_by_size(db: &mut PgConnection, org: Uuid, plan: &Plan) -> Result<Vec<SandboxSum>> {
+pub(super) async fn sums_by_size(db: &mut PgConnection, events: Events, plan: &Plan) -> Result<Vec<Part>> {
     let mut sums = Vec::<SandboxSum>::new();
-    let mut rows = filtered(sql::SUMS_BY_SIZE, org, plan).fetch(db);
+    let mut rows = filtered(sql::SUMS_BY_SIZE, events, plan).fetch(db);
     while let Some((sandbox_id, memory_mb, disk_mb, micros, tag_value)) = rows.try_next().await? {
         let (sandbox_id, tag_value): (String, Option<String>) = (sandbox_id, tag_value);
         let usage = tier((memory_mb, disk_mb, micros)).usage();
@@ -75,18 +86,18 @@ pub(super) async fn sums_by_size(db: &mut PgConnection, org: Uuid, plan: &Plan) 
             None => sums.push(SandboxSum { sandbox_id, tag_value, usage }),
         }
     }
-    Ok(sums)
+    Ok(sums.into_iter().map(|sum| plan.part(sum)).collect())
 }
 
 /// Prepares a measuring statement with the key that is grouped by, the included disk and the filters of a plan.
-fn filtered<T>(sql: &'static str, org: Uuid, plan: &Plan) -> Query<'static, T>
+fn filtered<T>(sql: &str, events: Events, plan: &Plan) -> Query<'static, T>
 where
     T: for<'r> FromRow<'r, PgRow>,
 {
     let conditions = Conditions::of(&plan.query().filters);
     let key = plan.query().group_by.tag_key().map(|key| key.as_str().to_owned());
     let included = i32::try_from(INCLUDED_DISK_MB).unwrap_or(i32::MAX);
-    let query = measured(conditions.put_into(sql).into(), org, plan.measure()).bind(key).bind(included);
+    let query = measured(&conditions.put_into(sql), events, plan.measure()).bind(key).bind(included);
     conditions.arguments.into_iter().fold(query, |query, argument| match argument {
         Argument::One(text) => query.bind(text),
         Argument::Many(texts) => query.bind(texts),
@@ -153,14 +164,19 @@ impl Conditions {
 }
 
 /// The usage of one sandbox.
-pub(super) async fn sandbox_sum(db: &mut PgConnection, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Usage> {
-    let query = measured(sql::SANDBOX_SUM.into(), org, reading.measure()).bind(id.as_str());
+pub(super) async fn sandbox_sum(
+    db: &mut PgConnection,
+    events: Events,
+    id: &SandboxId,
+    reading: Reading,
+) -> Result<Usage> {
+    let query = measured(sql::SANDBOX_SUM, events, reading.measure()).bind(id.as_str());
     Ok(query.fetch_all(db).await?.into_iter().map(tier).map(|tier| tier.usage()).sum())
 }
 
 /// The billed time of an org by memory and disk size.
-pub(super) async fn tiers(db: &mut PgConnection, org: Uuid, reading: Reading) -> Result<Vec<Tier>> {
-    let query = measured(sql::TIERS.into(), org, reading.measure());
+pub(super) async fn tiers(db: &mut PgConnection, events: Events, reading: Reading) -> Result<Vec<Tier>> {
+    let query = measured(sql::TIERS, events, reading.measure());
     Ok(query.fetch_all(db).await?.into_iter().map(tier).collect())
 }
 

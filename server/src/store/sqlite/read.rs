@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use opencomputer_usage_core::accounting::{Measure, Usage};
 use opencomputer_usage_core::dimension::Dimension;
 use opencomputer_usage_core::filter::{Filter, Filters};
-use opencomputer_usage_core::paging::{Plan, SandboxSum};
+use opencomputer_usage_core::paging::{Part, Plan, SandboxSum};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
@@ -34,8 +34,8 @@ where
     query.bind(org.to_string()).bind(from).bind(as_of).bind(started_before).bind(open_end).bind(last_end)
 }
 
-/// The usage of every sandbox that matches, with its value of the tag that is grouped by.
-pub(super) async fn sums(db: &mut Connection, org: Uuid, plan: &Plan) -> Result<Vec<SandboxSum>> {
+/// The usage of every sandbox that matches.
+pub(super) async fn sums(db: &mut Connection, org: Uuid, plan: &Plan) -> Result<Vec<Part>> {
     let Conditions { sql: conditions, arguments } = Conditions::of(&plan.query().filters)?;
     let sql = sql::SUMS.replace(FILTERS, &conditions);
     let key = plan.query().group_by.tag_key().map(|key| key.as_str().to_owned());
@@ -52,7 +52,7 @@ pub(super) async fn sums(db: &mut Connection, org: Uuid, plan: &Plan) -> Result<
             None => sums.push(SandboxSum { sandbox_id, tag_value, usage }),
         }
     }
-    Ok(sums)
+    Ok(sums.into_iter().map(|sum| plan.part(sum)).collect())
 }
 
 /// The filters of a query as conditions on `sandbox_id`.
