@@ -7,23 +7,46 @@ import { startDemo } from "./support/server.js";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
-test("the README's example runs as it stands", async () => {
-  const readme = readFileSync(path("../../../README.md"), "utf8");
-  const example = /```ts\n(.*?)```/s.exec(readme)?.[1] ?? "";
+/** The TypeScript in a file of the repository, one program per example. */
+function examples(file: string): string[] {
+  const text = readFileSync(path(`../../../${file}`), "utf8");
+  return [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, example = ""]) => example);
+}
+
+/** Runs a program beside the built package; answers what it printed. */
+async function printed(program: string, env: Record<string, string> = {}): Promise<string> {
+  const args = ["--input-type=module", "--eval", program];
+  return (await promisify(execFile)(process.execPath, args, { cwd: path(".."), env })).stdout;
+}
+
+async function live<T>(run: (env: Record<string, string>) => Promise<T>): Promise<T> {
   const server = await startDemo();
   try {
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ["--input-type=module", "--eval", example],
-      {
-        cwd: path(".."),
-        env: { OPENCOMPUTER_API_URL: server.url, OPENCOMPUTER_API_KEY: server.apiKey },
-      },
-    );
-    expect(stdout).toMatch(/^\d[\d.]* GB-seconds, \d+ sandboxes without a team\n/);
-    expect(stdout).toContain("key_reserved_prefix");
-    expect(stdout).toContain("tag key contains ` ` (U+0020)");
+    return await run({ OPENCOMPUTER_API_URL: server.url, OPENCOMPUTER_API_KEY: server.apiKey });
   } finally {
     await server.stop();
   }
+}
+
+test("the README's example runs as it stands", async () => {
+  const [example = ""] = examples("README.md");
+  const stdout = await live((env) => printed(example, env));
+  expect(stdout).toMatch(/^\d[\d.]* GB-seconds, \d+ sandboxes without a team\n/);
+  expect(stdout).toContain("key_reserved_prefix");
+  expect(stdout).toContain("tag key contains ` ` (U+0020)");
+}, 30_000);
+
+test("the examples of the package's own README run as they stand", async () => {
+  const [client = "", pure = "", ...more] = examples("sdks/typescript/README.md");
+  expect(more).toEqual([]);
+  expect(await live((env) => printed(client, env))).toMatch(/sandboxes used memory\n$/);
+  expect(await printed(pure)).toMatch(/^cost center tag key contains ` `.*\n50 tags at most\n$/);
+}, 30_000);
+
+test("what moves from the platform's SDK runs before and after", async () => {
+  const [before = "", after = "", ...more] = examples("docs/sdk/moving.md");
+  expect(more).toEqual([]);
+  const lines = await live(async (env) => [await printed(before, env), await printed(after, env)]);
+  expect(lines[0]).toMatch(/^\d+ teams, \d+ keys\n$/);
+  expect(lines[1]).toBe(lines[0]);
 }, 30_000);
