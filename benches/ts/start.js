@@ -2,7 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { serve, visit } from "../../tests/packages/browser.js";
-import { BUDGET, bundledSize } from "../../tests/packages/size.js";
+import { BAR, bundledSize } from "../../tests/packages/size.js";
 import { add } from "./figures.js";
 
 const RUNS = 25;
@@ -16,7 +16,7 @@ const FIRST = `
 
 /** @param {string} directory a project that holds the package */
 export async function start(directory) {
-  for (const [entry, most] of Object.entries(BUDGET)) {
+  for (const [entry, most] of Object.entries(BAR)) {
     const { bytes, gzipped } = await bundledSize(directory, entry);
     add(`${entry}, bundled, minified, gzip -9 (${bytes} bytes before)`, [gzipped / 1024], "KB", {
       most,

@@ -69,6 +69,7 @@ pub fn message(words: usize) -> *const u16 {
 
 /// Answers the message, of whose words the first are packed values and the others hold so many `bytes` of a body. The
 /// answer is so many bytes of JSON text at [`answer`]; where it is an error, the number is negative.
+#[must_use]
 #[wasm_bindgen]
 pub fn run(packed: usize, bytes: usize, now_ms: f64, random: f64) -> isize {
     let words = MESSAGE.take();

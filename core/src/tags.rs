@@ -201,6 +201,7 @@ fn accepts_key(key: &[u8]) -> bool {
 }
 
 /// What [`is_key_byte`] says of each.
+#[expect(clippy::indexing_slicing, reason = "it is the compiler that looks, and it would tell")]
 static KEY_BYTES: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte: u8 = 0;

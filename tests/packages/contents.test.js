@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { BUDGET, bundledSize } from "./size.js";
@@ -25,6 +26,21 @@ test("its manifest is in order, as publint tells", async () => {
     messages.map((message) => formatMessage(message, pkg)),
     [],
   );
+});
+
+test("every public item is documented, and every link leads somewhere, as TypeDoc tells", async () => {
+  const cwd = fileURLToPath(new URL("../../sdks/typescript", import.meta.url));
+  const entries = ["--entryPoints", "src/index.ts", "--entryPoints", "src/validate.ts"];
+  const checks = [
+    "--emit",
+    "none",
+    "--treatWarningsAsErrors",
+    "--validation.notDocumented",
+    "true",
+  ];
+  await run(program("typedoc"), [...entries, ...checks, "--tsconfig", "tsconfig.build.json"], {
+    cwd,
+  });
 });
 
 test("it compiles in a strict project that looks into its declarations", async () => {

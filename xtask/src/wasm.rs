@@ -70,8 +70,11 @@ fn exported(module: &Path) -> Result<Vec<u8>> {
         .remove_producers_section(true)
         .generate_output()?;
     let module = output.wasm_mut();
-    let added: Vec<_> = module.exports.iter().filter(|export| export.name.starts_with("__")).map(|e| e.id()).collect();
-    added.into_iter().for_each(|export| module.exports.delete(export));
+    let is_added = |export: &&walrus::Export| export.name.starts_with("__");
+    let added: Vec<_> = module.exports.iter().filter(is_added).map(walrus::Export::id).collect();
+    for export in added {
+        module.exports.delete(export);
+    }
     walrus::passes::gc::run(module);
     ensure!(module.imports.iter().next().is_none(), "the module imports something");
     Ok(module.emit_wasm())

@@ -17,7 +17,13 @@ export {
   TimeoutError,
 } from "./errors.js";
 export { Tags, Usage } from "./legacy.js";
-export { PagePromise, SandboxUsagePage, TagUsagePage, UsagePage } from "./page.js";
+export {
+  type PageData,
+  PagePromise,
+  SandboxUsagePage,
+  TagUsagePage,
+  UsagePage,
+} from "./page.js";
 export type { SandboxesApi } from "./resources/sandboxes.js";
 export type { TagsApi } from "./resources/tags.js";
 export type { UsageApi } from "./resources/usage.js";

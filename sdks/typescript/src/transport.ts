@@ -126,7 +126,7 @@ async function receive(request: Request, carrier: Carrier, signal: AbortSignal):
   const headers = request.headers.filter(([name]) => !carrier.dropHeaders.includes(name));
   const response = await carrier.fetch(request.url, {
     method: request.method,
-    headers: headers.map(([name, value]) => [name, value]),
+    headers: headers.map(([name, value]): [string, string] => [name, value]),
     body: request.body,
     redirect: "manual",
     signal,

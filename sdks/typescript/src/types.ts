@@ -25,7 +25,9 @@ export type FilterValue = readonly string[] | string | null;
  * ```
  */
 export interface UsageFilter {
+  /** By the values of a tag. */
   readonly [dimension: `tag:${string}`]: FilterValue;
+  /** By id. */
   readonly sandbox?: readonly string[] | string;
 }
 
@@ -186,7 +188,21 @@ export interface TagViolation {
 }
 
 /** What usage is grouped by. */
-export type GroupBy = { readonly kind: "sandbox" } | { readonly kind: "tag"; readonly key: string };
+export type GroupBy = GroupBySandbox | GroupByTag;
+
+/** Usage is grouped by sandbox. */
+export interface GroupBySandbox {
+  /** The dimension. */
+  readonly kind: "sandbox";
+}
+
+/** Usage is grouped by the values of a tag. */
+export interface GroupByTag {
+  /** The dimension. */
+  readonly kind: "tag";
+  /** The tag's key. */
+  readonly key: string;
+}
 
 /** What a cursor holds: the last item of a page, and what pins the walk (all of it or nothing). */
 export interface Cursor {

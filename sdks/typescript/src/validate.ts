@@ -5,7 +5,14 @@ import { isMap } from "./values.js";
 import { limits } from "./wasm/limits.js";
 
 export { InvalidRequestError, OpenComputerError } from "./errors.js";
-export type { Cursor, GroupBy, Limits, TagViolation } from "./types.js";
+export type {
+  Cursor,
+  GroupBy,
+  GroupBySandbox,
+  GroupByTag,
+  Limits,
+  TagViolation,
+} from "./types.js";
 
 /**
  * Checks a map of tags and reports every violation; none where the map may be written.
