@@ -1,4 +1,4 @@
-import { errorOf, type Failure, OpenComputerError, refusal, told } from "./errors.js";
+import { type Failure, InvalidRequestError, OpenComputerError, refusal, told } from "./errors.js";
 import { pack } from "./message.js";
 import { wasmModule } from "./module.js";
 
@@ -64,13 +64,24 @@ export function packed(...values: readonly unknown[]): string {
   return reading(() => values.reduce((message: string, value) => message + pack(value), ""));
 }
 
-/** Asks the core for one of its functions. */
-export function ask<T>(name: string, ...values: unknown[]): T {
-  return send(packed(name, ...values));
+/** Asks the core for one of its pure functions. */
+export function ask<T>(name: string, ...values: readonly unknown[]): T {
+  return send(packed(name, ...values), refused);
+}
+
+/** The error of a pure function. Those of calls are of many classes, which must not be in every bundle. */
+export function refused(failure: Failure): OpenComputerError {
+  return new InvalidRequestError(failure.message, failure);
 }
 
 /** Sends a message to the core, with bytes of a body where it is about any. */
-export function send<T>(message: string, body?: Uint8Array, nowMs = 0, random = 0): T {
+export function send<T>(
+  message: string,
+  errorOf: (failure: Failure) => OpenComputerError,
+  body?: Uint8Array,
+  nowMs = 0,
+  random = 0,
+): T {
   const { run, memory, answer, message: place } = core();
   const [length, text] = inside(() => {
     const bytes = body?.length ?? 0;

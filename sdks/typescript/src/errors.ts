@@ -30,8 +30,9 @@ export interface ErrorDetails {
  * ```
  */
 export class OpenComputerError extends Error {
-  static {
-    named(OpenComputerError, "OpenComputerError");
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "OpenComputerError";
   }
 
   /** The API's code, such as `invalid_cursor`; undefined where there is none for it. */
@@ -60,8 +61,9 @@ export class OpenComputerError extends Error {
  * ```
  */
 export class TagValidationError extends OpenComputerError {
-  static {
-    named(TagValidationError, "TagValidationError");
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "TagValidationError";
   }
 
   /** Every broken rule, in a fixed order. */
@@ -75,15 +77,17 @@ export class TagValidationError extends OpenComputerError {
 
 /** A request that breaks a rule, which {@link OpenComputerError.code} names: found before sending, or by the server. */
 export class InvalidRequestError extends OpenComputerError {
-  static {
-    named(InvalidRequestError, "InvalidRequestError");
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "InvalidRequestError";
   }
 }
 
 /** An answer whose status is no success. */
 export class APIError extends OpenComputerError {
-  static {
-    named(APIError, "APIError");
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "APIError";
   }
 
   /** The body of the answer: parsed JSON, or the text that it was. */
@@ -97,64 +101,73 @@ export class APIError extends OpenComputerError {
 
 /** 401: the API key is missing, unknown or expired. */
 export class AuthenticationError extends APIError {
-  static {
-    named(AuthenticationError, "AuthenticationError");
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "AuthenticationError";
   }
 }
 
 /** 403: the API key may not do this. */
 export class PermissionDeniedError extends APIError {
-  static {
-    named(PermissionDeniedError, "PermissionDeniedError");
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "PermissionDeniedError";
   }
 }
 
 /** 404: there is no such sandbox, or no such route. */
 export class NotFoundError extends APIError {
-  static {
-    named(NotFoundError, "NotFoundError");
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "NotFoundError";
   }
 }
 
 /** 409 or 412: the tags changed since they were read. */
 export class ConflictError extends APIError {
-  static {
-    named(ConflictError, "ConflictError");
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "ConflictError";
   }
 }
 
 /** 429: too many requests, and the retries are used up. */
 export class RateLimitError extends APIError {
-  static {
-    named(RateLimitError, "RateLimitError");
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "RateLimitError";
   }
 }
 
 /** 5xx: the server failed, and the retries are used up. */
 export class ServerError extends APIError {
-  static {
-    named(ServerError, "ServerError");
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "ServerError";
   }
 }
 
 /** No answer came, and the retries are used up; `cause` is what `fetch` threw last. */
 export class ConnectionError extends OpenComputerError {
-  static {
-    named(ConnectionError, "ConnectionError");
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "ConnectionError";
   }
 }
 
 /** No answer came within the time that the call was given. */
 export class TimeoutError extends ConnectionError {
-  static {
-    named(TimeoutError, "TimeoutError");
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "TimeoutError";
   }
 }
 
 /** An answer came that is not what the API promises. */
 export class DecodeError extends OpenComputerError {
-  static {
-    named(DecodeError, "DecodeError");
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "DecodeError";
   }
 
   /** The body of the answer: parsed JSON, or the text that it was. */
@@ -164,15 +177,6 @@ export class DecodeError extends OpenComputerError {
     super(message, details);
     this.body = details.body;
   }
-}
-
-/** On the prototype, so that a stack trace starts with the name, minified or not. */
-function named(error: typeof OpenComputerError, name: string): void {
-  Object.defineProperty(error.prototype, "name", {
-    value: name,
-    configurable: true,
-    writable: true,
-  });
 }
 
 /** The core's name of a class of errors, and the class. */

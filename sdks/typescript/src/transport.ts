@@ -44,11 +44,11 @@ export async function carry<T>(
   signal: AbortSignal | undefined,
   change: ChangeTags | undefined,
 ): Promise<T> {
-  const exchange = tell<number>(begin, undefined, now());
+  const exchange = tell<number>(begin, errorOf, undefined, now());
   const home = core();
   const advance = ([name, values = "", body]: Event): Step<T> => {
     if (core() !== home) throw lost();
-    return tell(packed(name) + count(exchange) + values, body, now(), Math.random());
+    return tell(packed(name) + count(exchange) + values, errorOf, body, now(), Math.random());
   };
   const journey: Journey = { carrier, signal, retries: 0, cause: undefined };
   try {
