@@ -17,6 +17,11 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use message::Message;
 
+/// Half the size of the standard library's.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
 /// Lengths of as many keys and values as may be, and of some more, so that there is something to refuse.
 const LENGTHS: usize = 2 * 64;
 /// The bytes that hold as many tags as are allowed, at their longest, as long as they are ASCII.
