@@ -24,7 +24,7 @@ static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_all
 
 /// Lengths of as many keys and values as may be, and of some more, so that there is something to refuse.
 const LENGTHS: usize = 2 * 64;
-/// The bytes that hold as many tags as are allowed, at their longest, as long as they are ASCII.
+/// The bytes that hold as many tags as are allowed, at their longest, where most of them is ASCII.
 const TEXT: usize = 32 * 1024;
 
 thread_local! {
@@ -48,7 +48,7 @@ pub fn text() -> *const u8 {
     SCRATCH.with_borrow(|(_, text)| text.as_ptr())
 }
 
-/// Whether the so many tags in the scratch, which are ASCII and fit it, may be written: one after the other, each with its
+/// Whether the so many tags in the scratch, which are UTF-8 and fit it, may be written: one after the other, each with its
 /// key first.
 /// Where the answer is no, `validateTags` tells why.
 #[must_use]

@@ -97,3 +97,15 @@ for (const [entry, most] of Object.entries(BUDGET)) {
     assert.ok(gzipped <= most * 1024, `${gzipped} bytes are more than ${most * 1024}`);
   });
 }
+
+test("who imports both entries carries one copy of the core", async () => {
+  const directory = await project({});
+  const [whole, both] = await Promise.all([
+    bundledSize(directory, "@opencomputer/usage"),
+    bundledSize(directory, ...Object.keys(BUDGET)),
+  ]);
+  assert.ok(
+    both.gzipped < whole.gzipped + 500,
+    `${both.gzipped} bytes, one alone ${whole.gzipped}`,
+  );
+});

@@ -10,15 +10,18 @@ export const BAR = { "@opencomputer/usage": 40, "@opencomputer/usage/validate": 
 export const BUDGET = { "@opencomputer/usage": 57, "@opencomputer/usage/validate": 54.5 };
 
 /**
- * Bundles all of an entry as esbuild does by default for a browser.
+ * Bundles all of some entries as esbuild does by default for a browser.
  *
  * @param {string} directory a project that holds the package
- * @param {string} entry
+ * @param {readonly string[]} entries
  */
-export async function bundledSize(directory, entry) {
+export async function bundledSize(directory, ...entries) {
   const { outputFiles } = await build({
     // Every export is reached, so that nothing is shaken off.
-    stdin: { contents: `export * from "${entry}"`, resolveDir: directory },
+    stdin: {
+      contents: entries.map((entry, i) => `export * as entry${i} from "${entry}";`).join(""),
+      resolveDir: directory,
+    },
     bundle: true,
     minify: true,
     format: "esm",

@@ -43,7 +43,7 @@ function look({ memory, lengths: lengthsAt, text: textAt }: Core): void {
   text = new Uint8Array(memory.buffer, textAt(), 32_768);
 }
 
-/** Whether the core accepts these tags: of plain ASCII, as most are. Where not, the whole check tells why. */
+/** Whether the core accepts these tags. Where not, the whole check tells why, or that it does after all. */
 function isAccepted(entries: readonly (readonly [string, unknown])[]): boolean {
   const running = core();
   if (text.buffer !== running.memory.buffer) look(running);
@@ -58,8 +58,26 @@ function isAccepted(entries: readonly (readonly [string, unknown])[]): boolean {
     all += value;
   }
   if (at > lengths.length || all.length > text.length) return false;
-  const { written } = encoder.encodeInto(all, text);
-  return written === all.length && inside(() => running.accepts(entries.length)) === 1;
+  const { read, written } = encoder.encodeInto(all, text);
+  if (written !== all.length && (read !== all.length || !isUnicode(all))) return false;
+  if (written !== all.length) lengths.set(entries.flat().map(utf8Length));
+  return inside(() => running.accepts(entries.length)) === 1;
+}
+
+/** Whether no surrogate stands alone, as far as this host can tell. */
+function isUnicode(text: string): boolean {
+  return (text as { isWellFormed?: () => boolean }).isWellFormed?.() ?? false;
+}
+
+/** Bytes of a string in UTF-8; of a pair of surrogates each counts for half. */
+function utf8Length(text: unknown): number {
+  const string = text as string;
+  let bytes = 0;
+  for (let i = 0; i < string.length; i++) {
+    const unit = string.charCodeAt(i);
+    bytes += unit < 0x80 ? 1 : unit < 0x800 || (unit & 0xf800) === 0xd800 ? 2 : 3;
+  }
+  return bytes;
 }
 
 /**
