@@ -28,8 +28,14 @@ for (const [dir, format, plugins] of [
     platform: "neutral",
     plugins,
     resolve: { mainFields: ["module", "main"] },
-    // What both entries share, the module's bytes above all, is in one chunk.
-    output: { dir: `dist/${dir}`, format, sourcemap: true, chunkFileNames: "core.js" },
+    output: {
+      dir: `dist/${dir}`,
+      format,
+      sourcemap: true,
+      chunkFileNames: "[name].js",
+      // What both entries share, the module's bytes above all.
+      codeSplitting: { groups: [{ name: "core", minShareCount: 2 }] },
+    },
   });
 }
 copyFileSync("src/wasm/core.wasm", "dist/core.wasm");

@@ -7,7 +7,7 @@ import { build } from "esbuild";
 export const BAR = { "@opencomputer/usage": 40, "@opencomputer/usage/validate": 32 };
 
 /** What it may cost at most, in KB, for a change to land: what was reached, until that is the bar. */
-export const BUDGET = { "@opencomputer/usage": 57, "@opencomputer/usage/validate": 54.5 };
+export const BUDGET = { "@opencomputer/usage": 54, "@opencomputer/usage/validate": 51.5 };
 
 /**
  * Bundles all of some entries as esbuild does by default for a browser.
