@@ -44,6 +44,7 @@ impl<'a> Message<'a> {
     }
 
     /// The next value, as a number that the host chose.
+    #[cfg(feature = "client")]
     pub fn index<T: TryFrom<usize>>(&mut self) -> Option<T> {
         T::try_from(self.count()).ok()
     }

@@ -78,7 +78,7 @@ test("nothing in it evaluates text, waits at the top level or asks for Node.js",
   const dist = join(directory, "node_modules/@opencomputer/usage/dist");
   for (const build of ["esm", "cjs", "workerd", "edge-light"]) {
     const names = readdirSync(join(dist, build)).filter((name) => name.endsWith(".js"));
-    assert.deepEqual(names.sort(), ["core.js", "index.js", "validate.js"]);
+    assert.deepEqual(names.sort(), ["index.js", "shared.js", "validate.js"]);
     for (const name of names) {
       const text = readFileSync(join(dist, build, name), "utf8");
       assert.doesNotMatch(
@@ -98,14 +98,18 @@ for (const [entry, most] of Object.entries(BUDGET)) {
   });
 }
 
-test("who imports both entries carries one copy of the core", async () => {
-  const directory = await project({});
-  const [whole, both] = await Promise.all([
-    bundledSize(directory, "@opencomputer/usage"),
-    bundledSize(directory, ...Object.keys(BUDGET)),
-  ]);
-  assert.ok(
-    both.gzipped < whole.gzipped + 500,
-    `${both.gzipped} bytes, one alone ${whole.gzipped}`,
-  );
+test("an error of one entry is known by the class of the other, whose core is another", async () => {
+  const main = `
+    import assert from "node:assert/strict";
+    import * as whole from "@opencomputer/usage";
+    import * as validate from "@opencomputer/usage/validate";
+    for (const { parseGroupBy } of [whole, validate]) {
+      for (const { InvalidRequestError, OpenComputerError } of [whole, validate]) {
+        assert.throws(() => parseGroupBy("team"), InvalidRequestError);
+        assert.throws(() => parseGroupBy("team"), OpenComputerError);
+      }
+    }
+  `;
+  const cwd = await project({ "main.mjs": main });
+  await run(process.execPath, ["main.mjs"], { cwd });
 });

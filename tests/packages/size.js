@@ -7,15 +7,15 @@ import { build } from "esbuild";
 export const BAR = { "@opencomputer/usage": 40, "@opencomputer/usage/validate": 32 };
 
 /** What it may cost at most, in KB, for a change to land: what was reached, until that is the bar. */
-export const BUDGET = { "@opencomputer/usage": 54, "@opencomputer/usage/validate": 51.5 };
+export const BUDGET = { "@opencomputer/usage": 54, "@opencomputer/usage/validate": 29 };
 
 /**
- * Bundles all of some entries as esbuild does by default for a browser.
+ * Bundles all of an entry as esbuild does by default for a browser.
  *
  * @param {string} directory a project that holds the package
- * @param {readonly string[]} entries
+ * @param {string} entry
  */
-export async function bundledSize(directory, ...entries) {
+export async function bundledSize(directory, entry) {
   const { outputFiles } = await build({
     // Every export is reached, so that nothing is shaken off.
     stdin: {

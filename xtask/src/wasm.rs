@@ -1,4 +1,4 @@
-//! Builds the module of the npm package: rustc, wasm-bindgen, wasm-opt, then the bytes as text that JavaScript can carry.
+//! Builds the modules of the npm package: rustc, wasm-bindgen, wasm-opt, then the bytes as text that JavaScript can carry.
 
 use anyhow::{Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -23,40 +23,45 @@ const FEATURES: [&str; 6] = [
 /// Size above all. The memory starts as zeros and belongs to the module alone, which keeps nothing in its first kilobyte.
 const PASSES: [&str; 4] = ["-Oz", "--converge", "--low-memory-unused", "--zero-filled-memory"];
 
-/// Writes the module, `inline.ts` and `limits.ts` to `sdks/typescript/src/wasm`.
+/// The modules and their features: all of the core's face, and the pure functions alone, which are half of it.
+const MODULES: [(&str, &[&str]); 2] = [("core", &[]), ("validate", &["--no-default-features"])];
+
+/// Writes the modules, each as a file and as text, and `limits.ts` to `sdks/typescript/src/wasm`.
 pub fn run(root: &Path) -> Result<()> {
     let sdk = root.join("sdks/typescript");
     let wasm_opt = sdk.join("node_modules/.bin/wasm-opt");
     ensure!(wasm_opt.exists(), "wasm-opt is missing: run `npm ci` in sdks/typescript");
 
-    let built = build(root)?.join("opencomputer_usage_wasm.wasm");
     let out = sdk.join("src/wasm");
     if out.exists() {
         fs::remove_dir_all(&out)?;
     }
     fs::create_dir(&out)?;
-    let module = out.join("core.wasm");
-    fs::write(&module, exported(&built)?)?;
-    crate::run(Command::new(wasm_opt).args(FEATURES).args(PASSES).arg(&module).arg("-o").arg(&module))?;
+    for (name, features) in MODULES {
+        let module = out.join(name).with_extension("wasm");
+        let built = build(root, features)?.join("opencomputer_usage_wasm.wasm");
+        fs::write(&module, exported(&built)?)?;
+        crate::run(Command::new(&wasm_opt).args(FEATURES).args(PASSES).arg(&module).arg("-o").arg(&module))?;
 
-    let bytes = fs::read(&module)?;
-    let deflated = deflate(&bytes)?;
-    fs::write(out.join("inline.ts"), inline(&bytes, &deflated))?;
+        let bytes = fs::read(&module)?;
+        let deflated = deflate(&bytes)?;
+        fs::write(module.with_extension("ts"), inline(name, &bytes, &deflated))?;
+        println!("{name}.wasm: {} bytes, {} deflated", bytes.len(), deflated.len());
+    }
     fs::write(out.join("limits.ts"), limits())?;
-    println!("core.wasm: {} bytes, {} deflated", bytes.len(), deflated.len());
     Ok(())
 }
 
-/// Compiles the module; answers where it is.
+/// Compiles a module; answers where it is.
 ///
 /// A standard library of its own saves a sixth: it is compiled for size, too, and a panic traps at once instead of
 /// writing a message that nobody reads. The pinned stable compiler can do both, but asks for its bootstrap switch. The
 /// flags would invalidate every other build for this target, so they have a target directory to themselves.
-fn build(root: &Path) -> Result<PathBuf> {
+fn build(root: &Path, features: &[&str]) -> Result<PathBuf> {
     let std = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
     let package = ["build", "--locked", "--package", "opencomputer-usage-wasm"];
     let environment = [("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort")];
-    crate::cargo(root, "target/npm", "wasm", &[&package[..], &std].concat(), &environment)
+    crate::cargo(root, "target/npm", "wasm", &[&package[..], &std, features].concat(), &environment)
 }
 
 /// Finishes the exports. What wasm-bindgen adds for values of the host is taken out again, its one import with it: only
@@ -81,11 +86,11 @@ fn exported(module: &Path) -> Result<Vec<u8>> {
 }
 
 /// The module as base64 of raw deflate: base64 hides the repetitions that a server's own compression would look for.
-fn inline(bytes: &[u8], deflated: &[u8]) -> String {
+fn inline(name: &str, bytes: &[u8], deflated: &[u8]) -> String {
     let (size, text) = (bytes.len(), BASE64_STANDARD.encode(deflated));
     format!(
-        "/** Bytes of `core.wasm`. */\nexport const size: number = {size};\n\n\
-         /** `core.wasm`, deflated, in base64. */\nexport const deflated: string =\n  \"{text}\";\n"
+        "/** Bytes of `{name}.wasm`. */\nexport const size: number = {size};\n\n\
+         /** `{name}.wasm`, deflated, in base64. */\nexport const deflated: string =\n  \"{text}\";\n"
     )
 }
 

@@ -1,7 +1,7 @@
-import { packed, reading, send } from "./core.js";
-import { errorOf, InvalidRequestError } from "./errors.js";
+import { packed, reading } from "./core.js";
+import { InvalidRequestError } from "./errors.js";
 import { environment, isBrowser } from "./runtime.js";
-import { type Carrier, carry } from "./transport.js";
+import { type Carrier, carry, tell } from "./transport.js";
 import type { ChangeTags, Fetch, RequestOptions } from "./types.js";
 import { isMap, part, withTimes } from "./values.js";
 import { version } from "./version.js";
@@ -42,7 +42,7 @@ export class Connection {
     const [config, carrier] = reading(() => configured(options ?? {}));
     this.#config = packed(`opencomputer-usage-typescript/${version}`, config);
     this.#carrier = carrier;
-    send(packed("configure") + this.#config, errorOf);
+    tell(packed("configure") + this.#config);
   }
 
   /** Makes a call: its name in the core, its arguments by name, its query and its options. */

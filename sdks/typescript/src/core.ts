@@ -9,8 +9,11 @@ export interface Core {
   readonly text: () => number;
   readonly accepts: (tags: number) => number;
   readonly message: (words: number) => number;
-  readonly run: (packed: number, bytes: number, nowMs: number, random: number) => number;
+  readonly run: (words: number) => number;
   readonly answer: () => number;
+  /** Not in the module of the pure functions alone. */
+  readonly call: (packed: number, bytes: number, nowMs: number, random: number) => number;
+  /** Not in the module of the pure functions alone. */
   readonly forget: (exchange: number) => void;
 }
 
@@ -66,31 +69,34 @@ export function packed(...values: readonly unknown[]): string {
 
 /** Asks the core for one of its pure functions. */
 export function ask<T>(name: string, ...values: readonly unknown[]): T {
-  return send(packed(name, ...values), refused);
+  return askPacked(packed(name, ...values));
+}
+
+/** As {@link ask}, with a message that is packed. */
+export function askPacked<T>(message: string): T {
+  return send(message, (core) => core.run(message.length), refused);
 }
 
 /** The error of a pure function. Those of calls are of many classes, which must not be in every bundle. */
-export function refused(failure: Failure): OpenComputerError {
+function refused(failure: Failure): OpenComputerError {
   return new InvalidRequestError(failure.message, failure);
 }
 
-/** Sends a message to the core, with bytes of a body where it is about any. */
+/** Hands the core a message, with a body where it is about any, and reads its answer. */
 export function send<T>(
   message: string,
+  run: (core: Core) => number,
   errorOf: (failure: Failure) => OpenComputerError,
   body?: Uint8Array,
-  nowMs = 0,
-  random = 0,
 ): T {
-  const { run, memory, answer, message: place } = core();
+  const running = core();
   const [length, text] = inside(() => {
-    const bytes = body?.length ?? 0;
-    const start = place(message.length + ((bytes + 1) >> 1));
-    const words = new Uint16Array(memory.buffer, start, message.length);
+    const start = running.message(message.length + (((body?.length ?? 0) + 1) >> 1));
+    const words = new Uint16Array(running.memory.buffer, start, message.length);
     for (let i = 0; i < message.length; i++) words[i] = message.charCodeAt(i);
-    if (body) new Uint8Array(memory.buffer, start + words.byteLength).set(body);
-    const length = run(message.length, bytes, nowMs, random);
-    const text = new Uint8Array(memory.buffer, answer(), Math.abs(length));
+    if (body) new Uint8Array(running.memory.buffer, start + words.byteLength).set(body);
+    const length = run(running);
+    const text = new Uint8Array(running.memory.buffer, running.answer(), Math.abs(length));
     return [length, decoder.decode(text)] as const;
   });
   const value: unknown = JSON.parse(text);

@@ -1,5 +1,5 @@
 import inflate from "tiny-inflate";
-import { deflated, size } from "./wasm/inline.js";
+import { deflated, size } from "./wasm/core.js";
 
 /** The core's module, from text that every bundler and every runtime can carry. */
 export function wasmModule(): WebAssembly.Module {

@@ -1,4 +1,4 @@
-import { core, lost, packed, send as tell } from "./core.js";
+import { send as ask, core, lost, packed } from "./core.js";
 import { errorOf, type Failure, told } from "./errors.js";
 import { count } from "./message.js";
 import type { ChangeTags, Fetch, TagMap } from "./types.js";
@@ -37,6 +37,12 @@ export function now(): number {
   return typeof performance === "object" ? performance.timeOrigin + performance.now() : Date.now();
 }
 
+/** Tells the core something of a call, with a body where it is about any. */
+export function tell<T>(message: string, body?: Uint8Array): T {
+  const [bytes, random] = [body?.length ?? 0, Math.random()];
+  return ask(message, (core) => core.call(message.length, bytes, now(), random), errorOf, body);
+}
+
 /** Carries a call to its end: sends, waits and asks as the core says, which then forgets it. */
 export async function carry<T>(
   begin: string,
@@ -44,11 +50,11 @@ export async function carry<T>(
   signal: AbortSignal | undefined,
   change: ChangeTags | undefined,
 ): Promise<T> {
-  const exchange = tell<number>(begin, errorOf, undefined, now());
+  const exchange = tell<number>(begin);
   const home = core();
   const advance = ([name, values = "", body]: Event): Step<T> => {
     if (core() !== home) throw lost();
-    return tell(packed(name) + count(exchange) + values, errorOf, body, now(), Math.random());
+    return tell(packed(name) + count(exchange) + values, body);
   };
   const journey: Journey = { carrier, signal, retries: 0, cause: undefined };
   try {

@@ -1,4 +1,4 @@
-import { ask, type Core, core, inside, packed, reading, refused, send } from "./core.js";
+import { ask, askPacked, type Core, core, inside, packed, reading } from "./core.js";
 import { packMap } from "./message.js";
 import type { Cursor, GroupBy, Limits, TagViolation } from "./types.js";
 import { isMap } from "./values.js";
@@ -29,7 +29,7 @@ export function validateTags(tags: unknown): TagViolation[] {
   const entries = reading(() => (isMap(tags) ? Object.entries(tags) : undefined));
   if (!entries) return ask("validateTags", tags);
   if (isAccepted(entries)) return [];
-  return send(packed("validateTags") + reading(() => packMap(entries)), refused);
+  return askPacked(packed("validateTags") + reading(() => packMap(entries)));
 }
 
 /** Views of where the core looks for tags; they die when its memory grows, and with their core. */

@@ -1,0 +1,109 @@
+//! Calls under way. The module of the pure functions alone does without.
+
+use std::cell::RefCell;
+
+use opencomputer_usage_core::client::{
+    Answer, Client, ClientError, Event, Exchange, Fault, JsonValue, Operation, Step,
+};
+use opencomputer_usage_core::json::ToJson as _;
+use opencomputer_usage_core::raw::Raw;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::message::Message;
+use crate::{Json, no_function, reply};
+
+thread_local! {
+    static EXCHANGES: RefCell<Vec<Option<Exchange>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Answers a message about a call as `run` does others. Of its words the first are packed values, the rest hold so many
+/// `bytes` of a body.
+#[must_use]
+#[wasm_bindgen]
+pub fn call(packed: usize, bytes: usize, now_ms: f64, random: f64) -> isize {
+    reply(|message| {
+        let (packed, body) = message.split_at_checked(packed).unwrap_or_default();
+        let body = || body.iter().flat_map(|word| word.to_le_bytes()).take(bytes).collect();
+        answered(&mut Message::new(packed), body, now_ms, random)
+    })
+}
+
+/// Forgets an exchange that is over.
+#[wasm_bindgen]
+pub fn forget(exchange: usize) {
+    EXCHANGES.with_borrow_mut(|exchanges| exchanges.get_mut(exchange).and_then(Option::take));
+}
+
+/// What can be told of a call, by its name.
+fn answered(message: &mut Message<'_>, body: impl FnOnce() -> Vec<u8>, now_ms: f64, random: f64) -> Json {
+    let step = |exchange, event| advance(exchange, event, now_ms, random);
+    match message.name().as_str() {
+        "configure" => configured(message).map(|_| "null".to_owned()),
+        "call" => begun(message, now_ms).map(|exchange| exchange.to_string()),
+        "begin" => step(message.index(), Event::Begin),
+        "waited" => step(message.index(), Event::Waited),
+        "timeout" => step(message.index(), Event::Fault(Fault::Timeout, String::new())),
+        "fault" => step(message.index(), Event::Fault(Fault::Connection, message.name())),
+        "changed" => step(message.index(), Event::Changed(message.value())),
+        "answer" => {
+            let (exchange, status) = (message.index(), message.index().unwrap_or_default());
+            let headers = match message.value() {
+                Raw::List(headers) => headers.iter().map_while(header).collect(),
+                _ => Vec::new(),
+            };
+            step(exchange, Event::Answer(Answer { status, headers, body: body() }))
+        }
+        _ => no_function(),
+    }
+}
+
+fn header(pair: &Raw) -> Option<(String, String)> {
+    match pair {
+        Raw::List(pair) => match pair.as_slice() {
+            [Raw::Text(name), Raw::Text(value)] => Some((name.to_string(), value.to_string())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Takes a user agent and `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }`.
+fn configured(message: &mut Message<'_>) -> Result<Client, ClientError> {
+    Client::new(&message.name(), &message.value())
+}
+
+/// Begins a call with what configures a client, the name of an operation, its arguments by name, its query and
+/// `{ timeoutMs?, maxRetries?, headers? }`; answers the number of the exchange.
+fn begun(message: &mut Message<'_>, now_ms: f64) -> Result<usize, ClientError> {
+    let client = configured(message)?;
+    let (operation, arguments, query) = (message.name(), message.value(), message.value());
+    let operation = Operation::parse(&operation, joined(arguments, query))?;
+    let exchange = client.with(&message.value())?.call(operation, now_ms);
+    Ok(EXCHANGES.with_borrow_mut(|exchanges| {
+        let free = exchanges.iter().position(Option::is_none).unwrap_or(exchanges.len());
+        exchanges.resize_with(exchanges.len().max(free + 1), || None);
+        if let Some(place) = exchanges.get_mut(free) {
+            *place = Some(exchange);
+        }
+        free
+    }))
+}
+
+/// The members of both, so that a query cannot replace an argument. A query that is no map is the core's to refuse.
+fn joined(arguments: Raw, query: Raw) -> Raw {
+    match (arguments, query) {
+        (Raw::Map(arguments), Raw::Map(query)) => Raw::Map(arguments.into_iter().chain(query).collect()),
+        (arguments, query) if query.is_absent() => arguments,
+        (_, query) => query,
+    }
+}
+
+fn advance(exchange: Option<usize>, event: Event, now_ms: f64, random: f64) -> Json {
+    EXCHANGES.with_borrow_mut(|exchanges| match exchange.and_then(|exchange| exchanges.get_mut(exchange)) {
+        Some(Some(exchange)) => {
+            let step: Step<JsonValue> = exchange.advance(event, now_ms, random);
+            Ok(step.to_json())
+        }
+        _ => Err(ClientError::usage("the host asks for an exchange that there is not")),
+    })
+}
