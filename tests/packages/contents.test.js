@@ -78,7 +78,7 @@ test("nothing in it evaluates text, waits at the top level or asks for Node.js",
   const dist = join(directory, "node_modules/@opencomputer/usage/dist");
   for (const build of ["esm", "cjs", "workerd", "edge-light"]) {
     const names = readdirSync(join(dist, build)).filter((name) => name.endsWith(".js"));
-    assert.deepEqual(names.sort(), ["index.js", "shared.js", "validate.js"]);
+    for (const name of ["index.js", "shared.js", "validate.js"]) assert.ok(names.includes(name));
     for (const name of names) {
       const text = readFileSync(join(dist, build, name), "utf8");
       assert.doesNotMatch(

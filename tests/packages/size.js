@@ -19,7 +19,7 @@ export async function bundledSize(directory, entry) {
   const { outputFiles } = await build({
     // Every export is reached, so that nothing is shaken off.
     stdin: {
-      contents: entries.map((entry, i) => `export * as entry${i} from "${entry}";`).join(""),
+      contents: `export * from "${entry}";`,
       resolveDir: directory,
     },
     bundle: true,
