@@ -126,7 +126,7 @@ pub struct Scale {
 }
 
 /// All tags of one sandbox.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, try_from = "TagsLine")]
 pub struct Tags {
     /// The sandbox.
@@ -135,6 +135,14 @@ pub struct Tags {
     pub user: TagSet,
     /// The system's tags, under `oc:`.
     pub system: BTreeMap<String, String>,
+}
+
+impl Tags {
+    /// The sets of tags that it replaces, each with whether it is the system's.
+    pub fn sets(&self) -> impl Iterator<Item = (bool, BTreeMap<String, String>)> {
+        let system = (!self.system.is_empty()).then(|| (true, self.system.clone()));
+        std::iter::once((false, self.user.to_map())).chain(system)
+    }
 }
 
 #[derive(Deserialize)]

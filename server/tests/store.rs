@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Engine, ORG, Server, on_engines};
+use common::{Engine, ORG, OTHER, Server, on_engines};
 use opencomputer_usage_core::accounting::{Rule, Usage};
 use opencomputer_usage_core::paging::Page;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
@@ -172,6 +172,40 @@ async fn only_the_last_tags_of_a_sandbox_count(engine: Engine) {
     assert_eq!(dump(&server).await, before);
 }
 
+async fn tags_that_change_back_and_forth_in_a_long_file_move_no_time(engine: Engine) {
+    let server = Server::start(engine).await;
+    let line = |id: &str, tags: &str| format!(r#"{{"type":"tags","sandboxId":"{id}","tags":{{{tags}}}}}"#);
+    // Each part is longer than a batch, by its lines or by their bytes.
+    let many = |team: &str| (0..1_500).map(|n| line(&format!("sb-{n}"), team) + "\n").collect::<String>();
+    let long = (0..5).map(|n| format!("{}{}\n", line("sb-1", r#""team":"c""#), " ".repeat(1_000_000 + n)));
+    let parts = [
+        line("sb-0", r#""team":"a","env":"dev","oc:plan":"free""#),
+        many(r#""team":"b""#),
+        line("sb-0", r#""team":"c","oc:plan":"pro""#),
+        long.collect(),
+        line("sb-0", r#""team":"a""#),
+        many(r#""team":"d""#),
+        line("sb-0", r#""team":"b","env":"prod""#),
+    ];
+    let lines = parts.join("\n");
+    server.import(OTHER, &line("sb-0", r#""team":"theirs""#)).await.unwrap();
+    assert_eq!(server.import(ORG, &lines).await.unwrap().tag_sets, 3_009);
+    let before = dump(&server).await;
+    assert_eq!(before.len(), 1_503);
+    for tag in ["|env|prod|", "|team|b|", "|oc:plan|pro|", "|team|theirs|"] {
+        assert!(before.iter().any(|row| row.contains(&format!("sb-0{tag}"))), "{tag}");
+    }
+    assert_eq!(before.iter().filter(|row| row.contains("|team|d|")).count(), 1_499);
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    server.import(ORG, &lines).await.unwrap();
+    assert_eq!(dump(&server).await, before);
+    // One that fails after some batches leaves nothing that the next would find.
+    let error = server.import(ORG, &format!("{}{{", many(r#""team":"z""#))).await.unwrap_err();
+    assert!(error.to_string().starts_with("line 1501: "), "{error}");
+    server.import(ORG, &lines).await.unwrap();
+    assert_eq!(dump(&server).await, before);
+}
+
 async fn a_byte_order_mark_is_passed_over_where_a_file_starts(engine: Engine) {
     let server = Server::start(engine).await;
     let line = LINES.trim().lines().next().unwrap();
@@ -273,6 +307,7 @@ on_engines!(
         an_event_that_ends_before_it_starts_is_billed_nothing,
         importing_again_changes_nothing_and_later_ends_are_taken,
         only_the_last_tags_of_a_sandbox_count,
+        tags_that_change_back_and_forth_in_a_long_file_move_no_time,
         a_byte_order_mark_is_passed_over_where_a_file_starts,
         an_import_that_waits_for_its_input_keeps_nobody_from_writing,
         a_bad_line_is_named_and_nothing_is_written,

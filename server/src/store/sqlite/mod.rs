@@ -20,7 +20,7 @@ use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
 use percent_encoding::percent_decode_str;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
-use sqlx::{Sqlite as Engine, SqliteConnection, Transaction};
+use sqlx::{ConnectOptions, Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
 
 use super::error::reason;
@@ -82,7 +82,8 @@ impl Sqlite {
             .map_err(unreachable)?
             .create_if_missing(true)
             .foreign_keys(true)
-            .busy_timeout(PATIENCE);
+            .busy_timeout(PATIENCE)
+            .disable_statement_logging();
         let store = if url == MEMORY {
             // The database is the connection: it must never be recycled.
             let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
@@ -229,6 +230,7 @@ impl Store for Sqlite {
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>> {
         let mut write = self.write().await?;
         write::ensure_org(&mut write, org).await?;
+        sqlx::query(sql::STAGE).execute(&mut *write).await?;
         Ok(Box::new(import::Import { write, org }))
     }
 
