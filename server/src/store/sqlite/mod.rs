@@ -20,7 +20,7 @@ use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
 use percent_encoding::percent_decode_str;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
-use sqlx::{ConnectOptions, Sqlite as Engine, SqliteConnection, Transaction};
+use sqlx::{ConnectOptions, Connection as _, Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
 
 use super::error::reason;
@@ -105,7 +105,12 @@ impl Sqlite {
 
     async fn migrate(&self, unreachable: impl Fn(sqlx::Error) -> OpenError) -> Result<(), OpenError> {
         let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-        let mut write = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(&unreachable)?;
+        // Most often there is nothing to do; then a writer, such as a long import, is not waited for.
+        let mut db = self.writer.acquire().await.map_err(&unreachable)?;
+        if read::schema_version(&mut db).await.map_err(&unreachable)? == known {
+            return Ok(());
+        }
+        let mut write = db.begin_with("BEGIN IMMEDIATE").await.map_err(&unreachable)?;
         let found = read::schema_version(&mut write).await.map_err(&unreachable)?;
         if found > known {
             return Err(OpenError::Newer { found, known });
