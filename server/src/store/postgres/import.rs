@@ -1,6 +1,7 @@
 //! The writes of an import: whole batches of rows, column by column, in one transaction.
 
 use async_trait::async_trait;
+use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
@@ -79,9 +80,9 @@ impl Importer for Import {
     }
 
     async fn commit(mut self: Box<Self>) -> Result<()> {
-        for sql in [sql::DELETE_STAGED_TAGS, sql::UPSERT_STAGED_TAGS] {
-            sqlx::query(sql).bind(self.org).execute(&mut *self.write).await?;
-        }
+        let delete = sqlx::query(sql::DELETE_STAGED_TAGS).bind(self.org).bind(RESERVED_KEY_PREFIX);
+        delete.execute(&mut *self.write).await?;
+        sqlx::query(sql::UPSERT_STAGED_TAGS).bind(self.org).execute(&mut *self.write).await?;
         self.write.commit().await?;
         if let Some(pool) = self.tidy.filter(|_| self.scales >= MANY) {
             // Sums read the index alone only where the table's pages are known to be all visible.

@@ -157,7 +157,7 @@ statements! {
              pg_advisory_xact_lock(hashtextextended($1::text || '/' || $2, 78))";
     LOCK_ORG = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 77))";
     DELETE_TAGS = r#"DELETE FROM sandbox_tags
-         WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND NOT starts_with(key, 'oc:') AND key <> ALL ($3)"#;
+         WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND NOT starts_with(key, $4) AND key <> ALL ($3)"#;
     UPSERT_TAGS = "INSERT INTO sandbox_tags AS tag (org_id, sandbox_id, key, value, updated_at)
          SELECT $1, $2, key, value, clock_timestamp() FROM unnest($3::text[], $4::text[]) AS wanted (key, value)
          ON CONFLICT (org_id, sandbox_id, key) DO UPDATE
@@ -174,7 +174,7 @@ statements! {
          ON CONFLICT (sandbox_id, system) DO UPDATE SET tags = excluded.tags"#;
     DELETE_STAGED_TAGS = r#"DELETE FROM sandbox_tags AS tag USING import_tags AS staged
          WHERE tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = staged.sandbox_id
-             AND starts_with(tag.key, 'oc:') = staged.system AND NOT staged.tags ? tag.key"#;
+             AND starts_with(tag.key, $2) = staged.system AND NOT staged.tags ? tag.key"#;
     UPSERT_STAGED_TAGS = "INSERT INTO sandbox_tags AS tag (org_id, sandbox_id, key, value, updated_at)
          SELECT $1, sandbox_id, wanted.key, wanted.value, clock_timestamp()
          FROM import_tags, jsonb_each_text(tags) AS wanted

@@ -1,6 +1,7 @@
 //! Everything that is written outside an import. Each function runs in the transaction of its caller.
 
 use opencomputer_usage_core::etag;
+use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
 use sqlx::PgConnection;
@@ -31,7 +32,8 @@ pub(super) async fn replace_if(
     }
     // Only rows that differ are touched.
     let (keys, values): (Vec<_>, Vec<_>) = tags.to_map().into_iter().unzip();
-    sqlx::query(sql::DELETE_TAGS).bind(org).bind(id.as_str()).bind(&keys).execute(&mut *db).await?;
+    let delete = sqlx::query(sql::DELETE_TAGS).bind(org).bind(id.as_str()).bind(&keys).bind(RESERVED_KEY_PREFIX);
+    delete.execute(&mut *db).await?;
     let upsert = sqlx::query(sql::UPSERT_TAGS).bind(org).bind(id.as_str()).bind(&keys).bind(&values);
     upsert.execute(&mut *db).await?;
     read::tags(db, org, id).await.map(TagWrite::Written)

@@ -1,6 +1,7 @@
 //! The writes of an import: whole batches of rows as one JSON argument, in one transaction.
 
 use async_trait::async_trait;
+use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use opencomputer_usage_core::window::Timestamp;
 use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
@@ -58,9 +59,9 @@ impl Importer for Import {
     }
 
     async fn commit(mut self: Box<Self>) -> Result<()> {
-        for sql in [sql::DELETE_STAGED_TAGS, sql::UPSERT_STAGED_TAGS] {
-            sqlx::query(sql).bind(self.org.to_string()).execute(&mut *self.write).await?;
-        }
+        let delete = sqlx::query(sql::DELETE_STAGED_TAGS).bind(self.org.to_string()).bind(RESERVED_KEY_PREFIX);
+        delete.execute(&mut *self.write).await?;
+        sqlx::query(sql::UPSERT_STAGED_TAGS).bind(self.org.to_string()).execute(&mut *self.write).await?;
         sqlx::query(sql::UNSTAGE).execute(&mut *self.write).await?;
         Ok(self.write.commit().await?)
     }

@@ -92,7 +92,7 @@ statements! {
     NOW = concat!("SELECT ", clock!());
     SCHEMA_VERSION = "PRAGMA user_version";
     DELETE_TAGS = "DELETE FROM sandbox_tags WHERE org_id = ?1 AND sandbox_id = ?2
-             AND key NOT IN (SELECT key FROM json_each(?3)) AND substr(key, 1, 3) <> 'oc:'";
+             AND key NOT IN (SELECT key FROM json_each(?3)) AND substr(key, 1, length(?4)) <> ?4";
     // `WHERE TRUE` keeps the parser from taking ON CONFLICT for a join.
     UPSERT_TAGS = concat!(
         "INSERT INTO sandbox_tags (org_id, sandbox_id, key, value, updated_at)
@@ -113,7 +113,7 @@ statements! {
     DELETE_STAGED_TAGS = "DELETE FROM sandbox_tags WHERE org_id = ?1 AND (sandbox_id, key) IN (
              SELECT tag.sandbox_id, tag.key FROM import_tags AS staged CROSS JOIN sandbox_tags AS tag
              WHERE tag.org_id = ?1 AND tag.sandbox_id = staged.sandbox_id
-                 AND (substr(tag.key, 1, 3) = 'oc:') = staged.system
+                 AND (substr(tag.key, 1, length(?2)) = ?2) = staged.system
                  AND tag.key NOT IN (SELECT key FROM json_each(staged.tags)))";
     UPSERT_STAGED_TAGS = concat!(
         "INSERT INTO sandbox_tags (org_id, sandbox_id, key, value, updated_at)

@@ -1,6 +1,7 @@
 //! Everything that is written outside an import. Each function runs in the transaction of its caller.
 
 use opencomputer_usage_core::etag;
+use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::window::Timestamp;
@@ -29,9 +30,9 @@ pub(super) async fn replace_if(
     }
     // Only rows that differ are touched.
     let tags = json_list(&tags.to_map())?;
-    for sql in [sql::DELETE_TAGS, sql::UPSERT_TAGS] {
-        sqlx::query(sql).bind(org.to_string()).bind(id.as_str()).bind(&tags).execute(&mut *db).await?;
-    }
+    let replace = |sql| sqlx::query(sql).bind(org.to_string()).bind(id.as_str()).bind(&tags);
+    replace(sql::DELETE_TAGS).bind(RESERVED_KEY_PREFIX).execute(&mut *db).await?;
+    replace(sql::UPSERT_TAGS).execute(&mut *db).await?;
     read::tags(db, org, id).await.map(TagWrite::Written)
 }
 
