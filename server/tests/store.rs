@@ -10,7 +10,7 @@ use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_server::demo;
 use opencomputer_usage_server::import::import;
-use opencomputer_usage_server::store::{Reading, Store, Tier};
+use opencomputer_usage_server::store::{self, Reading, Store, Tier};
 use uuid::Uuid;
 
 async fn pages(store: &dyn Store, org: Uuid, query: &str, now: Timestamp, rule: Rule) -> (Vec<Page>, Reading) {
@@ -206,12 +206,15 @@ async fn tags_that_change_back_and_forth_in_a_long_file_move_no_time(engine: Eng
     assert_eq!(dump(&server).await, before);
 }
 
-async fn a_byte_order_mark_is_passed_over_where_a_file_starts(engine: Engine) {
+async fn a_file_is_utf8_and_may_start_with_a_byte_order_mark(engine: Engine) {
     let server = Server::start(engine).await;
     let line = LINES.trim().lines().next().unwrap();
     assert_eq!(server.import(ORG, &format!("\u{feff}{line}\n")).await.unwrap().sessions, 1);
     let error = server.import(ORG, &format!("{line}\n\u{feff}{line}\n")).await.unwrap_err().to_string();
     assert_eq!(error, "line 2: a line must be a JSON object");
+    let bytes = [line.as_bytes(), b"\n{\"type\":\"tags\",\"sandboxId\":\"sb-\xff\",\"tags\":{}}"].concat();
+    let error = import(&*server.store, ORG, &*bytes, |_, _| {}).await.unwrap_err().to_string();
+    assert_eq!(error, "line 2: a line must be valid UTF-8");
 }
 
 async fn an_import_that_waits_for_its_input_keeps_nobody_from_writing(engine: Engine) {
@@ -229,6 +232,15 @@ async fn an_import_that_waits_for_its_input_keeps_nobody_from_writing(engine: En
     assert_eq!(written.status, 200, "{}", written.text);
     drop(writer);
     assert_eq!(waiting.await.unwrap().unwrap().sessions, 1);
+}
+
+/// A restart beside a long import, and all that only reads.
+async fn a_database_opens_while_an_import_is_under_way(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.import(ORG, LINES).await.unwrap();
+    let _writing = server.store.importer(ORG).await.unwrap();
+    let opened = store::open(server.database.url()).await.unwrap();
+    assert!(opened.has_sandbox(ORG, &"sb-1".parse().unwrap()).await.unwrap());
 }
 
 async fn a_bad_line_is_named_and_nothing_is_written(engine: Engine) {
@@ -268,7 +280,14 @@ async fn a_bad_line_is_named_and_nothing_is_written(engine: Engine) {
             &scale(r#""memoryMb":2147483648,"diskMb":1,"startedAt":"2026-01-01""#),
             "`memoryMb`: the size 2147483648 is too large",
         ),
-        (&scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-01T00:00:00""#), "`startedAt`: "),
+        (
+            &scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-01T00:00:00""#),
+            "`startedAt`: invalid timestamp `2026-01-01T00:00:00`, allowed are RFC 3339",
+        ),
+        (
+            &scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-01","endedAt":"""#),
+            "`endedAt`: invalid timestamp ``, allowed are",
+        ),
         (&scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-02","endedAt":"2026-01-01""#), "is before `startedAt`"),
         (&scale(r#""diskMb":1,"startedAt":"2026-01-02""#), "missing field `memoryMb`"),
     ];
@@ -308,8 +327,9 @@ on_engines!(
         importing_again_changes_nothing_and_later_ends_are_taken,
         only_the_last_tags_of_a_sandbox_count,
         tags_that_change_back_and_forth_in_a_long_file_move_no_time,
-        a_byte_order_mark_is_passed_over_where_a_file_starts,
+        a_file_is_utf8_and_may_start_with_a_byte_order_mark,
         an_import_that_waits_for_its_input_keeps_nobody_from_writing,
+        a_database_opens_while_an_import_is_under_way,
         a_bad_line_is_named_and_nothing_is_written,
     ]
 );
