@@ -210,17 +210,24 @@ async fn run(cli: Cli) -> Result<()> {
         _ => (),
     }
     let store = store::open(&cli.database).await?;
-    match cli.command {
-        Command::Serve { serving } => serve(store, serving, None).await,
+    let done = run_on(&store, cli.command).await;
+    store.close().await;
+    done
+}
+
+/// Runs what needs a database.
+async fn run_on(store: &Arc<dyn Store>, command: Command) -> Result<()> {
+    match command {
+        Command::Serve { serving } => serve(store.clone(), serving, None).await,
         Command::Migrate => say(&format!("the schema is at version {}", store.schema_version().await?)),
-        Command::Import { file, org } => run_import(&*store, &file, org).await,
+        Command::Import { file, org } => run_import(&**store, &file, org).await,
         Command::Keys(Keys::Create { org, name, expires }) => {
             if let Some(expires) = expires
                 && expires <= store.now().await?
             {
                 bail!("the key would have expired already, at {expires}");
             }
-            let key = create_key(&*store, org, &name, expires).await?;
+            let key = create_key(&**store, org, &name, expires).await?;
             say(&format!("key `{name}` of org {org}, shown only now: {key}"))
         }
         Command::Rollup { org, from, to, json, accounting } => {

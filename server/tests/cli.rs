@@ -130,6 +130,27 @@ fn an_empty_variable_counts_as_not_set() {
     assert!(directory.path().join("opencomputer-usage.db").exists());
 }
 
+/// A copy of the file alone is a backup.
+#[test]
+fn what_a_command_has_written_is_all_in_one_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let names = || {
+        let mut names: Vec<_> =
+            std::fs::read_dir(directory.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert!(run(&directory, &["keys", "create", "--org", ORG, "--name", "ci"]).status.success());
+    assert_eq!(names(), ["opencomputer-usage.db"]);
+    let mut server = command(&directory, &["serve", "--listen", "127.0.0.1:0"]).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(run(&directory, &["keys", "create", "--org", ORG, "--name", "more"]).status.success());
+    Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    assert!(server.wait().unwrap().success());
+    assert_eq!(names(), ["opencomputer-usage.db"]);
+}
+
 #[test]
 fn a_file_may_be_named_after_the_memory() {
     let directory = tempfile::tempdir().unwrap();

@@ -194,6 +194,9 @@ pub trait Store: Send + Sync {
         Vec::new()
     }
 
+    /// Leaves the database as whoever comes next should find it; nothing can be asked of the store afterwards.
+    async fn close(&self) {}
+
     /// Starts an import, creating the org if it is unknown. Nothing is written before [`Importer::commit`].
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>>;
 

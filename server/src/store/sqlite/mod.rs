@@ -232,6 +232,17 @@ impl Store for Sqlite {
         vec![PoolUse::of("read", &self.readers), PoolUse::of("write", &self.writer)]
     }
 
+    async fn close(&self) {
+        // The last connection to close moves what was written into the one file, which only the writer may.
+        let closed = async {
+            self.readers.close().await;
+            self.writer.close().await;
+        };
+        if tokio::time::timeout(PATIENCE, closed).await.is_err() {
+            tracing::warn!("the database is still in use: what was written last is in the file beside it");
+        }
+    }
+
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>> {
         let mut write = self.write().await?;
         write::ensure_org(&mut write, org).await?;
