@@ -172,9 +172,11 @@ statements! {
          FROM unnest($1::text[], $2::bool[], $3::text[]) WITH ORDINALITY AS line (sandbox_id, system, tags, n)
          ORDER BY sandbox_id COLLATE "C", system, n DESC
          ON CONFLICT (sandbox_id, system) DO UPDATE SET tags = excluded.tags"#;
-    DELETE_STAGED_TAGS = r#"DELETE FROM sandbox_tags AS tag USING import_tags AS staged
-         WHERE tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = staged.sandbox_id
-             AND starts_with(tag.key, $2) = staged.system AND NOT staged.tags ? tag.key"#;
+    DELETE_STAGED_TAGS = r#"DELETE FROM sandbox_tags WHERE org_id = $1 AND (sandbox_id COLLATE "C", key COLLATE "C") IN (
+             SELECT tag.sandbox_id COLLATE "C", tag.key COLLATE "C" FROM import_tags AS staged JOIN sandbox_tags AS tag
+                 ON tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = staged.sandbox_id
+                     AND starts_with(tag.key, $2) = staged.system
+             EXCEPT SELECT sandbox_id, wanted.key COLLATE "C" FROM import_tags, jsonb_object_keys(tags) AS wanted (key))"#;
     UPSERT_STAGED_TAGS = "INSERT INTO sandbox_tags AS tag (org_id, sandbox_id, key, value, updated_at)
          SELECT $1, sandbox_id, wanted.key, wanted.value, clock_timestamp()
          FROM import_tags, jsonb_each_text(tags) AS wanted

@@ -114,7 +114,7 @@ statements! {
              SELECT tag.sandbox_id, tag.key FROM import_tags AS staged CROSS JOIN sandbox_tags AS tag
              WHERE tag.org_id = ?1 AND tag.sandbox_id = staged.sandbox_id
                  AND (substr(tag.key, 1, length(?2)) = ?2) = staged.system
-                 AND tag.key NOT IN (SELECT key FROM json_each(staged.tags)))";
+             EXCEPT SELECT sandbox_id, wanted.key FROM import_tags CROSS JOIN json_each(tags) AS wanted)";
     UPSERT_STAGED_TAGS = concat!(
         "INSERT INTO sandbox_tags (org_id, sandbox_id, key, value, updated_at)
          SELECT ?1, sandbox_id, wanted.key, wanted.value, ", clock!(), "
