@@ -1,11 +1,8 @@
-//! Streams JSON Lines into a store, in one transaction. What is kept in memory is one batch of records and the last
-//! tags of each sandbox.
+//! Streams JSON Lines into a store, in one transaction. What is kept in memory is one batch of records.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead, Read as _};
 
-use opencomputer_usage_core::sandbox::SandboxId;
 use uuid::Uuid;
 
 use crate::record::{Record, Scale, Session, Tags};
@@ -15,6 +12,8 @@ use crate::store::{Importer, Store, StoreError};
 const MAX_LINE_BYTES: u64 = 1 << 20;
 /// Records that travel to the store at once.
 const BATCH: usize = 1000;
+/// Bytes of lines that do, where the lines are long.
+const BATCH_BYTES: usize = 4 << 20;
 /// What some programs write at the start of a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -79,7 +78,8 @@ pub async fn import(
         let text = if line == 1 { buffer.strip_prefix(BYTE_ORDER_MARK) } else { None };
         let record = text.unwrap_or(&buffer).trim_ascii();
         if !record.is_empty() {
-            batches.add(Record::parse(record).map_err(|fault| ImportError::Line { line, fault })?).await?;
+            let parsed = Record::parse(record).map_err(|fault| ImportError::Line { line, fault })?;
+            batches.add(parsed, record.len()).await?;
         }
         progress(line, bytes);
     }
@@ -93,19 +93,19 @@ struct Batches<'a> {
     importer: Option<Box<dyn Importer>>,
     sessions: Vec<Session>,
     scales: Vec<Scale>,
-    /// The last ones of each sandbox, which alone are written: what a file says earlier would move `updated_at` there
-    /// and back whenever it is imported.
-    tags: BTreeMap<SandboxId, Tags>,
+    tags: Vec<Tags>,
+    /// What the lines of these records are long.
+    bytes: usize,
     imported: Imported,
 }
 
 impl<'a> Batches<'a> {
     fn new(store: &'a dyn Store, org: Uuid) -> Self {
-        let (sessions, scales, tags) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { store, org, importer: None, sessions, scales, tags, imported: Imported::default() }
+        let (sessions, scales, tags) = (Vec::new(), Vec::new(), Vec::new());
+        Self { store, org, importer: None, sessions, scales, tags, bytes: 0, imported: Imported::default() }
     }
 
-    async fn add(&mut self, record: Record) -> Result<(), StoreError> {
+    async fn add(&mut self, record: Record, bytes: usize) -> Result<(), StoreError> {
         match record {
             Record::Session(session) => {
                 self.imported.sessions += 1;
@@ -115,22 +115,19 @@ impl<'a> Batches<'a> {
                 self.imported.scales += 1;
                 self.scales.push(scale);
             }
-            Record::Tags(mut tags) => {
+            Record::Tags(tags) => {
                 self.imported.tag_sets += 1;
-                let earlier = self.tags.remove(&tags.sandbox_id);
-                if let Some(earlier) = earlier.filter(|_| tags.system.is_empty()) {
-                    tags.system = earlier.system;
-                }
-                self.tags.insert(tags.sandbox_id.clone(), tags);
+                self.tags.push(tags);
             }
         }
-        if self.sessions.len() + self.scales.len() >= BATCH {
+        self.bytes += bytes;
+        if self.sessions.len() + self.scales.len() + self.tags.len() >= BATCH || self.bytes >= BATCH_BYTES {
             self.flush().await?;
         }
         Ok(())
     }
 
-    async fn flush(&mut self) -> Result<&mut Box<dyn Importer>, StoreError> {
+    async fn flush(&mut self) -> Result<(), StoreError> {
         let importer = match &mut self.importer {
             Some(importer) => importer,
             none => none.insert(self.store.importer(self.org).await?),
@@ -139,15 +136,14 @@ impl<'a> Batches<'a> {
         self.sessions.clear();
         importer.scales(&self.scales).await?;
         self.scales.clear();
-        Ok(importer)
+        importer.tags(&self.tags).await?;
+        self.tags.clear();
+        self.bytes = 0;
+        Ok(())
     }
 
     async fn finish(mut self) -> Result<Imported, StoreError> {
-        let tags = std::mem::take(&mut self.tags);
-        let importer = self.flush().await?;
-        for tags in tags.values() {
-            importer.tags(tags).await?;
-        }
+        self.flush().await?;
         if let Some(importer) = self.importer {
             importer.commit().await?;
         }

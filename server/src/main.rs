@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use clap::builder::Resettable;
+use clap::builder::{NonEmptyStringValueParser, Resettable};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use opencomputer_usage_core::accounting::Rule;
@@ -91,6 +91,7 @@ enum Command {
     /// Close the sessions that a worker left open, and their scale events: for a worker to run when it starts
     ReconcileWorker {
         /// The worker
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
         worker_id: String,
     },
     /// Serve a made-up fleet from memory
@@ -185,7 +186,8 @@ fn complain(text: &str) {
 
 /// What is wrong with the command line, without the hints that follow it.
 fn fault_text(fault: &clap::Error) -> String {
-    if fault.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    // Which of the two it is depends on whether a variable sets an option.
+    if matches!(fault.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand) {
         return "error: a command is missing, `--help` lists them".to_owned();
     }
     let text = fault.render().to_string();
@@ -208,17 +210,24 @@ async fn run(cli: Cli) -> Result<()> {
         _ => (),
     }
     let store = store::open(&cli.database).await?;
-    match cli.command {
-        Command::Serve { serving } => serve(store, serving, None).await,
+    let done = run_on(&store, cli.command).await;
+    store.close().await;
+    done
+}
+
+/// Runs what needs a database.
+async fn run_on(store: &Arc<dyn Store>, command: Command) -> Result<()> {
+    match command {
+        Command::Serve { serving } => serve(store.clone(), serving, None).await,
         Command::Migrate => say(&format!("the schema is at version {}", store.schema_version().await?)),
-        Command::Import { file, org } => run_import(&*store, &file, org).await,
+        Command::Import { file, org } => run_import(&**store, &file, org).await,
         Command::Keys(Keys::Create { org, name, expires }) => {
             if let Some(expires) = expires
                 && expires <= store.now().await?
             {
                 bail!("the key would have expired already, at {expires}");
             }
-            let key = create_key(&*store, org, &name, expires).await?;
+            let key = create_key(&**store, org, &name, expires).await?;
             say(&format!("key `{name}` of org {org}, shown only now: {key}"))
         }
         Command::Rollup { org, from, to, json, accounting } => {

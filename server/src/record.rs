@@ -31,6 +31,9 @@ pub enum Record {
 impl Record {
     /// Reads a line without white space around it; the error says in words what is wrong with it.
     pub fn parse(line: &[u8]) -> Result<Self, String> {
+        if std::str::from_utf8(line).is_err() {
+            return Err("a line must be valid UTF-8".to_owned());
+        }
         // serde would also read the members from an array.
         if line.first() != Some(&b'{') {
             return Err("a line must be a JSON object".to_owned());
@@ -93,9 +96,10 @@ pub struct Session {
     #[serde(deserialize_with = "status")]
     pub status: String,
     /// Its start.
+    #[serde(deserialize_with = "instant")]
     pub started_at: Timestamp,
     /// Its end, where it has one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_instant")]
     pub stopped_at: Option<Timestamp>,
     /// Name that the user gave.
     #[serde(default, deserialize_with = "optional_text")]
@@ -119,14 +123,15 @@ pub struct Scale {
     #[serde(deserialize_with = "size")]
     pub disk_mb: u64,
     /// Its start.
+    #[serde(deserialize_with = "instant")]
     pub started_at: Timestamp,
     /// Its end, where it has one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_instant")]
     pub ended_at: Option<Timestamp>,
 }
 
 /// All tags of one sandbox.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, try_from = "TagsLine")]
 pub struct Tags {
     /// The sandbox.
@@ -135,6 +140,14 @@ pub struct Tags {
     pub user: TagSet,
     /// The system's tags, under `oc:`.
     pub system: BTreeMap<String, String>,
+}
+
+impl Tags {
+    /// The sets of tags that it replaces, each with whether it is the system's.
+    pub fn sets(&self) -> impl Iterator<Item = (bool, BTreeMap<String, String>)> {
+        let system = (!self.system.is_empty()).then(|| (true, self.system.clone()));
+        std::iter::once((false, self.user.to_map())).chain(system)
+    }
 }
 
 #[derive(Deserialize)]
@@ -179,6 +192,16 @@ fn system_tag((key, value): (Text, Raw)) -> Result<(String, String), String> {
 
 fn sandbox_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SandboxId, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+}
+
+// Timestamps read themselves, but do not name what is allowed.
+fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+}
+
+fn optional_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| text.parse()).transpose().map_err(D::Error::custom)
 }
 
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -78,9 +78,10 @@ fn a_command_line_that_cannot_be_read_is_one_clear_line() {
     let directory = tempfile::tempdir().unwrap();
     let long = "x".repeat(129);
     let key = |name| ["keys", "create", "--org", ORG, "--name", name];
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 13] = [
         (&[], "a command is missing, `--help` lists them"),
         (&["keys"], "a command is missing, `--help` lists them"),
+        (&["reconcile-worker", ""], "a value is required for '<WORKER_ID>' but none was supplied"),
         (&["nothing"], "unrecognized subcommand 'nothing'"),
         (&["migrat"], "unrecognized subcommand 'migrat'"),
         (&["rollup"], "the following required arguments were not provided: --org <UUID> --from <TIME> --to <TIME>"),
@@ -104,6 +105,9 @@ fn a_command_line_that_cannot_be_read_is_one_clear_line() {
         assert_eq!((output.status.code(), text.lines().count()), (Some(2), 1), "{text}");
         assert!(text.starts_with("error: ") && text.contains(wanted) && output.stdout.is_empty(), "{text}");
     }
+    // A variable that sets an option is no command.
+    let output = command(&directory, &[]).env("DATABASE_URL", "sqlite://x.db").output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: a command is missing, `--help` lists them\n");
     for told in ["--help", "--version"] {
         assert!(stdout(&run(&directory, &[told])).contains("opencomputer-usage-server"));
     }
@@ -124,6 +128,27 @@ fn an_empty_variable_counts_as_not_set() {
     let ended = server.wait_with_output().unwrap();
     assert!(first.starts_with("listening on http://"), "{ended:?}");
     assert!(directory.path().join("opencomputer-usage.db").exists());
+}
+
+/// A copy of the file alone is a backup.
+#[test]
+fn what_a_command_has_written_is_all_in_one_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let names = || {
+        let mut names: Vec<_> =
+            std::fs::read_dir(directory.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert!(run(&directory, &["keys", "create", "--org", ORG, "--name", "ci"]).status.success());
+    assert_eq!(names(), ["opencomputer-usage.db"]);
+    let mut server = command(&directory, &["serve", "--listen", "127.0.0.1:0"]).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(run(&directory, &["keys", "create", "--org", ORG, "--name", "more"]).status.success());
+    Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    assert!(server.wait().unwrap().success());
+    assert_eq!(names(), ["opencomputer-usage.db"]);
 }
 
 #[test]

@@ -3,14 +3,14 @@
 
 mod common;
 
-use common::{Engine, ORG, Server, on_engines};
+use common::{Engine, ORG, OTHER, Server, on_engines};
 use opencomputer_usage_core::accounting::{Rule, Usage};
 use opencomputer_usage_core::paging::Page;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_server::demo;
 use opencomputer_usage_server::import::import;
-use opencomputer_usage_server::store::{Reading, Store, Tier};
+use opencomputer_usage_server::store::{self, Reading, Store, Tier};
 use uuid::Uuid;
 
 async fn pages(store: &dyn Store, org: Uuid, query: &str, now: Timestamp, rule: Rule) -> (Vec<Page>, Reading) {
@@ -172,12 +172,49 @@ async fn only_the_last_tags_of_a_sandbox_count(engine: Engine) {
     assert_eq!(dump(&server).await, before);
 }
 
-async fn a_byte_order_mark_is_passed_over_where_a_file_starts(engine: Engine) {
+async fn tags_that_change_back_and_forth_in_a_long_file_move_no_time(engine: Engine) {
+    let server = Server::start(engine).await;
+    let line = |id: &str, tags: &str| format!(r#"{{"type":"tags","sandboxId":"{id}","tags":{{{tags}}}}}"#);
+    // Each part is longer than a batch, by its lines or by their bytes.
+    let many = |team: &str| (0..1_500).map(|n| line(&format!("sb-{n}"), team) + "\n").collect::<String>();
+    let long = (0..5).map(|n| format!("{}{}\n", line("sb-1", r#""team":"c""#), " ".repeat(1_000_000 + n)));
+    let parts = [
+        line("sb-0", r#""team":"a","env":"dev","oc:plan":"free""#),
+        many(r#""team":"b""#),
+        line("sb-0", r#""team":"c","oc:plan":"pro""#),
+        long.collect(),
+        line("sb-0", r#""team":"a""#),
+        many(r#""team":"d""#),
+        line("sb-0", r#""team":"b","env":"prod""#),
+    ];
+    let lines = parts.join("\n");
+    server.import(OTHER, &line("sb-0", r#""team":"theirs""#)).await.unwrap();
+    assert_eq!(server.import(ORG, &lines).await.unwrap().tag_sets, 3_009);
+    let before = dump(&server).await;
+    assert_eq!(before.len(), 1_503);
+    for tag in ["|env|prod|", "|team|b|", "|oc:plan|pro|", "|team|theirs|"] {
+        assert!(before.iter().any(|row| row.contains(&format!("sb-0{tag}"))), "{tag}");
+    }
+    assert_eq!(before.iter().filter(|row| row.contains("|team|d|")).count(), 1_499);
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    server.import(ORG, &lines).await.unwrap();
+    assert_eq!(dump(&server).await, before);
+    // One that fails after some batches leaves nothing that the next would find.
+    let error = server.import(ORG, &format!("{}{{", many(r#""team":"z""#))).await.unwrap_err();
+    assert!(error.to_string().starts_with("line 1501: "), "{error}");
+    server.import(ORG, &lines).await.unwrap();
+    assert_eq!(dump(&server).await, before);
+}
+
+async fn a_file_is_utf8_and_may_start_with_a_byte_order_mark(engine: Engine) {
     let server = Server::start(engine).await;
     let line = LINES.trim().lines().next().unwrap();
     assert_eq!(server.import(ORG, &format!("\u{feff}{line}\n")).await.unwrap().sessions, 1);
     let error = server.import(ORG, &format!("{line}\n\u{feff}{line}\n")).await.unwrap_err().to_string();
     assert_eq!(error, "line 2: a line must be a JSON object");
+    let bytes = [line.as_bytes(), b"\n{\"type\":\"tags\",\"sandboxId\":\"sb-\xff\",\"tags\":{}}"].concat();
+    let error = import(&*server.store, ORG, &*bytes, |_, _| {}).await.unwrap_err().to_string();
+    assert_eq!(error, "line 2: a line must be valid UTF-8");
 }
 
 async fn an_import_that_waits_for_its_input_keeps_nobody_from_writing(engine: Engine) {
@@ -195,6 +232,15 @@ async fn an_import_that_waits_for_its_input_keeps_nobody_from_writing(engine: En
     assert_eq!(written.status, 200, "{}", written.text);
     drop(writer);
     assert_eq!(waiting.await.unwrap().unwrap().sessions, 1);
+}
+
+/// A restart beside a long import, and all that only reads.
+async fn a_database_opens_while_an_import_is_under_way(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.import(ORG, LINES).await.unwrap();
+    let _writing = server.store.importer(ORG).await.unwrap();
+    let opened = store::open(server.database.url()).await.unwrap();
+    assert!(opened.has_sandbox(ORG, &"sb-1".parse().unwrap()).await.unwrap());
 }
 
 async fn a_bad_line_is_named_and_nothing_is_written(engine: Engine) {
@@ -234,7 +280,14 @@ async fn a_bad_line_is_named_and_nothing_is_written(engine: Engine) {
             &scale(r#""memoryMb":2147483648,"diskMb":1,"startedAt":"2026-01-01""#),
             "`memoryMb`: the size 2147483648 is too large",
         ),
-        (&scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-01T00:00:00""#), "`startedAt`: "),
+        (
+            &scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-01T00:00:00""#),
+            "`startedAt`: invalid timestamp `2026-01-01T00:00:00`, allowed are RFC 3339",
+        ),
+        (
+            &scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-01","endedAt":"""#),
+            "`endedAt`: invalid timestamp ``, allowed are",
+        ),
         (&scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-02","endedAt":"2026-01-01""#), "is before `startedAt`"),
         (&scale(r#""diskMb":1,"startedAt":"2026-01-02""#), "missing field `memoryMb`"),
     ];
@@ -273,8 +326,10 @@ on_engines!(
         an_event_that_ends_before_it_starts_is_billed_nothing,
         importing_again_changes_nothing_and_later_ends_are_taken,
         only_the_last_tags_of_a_sandbox_count,
-        a_byte_order_mark_is_passed_over_where_a_file_starts,
+        tags_that_change_back_and_forth_in_a_long_file_move_no_time,
+        a_file_is_utf8_and_may_start_with_a_byte_order_mark,
         an_import_that_waits_for_its_input_keeps_nobody_from_writing,
+        a_database_opens_while_an_import_is_under_way,
         a_bad_line_is_named_and_nothing_is_written,
     ]
 );

@@ -261,10 +261,16 @@ async fn a_tenants_statement_touches_one_partition() {
     server.import(ORG, &lines("sb-1", 1024, "a", "running")).await.unwrap();
     let mut db = PgConnection::connect(server.database.url()).await.unwrap();
     sqlx::raw_sql("SET plan_cache_mode = force_custom_plan").execute(&mut db).await.unwrap();
+    let mut db = db.begin().await.unwrap();
     let mut seen = 0;
     for (name, sql) in statements(store::Engine::Postgres, &filters()) {
         // A worker has sandboxes of many orgs, which a join finds out as it goes.
         if EXEMPT.contains(&name) || ["CLOSE_SESSIONS", "CLOSE_SCALES"].contains(&name) {
+            continue;
+        }
+        if name == "STAGE" {
+            // What has no plan, but is needed for those of others.
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *db).await.unwrap();
             continue;
         }
         let mut touched = Vec::new();

@@ -14,9 +14,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::data::{BIG, SMALL, WINDOW, key, org};
 use self::figures::{Bar, Figures};
@@ -67,15 +68,30 @@ async fn main() -> Result<()> {
     let cluster = Cluster { options: PgConnectOptions::from_str(&url)?.disable_statement_logging(), url };
     let mut figures = Figures::default();
     let mut notes = Vec::new();
-    let measured = measure(&cluster, scale, &mut figures, &mut notes).await;
-    for part in ["main", "import"] {
-        cluster.drop(part).await?;
-    }
+    // One that is told to stop takes the servers along that it has started.
+    let ended = tokio::select! {
+        measured = measure(&cluster, scale, &mut figures, &mut notes) => Some(measured),
+        stop = told_to_stop() => stop.map(|()| None)?,
+    };
+    let dropped = async {
+        cluster.drop("main").await?;
+        cluster.drop("import").await
+    };
+    let (Some(measured), dropped) = (ended, dropped.await) else { bail!("told to stop, no figures are written") };
+    dropped?;
     if let Err(error) = measured {
         notes.push(format!("the run ended early: {error:#}"));
     }
     let target = server::program()?.ancestors().nth(2).map_or_else(|| PathBuf::from("target"), Path::to_owned);
     figures.finish(&target.join("bench/server.json"), &notes)
+}
+
+async fn told_to_stop() -> Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
 }
 
 async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &mut Vec<String>) -> Result<()> {

@@ -194,6 +194,9 @@ pub trait Store: Send + Sync {
         Vec::new()
     }
 
+    /// Leaves the database as whoever comes next should find it; nothing can be asked of the store afterwards.
+    async fn close(&self) {}
+
     /// Starts an import, creating the org if it is unknown. Nothing is written before [`Importer::commit`].
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>>;
 
@@ -211,10 +214,11 @@ pub trait Importer: Send {
     /// Adds scale events, or updates those that are known by sandbox, start and sizes.
     async fn scales(&mut self, events: &[Scale]) -> Result<()>;
 
-    /// Replaces the user tags of a sandbox, and its system tags where the line has any.
-    async fn tags(&mut self, tags: &Tags) -> Result<()>;
+    /// Notes what is to replace the user tags of sandboxes, and their system tags where a line has any. Only the last of
+    /// each counts, on commit: writing the earlier ones would move `updated_at` there and back at every import.
+    async fn tags(&mut self, tags: &[Tags]) -> Result<()>;
 
-    /// Makes it all visible at once.
+    /// Writes the tags and makes it all visible at once.
     async fn commit(self: Box<Self>) -> Result<()>;
 }
 

@@ -1,19 +1,15 @@
 //! The writes of an import: whole batches of rows, column by column, in one transaction.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
+use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::sql;
 use super::types::Instant;
-use super::write::Replacement;
 use crate::record::{Scale, Session, Tags};
-use crate::store::{Importer, Result};
+use crate::store::{Importer, Result, StoreError};
 
-/// Tag lines that travel at once.
-const TAG_BATCH: usize = 500;
 /// From so many events on, it pays to tell the database at once that they are there.
 const MANY: usize = 10_000;
 
@@ -21,26 +17,9 @@ const MANY: usize = 10_000;
 pub(super) struct Import {
     pub(super) write: Transaction<'static, Postgres>,
     pub(super) org: Uuid,
-    /// The last lines of each sandbox that are not written yet: its user tags, and its system tags.
-    pub(super) tags: BTreeMap<String, (Option<Tags>, Option<Tags>)>,
     pub(super) scales: usize,
     /// Where to tidy up afterwards; none on a platform's database, which sees to its tables itself.
     pub(super) tidy: Option<PgPool>,
-}
-
-impl Import {
-    async fn flush_tags(&mut self) -> Result<()> {
-        let mut replacement = Replacement::default();
-        for (user, system) in std::mem::take(&mut self.tags).into_values() {
-            if let Some(Tags { sandbox_id, user, .. }) = &user {
-                replacement.add(sandbox_id, false, &user.to_map());
-            }
-            if let Some(Tags { sandbox_id, system, .. }) = &system {
-                replacement.add(sandbox_id, true, system);
-            }
-        }
-        replacement.write(&mut self.write, self.org).await
-    }
 }
 
 #[async_trait]
@@ -84,17 +63,26 @@ impl Importer for Import {
         Ok(())
     }
 
-    async fn tags(&mut self, tags: &Tags) -> Result<()> {
-        let (user, system) = self.tags.entry(tags.sandbox_id.to_string()).or_default();
-        *user = Some(tags.clone());
-        if !tags.system.is_empty() {
-            *system = Some(tags.clone());
+    async fn tags(&mut self, tags: &[Tags]) -> Result<()> {
+        if tags.is_empty() {
+            return Ok(());
         }
-        if self.tags.len() >= TAG_BATCH { self.flush_tags().await } else { Ok(()) }
+        let (mut ids, mut systems, mut sets) = (Vec::new(), Vec::new(), Vec::new());
+        for one in tags {
+            for (system, set) in one.sets() {
+                ids.push(one.sandbox_id.as_str());
+                systems.push(system);
+                sets.push(serde_json::to_string(&set).map_err(StoreError::internal)?);
+            }
+        }
+        sqlx::query(sql::STAGE_TAGS).bind(ids).bind(systems).bind(sets).execute(&mut *self.write).await?;
+        Ok(())
     }
 
     async fn commit(mut self: Box<Self>) -> Result<()> {
-        self.flush_tags().await?;
+        let delete = sqlx::query(sql::DELETE_STAGED_TAGS).bind(self.org).bind(RESERVED_KEY_PREFIX);
+        delete.execute(&mut *self.write).await?;
+        sqlx::query(sql::UPSERT_STAGED_TAGS).bind(self.org).execute(&mut *self.write).await?;
         self.write.commit().await?;
         if let Some(pool) = self.tidy.filter(|_| self.scales >= MANY) {
             // Sums read the index alone only where the table's pages are known to be all visible.

@@ -201,8 +201,9 @@ impl Store for Postgres {
         let mut write = self.pool.begin_with(UNHURRIED).await?;
         write::ensure_org(&mut write, org, self.platform).await?;
         sqlx::query(sql::LOCK_ORG).bind(org).execute(&mut *write).await?;
+        sqlx::query(sql::STAGE).execute(&mut *write).await?;
         let tidy = (!self.platform).then(|| self.pool.clone());
-        Ok(Box::new(import::Import { write, org, tags: BTreeMap::new(), scales: 0, tidy }))
+        Ok(Box::new(import::Import { write, org, scales: 0, tidy }))
     }
 
     async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled> {

@@ -156,17 +156,30 @@ statements! {
     LOCK_TAGS = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 77)),
              pg_advisory_xact_lock(hashtextextended($1::text || '/' || $2, 78))";
     LOCK_ORG = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 77))";
-    /// Scopes are the user's or the system's tags of a sandbox; what is wanted of them stays.
-    DELETE_TAGS = r#"DELETE FROM sandbox_tags AS tag
-         USING unnest($2::text[], $3::bool[]) AS scope (sandbox_id, system)
-         WHERE tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = scope.sandbox_id
-             AND starts_with(tag.key, 'oc:') = scope.system
-             AND NOT EXISTS (
-                 SELECT 1 FROM unnest($4::text[], $5::text[]) AS wanted (sandbox_id, key)
-                 WHERE wanted.sandbox_id = tag.sandbox_id COLLATE "C" AND wanted.key = tag.key COLLATE "C")"#;
+    DELETE_TAGS = r#"DELETE FROM sandbox_tags
+         WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND NOT starts_with(key, $4) AND key <> ALL ($3)"#;
     UPSERT_TAGS = "INSERT INTO sandbox_tags AS tag (org_id, sandbox_id, key, value, updated_at)
-         SELECT $1, sandbox_id, key, value, clock_timestamp()
-         FROM unnest($2::text[], $3::text[], $4::text[]) AS wanted (sandbox_id, key, value)
+         SELECT $1, $2, key, value, clock_timestamp() FROM unnest($3::text[], $4::text[]) AS wanted (key, value)
+         ON CONFLICT (org_id, sandbox_id, key) DO UPDATE
+             SET value = excluded.value, updated_at = excluded.updated_at
+             WHERE tag.value <> excluded.value";
+    /// The last sets of user and of system tags that an import has for a sandbox, until it ends.
+    STAGE = r#"CREATE TEMPORARY TABLE import_tags (
+             sandbox_id text COLLATE "C", system boolean, tags jsonb NOT NULL, PRIMARY KEY (sandbox_id, system)
+         ) ON COMMIT DROP"#;
+    STAGE_TAGS = r#"INSERT INTO import_tags (sandbox_id, system, tags)
+         SELECT DISTINCT ON (sandbox_id COLLATE "C", system) sandbox_id, system, tags::jsonb
+         FROM unnest($1::text[], $2::bool[], $3::text[]) WITH ORDINALITY AS line (sandbox_id, system, tags, n)
+         ORDER BY sandbox_id COLLATE "C", system, n DESC
+         ON CONFLICT (sandbox_id, system) DO UPDATE SET tags = excluded.tags"#;
+    DELETE_STAGED_TAGS = r#"DELETE FROM sandbox_tags WHERE org_id = $1 AND (sandbox_id COLLATE "C", key COLLATE "C") IN (
+             SELECT tag.sandbox_id COLLATE "C", tag.key COLLATE "C" FROM import_tags AS staged JOIN sandbox_tags AS tag
+                 ON tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = staged.sandbox_id
+                     AND starts_with(tag.key, $2) = staged.system
+             EXCEPT SELECT sandbox_id, wanted.key COLLATE "C" FROM import_tags, jsonb_object_keys(tags) AS wanted (key))"#;
+    UPSERT_STAGED_TAGS = "INSERT INTO sandbox_tags AS tag (org_id, sandbox_id, key, value, updated_at)
+         SELECT $1, sandbox_id, wanted.key, wanted.value, clock_timestamp()
+         FROM import_tags, jsonb_each_text(tags) AS wanted
          ON CONFLICT (org_id, sandbox_id, key) DO UPDATE
              SET value = excluded.value, updated_at = excluded.updated_at
              WHERE tag.value <> excluded.value";

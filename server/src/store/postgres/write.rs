@@ -1,6 +1,7 @@
 //! Everything that is written outside an import. Each function runs in the transaction of its caller.
 
 use opencomputer_usage_core::etag;
+use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
 use sqlx::PgConnection;
@@ -10,42 +11,6 @@ use super::types::Instant;
 use super::{read, sql};
 use crate::keys::NewKey;
 use crate::store::{KeyUse, Reconciled, Result, StoreError, TagWrite};
-
-/// Tags that replace what is in their scopes, ready to travel column by column.
-#[derive(Default)]
-pub(super) struct Replacement {
-    scopes: (Vec<String>, Vec<bool>),
-    tags: (Vec<String>, Vec<String>, Vec<String>),
-}
-
-impl Replacement {
-    /// The user's tags of one sandbox, or the system's.
-    pub(super) fn add<'t>(
-        &mut self,
-        id: &SandboxId,
-        system: bool,
-        tags: impl IntoIterator<Item = (&'t String, &'t String)>,
-    ) {
-        self.scopes.0.push(id.to_string());
-        self.scopes.1.push(system);
-        for (key, value) in tags {
-            self.tags.0.push(id.to_string());
-            self.tags.1.push(key.clone());
-            self.tags.2.push(value.clone());
-        }
-    }
-
-    /// Makes the scopes equal to the tags, touching only rows that differ.
-    pub(super) async fn write(&self, db: &mut PgConnection, org: Uuid) -> Result<()> {
-        let ((ids, system), (owners, keys, values)) = (&self.scopes, &self.tags);
-        let delete = sqlx::query(sql::DELETE_TAGS).bind(org).bind(ids).bind(system).bind(owners).bind(keys);
-        delete.execute(&mut *db).await?;
-        if !owners.is_empty() {
-            sqlx::query(sql::UPSERT_TAGS).bind(org).bind(owners).bind(keys).bind(values).execute(db).await?;
-        }
-        Ok(())
-    }
-}
 
 /// Replaces the user tags where the sandbox exists and `if_match` names its current tags.
 pub(super) async fn replace_if(
@@ -65,9 +30,12 @@ pub(super) async fn replace_if(
     {
         return Ok(TagWrite::Changed);
     }
-    let mut replacement = Replacement::default();
-    replacement.add(id, false, &tags.to_map());
-    replacement.write(db, org).await?;
+    // Only rows that differ are touched.
+    let (keys, values): (Vec<_>, Vec<_>) = tags.to_map().into_iter().unzip();
+    let delete = sqlx::query(sql::DELETE_TAGS).bind(org).bind(id.as_str()).bind(&keys).bind(RESERVED_KEY_PREFIX);
+    delete.execute(&mut *db).await?;
+    let upsert = sqlx::query(sql::UPSERT_TAGS).bind(org).bind(id.as_str()).bind(&keys).bind(&values);
+    upsert.execute(&mut *db).await?;
     read::tags(db, org, id).await.map(TagWrite::Written)
 }
 

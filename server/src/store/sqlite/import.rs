@@ -1,11 +1,11 @@
 //! The writes of an import: whole batches of rows as one JSON argument, in one transaction.
 
 use async_trait::async_trait;
+use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use opencomputer_usage_core::window::Timestamp;
 use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::write::{self, Part};
 use super::{json_list, sql};
 use crate::record::{Scale, Session, Tags};
 use crate::store::{Importer, Result};
@@ -51,15 +51,18 @@ impl Importer for Import {
         self.execute(sql::UPSERT_SCALES, &events.iter().map(row).collect::<Vec<_>>()).await
     }
 
-    async fn tags(&mut self, tags: &Tags) -> Result<()> {
-        write::replace(&mut self.write, self.org, &tags.sandbox_id, Part::User, &tags.user.to_map()).await?;
-        if !tags.system.is_empty() {
-            write::replace(&mut self.write, self.org, &tags.sandbox_id, Part::System, &tags.system).await?;
-        }
+    async fn tags(&mut self, tags: &[Tags]) -> Result<()> {
+        let sets = tags.iter().flat_map(|one| one.sets().map(|(system, set)| (one.sandbox_id.as_str(), system, set)));
+        let sets = json_list(&sets.collect::<Vec<_>>())?;
+        sqlx::query(sql::STAGE_TAGS).bind(sets).execute(&mut *self.write).await?;
         Ok(())
     }
 
-    async fn commit(self: Box<Self>) -> Result<()> {
+    async fn commit(mut self: Box<Self>) -> Result<()> {
+        let delete = sqlx::query(sql::DELETE_STAGED_TAGS).bind(self.org.to_string()).bind(RESERVED_KEY_PREFIX);
+        delete.execute(&mut *self.write).await?;
+        sqlx::query(sql::UPSERT_STAGED_TAGS).bind(self.org.to_string()).execute(&mut *self.write).await?;
+        sqlx::query(sql::UNSTAGE).execute(&mut *self.write).await?;
         Ok(self.write.commit().await?)
     }
 }

@@ -20,7 +20,7 @@ use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
 use percent_encoding::percent_decode_str;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
-use sqlx::{Sqlite as Engine, SqliteConnection, Transaction};
+use sqlx::{ConnectOptions, Connection as _, Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
 
 use super::error::reason;
@@ -82,7 +82,8 @@ impl Sqlite {
             .map_err(unreachable)?
             .create_if_missing(true)
             .foreign_keys(true)
-            .busy_timeout(PATIENCE);
+            .busy_timeout(PATIENCE)
+            .disable_statement_logging();
         let store = if url == MEMORY {
             // The database is the connection: it must never be recycled.
             let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
@@ -104,7 +105,12 @@ impl Sqlite {
 
     async fn migrate(&self, unreachable: impl Fn(sqlx::Error) -> OpenError) -> Result<(), OpenError> {
         let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-        let mut write = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(&unreachable)?;
+        // Most often there is nothing to do; then a writer, such as a long import, is not waited for.
+        let mut db = self.writer.acquire().await.map_err(&unreachable)?;
+        if read::schema_version(&mut db).await.map_err(&unreachable)? == known {
+            return Ok(());
+        }
+        let mut write = db.begin_with("BEGIN IMMEDIATE").await.map_err(&unreachable)?;
         let found = read::schema_version(&mut write).await.map_err(&unreachable)?;
         if found > known {
             return Err(OpenError::Newer { found, known });
@@ -226,9 +232,21 @@ impl Store for Sqlite {
         vec![PoolUse::of("read", &self.readers), PoolUse::of("write", &self.writer)]
     }
 
+    async fn close(&self) {
+        // The last connection to close moves what was written into the one file, which only the writer may.
+        let closed = async {
+            self.readers.close().await;
+            self.writer.close().await;
+        };
+        if tokio::time::timeout(PATIENCE, closed).await.is_err() {
+            tracing::warn!("the database is still in use: what was written last is in the file beside it");
+        }
+    }
+
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>> {
         let mut write = self.write().await?;
         write::ensure_org(&mut write, org).await?;
+        sqlx::query(sql::STAGE).execute(&mut *write).await?;
         Ok(Box::new(import::Import { write, org }))
     }
 

@@ -92,7 +92,7 @@ statements! {
     NOW = concat!("SELECT ", clock!());
     SCHEMA_VERSION = "PRAGMA user_version";
     DELETE_TAGS = "DELETE FROM sandbox_tags WHERE org_id = ?1 AND sandbox_id = ?2
-             AND key NOT IN (SELECT key FROM json_each(?3)) AND (substr(key, 1, length(?4)) = ?4) = ?5";
+             AND key NOT IN (SELECT key FROM json_each(?3)) AND substr(key, 1, length(?4)) <> ?4";
     // `WHERE TRUE` keeps the parser from taking ON CONFLICT for a join.
     UPSERT_TAGS = concat!(
         "INSERT INTO sandbox_tags (org_id, sandbox_id, key, value, updated_at)
@@ -101,6 +101,29 @@ statements! {
              SET value = excluded.value, updated_at = excluded.updated_at
              WHERE value <> excluded.value"
     );
+    /// The last sets of user and of system tags that an import has for a sandbox, until it ends. It lies in a file that is
+    /// never seen, and a transaction that ends early takes it along.
+    STAGE = "CREATE TEMPORARY TABLE import_tags (
+             sandbox_id TEXT NOT NULL, system INTEGER NOT NULL, tags TEXT NOT NULL, PRIMARY KEY (sandbox_id, system)
+         ) STRICT, WITHOUT ROWID";
+    STAGE_TAGS = "INSERT INTO import_tags (sandbox_id, system, tags)
+         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE TRUE
+         ON CONFLICT (sandbox_id, system) DO UPDATE SET tags = excluded.tags";
+    // A cross join keeps its order: the tags of the sandboxes that are named are looked up, not all of the org read.
+    DELETE_STAGED_TAGS = "DELETE FROM sandbox_tags WHERE org_id = ?1 AND (sandbox_id, key) IN (
+             SELECT tag.sandbox_id, tag.key FROM import_tags AS staged CROSS JOIN sandbox_tags AS tag
+             WHERE tag.org_id = ?1 AND tag.sandbox_id = staged.sandbox_id
+                 AND (substr(tag.key, 1, length(?2)) = ?2) = staged.system
+             EXCEPT SELECT sandbox_id, wanted.key FROM import_tags CROSS JOIN json_each(tags) AS wanted)";
+    UPSERT_STAGED_TAGS = concat!(
+        "INSERT INTO sandbox_tags (org_id, sandbox_id, key, value, updated_at)
+         SELECT ?1, sandbox_id, wanted.key, wanted.value, ", clock!(), "
+         FROM import_tags CROSS JOIN json_each(tags) AS wanted WHERE TRUE
+         ON CONFLICT (org_id, sandbox_id, key) DO UPDATE
+             SET value = excluded.value, updated_at = excluded.updated_at
+             WHERE value <> excluded.value"
+    );
+    UNSTAGE = "DROP TABLE import_tags";
     ENSURE_ORG = concat!("INSERT INTO orgs (id, created_at) VALUES (?1, ", clock!(), ") ON CONFLICT DO NOTHING");
     INSERT_KEY = concat!(
         "INSERT INTO api_keys (org_id, key_hash, key_prefix, name, expires_at, created_at)

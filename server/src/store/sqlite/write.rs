@@ -1,7 +1,5 @@
 //! Everything that is written outside an import. Each function runs in the transaction of its caller.
 
-use std::collections::BTreeMap;
-
 use opencomputer_usage_core::etag;
 use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use opencomputer_usage_core::sandbox::SandboxId;
@@ -13,13 +11,6 @@ use uuid::Uuid;
 use super::{Connection, json_list, read, sql};
 use crate::keys::NewKey;
 use crate::store::{KeyUse, Reconciled, Result, StoreError, TagWrite};
-
-/// Which tags of a sandbox a write replaces.
-#[derive(Clone, Copy)]
-pub(super) enum Part {
-    User,
-    System,
-}
 
 /// Replaces the user tags where the sandbox exists and `if_match` names its current tags.
 pub(super) async fn replace_if(
@@ -37,24 +28,12 @@ pub(super) async fn replace_if(
     {
         return Ok(TagWrite::Changed);
     }
-    replace(db, org, id, Part::User, &tags.to_map()).await?;
-    read::tags(db, org, id).await.map(TagWrite::Written)
-}
-
-/// Makes one part of a sandbox's tags equal to `tags`, touching only rows that differ.
-pub(super) async fn replace(
-    db: &mut Connection,
-    org: Uuid,
-    id: &SandboxId,
-    part: Part,
-    tags: &BTreeMap<String, String>,
-) -> Result<()> {
-    let tags = json_list(tags)?;
+    // Only rows that differ are touched.
+    let tags = json_list(&tags.to_map())?;
     let replace = |sql| sqlx::query(sql).bind(org.to_string()).bind(id.as_str()).bind(&tags);
-    let delete = replace(sql::DELETE_TAGS).bind(RESERVED_KEY_PREFIX).bind(matches!(part, Part::System));
-    delete.execute(&mut *db).await?;
-    replace(sql::UPSERT_TAGS).execute(db).await?;
-    Ok(())
+    replace(sql::DELETE_TAGS).bind(RESERVED_KEY_PREFIX).execute(&mut *db).await?;
+    replace(sql::UPSERT_TAGS).execute(&mut *db).await?;
+    read::tags(db, org, id).await.map(TagWrite::Written)
 }
 
 /// Creates the org if it is unknown.
