@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opencomputer_usage::{Call, Clock, Transport};
-use opencomputer_usage_core::client::{self, Answer, Event, Fault, Operation};
+use opencomputer_usage_core::client::{self, Answer, Event, Fault, JsonValue, Operation, Step};
+use opencomputer_usage_core::json::ToJson as _;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -18,7 +19,7 @@ use tokio::time::timeout;
 use crate::delivery::Deliveries;
 use crate::process::PerProcess;
 use crate::raw::raw;
-use crate::{Json, Value, json, raised};
+use crate::{Json, Value, raised};
 
 /// How long a signal such as Ctrl-C may go unseen.
 const TICK: Duration = Duration::from_millis(50);
@@ -75,8 +76,8 @@ impl Exchange {
     }
 
     fn advance(&self, event: Event, now_ms: f64, random: f64) -> Json {
-        let step = self.lock()?.exchange.advance(event, now_ms, random);
-        json(&step)
+        let step: Step<JsonValue> = self.lock()?.exchange.advance(event, now_ms, random);
+        Ok(step.to_json())
     }
 
     fn transport(&self, py: Python<'_>) -> Transport {
@@ -123,11 +124,11 @@ impl Exchange {
     fn run(&self, py: Python<'_>, changed: &Bound<'_, PyTuple>) -> Json {
         let event = event(changed)?;
         let (runtime, transport, mut call) = (runtime(py)?, self.transport(py), self.lock()?);
-        let mut step = pin!(call.carry(&transport, event));
+        let mut step = pin!(call.carry::<JsonValue>(&transport, event));
         loop {
             let tick = async { timeout(TICK, step.as_mut()).await };
-            match py.detach(|| runtime.block_on(tick).map(|step| json(&step))) {
-                Ok(step) => return step,
+            match py.detach(|| runtime.block_on(tick).map(|step| step.to_json())) {
+                Ok(step) => return Ok(step),
                 // What a signal raises drops the future, which cancels the request.
                 Err(_) => py.check_signals()?,
             }
@@ -141,9 +142,8 @@ impl Exchange {
         let (transport, call, deliveries) =
             (self.transport(py), Arc::clone(&self.call), Deliveries::of_this_process(py));
         let task = runtime(py)?.spawn(async move {
-            let step = json(&call.lock().await.carry(&transport, event).await);
-            let step = step.unwrap_or_else(|error| error.to_string());
-            deliveries.deliver(&deliver, step);
+            let step = call.lock().await.carry::<JsonValue>(&transport, event).await;
+            deliveries.deliver(&deliver, step.to_json());
         });
         Ok(Task(task.abort_handle()))
     }

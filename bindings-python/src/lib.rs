@@ -8,9 +8,10 @@ mod process;
 mod raw;
 
 use opencomputer_usage_core::client::ClientError;
+use opencomputer_usage_core::cursor::shortest;
+use opencomputer_usage_core::json::ToJson;
 use opencomputer_usage_core::pure;
 use pyo3::prelude::*;
-use serde::Serialize;
 
 use raw::{accepts, raw};
 
@@ -19,16 +20,12 @@ pyo3::create_exception!(_core, CoreError, pyo3::exceptions::PyException, "Carrie
 type Json = PyResult<String>;
 type Value<'a, 'py> = &'a Bound<'py, PyAny>;
 
-fn json(value: &impl Serialize) -> Json {
-    serde_json::to_string(value).map_err(|error| CoreError::new_err(error.to_string()))
-}
-
 fn raised(error: impl Into<ClientError>) -> PyErr {
-    json(&error.into()).map_or_else(|error| error, CoreError::new_err)
+    CoreError::new_err(error.into().to_json())
 }
 
-fn answer(result: Result<impl Serialize, impl Into<ClientError>>) -> Json {
-    result.map_err(raised).and_then(|value| json(&value))
+fn answer(result: Result<impl ToJson, impl Into<ClientError>>) -> Json {
+    result.map(|value| value.to_json()).map_err(raised)
 }
 
 /// Every violation of a map of tags; `None` where there is none.
@@ -49,7 +46,7 @@ fn validate_tag_key(key: Value) -> Json {
 /// Every violation of one value.
 #[pyfunction]
 fn validate_tag_value(value: Value) -> Json {
-    json(&pure::validate_tag_value(&raw(value)?))
+    Ok(pure::validate_tag_value(&raw(value)?).to_json())
 }
 
 /// Reads a `groupBy`.
@@ -79,7 +76,7 @@ fn format_filter(values: Value) -> Json {
 /// Writes a cursor.
 #[pyfunction]
 fn encode_cursor(cursor: Value) -> Json {
-    answer(pure::encode_cursor(&raw(cursor)?))
+    answer(pure::encode_cursor(&raw(cursor)?, shortest))
 }
 
 /// Reads a cursor.
@@ -90,8 +87,8 @@ fn decode_cursor(text: Value) -> Json {
 
 /// The limits of the contract.
 #[pyfunction]
-fn limits() -> Json {
-    json(&pure::limits())
+fn limits() -> String {
+    pure::Limits.to_json()
 }
 
 /// The compiled part of `opencomputer_usage`.

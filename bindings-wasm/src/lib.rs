@@ -7,26 +7,22 @@ mod raw;
 use std::cell::RefCell;
 
 use js_sys::Array;
-use opencomputer_usage_core::client::{self, Answer, ClientError, Event, Fault, Operation, Step};
+use opencomputer_usage_core::client::{self, Answer, ClientError, Event, Fault, JsonValue, Operation, Step};
+use opencomputer_usage_core::json::ToJson;
 use opencomputer_usage_core::raw::Raw;
 use opencomputer_usage_core::{pure, tags};
-use serde::Serialize;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
 use raw::raw;
 
 type Json = Result<String, JsValue>;
 
-fn json(value: &impl Serialize) -> Json {
-    serde_json::to_string(value).map_err(|error| JsValue::from_str(&error.to_string()))
-}
-
 fn thrown(error: impl Into<ClientError>) -> JsValue {
-    json(&error.into()).map_or_else(|error| error, |error| JsValue::from_str(&error))
+    JsValue::from_str(&error.into().to_json())
 }
 
-fn answer(result: Result<impl Serialize, impl Into<ClientError>>) -> Json {
-    result.map_err(thrown).and_then(|value| json(&value))
+fn answer(result: Result<impl ToJson, impl Into<ClientError>>) -> Json {
+    result.map(|value| value.to_json()).map_err(thrown)
 }
 
 /// The bytes that hold as many tags as are allowed, at their longest.
@@ -81,7 +77,7 @@ pub fn validate_tag_key(key: &JsValue) -> Json {
 /// Every violation of one value.
 #[wasm_bindgen(js_name = validateTagValue)]
 pub fn validate_tag_value(value: &JsValue) -> Json {
-    json(&pure::validate_tag_value(&raw(value)?))
+    Ok(pure::validate_tag_value(&raw(value)?).to_json())
 }
 
 /// Reads a `groupBy`.
@@ -108,10 +104,17 @@ pub fn format_filter(values: &JsValue) -> Json {
     answer(pure::format_filter(&raw(values)?))
 }
 
+#[wasm_bindgen]
+extern "C" {
+    /// JavaScript writes a number in as few digits as tell it from every other; to do that here takes tables.
+    #[wasm_bindgen(js_name = String)]
+    fn shortest(number: f64) -> String;
+}
+
 /// Writes a cursor.
 #[wasm_bindgen(js_name = encodeCursor)]
 pub fn encode_cursor(cursor: &JsValue) -> Json {
-    answer(pure::encode_cursor(&raw(cursor)?))
+    answer(pure::encode_cursor(&raw(cursor)?, shortest))
 }
 
 /// Reads a cursor.
@@ -122,8 +125,8 @@ pub fn decode_cursor(text: &JsValue) -> Json {
 
 /// The limits of the contract.
 #[wasm_bindgen]
-pub fn limits() -> Json {
-    json(&pure::limits())
+pub fn limits() -> String {
+    pure::Limits.to_json()
 }
 
 /// The members of both, so that a query cannot replace an argument. A query that is no map is the core's to refuse.
@@ -169,18 +172,18 @@ pub struct Exchange(client::Exchange);
 
 #[wasm_bindgen]
 impl Exchange {
-    fn advance(&mut self, event: Event, now_ms: f64, random: f64) -> Json {
-        let step: Step = self.0.advance(event, now_ms, random);
-        json(&step)
+    fn advance(&mut self, event: Event, now_ms: f64, random: f64) -> String {
+        let step: Step<JsonValue> = self.0.advance(event, now_ms, random);
+        step.to_json()
     }
 
     /// The call begins.
-    pub fn begin(&mut self, now_ms: f64, random: f64) -> Json {
+    pub fn begin(&mut self, now_ms: f64, random: f64) -> String {
         self.advance(Event::Begin, now_ms, random)
     }
 
     /// An answer came; `headers` is a flat array of names and values.
-    pub fn answer(&mut self, status: u16, headers: &Array, body: Vec<u8>, now_ms: f64, random: f64) -> Json {
+    pub fn answer(&mut self, status: u16, headers: &Array, body: Vec<u8>, now_ms: f64, random: f64) -> String {
         let texts: Vec<String> = headers.iter().map(|text| text.as_string().unwrap_or_default()).collect();
         let headers = texts.chunks_exact(2).filter_map(|pair| Some((pair.first()?.clone(), pair.last()?.clone())));
         let answer = Answer { status, headers: headers.collect(), body };
@@ -189,23 +192,23 @@ impl Exchange {
 
     /// The connection failed.
     #[wasm_bindgen(js_name = connectionFault)]
-    pub fn connection_fault(&mut self, cause: String, now_ms: f64, random: f64) -> Json {
+    pub fn connection_fault(&mut self, cause: String, now_ms: f64, random: f64) -> String {
         self.advance(Event::Fault(Fault::Connection, cause), now_ms, random)
     }
 
     /// The time was up.
-    pub fn timeout(&mut self, now_ms: f64, random: f64) -> Json {
+    pub fn timeout(&mut self, now_ms: f64, random: f64) -> String {
         self.advance(Event::Fault(Fault::Timeout, String::new()), now_ms, random)
     }
 
     /// The wait is over.
-    pub fn waited(&mut self, now_ms: f64, random: f64) -> Json {
+    pub fn waited(&mut self, now_ms: f64, random: f64) -> String {
         self.advance(Event::Waited, now_ms, random)
     }
 
     /// The user changed the tags.
     pub fn changed(&mut self, tags: &JsValue, now_ms: f64, random: f64) -> Json {
         let tags = raw(tags)?;
-        self.advance(Event::Changed(tags), now_ms, random)
+        Ok(self.advance(Event::Changed(tags), now_ms, random))
     }
 }

@@ -2,9 +2,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
 
+use crate::decimal::Decimal;
 use crate::error::{Code, Error, quoted};
+use crate::json::{Json, ToJson, object};
 use crate::query::text_of;
 use crate::raw::Raw;
 use crate::window::{Timestamp, Window};
@@ -14,15 +15,15 @@ use crate::window::{Timestamp, Window};
 /// ```
 /// use opencomputer_usage_core::cursor::Cursor;
 ///
-/// let bare = Cursor { value: 8000.0, tie: "payments".to_owned(), walk: None };
-/// assert_eq!(bare.encode()?, "eyJ2Ijo4MDAwLjAsInQiOiJwYXltZW50cyJ9");
-/// assert_eq!(Cursor::decode(&bare.encode()?)?, bare);
+/// let bare = Cursor::decode("eyJ2Ijo4MDAwLjAsInQiOiJwYXltZW50cyJ9")?;
+/// assert_eq!((bare.value.get(), bare.tie.as_str()), (8000.0, "payments"));
+/// assert_eq!(bare.encode(), "eyJ2Ijo4MDAwLjAsInQiOiJwYXltZW50cyJ9");
 /// # Ok::<(), opencomputer_usage_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cursor {
     /// The item's sort value in GB-seconds.
-    pub value: f64,
+    pub value: SortValue,
     /// The item's sandbox id or tag value, which breaks ties.
     pub tie: String,
     /// What pins the walk; absent in the platform's own cursors, which page on the float.
@@ -42,63 +43,63 @@ pub struct Walk {
     pub digest: String,
 }
 
-/// The JSON inside. Members stand in this order; the exact ones come together or not at all.
-#[derive(Serialize, Deserialize)]
-struct Wire {
-    v: f64,
-    t: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    s: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    f: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    u: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    n: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    q: Option<String>,
+/// Writes a number in as few digits as tell it from every other.
+#[must_use]
+pub fn shortest(number: f64) -> String {
+    format!("{number:e}")
 }
 
-#[derive(Serialize)]
-struct Shown<'a> {
-    v: f64,
-    t: &'a str,
-    #[serde(flatten)]
-    walk: Option<ShownWalk<'a>>,
+/// A sort value in GB-seconds: a finite number, kept as the text that JSON has it as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SortValue(String);
+
+impl SortValue {
+    /// Takes a number; `None` where it is not finite.
+    #[must_use]
+    pub fn new(value: f64) -> Option<Self> {
+        Self::of(&shortest(value))
+    }
+
+    /// Takes the shortest text that stands for a number; `None` where it is not finite.
+    fn of(text: &str) -> Option<Self> {
+        Decimal::read(text).filter(Decimal::is_finite).map(|number| Self(number.write()))
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(&self) -> f64 {
+        // The text of a number always parses.
+        self.0.parse().unwrap_or_default()
+    }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ShownWalk<'a> {
-    s: String,
-    from: Timestamp,
-    to: Timestamp,
-    as_of: Timestamp,
-    q: &'a str,
+impl ToJson for SortValue {
+    fn write_json(&self, out: &mut String) {
+        out.push_str(&self.0);
+    }
 }
 
 impl Cursor {
-    /// Writes the cursor.
-    ///
-    /// # Errors
-    ///
-    /// `invalid_cursor` for a sort value that is no finite number.
-    pub fn encode(&self) -> Result<String, Error> {
-        if !self.value.is_finite() {
-            return Err(invalid("its sort value is not a finite number"));
-        }
-        let walk = self.walk.as_ref();
-        let wire = Wire {
-            v: self.value,
-            t: self.tie.clone(),
-            s: walk.map(|walk| walk.sum.to_string()),
-            f: walk.map(|walk| walk.window.from().micros()),
-            u: walk.map(|walk| walk.window.to().micros()),
-            n: walk.map(|walk| walk.as_of.micros()),
-            q: walk.map(|walk| walk.digest.clone()),
+    /// Writes the cursor. Its exact members come together or not at all.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut json = String::new();
+        self.write(&mut json, ["f", "u", "n"], |instant, out| instant.micros().write_json(out));
+        URL_SAFE_NO_PAD.encode(json)
+    }
+
+    /// Writes the members in their order, instants as they are named and written.
+    fn write(&self, out: &mut String, names: [&str; 3], write: fn(&Timestamp, &mut String)) {
+        let mut members: Vec<(&str, &dyn ToJson)> = vec![("v", &self.value), ("t", &self.tie)];
+        let Some(Walk { sum, window, as_of, digest }) = &self.walk else {
+            return object(out, &members);
         };
-        let json = serde_json::to_vec(&wire).map_err(|error| invalid(&error.to_string()))?;
-        Ok(URL_SAFE_NO_PAD.encode(json))
+        let sum = sum.to_string();
+        let instants = [window.from(), window.to(), *as_of].map(|instant| Instant(instant, write));
+        members.push(("s", &sum));
+        members.extend(names.into_iter().zip(instants.iter().map(|instant| instant as &dyn ToJson)));
+        members.push(("q", digest));
+        object(out, &members);
     }
 
     /// Reads a cursor.
@@ -107,12 +108,10 @@ impl Cursor {
     ///
     /// `invalid_cursor`.
     pub fn decode(text: &str) -> Result<Self, Error> {
-        let json = URL_SAFE_NO_PAD
-            .decode(text)
-            .map_err(|_| invalid(&format!("{} is not base64url without padding", quoted(text))))?;
-        // A struct would also be read from an array.
-        let json = str::from_utf8(&json).ok().filter(|json| json.trim_start().starts_with('{'));
-        let wire = json.and_then(|json| serde_json::from_str::<Wire>(json).ok());
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+        let bytes = bytes.ok_or_else(|| invalid(&format!("{} is not base64url without padding", quoted(text))))?;
+        let json = str::from_utf8(&bytes).ok().and_then(|json| Json::parse(json).ok());
+        let wire = json.as_ref().and_then(Wire::read);
         let wire = wire.ok_or_else(|| invalid(&format!("{} does not hold what a cursor holds", quoted(text))))?;
         let instant = |micros| {
             Timestamp::from_micros(micros).ok_or_else(|| invalid("it holds an instant outside the years 0001 to 9999"))
@@ -120,19 +119,20 @@ impl Cursor {
         let walk = match (wire.s, wire.f, wire.u, wire.n, wire.q) {
             (None, None, None, None, None) => None,
             (Some(sum), Some(from), Some(to), Some(as_of), Some(digest)) => {
-                Some(Walk::read(&sum, instant(from)?, instant(to)?, instant(as_of)?, digest)?)
+                Some(Walk::read(sum, instant(from)?, instant(to)?, instant(as_of)?, digest)?)
             }
             _ => return Err(partial()),
         };
-        Ok(Self { value: wire.v, tie: wire.t, walk })
+        Ok(Self { value: wire.v, tie: wire.t.to_owned(), walk })
     }
 
-    /// Takes a cursor as SDKs show it: `{ v, t, s?, from?, to?, asOf?, q? }`.
+    /// Takes a cursor as SDKs show it: `{ v, t, s?, from?, to?, asOf?, q? }`, and the host's way to write a number in as
+    /// few digits as tell it from every other, such as [`shortest`].
     ///
     /// # Errors
     ///
     /// `invalid_cursor`.
-    pub fn from_raw(shown: &Raw) -> Result<Self, Error> {
+    pub fn from_raw(shown: &Raw, shortest: impl FnOnce(f64) -> String) -> Result<Self, Error> {
         let Raw::Map(members) = shown else {
             return Err(invalid(&format!("it must be an object, got {}", shown.kind())));
         };
@@ -151,14 +151,14 @@ impl Cursor {
             let text = text(name)?;
             text.map(|text| text.parse().map_err(|error: Error| invalid(&error.message))).transpose()
         };
-        let value = match member("v") {
-            Some(Raw::Number(value)) => *value,
-            _ => return Err(invalid("`v` must be a number")),
+        let Some(Raw::Number(value)) = member("v") else {
+            return Err(invalid("`v` must be a number"));
         };
+        let value = SortValue::of(&shortest(*value)).ok_or_else(|| invalid("its sort value is not a finite number"))?;
         let tie = text("t")?.ok_or_else(|| invalid("`t` must be a string"))?;
         let walk = match (text("s")?, instant("from")?, instant("to")?, instant("asOf")?, text("q")?) {
             (None, None, None, None, None) => None,
-            (Some(s), Some(from), Some(to), Some(as_of), Some(q)) => Some(Walk::read(&s, from, to, as_of, q)?),
+            (Some(s), Some(from), Some(to), Some(as_of), Some(q)) => Some(Walk::read(&s, from, to, as_of, &q)?),
             _ => return Err(partial()),
         };
         Ok(Self { value, tie, walk })
@@ -166,22 +166,58 @@ impl Cursor {
 }
 
 /// As SDKs show it, times as RFC 3339: microseconds outgrow a JavaScript number.
-impl Serialize for Cursor {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let walk = self.walk.as_ref().map(|walk| ShownWalk {
-            s: walk.sum.to_string(),
-            from: walk.window.from(),
-            to: walk.window.to(),
-            as_of: walk.as_of,
-            q: &walk.digest,
-        });
-        Shown { v: self.value, t: &self.tie, walk }.serialize(serializer)
+impl ToJson for Cursor {
+    fn write_json(&self, out: &mut String) {
+        self.write(out, ["from", "to", "asOf"], |instant, out| instant.to_string().write_json(out));
+    }
+}
+
+/// An instant and the way to write it.
+struct Instant(Timestamp, fn(&Timestamp, &mut String));
+
+impl ToJson for Instant {
+    fn write_json(&self, out: &mut String) {
+        self.1(&self.0, out);
+    }
+}
+
+/// The JSON inside.
+struct Wire<'a> {
+    v: SortValue,
+    t: &'a str,
+    s: Option<&'a str>,
+    f: Option<i64>,
+    u: Option<i64>,
+    n: Option<i64>,
+    q: Option<&'a str>,
+}
+
+impl<'a> Wire<'a> {
+    fn read(json: &'a Json<'a>) -> Option<Self> {
+        let given = |name| Some(json.member(name).ok()?.filter(|value| **value != Json::Null));
+        let text = |name| given(name)?.map_or(Some(None), |value| Some(Some(value.as_str()?)));
+        let number = |name| match given(name)? {
+            None => Some(None),
+            Some(Json::Number(number)) => Some(Some(*number)),
+            Some(_) => None,
+        };
+        let micros = |name| number(name)?.map_or(Some(None), |number| Some(Some(number.parse().ok()?)));
+        Some(Self {
+            v: SortValue(number("v")??.to_owned()),
+            t: text("t")??,
+            s: text("s")?,
+            f: micros("f")?,
+            u: micros("u")?,
+            n: micros("n")?,
+            q: text("q")?,
+        })
     }
 }
 
 impl Walk {
-    fn read(s: &str, from: Timestamp, to: Timestamp, as_of: Timestamp, digest: String) -> Result<Self, Error> {
-        let sum = s.parse().ok().filter(|sum: &u128| sum.to_string() == s);
+    fn read(s: &str, from: Timestamp, to: Timestamp, as_of: Timestamp, digest: &str) -> Result<Self, Error> {
+        let canonical = s == "0" || s.starts_with(|c: char| matches!(c, '1'..='9'));
+        let sum = s.parse().ok().filter(|_: &u128| canonical);
         let sum = sum.ok_or_else(|| invalid(&format!("its exact value {} is not a decimal number", quoted(s))))?;
         let window = Window::new(from, to).map_err(|error| invalid(&error.message))?;
         if !to.can_end_a_window() || !as_of.can_end_a_window() {
@@ -189,9 +225,9 @@ impl Walk {
         }
         let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         if digest.len() != 16 || !digest.bytes().all(hex) {
-            return Err(invalid(&format!("its digest {} is not 16 hex digits", quoted(&digest))));
+            return Err(invalid(&format!("its digest {} is not 16 hex digits", quoted(digest))));
         }
-        Ok(Self { sum, window, as_of, digest })
+        Ok(Self { sum, window, as_of, digest: digest.to_owned() })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one error of the core and the one table of codes that every language is fed from.
 
 use std::fmt;
+use std::ops::Deref;
 
 use crate::tags::Violation;
 
@@ -77,7 +78,7 @@ impl Code {
     /// An error that says more than the code alone.
     #[must_use]
     pub fn error(self, message: impl Into<String>) -> Error {
-        Error { code: self, message: message.into(), violations: Vec::new() }
+        Error(Box::new(Refusal { code: self, message: message.into(), violations: Vec::new() }))
     }
 }
 
@@ -91,13 +92,31 @@ impl Code {
 /// assert!(error.to_string().contains("`2026-02-30`"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(pub(crate) Box<Refusal>);
+
+/// What an [`Error`] says; boxed there, so that a result is hardly larger for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
     /// The code, from which the HTTP status follows.
     pub code: Code,
     /// One sentence: what was wrong and what is allowed.
     pub message: String,
     /// Every broken tag rule; empty unless the code is [`Code::InvalidTags`].
     pub violations: Vec<Violation>,
+}
+
+impl Deref for Error {
+    type Target = Refusal;
+
+    fn deref(&self) -> &Refusal {
+        &self.0
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        *error.0
+    }
 }
 
 impl fmt::Display for Error {

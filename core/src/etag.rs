@@ -9,7 +9,7 @@ use crate::tags::TagSet;
 #[must_use]
 pub fn etag(tags: &TagSet) -> String {
     let mut hash = Sha256::new();
-    for (key, value) in tags.as_map() {
+    for (key, value) in tags.iter() {
         // Neither can hold U+0000, so no two sets are hashed alike.
         for part in [key, value] {
             hash.update(part);

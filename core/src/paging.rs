@@ -4,9 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::accounting::{Measure, Rule, Usage};
-use crate::cursor::{Cursor, Walk};
+use crate::cursor::{Cursor, SortValue, Walk};
 use crate::dimension::Dimension;
-use crate::error::Error;
 use crate::query::{Sort, UsageQuery};
 use crate::window::{Timestamp, Window};
 
@@ -89,11 +88,7 @@ impl Plan {
     }
 
     /// Cuts the page out of the sums of every sandbox that matches.
-    ///
-    /// # Errors
-    ///
-    /// None that a valid plan can meet; encoding the cursor is fallible.
-    pub fn page(&self, sums: impl IntoIterator<Item = SandboxSum>) -> Result<Page, Error> {
+    pub fn page(&self, sums: impl IntoIterator<Item = SandboxSum>) -> Page {
         let mut total = Usage::default();
         let mut untagged = Group::default();
         let mut groups = BTreeMap::<String, Group>::new();
@@ -117,8 +112,8 @@ impl Plan {
         let limit = self.query.limit.get();
         let more = rest.len() > limit;
         rest.truncate(limit);
-        let next_cursor = rest.last().filter(|_| more).map(|last| self.cursor_after(last).encode()).transpose()?;
-        Ok(Page { total, untagged, items: rest, next_cursor })
+        let next_cursor = rest.last().filter(|_| more).and_then(|last| Some(self.cursor_after(last)?.encode()));
+        Page { total, untagged, items: rest, next_cursor }
     }
 
     fn sort_value(&self, group: &Group) -> u128 {
@@ -139,12 +134,13 @@ impl Plan {
         }
     }
 
-    fn cursor_after(&self, last: &Group) -> Cursor {
+    /// Where the page that ends with this group ends: a sum of 128 bits is a finite number of GB-seconds.
+    fn cursor_after(&self, last: &Group) -> Option<Cursor> {
         let sum = self.sort_value(last);
-        Cursor {
-            value: crate::accounting::gb_seconds(sum),
+        Some(Cursor {
+            value: SortValue::new(crate::accounting::gb_seconds(sum))?,
             tie: last.name.clone(),
             walk: Some(Walk { sum, window: self.window, as_of: self.as_of, digest: self.digest.clone() }),
-        }
+        })
     }
 }

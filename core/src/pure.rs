@@ -1,13 +1,10 @@
 //! The pure functions of the SDKs, as dynamic languages call them: any value in, a typed one out.
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
-
 use crate::cursor::{self, Cursor};
 use crate::dimension::Dimension;
 use crate::error::{Code, Error};
 use crate::filter::{self, invalid_alone as invalid_filter};
+use crate::json::{ToJson, entries, object};
 use crate::limits;
 use crate::query::text_of;
 use crate::raw::Raw;
@@ -28,8 +25,7 @@ pub fn validate_tag_key(key: &Raw) -> Result<Vec<Violation>, Error> {
 }
 
 /// A dimension as SDKs show it: `{ kind: "sandbox" }` or `{ kind: "tag", key }`.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Debug, PartialEq, Eq)]
 pub enum GroupBy {
     /// One group per sandbox.
     Sandbox,
@@ -38,6 +34,15 @@ pub enum GroupBy {
         /// The tag's key.
         key: String,
     },
+}
+
+impl ToJson for GroupBy {
+    fn write_json(&self, out: &mut String) {
+        match self {
+            Self::Sandbox => object(out, &[("kind", &"sandbox")]),
+            Self::Tag { key } => object(out, &[("kind", &"tag"), ("key", key)]),
+        }
+    }
 }
 
 /// Reads a `groupBy`.
@@ -107,13 +112,13 @@ pub fn format_filter(values: &Raw) -> Result<String, Error> {
     }
 }
 
-/// Writes a cursor from `{ v, t, s?, from?, to?, asOf?, q? }`.
+/// Writes a cursor from `{ v, t, s?, from?, to?, asOf?, q? }`; see [`Cursor::from_raw`].
 ///
 /// # Errors
 ///
 /// `invalid_cursor`.
-pub fn encode_cursor(shown: &Raw) -> Result<String, Error> {
-    Cursor::from_raw(shown)?.encode()
+pub fn encode_cursor(shown: &Raw, shortest: impl FnOnce(f64) -> String) -> Result<String, Error> {
+    Ok(Cursor::from_raw(shown, shortest)?.encode())
 }
 
 /// Reads a cursor.
@@ -126,7 +131,11 @@ pub fn decode_cursor(text: &Raw) -> Result<Cursor, Error> {
 }
 
 /// The limits by the names that SDKs export them by.
-#[must_use]
-pub fn limits() -> BTreeMap<&'static str, usize> {
-    limits::TABLE.iter().copied().collect()
+#[derive(Debug)]
+pub struct Limits;
+
+impl ToJson for Limits {
+    fn write_json(&self, out: &mut String) {
+        entries(out, limits::TABLE.iter().copied());
+    }
 }

@@ -48,6 +48,13 @@ impl Raw {
     }
 }
 
+/// A number that is whole, and small enough to be exact.
+#[allow(clippy::cast_possible_truncation, clippy::float_cmp, reason = "whatever the cast loses makes it unequal")]
+pub(crate) fn whole_number(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_991.0;
+    (number.trunc() == number && number.abs() <= EXACT).then_some(number as i64)
+}
+
 impl From<&str> for Raw {
     fn from(text: &str) -> Self {
         Self::Text(text.into())

@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Refusal};
+use crate::json::{Json, ToJson, entries, object};
 use crate::limits::{MAX_BODY_BYTES, MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, RESERVED_KEY_PREFIX};
 use crate::raw::{Raw, Text};
 
@@ -18,6 +19,23 @@ pub struct Violation {
     pub key: Option<String>,
     /// What was wrong and what is allowed.
     pub message: String,
+}
+
+impl ToJson for Violation {
+    fn write_json(&self, out: &mut String) {
+        object(out, &[("code", &self.code), ("key", &self.key), ("message", &self.message)]);
+    }
+}
+
+impl Violation {
+    /// Reads one that a server reports.
+    pub(crate) fn read(json: &Json<'_>) -> Option<Self> {
+        let key = match json.member("key").ok()? {
+            None | Some(Json::Null) => None,
+            Some(key) => Some(key.as_str()?.to_owned()),
+        };
+        Some(Self { code: json.text("code")?.to_owned(), key, message: json.text("message")?.to_owned() })
+    }
 }
 
 /// The rules, in the order in which one key's violations are reported.
@@ -220,8 +238,14 @@ impl TagKey {
 }
 
 /// User tags that may be written: at most 50, every key and value valid.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct TagSet(BTreeMap<String, String>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TagSet(Vec<(String, String)>);
+
+impl ToJson for TagSet {
+    fn write_json(&self, out: &mut String) {
+        entries(out, self.iter());
+    }
+}
 
 impl TagSet {
     /// Takes the tags of a dynamic language.
@@ -240,7 +264,7 @@ impl TagSet {
                 Some(key) => format!("invalid tags: {}: {}{more}", crate::error::quoted(key), first.message),
                 None => format!("invalid tags: {}{more}", first.message),
             };
-            return Err(Error { code: Code::InvalidTags, message, violations });
+            return Err(Error(Box::new(Refusal { code: Code::InvalidTags, message, violations })));
         }
         let Raw::Map(entries) = tags else {
             return Err(not_an_object(tags.kind()));
@@ -249,7 +273,7 @@ impl TagSet {
             Raw::Text(value) => Some((key.as_str()?.to_owned(), value.as_str()?.to_owned())),
             _ => None,
         };
-        Ok(Self(entries.iter().filter_map(pair).collect()))
+        Ok(Self::sorted(entries.iter().filter_map(pair).collect()))
     }
 
     /// Reads the body of a tag write.
@@ -280,13 +304,24 @@ impl TagSet {
 
     /// The user's part of tags that were read: what a full replace would have to send back.
     #[must_use]
-    pub fn user_part(tags: &BTreeMap<String, String>) -> Self {
-        Self(tags.iter().filter(|(key, _)| !is_system_key(key)).map(|(k, v)| (k.clone(), v.clone())).collect())
+    pub fn user_part<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let user = tags.into_iter().filter(|(key, _)| !is_system_key(key));
+        Self::sorted(user.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
+    }
+
+    fn sorted(mut tags: Vec<(String, String)>) -> Self {
+        tags.sort_unstable();
+        Self(tags)
+    }
+
+    /// A map of the tags.
+    #[must_use]
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        self.0.iter().cloned().collect()
     }
 
     /// The tags, ordered by the UTF-8 bytes of their keys.
-    #[must_use]
-    pub const fn as_map(&self) -> &BTreeMap<String, String> {
-        &self.0
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, Timelike};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike};
 use serde::{Deserialize, Serialize, de};
 
 use crate::error::{Code, Error, quoted};
 use crate::limits::{DEFAULT_WINDOW_DAYS, MAX_WINDOW_DAYS};
 
+const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 86_400_000_000;
 #[allow(clippy::cast_possible_wrap, reason = "a few dozen days")]
 const DEFAULT_WINDOW: i64 = DAY * DEFAULT_WINDOW_DAYS as i64;
@@ -45,6 +46,16 @@ impl Timestamp {
         self.0 >= FIRST + DEFAULT_WINDOW
     }
 
+    /// Reads RFC 3339 or a bare date, in any of the years that can be written.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let (date, rest) = text.split_at_checked(10)?;
+        let [year, month, day] = numbers(date, [4, 2, 2], '-')?;
+        let date = NaiveDate::from_ymd_opt(year.try_into().ok()?, month, day)?;
+        let (time, offset_minutes) = if rest.is_empty() { (NaiveTime::MIN, 0) } else { time(rest)? };
+        let local = date.and_time(time).and_utc().timestamp_micros();
+        Self::from_micros(local - MINUTE * offset_minutes)
+    }
+
     /// Microseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn micros(self) -> i64 {
@@ -56,7 +67,7 @@ impl FromStr for Timestamp {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        read(text).filter(|instant| instant.can_end_a_window()).ok_or_else(|| {
+        Self::read(text).filter(|instant| instant.can_end_a_window()).ok_or_else(|| {
             let text = quoted(text);
             Code::InvalidTimestamp.error(format!(
                 "invalid timestamp {text}, allowed are RFC 3339 with an offset such as `2026-01-31T00:00:00Z` \
@@ -66,19 +77,45 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Reads exactly the grammar of RFC 3339, of which chrono accepts a superset, or a bare date.
-fn read(text: &str) -> Option<Timestamp> {
-    let instant = |text| Timestamp::from_micros(DateTime::parse_from_rfc3339(text).ok()?.timestamp_micros());
-    if text.len() == 10 {
-        return instant(&format!("{text}T00:00:00Z"));
+/// Reads what follows the date of RFC 3339: the time of day and the minutes that its zone is ahead of UTC.
+fn time(text: &str) -> Option<(NaiveTime, i64)> {
+    let (time, rest) = text.strip_prefix(['T', 't'])?.split_at_checked(8)?;
+    let [hour, minute, second] = numbers(time, [2, 2, 2], ':')?;
+    let (micros, offset) = match rest.strip_prefix('.') {
+        Some(rest) => {
+            let (digits, offset) = rest.split_at_checked(rest.find(|c: char| !c.is_ascii_digit())?)?;
+            (micros(digits)?, offset)
+        }
+        None => (0, rest),
+    };
+    let time = NaiveTime::from_hms_micro_opt(hour, minute, second, micros)?;
+    let (sign, offset) = match offset.split_at_checked(1)? {
+        ("Z" | "z", "") => return Some((time, 0)),
+        ("+", offset) => (1, offset),
+        ("-", offset) => (-1, offset),
+        _ => return None,
+    };
+    let [hours, minutes] = numbers(offset, [2, 2], ':')?;
+    let ahead = NaiveTime::from_hms_opt(hours, minutes, 0)?.num_seconds_from_midnight() / 60;
+    Some((time, sign * i64::from(ahead)))
+}
+
+/// Reads numbers of so many digits each.
+fn numbers<const N: usize>(text: &str, digits: [usize; N], separator: char) -> Option<[u32; N]> {
+    let mut parts = text.split(separator);
+    let mut numbers = [0; N];
+    for (number, digits) in numbers.iter_mut().zip(digits) {
+        let part =
+            parts.next().filter(|part| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))?;
+        *number = part.parse().ok()?;
     }
-    let bytes = text.as_bytes();
-    let separator = bytes.get(10)?;
-    let leap_second = bytes.get(17..19)? == b"60";
-    if !text.is_ascii() || !matches!(separator, b'T' | b't') || leap_second {
-        return None;
-    }
-    instant(text)
+    parts.next().is_none().then_some(numbers)
+}
+
+/// The microseconds of a fraction; finer digits are dropped.
+fn micros(digits: &str) -> Option<u32> {
+    let all = digits.bytes().chain([b'0'; 6]).take(6).map(|digit| u32::from(digit - b'0'));
+    (!digits.is_empty()).then(|| all.fold(0, |micros, digit| micros * 10 + digit))
 }
 
 impl fmt::Display for Timestamp {
@@ -103,7 +140,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        read(&text).ok_or_else(|| de::Error::custom(format!("{} is no timestamp", quoted(&text))))
+        Self::read(&text).ok_or_else(|| de::Error::custom(format!("{} is no timestamp", quoted(&text))))
     }
 }
 

@@ -1,27 +1,231 @@
 //! What the API answers, as it stands in JSON.
 //!
-//! Amounts are GB-seconds (1 GB = 1024 MB). Members that a server adds later are ignored.
+//! Amounts are GB-seconds (1 GB = 1024 MB). Members that a server adds later are ignored. Texts and maps of tags are
+//! parameters of the types, so that a host can read them straight into values of its own.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::accounting::Usage;
 use crate::dimension::Dimension;
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::etag::etag;
 use crate::paging::{Group, Page, Plan};
+use crate::shape::{Member, Shape, Shaped};
 use crate::tags::{TagSet, Violation};
 use crate::window::Timestamp;
 
-/// Amounts of the two metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Amounts {
-    /// Memory, GB-seconds.
-    pub memory_gb_seconds: f64,
-    /// Disk above the included 20 GB, GB-seconds.
-    pub disk_overage_gb_seconds: f64,
+/// Tags by their keys.
+pub type Tags = BTreeMap<String, String>;
+
+/// Declares what stands in JSON, once for both ways of reading it: as a struct of serde's and as a [`Shape`].
+/// A member that is `omitted` is not written where it is `None`; any other is null then.
+macro_rules! wire {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident $(<$($param:ident = $default:ty),+>)? {
+            $($(#[$attr:meta])* $field:ident: $type:ty = $wire:literal $(($omitted:ident))?,)*
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub struct $name $(<$($param = $default),+>)? {
+            $($(#[$attr])* #[serde(rename = $wire)] pub $field: $type,)*
+        }
+
+        impl $(<$($param: Shaped),+>)? Shaped for $name $(<$($param),+>)? {
+            const SHAPE: Shape = Shape::Object(&[$(Member {
+                name: $wire,
+                omitted: wire!(@omitted $($omitted)?),
+                shape: <$type as Shaped>::SHAPE,
+            },)*]);
+        }
+    )*};
+    (@omitted omitted) => { true };
+    (@omitted) => { false };
+}
+
+wire! {
+    /// Amounts of the two metrics.
+    #[derive(Copy, Default)]
+    Amounts {
+        /// Memory, GB-seconds.
+        memory_gb_seconds: f64 = "memoryGbSeconds",
+        /// Disk above the included 20 GB, GB-seconds.
+        disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
+    }
+
+    /// Usage of the sandboxes that lack the tag that is grouped by.
+    Untagged {
+        /// Memory, GB-seconds.
+        memory_gb_seconds: f64 = "memoryGbSeconds",
+        /// Disk above the included 20 GB, GB-seconds.
+        disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
+        /// How many sandboxes.
+        sandbox_count: u64 = "sandboxCount",
+    }
+
+    /// Usage of the sandboxes that share one value of a tag.
+    TagItem<S = String> {
+        /// The key that is grouped by.
+        tag_key: S = "tagKey",
+        /// The value they share.
+        tag_value: S = "tagValue",
+        /// Memory, GB-seconds.
+        memory_gb_seconds: f64 = "memoryGbSeconds",
+        /// Disk above the included 20 GB, GB-seconds.
+        disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
+        /// How many sandboxes.
+        sandbox_count: u64 = "sandboxCount",
+    }
+
+    /// Usage of one sandbox.
+    SandboxItem<S = String, M = Tags> {
+        /// The sandbox.
+        sandbox_id: S = "sandboxId",
+        /// Name that the user gave, of the latest session.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        alias: Option<S> = "alias" (omitted),
+        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, of the latest session.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<S> = "status" (omitted),
+        /// All tags, system tags among them.
+        tags: M = "tags",
+        /// When a tag value last changed; a removed tag leaves no trace.
+        tags_last_updated_at: Option<Timestamp> = "tagsLastUpdatedAt",
+        /// Memory, GB-seconds.
+        memory_gb_seconds: f64 = "memoryGbSeconds",
+        /// Disk above the included 20 GB, GB-seconds.
+        disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
+    }
+
+    /// The answer of `GET /api/usage?groupBy=tag:…`.
+    TagUsagePage<S = String> {
+        /// Start of the window, inclusive.
+        from: Timestamp = "from",
+        /// End of the window, exclusive.
+        to: Timestamp = "to",
+        /// When running sandboxes were measured.
+        as_of: Timestamp = "asOf",
+        /// The dimension, `tag:<key>`.
+        group_by: String = "groupBy",
+        /// All that matches the window and the filters.
+        total: Amounts = "total",
+        /// The part of it that lacks the tag.
+        untagged: Untagged = "untagged",
+        /// The groups of this page.
+        items: Vec<TagItem<S>> = "items",
+        /// Where the next page starts.
+        next_cursor: Option<String> = "nextCursor",
+    }
+
+    /// The answer of `GET /api/usage?groupBy=sandbox`.
+    SandboxUsagePage<S = String, M = Tags> {
+        /// Start of the window, inclusive.
+        from: Timestamp = "from",
+        /// End of the window, exclusive.
+        to: Timestamp = "to",
+        /// When running sandboxes were measured.
+        as_of: Timestamp = "asOf",
+        /// The dimension, `sandbox`.
+        group_by: String = "groupBy",
+        /// All that matches the window and the filters.
+        total: Amounts = "total",
+        /// The sandboxes of this page.
+        items: Vec<SandboxItem<S, M>> = "items",
+        /// Where the next page starts.
+        next_cursor: Option<String> = "nextCursor",
+    }
+
+    /// The answer of `GET /api/sandboxes/{id}/usage`.
+    SandboxUsage<S = String, M = Tags> {
+        /// The sandbox.
+        sandbox_id: S = "sandboxId",
+        /// Name that the user gave, of the latest session.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        alias: Option<S> = "alias" (omitted),
+        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, of the latest session.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<S> = "status" (omitted),
+        /// Start of the window, inclusive.
+        from: Timestamp = "from",
+        /// End of the window, exclusive.
+        to: Timestamp = "to",
+        /// When a running sandbox was measured.
+        as_of: Timestamp = "asOf",
+        /// Memory, GB-seconds.
+        memory_gb_seconds: f64 = "memoryGbSeconds",
+        /// Disk above the included 20 GB, GB-seconds.
+        disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
+        /// All tags, system tags among them.
+        tags: M = "tags",
+        /// When a tag value last changed; a removed tag leaves no trace.
+        tags_last_updated_at: Option<Timestamp> = "tagsLastUpdatedAt",
+        /// Start of the first session that meets the window, clamped into it.
+        first_started_at: Option<Timestamp> = "firstStartedAt",
+        /// End of the last session that meets the window, clamped into it; null while one is open.
+        last_ended_at: Option<Timestamp> = "lastEndedAt",
+    }
+
+    /// The answer of `GET /api/tags`.
+    #[derive(Eq)]
+    TagKeys<S = String> {
+        /// Every key in use, ordered by its UTF-8 bytes.
+        keys: Vec<TagKeySummary<S>> = "keys",
+    }
+
+    /// One key in use.
+    #[derive(Eq)]
+    TagKeySummary<S = String> {
+        /// The key.
+        key: S = "key",
+        /// How many sandboxes have it.
+        sandbox_count: u64 = "sandboxCount",
+        /// How many different values it has.
+        value_count: u64 = "valueCount",
+    }
+
+    /// The answer of `GET` and `PUT /api/sandboxes/{id}/tags`.
+    #[derive(Default, Eq)]
+    SandboxTags<M = Tags> {
+        /// All tags, system tags among them.
+        tags: M = "tags",
+        /// When a tag value last changed.
+        tags_last_updated_at: Option<Timestamp> = "tagsLastUpdatedAt",
+    }
+
+    /// One sandbox of `GET /api/sandboxes` and `GET /api/sandboxes/{id}`.
+    #[derive(Eq)]
+    Sandbox<S = String, M = Tags> {
+        /// The sandbox.
+        sandbox_id: S = "sandboxID",
+        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
+        status: S = "status",
+        /// Where it runs.
+        region: S = "region",
+        /// The worker it runs on.
+        worker_id: S = "workerID",
+        /// What it was made from.
+        template: S = "template",
+        /// When its latest session started.
+        started_at: Timestamp = "startedAt",
+        /// Name that the user gave.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        alias: Option<S> = "alias" (omitted),
+        /// Its tags; absent where only their look-up failed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tags: Option<M> = "tags" (omitted),
+        /// When a tag value last changed, which may be never; absent where the tags are.
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        tags_last_updated_at: Option<Option<Timestamp>> = "tagsLastUpdatedAt" (omitted),
+    }
+}
+
+/// Tells null from absent.
+#[allow(clippy::option_option, reason = "there are three cases")]
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Timestamp>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 impl From<Usage> for Amounts {
@@ -30,105 +234,17 @@ impl From<Usage> for Amounts {
     }
 }
 
-/// Usage of the sandboxes that lack the tag that is grouped by.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Untagged {
-    /// Memory, GB-seconds.
-    pub memory_gb_seconds: f64,
-    /// Disk above the included 20 GB, GB-seconds.
-    pub disk_overage_gb_seconds: f64,
-    /// How many sandboxes.
-    pub sandbox_count: u64,
-}
-
-/// Usage of the sandboxes that share one value of a tag.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TagItem {
-    /// The key that is grouped by.
-    pub tag_key: String,
-    /// The value they share.
-    pub tag_value: String,
-    /// Memory, GB-seconds.
-    pub memory_gb_seconds: f64,
-    /// Disk above the included 20 GB, GB-seconds.
-    pub disk_overage_gb_seconds: f64,
-    /// How many sandboxes.
-    pub sandbox_count: u64,
-}
-
-/// Usage of one sandbox.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SandboxItem {
-    /// The sandbox.
-    pub sandbox_id: String,
-    /// What and where the sandbox is.
-    #[serde(flatten)]
-    pub details: SandboxDetails,
-    /// Memory, GB-seconds.
-    pub memory_gb_seconds: f64,
-    /// Disk above the included 20 GB, GB-seconds.
-    pub disk_overage_gb_seconds: f64,
-}
-
 /// What hydration adds to a sandbox.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SandboxDetails {
     /// Name that the user gave, of the latest session.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
     /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, of the latest session.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
     /// All tags, system tags among them.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// When a tag value last changed; a removed tag leaves no trace.
     pub tags_last_updated_at: Option<Timestamp>,
-}
-
-/// The answer of `GET /api/usage?groupBy=tag:…`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TagUsagePage {
-    /// Start of the window, inclusive.
-    pub from: Timestamp,
-    /// End of the window, exclusive.
-    pub to: Timestamp,
-    /// When running sandboxes were measured.
-    pub as_of: Timestamp,
-    /// The dimension, `tag:<key>`.
-    pub group_by: String,
-    /// All that matches the window and the filters.
-    pub total: Amounts,
-    /// The part of it that lacks the tag.
-    pub untagged: Untagged,
-    /// The groups of this page.
-    pub items: Vec<TagItem>,
-    /// Where the next page starts.
-    pub next_cursor: Option<String>,
-}
-
-/// The answer of `GET /api/usage?groupBy=sandbox`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SandboxUsagePage {
-    /// Start of the window, inclusive.
-    pub from: Timestamp,
-    /// End of the window, exclusive.
-    pub to: Timestamp,
-    /// When running sandboxes were measured.
-    pub as_of: Timestamp,
-    /// The dimension, `sandbox`.
-    pub group_by: String,
-    /// All that matches the window and the filters.
-    pub total: Amounts,
-    /// The sandboxes of this page.
-    pub items: Vec<SandboxItem>,
-    /// Where the next page starts.
-    pub next_cursor: Option<String>,
 }
 
 /// Either answer of `GET /api/usage`, as the server renders it.
@@ -165,105 +281,23 @@ impl UsagePage {
                 Self::Tags(TagUsagePage { from, to, as_of, group_by, total, untagged, items, next_cursor })
             }
             Dimension::Sandbox => {
-                let item = |group: Group| SandboxItem {
-                    details: details(&group.name),
-                    memory_gb_seconds: group.usage.memory_gb_seconds(),
-                    disk_overage_gb_seconds: group.usage.disk_overage_gb_seconds(),
-                    sandbox_id: group.name,
+                let item = |group: Group| {
+                    let SandboxDetails { alias, status, tags, tags_last_updated_at } = details(&group.name);
+                    SandboxItem {
+                        alias,
+                        status,
+                        tags,
+                        tags_last_updated_at,
+                        memory_gb_seconds: group.usage.memory_gb_seconds(),
+                        disk_overage_gb_seconds: group.usage.disk_overage_gb_seconds(),
+                        sandbox_id: group.name,
+                    }
                 };
                 let items = page.items.into_iter().map(item).collect();
                 Self::Sandboxes(SandboxUsagePage { from, to, as_of, group_by, total, items, next_cursor })
             }
         }
     }
-}
-
-/// The answer of `GET /api/sandboxes/{id}/usage`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SandboxUsage {
-    /// The sandbox.
-    pub sandbox_id: String,
-    /// What and where the sandbox is.
-    #[serde(flatten)]
-    pub details: SandboxDetails,
-    /// Start of the window, inclusive.
-    pub from: Timestamp,
-    /// End of the window, exclusive.
-    pub to: Timestamp,
-    /// When a running sandbox was measured.
-    pub as_of: Timestamp,
-    /// Memory, GB-seconds.
-    pub memory_gb_seconds: f64,
-    /// Disk above the included 20 GB, GB-seconds.
-    pub disk_overage_gb_seconds: f64,
-    /// Start of the first session that meets the window, clamped into it.
-    pub first_started_at: Option<Timestamp>,
-    /// End of the last session that meets the window, clamped into it; null while one is open.
-    pub last_ended_at: Option<Timestamp>,
-}
-
-/// The answer of `GET /api/tags`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TagKeys {
-    /// Every key in use, ordered by its UTF-8 bytes.
-    pub keys: Vec<TagKeySummary>,
-}
-
-/// One key in use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TagKeySummary {
-    /// The key.
-    pub key: String,
-    /// How many sandboxes have it.
-    pub sandbox_count: u64,
-    /// How many different values it has.
-    pub value_count: u64,
-}
-
-/// The answer of `GET` and `PUT /api/sandboxes/{id}/tags`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SandboxTags {
-    /// All tags, system tags among them.
-    pub tags: BTreeMap<String, String>,
-    /// When a tag value last changed.
-    pub tags_last_updated_at: Option<Timestamp>,
-}
-
-impl SandboxTags {
-    /// The entity tag, which covers the user's tags only.
-    #[must_use]
-    pub fn etag(&self) -> String {
-        etag(&TagSet::user_part(&self.tags))
-    }
-}
-
-/// One sandbox of `GET /api/sandboxes` and `GET /api/sandboxes/{id}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Sandbox {
-    /// The sandbox.
-    #[serde(rename = "sandboxID")]
-    pub sandbox_id: String,
-    /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
-    pub status: String,
-    /// Where it runs.
-    pub region: String,
-    /// The worker it runs on.
-    #[serde(rename = "workerID")]
-    pub worker_id: String,
-    /// What it was made from.
-    pub template: String,
-    /// When its latest session started.
-    pub started_at: Timestamp,
-    /// Name that the user gave.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alias: Option<String>,
-    /// Its tags; absent where only their look-up failed.
-    #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
-    pub tags: Option<SandboxTags>,
 }
 
 /// The body of an error.
@@ -285,6 +319,15 @@ impl ErrorBody {
     /// Renders an error for one request.
     #[must_use]
     pub fn new(error: Error, request_id: String) -> Self {
-        Self { error: error.message, code: error.code.as_str(), request_id, violations: error.violations }
+        let Refusal { code, message, violations } = error.into();
+        Self { error: message, code: code.as_str(), request_id, violations }
+    }
+}
+
+impl SandboxTags {
+    /// The entity tag, which covers the user's tags only.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        etag(&TagSet::user_part(self.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))))
     }
 }

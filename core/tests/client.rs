@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic; clippy sees only its outermost function")]
 #![allow(clippy::needless_pass_by_value, reason = "JSON made on the spot reads best by value")]
 
-use opencomputer_usage_core::client::{Answer, Client, ClientError, Event, Operation, Step};
+use opencomputer_usage_core::client::{Answer, Client, ClientError, Event, Operation, Outcome, Step};
 use opencomputer_usage_core::raw::Raw;
 use opencomputer_usage_vectors::to_raw;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn client(options: Value) -> Result<Client, ClientError> {
 }
 
 fn first_request(client: &Client) -> opencomputer_usage_core::client::Request {
-    match client.call(Operation::ListTagKeys, 0.0).advance(Event::Begin, 0.0, 0.0) {
+    match client.call(Operation::ListTagKeys, 0.0).advance::<Outcome>(Event::Begin, 0.0, 0.0) {
         Step::Send { request, .. } => request,
         step => panic!("{step:?}"),
     }
@@ -112,11 +112,11 @@ fn unknown_options_are_named_with_what_is_allowed() {
 fn a_change_knows_how_much_time_is_left() {
     let operation = Operation::parse("tags.update", to_raw(&json!({ "sandboxId": "sb-1" }))).unwrap();
     let mut exchange = client(json!({ "timeoutMs": 1000 })).unwrap().call(operation, 0.0);
-    exchange.advance(Event::Begin, 0.0, 0.0);
+    exchange.advance::<Outcome>(Event::Begin, 0.0, 0.0);
     let headers = vec![("etag".to_owned(), "\"e\"".to_owned())];
     let body = br#"{"tags":{},"tagsLastUpdatedAt":null}"#.to_vec();
-    let step = exchange.advance(Event::Answer(Answer { status: 200, headers, body }), 400.0, 0.0);
+    let step = exchange.advance::<Outcome>(Event::Answer(Answer { status: 200, headers, body }), 400.0, 0.0);
     assert!(matches!(step, Step::Change { timeout_ms, .. } if (timeout_ms - 600.0).abs() < 1e-9), "{step:?}");
-    let step = exchange.advance(Event::Changed(Raw::Map(vec![])), 1000.0, 0.0);
+    let step = exchange.advance::<Outcome>(Event::Changed(Raw::Map(vec![])), 1000.0, 0.0);
     assert!(matches!(step, Step::Failed { error } if error.message.contains("1000 ms")));
 }

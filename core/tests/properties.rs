@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use opencomputer_usage_core::accounting::{Measure, Rule, Usage};
-use opencomputer_usage_core::cursor::Cursor;
+use opencomputer_usage_core::cursor::{Cursor, SortValue};
 use opencomputer_usage_core::dimension::Dimension;
 use opencomputer_usage_core::etag::{self, etag};
 use opencomputer_usage_core::filter::{format_filter, parse_filter};
@@ -72,6 +72,10 @@ fn naive(entries: &[(Text, Raw)]) -> Vec<(&'static str, Option<String>)> {
     found
 }
 
+fn pairs(tags: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
 proptest! {
     #[test]
     fn validation_agrees_with_a_naive_reading_of_the_rules(entries in entries()) {
@@ -86,11 +90,11 @@ proptest! {
     #[test]
     fn a_tag_set_reads_back_from_its_own_json_with_the_same_etag(tags in btree_map("[a-z:.-]{1,8}", "\\PC{0,9}", 0..9)) {
         let set = TagSet::from_json(&serde_json::to_vec(&tags).unwrap()).unwrap();
-        prop_assert_eq!(set.as_map(), &tags);
+        prop_assert!(set.iter().eq(pairs(&tags)));
         prop_assert!(etag::matches(&etag(&set), &etag(&set)));
         let mut other = tags;
         other.insert("another".to_owned(), String::new());
-        prop_assert_ne!(etag(&TagSet::user_part(&other)), etag(&set));
+        prop_assert_ne!(etag(&TagSet::user_part(pairs(&other))), etag(&set));
     }
 
     #[test]
@@ -122,8 +126,9 @@ proptest! {
 
     #[test]
     fn a_cursor_round_trips(value in any::<f64>().prop_filter("finite", |value| value.is_finite()), tie in "\\PC{0,9}") {
-        let cursor = Cursor { value, tie, walk: None };
-        prop_assert_eq!(Cursor::decode(&cursor.encode().unwrap()).unwrap(), cursor);
+        let cursor = Cursor { value: SortValue::new(value).unwrap(), tie, walk: None };
+        prop_assert_eq!(cursor.value.get().to_bits(), value.to_bits());
+        prop_assert_eq!(Cursor::decode(&cursor.encode()).unwrap(), cursor);
     }
 
     #[test]
@@ -233,7 +238,7 @@ proptest! {
             let plan = query.plan(at(as_of + 10), rule).unwrap();
             let plan = if names.is_empty() { query.plan(at(as_of), rule).unwrap() } else { plan };
             prop_assert_eq!(plan.measure(), measure);
-            let page = plan.page(sums.clone()).unwrap();
+            let page = plan.page(sums.clone());
             prop_assert_eq!(page.total, billing_rollup);
             prop_assert!(page.items.len() <= limit);
             parts += page.items.iter().map(|group| group.usage).sum();

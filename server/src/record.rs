@@ -158,7 +158,7 @@ impl TryFrom<TagsLine> for Tags {
         }
         let is_system = |(key, _): &(Text, Raw)| key.as_str().is_some_and(is_system_key);
         let (system, user): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_system);
-        let user = TagSet::parse(&Raw::Map(user)).map_err(|error| error.message)?;
+        let user = TagSet::parse(&Raw::Map(user)).map_err(|error| error.to_string())?;
         let system = system.into_iter().map(system_tag).collect::<Result<_, _>>()?;
         Ok(Self { sandbox_id, user, system })
     }

@@ -1,16 +1,17 @@
 //! From a status, headers and bytes to a result or a typed error.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{ClientError, Kind, Operation};
 use crate::cursor::Cursor;
 use crate::dimension::Dimension;
 use crate::error::Code;
+use crate::json::{Json, ToJson};
 use crate::query::CursorText;
-use crate::tags::Violation;
-use crate::wire::{Sandbox, SandboxTags, SandboxUsage, SandboxUsagePage, TagKeySummary, TagKeys, TagUsagePage};
+use crate::shape::{Shaped as _, rewrite};
+use crate::tags::{TagSet, Violation};
+use crate::wire::{Sandbox, SandboxTags, SandboxUsage, SandboxUsagePage, TagKeySummary, TagKeys, TagUsagePage, Tags};
 
 /// What came back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +24,42 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// What a call returns.
+/// What a call is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// A [`TagUsagePage`].
+    TagUsage,
+    /// A [`SandboxUsagePage`].
+    SandboxUsagePage,
+    /// A [`SandboxUsage`].
+    SandboxUsage,
+    /// [`TagKeys`].
+    TagKeys,
+    /// [`SandboxTags`].
+    Tags,
+    /// A list of [`Sandbox`].
+    Sandboxes,
+    /// A [`Sandbox`].
+    Sandbox,
+}
+
+/// What a host makes of the answers that succeed.
+pub trait Value: Sized {
+    /// Reads a body, which it may take out of the answer; the error says in words what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// Where the body is not what the call is answered with.
+    fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String>;
+
+    /// The cursor of a page.
+    fn next_cursor(&self) -> Option<&str>;
+
+    /// The user's tags, of [`Reply::Tags`].
+    fn user_tags(&self) -> TagSet;
+}
+
+/// What a call returns, as values of Rust.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Outcome {
@@ -53,83 +89,166 @@ pub struct TagState {
     pub etag: Option<String>,
 }
 
+impl Value for Outcome {
+    fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String> {
+        Ok(match reply {
+            Reply::TagUsage => Self::TagUsage(answer.object()?),
+            Reply::SandboxUsagePage => Self::SandboxUsagePage(answer.object()?),
+            Reply::SandboxUsage => Self::SandboxUsage(answer.object()?),
+            Reply::TagKeys => Self::TagKeys(answer.object::<TagKeys>()?.keys),
+            Reply::Tags => {
+                let etag = answer.etag().map(str::to_owned);
+                Self::Tags(TagState { state: answer.object()?, etag })
+            }
+            Reply::Sandboxes => Self::Sandboxes(answer.json()?),
+            Reply::Sandbox => Self::Sandbox(answer.object()?),
+        })
+    }
+
+    fn next_cursor(&self) -> Option<&str> {
+        match self {
+            Self::TagUsage(page) => page.next_cursor.as_deref(),
+            Self::SandboxUsagePage(page) => page.next_cursor.as_deref(),
+            _ => None,
+        }
+    }
+
+    fn user_tags(&self) -> TagSet {
+        match self {
+            Self::Tags(TagState { state, .. }) => TagSet::user_part(state.tags.iter().map(|(k, v)| (&**k, &**v))),
+            _ => TagSet::default(),
+        }
+    }
+}
+
+/// What a call returns, as JSON text with the members of the contract and no others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonValue {
+    /// The text.
+    pub text: String,
+    next_cursor: Option<String>,
+    user_tags: TagSet,
+}
+
+impl Value for JsonValue {
+    fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String> {
+        let text = str::from_utf8(&answer.body).map_err(|_| "it is not UTF-8")?;
+        let body = Json::parse(text).map_err(|at| format!("it is no JSON, from byte {at} on"))?;
+        let (value, shape) = match reply {
+            Reply::TagUsage => (Ok(Some(&body)), TagUsagePage::<String>::SHAPE),
+            Reply::SandboxUsagePage => (Ok(Some(&body)), SandboxUsagePage::<String>::SHAPE),
+            Reply::SandboxUsage => (Ok(Some(&body)), SandboxUsage::<String>::SHAPE),
+            Reply::TagKeys => (body.member("keys"), Vec::<TagKeySummary>::SHAPE),
+            Reply::Tags => (Ok(Some(&body)), SandboxTags::<Tags>::SHAPE),
+            Reply::Sandboxes => (Ok(Some(&body)), Vec::<Sandbox>::SHAPE),
+            Reply::Sandbox => (Ok(Some(&body)), Sandbox::<String>::SHAPE),
+        };
+        let mut text = String::new();
+        let written = value.ok().flatten().ok_or(Some("keys")).and_then(|value| rewrite(value, &shape, &mut text));
+        written.map_err(|misfit| match misfit {
+            Some(member) => format!("`{member}` is missing or of another type"),
+            None => "it is of another type".to_owned(),
+        })?;
+        if reply == Reply::Tags && text.pop().is_some() {
+            text.push_str(",\"etag\":");
+            answer.etag().write_json(&mut text);
+            text.push('}');
+        }
+        let tags = match body.member("tags") {
+            Ok(Some(Json::Map(tags))) if reply == Reply::Tags => tags.as_slice(),
+            _ => &[],
+        };
+        let user_tags = TagSet::user_part(tags.iter().filter_map(|(key, value)| Some((&**key, value.as_str()?))));
+        Ok(Self { text, next_cursor: body.text("nextCursor").map(str::to_owned), user_tags })
+    }
+
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+
+    fn user_tags(&self) -> TagSet {
+        self.user_tags.clone()
+    }
+}
+
+impl Operation {
+    const fn reply(&self) -> Reply {
+        match self {
+            Self::Usage(query) => match query.group_by {
+                Dimension::Tag(_) => Reply::TagUsage,
+                Dimension::Sandbox => Reply::SandboxUsagePage,
+            },
+            Self::SandboxUsage(..) => Reply::SandboxUsage,
+            Self::ListTagKeys => Reply::TagKeys,
+            Self::GetTags(_) | Self::SetTags(..) | Self::UpdateTags(_) => Reply::Tags,
+            Self::ListSandboxes => Reply::Sandboxes,
+            Self::GetSandbox(_) => Reply::Sandbox,
+        }
+    }
+
+    fn sent_cursor(&self) -> Option<&str> {
+        match self {
+            Self::Usage(query) => query.cursor.as_ref().map(CursorText::as_str),
+            _ => None,
+        }
+    }
+}
+
 impl Answer {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    /// The entity tag.
+    #[must_use]
+    pub fn etag(&self) -> Option<&str> {
+        self.header("etag")
+    }
+
     /// The result of `operation`, where the status says success.
-    pub(super) fn decode(&self, operation: &Operation) -> Result<Outcome, ClientError> {
+    pub(super) fn decode<V: Value>(&mut self, operation: &Operation) -> Result<V, ClientError> {
         if !(200..300).contains(&self.status) {
             return Err(self.error());
         }
-        Ok(match operation {
-            Operation::Usage(query) => {
-                let (outcome, next) = match query.group_by {
-                    Dimension::Tag(_) => {
-                        let page: TagUsagePage = self.object()?;
-                        let next = page.next_cursor.clone();
-                        (Outcome::TagUsage(page), next)
-                    }
-                    Dimension::Sandbox => {
-                        let page: SandboxUsagePage = self.object()?;
-                        let next = page.next_cursor.clone();
-                        (Outcome::SandboxUsagePage(page), next)
-                    }
-                };
-                let sent = query.cursor.as_ref().map(CursorText::as_str);
-                if next.is_some_and(|next| Some(next.as_str()) == sent || Cursor::decode(&next).is_err()) {
-                    return Err(self.undecodable("its `nextCursor` leads nowhere"));
-                }
-                outcome
-            }
-            Operation::SandboxUsage(..) => Outcome::SandboxUsage(self.object()?),
-            Operation::ListTagKeys => Outcome::TagKeys(self.object::<TagKeys>()?.keys),
-            Operation::GetTags(_) | Operation::SetTags(..) | Operation::UpdateTags(_) => Outcome::Tags(self.tags()?),
-            Operation::ListSandboxes => Outcome::Sandboxes(self.json()?),
-            Operation::GetSandbox(_) => Outcome::Sandbox(self.object()?),
-        })
-    }
-
-    pub(super) fn tags(&self) -> Result<TagState, ClientError> {
-        if !(200..300).contains(&self.status) {
-            return Err(self.error());
+        let value = V::read(operation.reply(), self).map_err(|why| self.undecodable(&why))?;
+        let leads_nowhere = |next| Some(next) == operation.sent_cursor() || Cursor::decode(next).is_err();
+        if value.next_cursor().is_some_and(leads_nowhere) {
+            return Err(self.undecodable("its `nextCursor` leads nowhere"));
         }
-        Ok(TagState { state: self.object()?, etag: self.header("etag").map(str::to_owned) })
+        Ok(value)
     }
 
-    fn object<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+    fn object<T: DeserializeOwned>(&self) -> Result<T, String> {
         // A struct would also be read from an array.
         if self.body.trim_ascii_start().starts_with(b"[") {
-            return Err(self.undecodable("it is an array in place of an object"));
+            return Err("it is an array in place of an object".to_owned());
         }
         self.json()
     }
 
-    fn json<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
-        serde_json::from_slice(&self.body).map_err(|error| self.undecodable(&error.to_string()))
+    fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
+        serde_json::from_slice(&self.body).map_err(|error| error.to_string())
     }
 
     pub(super) fn undecodable(&self, why: &str) -> ClientError {
         let message = format!("the answer (HTTP {}) is not what the API promises: {why}", self.status);
-        ClientError {
-            status: Some(self.status),
-            request_id: self.header("x-request-id").map(str::to_owned),
-            body: Some(self.value()),
-            ..ClientError::new(Kind::Decode, message)
-        }
+        let mut error = ClientError::new(Kind::Decode, message);
+        error.status = Some(self.status);
+        error.request_id = self.header("x-request-id").map(str::to_owned);
+        error.body = Some(self.text());
+        error
     }
 
-    fn value(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&self.body).into_owned()))
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The error that a status other than success stands for.
     pub(super) fn error(&self) -> ClientError {
-        let body = self.value();
-        let text = |name| body.get(name).and_then(Value::as_str).map(str::to_owned);
-        let code = text("code");
+        let text = self.text();
+        let body = Json::parse(&text).unwrap_or(Json::Null);
+        let member = |name| body.text(name).map(str::to_owned);
+        let code = member("code");
         let is_tags = code.as_deref() == Some(Code::InvalidTags.as_str());
         let kind = match self.status {
             400 if is_tags => Kind::TagValidation,
@@ -143,18 +262,26 @@ impl Answer {
             _ => Kind::Api,
         };
         let redirect = matches!(self.status, 0 | 300..=399);
-        let message = text("error").unwrap_or_else(|| match self.status {
+        let message = member("error").unwrap_or_else(|| match self.status {
             _ if redirect => "the server redirects, which is never followed: check the base URL".to_owned(),
             status => format!("the server answered HTTP {status}"),
         });
-        let violations = body.get("violations").and_then(|list| Vec::<Violation>::deserialize(list).ok());
-        ClientError {
-            code,
-            status: Some(self.status).filter(|&status| status != 0),
-            request_id: text("requestId").or_else(|| self.header("x-request-id").map(str::to_owned)),
-            violations: violations.unwrap_or_default(),
-            body: Some(body),
-            ..ClientError::new(kind, message)
-        }
+        let violations = match body.member("violations") {
+            Ok(Some(Json::List(violations))) => violations.iter().map(Violation::read).collect(),
+            _ => None,
+        };
+        let mut error = ClientError::new(kind, message);
+        error.status = Some(self.status).filter(|&status| status != 0);
+        error.request_id = member("requestId").or_else(|| self.header("x-request-id").map(str::to_owned));
+        error.violations = violations.unwrap_or_default();
+        error.code = code;
+        error.body = Some(text);
+        error
+    }
+}
+
+impl ToJson for JsonValue {
+    fn write_json(&self, out: &mut String) {
+        out.push_str(&self.text);
     }
 }

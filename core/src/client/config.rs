@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use serde::Serialize;
-
 use super::{ClientError, Exchange, Operation};
 use crate::error::{Code, quoted};
+use crate::json::{ToJson, object};
 use crate::query::text_of;
-use crate::raw::Raw;
+use crate::raw::{Raw, whole_number};
 
 /// Milliseconds that a call may take with its retries.
 pub const DEFAULT_TIMEOUT_MS: f64 = 30_000.0;
@@ -18,7 +17,7 @@ const OWN_HEADERS: [&str; 8] =
 pub const DEFAULT_MAX_RETRIES: u32 = 2;
 
 /// A request, ready to be carried.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// `GET` or `PUT`.
     pub method: &'static str,
@@ -32,6 +31,22 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// JSON.
     pub body: Option<String>,
+}
+
+impl ToJson for Request {
+    fn write_json(&self, out: &mut String) {
+        object(
+            out,
+            &[
+                ("method", &self.method),
+                ("url", &self.url),
+                ("path", &self.path),
+                ("query", &self.query),
+                ("headers", &self.headers),
+                ("body", &self.body),
+            ],
+        );
+    }
 }
 
 /// What a call may override.
@@ -175,8 +190,7 @@ pub(super) fn unknown_option(name: &str, names: &[&str]) -> ClientError {
 }
 
 fn retries(count: f64) -> Result<u32, ClientError> {
-    // The text of a whole number is the way from a float that neither rounds nor wraps. The sum drops a minus of zero.
-    (count + 0.0).to_string().parse().map_err(|_| bad_retries())
+    whole_number(count).and_then(|count| count.try_into().ok()).ok_or_else(bad_retries)
 }
 
 fn bad_retries() -> ClientError {

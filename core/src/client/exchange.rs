@@ -1,23 +1,21 @@
 //! One call under way: what to send, how long to wait, when to stop.
 
-use chrono::DateTime;
-use serde::Serialize;
-
 use super::operation;
-use super::{Answer, Client, ClientError, Kind, Operation, Outcome, Request, TagState};
+use super::{Answer, Client, ClientError, JsonValue, Kind, Operation, Outcome, Request, Value};
+use crate::json::{ToJson, object};
 use crate::raw::Raw;
 use crate::sandbox::SandboxId;
 use crate::tags::TagSet;
+use crate::window::Timestamp;
 
 /// How often an update reads, changes and writes before it gives up.
 const UPDATE_TRIES: u32 = 5;
 const BACKOFF_MS: f64 = 500.0;
 const MAX_BACKOFF_MS: f64 = 8_000.0;
 
-/// What the host does next.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "step", rename_all = "snake_case", rename_all_fields = "camelCase")]
-pub enum Step {
+/// What the host does next; a call that succeeded has a value of the host's choice.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step<V = Outcome> {
     /// Send this and report [`Event::Answer`] or [`Event::Fault`], within so many milliseconds.
     Send {
         /// What to send.
@@ -40,13 +38,29 @@ pub enum Step {
     /// The call succeeded.
     Done {
         /// Its result.
-        value: Outcome,
+        value: V,
     },
     /// The call failed.
     Failed {
         /// Why.
         error: ClientError,
     },
+}
+
+impl ToJson for Step<JsonValue> {
+    fn write_json(&self, out: &mut String) {
+        match self {
+            Self::Send { request, timeout_ms } => {
+                object(out, &[("step", &"send"), ("request", request), ("timeoutMs", &whole_ms(*timeout_ms))]);
+            }
+            Self::Wait { ms } => object(out, &[("step", &"wait"), ("ms", &whole_ms(*ms))]),
+            Self::Change { tags, timeout_ms } => {
+                object(out, &[("step", &"change"), ("tags", tags), ("timeoutMs", &whole_ms(*timeout_ms))]);
+            }
+            Self::Done { value } => object(out, &[("step", &"done"), ("value", value)]),
+            Self::Failed { error } => object(out, &[("step", &"failed"), ("error", error)]),
+        }
+    }
 }
 
 /// What happened to the host.
@@ -116,14 +130,14 @@ impl Exchange {
     }
 
     /// Takes what happened and says what to do next. `random` is drawn from [0, 1) for each call.
-    pub fn advance(&mut self, event: Event, now_ms: f64, random: f64) -> Step {
+    pub fn advance<V: Value>(&mut self, event: Event, now_ms: f64, random: f64) -> Step<V> {
         let step = match event {
             Event::Begin | Event::Waited => self.send(now_ms),
             Event::Answer(answer) if matches!(answer.status, 408 | 429 | 500 | 502 | 503) => {
                 let after = answer.header("retry-after").and_then(|text| retry_after_ms(text, now_ms));
                 self.retry(answer.error(), after, now_ms, random)
             }
-            Event::Answer(answer) => self.conclude(&answer, now_ms),
+            Event::Answer(answer) => self.conclude(answer, now_ms),
             Event::Fault(Fault::Timeout, _) => Err(self.timeout()),
             Event::Fault(Fault::Connection, cause) => {
                 let error = ClientError::new(Kind::Connection, format!("no answer from the server: {cause}"));
@@ -134,7 +148,7 @@ impl Exchange {
         step.unwrap_or_else(|error| Step::Failed { error })
     }
 
-    fn send(&self, now_ms: f64) -> Result<Step, ClientError> {
+    fn send<V>(&self, now_ms: f64) -> Result<Step<V>, ClientError> {
         let timeout_ms = self.deadline_ms - now_ms;
         if timeout_ms <= 0.0 {
             return Err(self.timeout());
@@ -150,11 +164,17 @@ impl Exchange {
     }
 
     fn timeout(&self) -> ClientError {
-        let limit = self.client.settings().timeout_ms.ceil();
+        let limit = whole_ms(self.client.settings().timeout_ms);
         ClientError::new(Kind::Timeout, format!("no answer within the {limit} ms that the call was given"))
     }
 
-    fn retry(&mut self, error: ClientError, after: Option<f64>, now_ms: f64, random: f64) -> Result<Step, ClientError> {
+    fn retry<V>(
+        &mut self,
+        error: ClientError,
+        after: Option<f64>,
+        now_ms: f64,
+        random: f64,
+    ) -> Result<Step<V>, ClientError> {
         let backoff = (BACKOFF_MS * f64::from(self.retries).exp2()).min(MAX_BACKOFF_MS);
         let ms = after.unwrap_or(random * backoff);
         if self.retries >= self.client.settings().max_retries || now_ms + ms >= self.deadline_ms {
@@ -164,7 +184,7 @@ impl Exchange {
         Ok(Step::Wait { ms })
     }
 
-    fn conclude(&mut self, answer: &Answer, now_ms: f64) -> Result<Step, ClientError> {
+    fn conclude<V: Value>(&mut self, mut answer: Answer, now_ms: f64) -> Result<Step<V>, ClientError> {
         let Some(write) = &mut self.write else {
             return Ok(Step::Done { value: answer.decode(&self.operation)? });
         };
@@ -180,12 +200,14 @@ impl Exchange {
                 write.next = Next::Read;
                 self.send(now_ms)
             }
-            Next::Write { .. } => Ok(done(answer.tags()?)),
-            Next::Change { .. } | Next::Read => write.read(answer, self.deadline_ms - now_ms),
+            Next::Write { .. } => Ok(Step::Done { value: answer.decode(&self.operation)? }),
+            Next::Change { .. } | Next::Read => {
+                write.read(answer.decode(&self.operation)?, &answer, self.deadline_ms - now_ms)
+            }
         }
     }
 
-    fn changed(&mut self, tags: &Raw, now_ms: f64) -> Result<Step, ClientError> {
+    fn changed<V>(&mut self, tags: &Raw, now_ms: f64) -> Result<Step<V>, ClientError> {
         let Some(Write { next, .. }) = &mut self.write else {
             return Err(ClientError::usage("this call changes no tags"));
         };
@@ -198,18 +220,17 @@ impl Exchange {
 }
 
 impl Write {
-    fn read(&mut self, answer: &Answer, timeout_ms: f64) -> Result<Step, ClientError> {
-        let read = answer.tags()?;
-        let tags = TagSet::user_part(&read.state.tags);
+    fn read<V: Value>(&mut self, value: V, answer: &Answer, timeout_ms: f64) -> Result<Step<V>, ClientError> {
+        let tags = value.user_tags();
         if let Some((wanted, conflict)) = self.doubt.take() {
             if wanted == tags {
-                return Ok(done(read));
+                return Ok(Step::Done { value });
             }
             if self.tries_left == 0 {
                 return Err(conflict);
             }
         }
-        let Some(etag) = read.etag else {
+        let Some(etag) = answer.etag().map(str::to_owned) else {
             return Err(answer.undecodable("it has no `ETag`, without which nothing is written back"));
         };
         self.next = Next::Change { etag };
@@ -217,16 +238,28 @@ impl Write {
     }
 }
 
-fn done(state: TagState) -> Step {
-    Step::Done { value: Outcome::Tags(state) }
+/// Whole milliseconds, rounded up: nobody times closer.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float too large for it saturates")]
+fn whole_ms(ms: f64) -> u64 {
+    ms.ceil() as u64
 }
 
 /// Reads `Retry-After`: seconds, or an HTTP date.
 fn retry_after_ms(text: &str, now_ms: f64) -> Option<f64> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().ok().map(|seconds: f64| seconds * 1_000.0);
+        // More seconds than fit are as far beyond every deadline as the most that do.
+        return Some(text.parse().unwrap_or(u64::MAX) as f64 * 1_000.0);
     }
-    let date = DateTime::parse_from_rfc2822(text).ok()?;
-    Some((date.timestamp_millis() as f64 - now_ms).max(0.0))
+    Some((http_date_ms(text)? - now_ms).max(0.0))
+}
+
+/// Reads the date of RFC 9110, `Sun, 06 Nov 1994 08:49:37 GMT`, as milliseconds since the epoch.
+fn http_date_ms(text: &str) -> Option<f64> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut parts = text.split_once(", ")?.1.strip_suffix(" GMT")?.split(' ');
+    let (day, name, year, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let month = MONTHS.iter().position(|month| *month == name)? + 1;
+    let instant = Timestamp::read(&format!("{year}-{month:02}-{day}T{time}Z"))?;
+    Some(instant.micros() as f64 / 1_000.0)
 }

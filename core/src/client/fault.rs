@@ -1,16 +1,14 @@
 //! What a call can fail with, as every SDK shows it.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
-use serde::Serialize;
-use serde_json::Value;
-
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Refusal};
+use crate::json::{Json, ToJson, object};
 use crate::tags::Violation;
 
 /// Which class of exception an SDK raises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Tags break the rules.
     TagValidation,
@@ -39,9 +37,12 @@ pub enum Kind {
 }
 
 /// A call that failed, before sending or after.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ClientError {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientError(Box<Failure>);
+
+/// What a [`ClientError`] says; boxed there, so that a result is hardly larger for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
     /// Which class of exception an SDK raises.
     pub kind: Kind,
     /// One sentence.
@@ -54,13 +55,13 @@ pub struct ClientError {
     pub request_id: Option<String>,
     /// Every broken tag rule.
     pub violations: Vec<Violation>,
-    /// The body of the answer: JSON, or a string of what it was.
-    pub body: Option<Value>,
+    /// The body of the answer, invalid UTF-8 shown as U+FFFD.
+    pub body: Option<String>,
 }
 
 impl ClientError {
     pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Failure {
             kind,
             message: message.into(),
             code: None,
@@ -68,7 +69,7 @@ impl ClientError {
             request_id: None,
             violations: Vec::new(),
             body: None,
-        }
+        }))
     }
 
     /// A mistake of the caller that no code of the contract names.
@@ -78,15 +79,79 @@ impl ClientError {
     }
 }
 
+impl Kind {
+    /// The name that SDKs find their class by.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TagValidation => "tag_validation",
+            Self::InvalidRequest => "invalid_request",
+            Self::Authentication => "authentication",
+            Self::PermissionDenied => "permission_denied",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::RateLimit => "rate_limit",
+            Self::Server => "server",
+            Self::Api => "api",
+            Self::Connection => "connection",
+            Self::Timeout => "timeout",
+            Self::Decode => "decode",
+        }
+    }
+}
+
+/// A body as the JSON that it is, or as a string where it is none.
+struct Body<'a>(&'a str);
+
+impl ToJson for Body<'_> {
+    fn write_json(&self, out: &mut String) {
+        match Json::parse(self.0) {
+            Ok(_) => out.push_str(self.0),
+            Err(_) => self.0.write_json(out),
+        }
+    }
+}
+
+impl ToJson for ClientError {
+    fn write_json(&self, out: &mut String) {
+        object(
+            out,
+            &[
+                ("kind", &self.kind.as_str()),
+                ("message", &self.message),
+                ("code", &self.code),
+                ("status", &self.status),
+                ("requestId", &self.request_id),
+                ("violations", &self.violations),
+                ("body", &self.body.as_deref().map(Body)),
+            ],
+        );
+    }
+}
+
 /// A refusal before anything was sent.
 impl From<Error> for ClientError {
     fn from(error: Error) -> Self {
         let kind = if error.code == Code::InvalidTags { Kind::TagValidation } else { Kind::InvalidRequest };
-        Self {
-            code: Some(error.code.as_str().to_owned()),
-            violations: error.violations,
-            ..Self::new(kind, error.message)
-        }
+        let Refusal { code, message, violations } = error.into();
+        let mut error = Self::new(kind, message);
+        error.code = Some(code.as_str().to_owned());
+        error.violations = violations;
+        error
+    }
+}
+
+impl Deref for ClientError {
+    type Target = Failure;
+
+    fn deref(&self) -> &Failure {
+        &self.0
+    }
+}
+
+impl DerefMut for ClientError {
+    fn deref_mut(&mut self) -> &mut Failure {
+        &mut self.0
     }
 }
 

@@ -9,10 +9,10 @@
 //! let config = Raw::Map(vec![("apiKey".into(), "key".into()), ("baseUrl".into(), "https://example.com/api".into())]);
 //! let client = Client::new("opencomputer-usage-rust/0.1.0", &config)?;
 //! let mut exchange = client.call(Operation::ListTagKeys, 0.0);
-//! let Step::Send { request, .. } = exchange.advance(Event::Begin, 0.0, 0.5) else { unreachable!() };
+//! let Step::Send { request, .. } = exchange.advance::<Outcome>(Event::Begin, 0.0, 0.5) else { unreachable!() };
 //! assert_eq!(request.url, "https://example.com/api/tags");
 //! let answer = Answer { status: 200, headers: vec![], body: br#"{"keys":[]}"#.to_vec() };
-//! let step = exchange.advance(Event::Answer(answer), 10.0, 0.5);
+//! let step = exchange.advance::<Outcome>(Event::Answer(answer), 10.0, 0.5);
 //! assert!(matches!(step, Step::Done { value: Outcome::TagKeys(keys) } if keys.is_empty()));
 //! # Ok::<(), opencomputer_usage_core::client::ClientError>(())
 //! ```
@@ -23,8 +23,8 @@ mod exchange;
 mod fault;
 mod operation;
 
-pub use answer::{Answer, Outcome, TagState};
+pub use answer::{Answer, JsonValue, Outcome, Reply, TagState, Value};
 pub use config::{Client, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_MS, Request};
 pub use exchange::{Event, Exchange, Fault, Step};
-pub use fault::{ClientError, Kind};
+pub use fault::{ClientError, Failure, Kind};
 pub use operation::Operation;

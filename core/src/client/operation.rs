@@ -4,6 +4,7 @@ use super::config::{Request, is_header_value, unknown_option};
 use super::{Client, ClientError};
 use crate::dimension::Dimension;
 use crate::error::{Code, Error};
+use crate::json::ToJson as _;
 use crate::query::{self, Parameters, QueryString, UsageQuery, percent_encode, text_of};
 use crate::raw::{Raw, Text};
 use crate::sandbox::SandboxId;
@@ -103,8 +104,7 @@ pub(super) fn write(client: &Client, sandbox: &SandboxId, tags: &TagSet, if_matc
     if let Some(if_match) = if_match {
         request.headers.push(("if-match".to_owned(), if_match.to_owned()));
     }
-    // A map of strings always serialises.
-    request.body = serde_json::to_string(tags).ok();
+    request.body = Some(tags.to_json());
     request
 }
 

@@ -180,7 +180,7 @@ impl UsageQuery {
         let (window, as_of, after) = match self.cursor.as_ref().map(|text| &text.cursor) {
             None => (self.period.resolve(now)?, now, None),
             Some(Cursor { value, tie, walk: None }) => {
-                let after = Position::Approximate { value: *value, tie: self.tie(tie)? };
+                let after = Position::Approximate { value: value.get(), tie: self.tie(tie)? };
                 (self.period.resolve(now)?, now, Some(after))
             }
             Some(Cursor { tie, walk: Some(walk), .. }) => {

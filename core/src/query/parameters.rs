@@ -8,7 +8,7 @@ use crate::dimension::Dimension;
 use crate::error::{Code, Error, quoted};
 use crate::filter::{self, Filter, Filters};
 use crate::limits::MAX_QUERY_BYTES;
-use crate::raw::{Raw, Text};
+use crate::raw::{Raw, Text, whole_number};
 use crate::window::Period;
 
 /// A parameter's text, or why it has none, in words.
@@ -79,7 +79,7 @@ impl Parameters {
                     parameters.no_filters = Some(fault);
                     continue;
                 }
-                ("limit", Raw::Number(limit)) => Ok(limit.to_string()),
+                ("limit", Raw::Number(limit)) => whole(limit),
                 ("limit", value) => Err(format!("it must be a number, got {}", value.kind())),
                 (_, value) => text_of(&value),
             };
@@ -202,6 +202,11 @@ impl From<Raw> for FilterGiven {
             }
         }
     }
+}
+
+/// The text of a number that must be whole.
+fn whole(number: f64) -> Given {
+    whole_number(number).map(|number| number.to_string()).ok_or_else(|| "it is no whole number".to_owned())
 }
 
 /// The text of an option that must be a string.

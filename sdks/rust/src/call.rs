@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use opencomputer_usage_core::client::{Event, Exchange, Step};
+use opencomputer_usage_core::client::{Event, Exchange, Step, Value};
 
 use crate::transport::Transport;
 
@@ -52,7 +52,7 @@ impl Call {
     /// Sends and waits until the call is over or its user is asked: never answers with a `Send` or a `Wait`.
     ///
     /// Dropping the future cancels the request at hand.
-    pub async fn carry(&mut self, transport: &Transport, mut event: Event) -> Step {
+    pub async fn carry<V: Value>(&mut self, transport: &Transport, mut event: Event) -> Step<V> {
         loop {
             event = match self.exchange.advance(event, self.clock.now_ms(), random()) {
                 Step::Send { request, timeout_ms } => match transport.send(request, millis(timeout_ms)).await {

@@ -144,7 +144,7 @@ impl Client {
     }
 
     async fn call<T: Reply>(&self, name: &str, params: Raw) -> Result<T, ClientError> {
-        self.drive(Operation::parse(name, params)?, |tags| to_raw(tags.as_map())).await
+        self.drive(Operation::parse(name, params)?, |tags| to_raw(&tags.to_map())).await
     }
 
     /// Carries a call to its end; `change` is asked what tags that were read shall become.
@@ -231,7 +231,7 @@ impl<'a> Usage<'a> {
     /// Usage of one sandbox.
     pub async fn for_sandbox(&self, sandbox_id: &str, period: Period) -> Result<SandboxUsage, ClientError> {
         let operation = Operation::SandboxUsage(sandbox_id.parse().map_err(ClientError::from)?, period);
-        self.0.drive(operation, |tags| to_raw(tags.as_map())).await
+        self.0.drive(operation, |tags| to_raw(&tags.to_map())).await
     }
 
     pub(crate) async fn page<P: Reply>(&self, key: Option<&str>, options: &UsageOptions) -> Result<P, ClientError> {
@@ -278,7 +278,7 @@ impl Tags<'_> {
         mut change: impl FnMut(BTreeMap<String, String>) -> BTreeMap<String, String>,
     ) -> Result<TagState, ClientError> {
         let operation = Operation::parse("tags.update", sandbox(sandbox_id))?;
-        self.0.drive(operation, |tags| to_raw(&change(tags.as_map().clone()))).await
+        self.0.drive(operation, |tags| to_raw(&change(tags.to_map()))).await
     }
 }
 

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use opencomputer_usage_core::Code;
 use opencomputer_usage_core::query::parse_nothing;
-use opencomputer_usage_core::wire::Sandbox;
+use opencomputer_usage_core::wire::{Sandbox, SandboxTags};
 use uuid::Uuid;
 
 use super::{App, Named, Result, json, parameters};
@@ -40,7 +40,8 @@ async fn add_tags(app: &App, org: Uuid, sandboxes: &mut [Sandbox]) {
     match app.store.tags_of(org, &ids).await {
         Ok(mut tags) => {
             for sandbox in sandboxes {
-                sandbox.tags = Some(tags.remove(&sandbox.sandbox_id).unwrap_or_default());
+                let SandboxTags { tags, tags_last_updated_at } = tags.remove(&sandbox.sandbox_id).unwrap_or_default();
+                (sandbox.tags, sandbox.tags_last_updated_at) = (Some(tags), Some(tags_last_updated_at));
             }
         }
         Err(error) => tracing::warn!(%error, "sandboxes are read without their tags"),

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use opencomputer_usage_core::Code;
 use opencomputer_usage_core::query::{UsageQuery, parse_period};
-use opencomputer_usage_core::wire::{SandboxUsage, UsagePage};
+use opencomputer_usage_core::wire::{SandboxDetails, SandboxUsage, UsagePage};
 
 use super::{App, Named, Result, json, parameters};
 use crate::store::{Caller, Reading};
@@ -29,9 +29,13 @@ pub(super) async fn drilldown(
     let reading = Reading { window, as_of: caller.now, rule: app.rule };
     let found = app.store.sandbox_usage(caller.org, &id, reading).await?;
     let found = found.ok_or_else(|| Code::SandboxNotFound.plain())?;
+    let SandboxDetails { alias, status, tags, tags_last_updated_at } = found.details;
     json(&SandboxUsage {
         sandbox_id: id.to_string(),
-        details: found.details,
+        alias,
+        status,
+        tags,
+        tags_last_updated_at,
         from: window.from(),
         to: window.to(),
         as_of: caller.now,

@@ -33,7 +33,7 @@ impl Import {
         let mut replacement = Replacement::default();
         for (user, system) in std::mem::take(&mut self.tags).into_values() {
             if let Some(Tags { sandbox_id, user, .. }) = &user {
-                replacement.add(sandbox_id, false, user.as_map());
+                replacement.add(sandbox_id, false, &user.to_map());
             }
             if let Some(Tags { sandbox_id, system, .. }) = &system {
                 replacement.add(sandbox_id, true, system);

@@ -28,7 +28,7 @@ use self::migrate::Fault;
 use super::error::reason;
 use super::{
     Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Store,
-    StoreError, TagWrite, Tier,
+    TagWrite, Tier,
 };
 use crate::keys::NewKey;
 
@@ -109,7 +109,7 @@ impl Store for Postgres {
             snapshot = self.snapshot().await?;
             read::sums_by_size(&mut snapshot, org, plan).await?
         };
-        let page = plan.page(sums).map_err(StoreError::internal)?;
+        let page = plan.page(sums);
         let mut details = Details::new();
         if plan.query().group_by == Dimension::Sandbox {
             let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();

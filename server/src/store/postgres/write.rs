@@ -66,7 +66,7 @@ pub(super) async fn replace_if(
         return Ok(TagWrite::Changed);
     }
     let mut replacement = Replacement::default();
-    replacement.add(id, false, tags.as_map());
+    replacement.add(id, false, &tags.to_map());
     replacement.write(db, org).await?;
     read::tags(db, org, id).await.map(TagWrite::Written)
 }

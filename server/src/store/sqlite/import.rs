@@ -52,7 +52,7 @@ impl Importer for Import {
     }
 
     async fn tags(&mut self, tags: &Tags) -> Result<()> {
-        write::replace(&mut self.write, self.org, &tags.sandbox_id, Part::User, tags.user.as_map()).await?;
+        write::replace(&mut self.write, self.org, &tags.sandbox_id, Part::User, &tags.user.to_map()).await?;
         if !tags.system.is_empty() {
             write::replace(&mut self.write, self.org, &tags.sandbox_id, Part::System, &tags.system).await?;
         }

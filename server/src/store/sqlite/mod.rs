@@ -145,7 +145,7 @@ impl Store for Sqlite {
 
     async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)> {
         let mut snapshot = self.snapshot().await?;
-        let page = plan.page(read::sums(&mut snapshot, org, plan).await?).map_err(StoreError::internal)?;
+        let page = plan.page(read::sums(&mut snapshot, org, plan).await?);
         if plan.query().group_by != Dimension::Sandbox {
             return Ok((page, Details::new()));
         }

@@ -208,7 +208,8 @@ pub(super) async fn sandbox(db: &mut Connection, org: Uuid, id: &SandboxId) -> R
 
 fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alias): SessionRow) -> Result<Sandbox> {
     let started_at = instant(started_at)?;
-    Ok(Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags: None })
+    let (tags, tags_last_updated_at) = (None, None);
+    Ok(Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags, tags_last_updated_at })
 }
 
 /// The owner of a key, and the time. The one look-up that cannot know the org.

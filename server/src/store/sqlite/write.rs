@@ -37,7 +37,7 @@ pub(super) async fn replace_if(
     {
         return Ok(TagWrite::Changed);
     }
-    replace(db, org, id, Part::User, tags.as_map()).await?;
+    replace(db, org, id, Part::User, &tags.to_map()).await?;
     read::tags(db, org, id).await.map(TagWrite::Written)
 }
 

@@ -1,0 +1,407 @@
+//! JSON as the core itself needs it: numbers stay the text that they are.
+//!
+//! It is what the module that browsers download has in place of a general parser, whose tables to turn text into floats
+//! and back would be most of that module; hosts read the numbers. Tests hold it to `serde_json`.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::fmt::Write as _;
+
+use crate::decimal::Decimal;
+
+/// How deep values may lie in one another, as `serde_json` has it.
+const DEPTH: u8 = 127;
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Json<'a> {
+    Null,
+    Bool(bool),
+    /// As written; one that a double can hold.
+    Number(&'a str),
+    Text(Cow<'a, str>),
+    List(Vec<Json<'a>>),
+    /// In the order written, a name perhaps more than once.
+    Map(Vec<(Cow<'a, str>, Json<'a>)>),
+}
+
+impl<'a> Json<'a> {
+    /// Reads a text that is one value; the error is the position, in bytes, of what is none.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, usize> {
+        let mut reader = Reader { rest: text };
+        let value = reader.value(DEPTH).filter(|_| reader.rest.is_empty());
+        value.ok_or(text.len() - reader.rest.len())
+    }
+
+    /// The member of that name, where this is an object that has it, once.
+    pub(crate) fn member(&self, name: &str) -> Result<Option<&Self>, Repeated> {
+        let Self::Map(members) = self else {
+            return Ok(None);
+        };
+        let mut named = members.iter().filter(|(given, _)| given == name).map(|(_, value)| value);
+        let first = named.next();
+        if named.next().is_some() { Err(Repeated) } else { Ok(first) }
+    }
+
+    /// The member of that name, where it is a string.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.member(name).ok()??.as_str()
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// A member that stands in an object more than once.
+#[derive(Debug)]
+pub(crate) struct Repeated;
+
+struct Reader<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    fn eat(&mut self, token: &str) -> bool {
+        let rest = self.rest.strip_prefix(token);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn space(&mut self) {
+        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+    }
+
+    /// Reads a value and the space around it.
+    fn value(&mut self, depth: u8) -> Option<Json<'a>> {
+        self.space();
+        let value = if self.eat("\"") {
+            Json::Text(self.string()?)
+        } else if self.eat("{") {
+            let member = |reader: &mut Self, depth| {
+                reader.space();
+                let name = reader.eat("\"").then(|| reader.string())??;
+                reader.space();
+                reader.eat(":").then(|| reader.value(depth))?.map(|value| (name, value))
+            };
+            Json::Map(self.sequence("}", depth.checked_sub(1)?, member)?)
+        } else if self.eat("[") {
+            Json::List(self.sequence("]", depth.checked_sub(1)?, Self::value)?)
+        } else if self.eat("null") {
+            Json::Null
+        } else if self.eat("true") {
+            Json::Bool(true)
+        } else if self.eat("false") {
+            Json::Bool(false)
+        } else {
+            Json::Number(self.number()?)
+        };
+        self.space();
+        Some(value)
+    }
+
+    /// Reads what stands between brackets, up to and with the closing one.
+    fn sequence<T>(
+        &mut self,
+        close: &str,
+        depth: u8,
+        mut item: impl FnMut(&mut Self, u8) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let mut items = Vec::new();
+        self.space();
+        if self.eat(close) {
+            return Some(items);
+        }
+        loop {
+            items.push(item(self, depth)?);
+            if !self.eat(",") {
+                return self.eat(close).then_some(items);
+            }
+        }
+    }
+
+    /// Reads from after the opening quote to after the closing one.
+    fn string(&mut self) -> Option<Cow<'a, str>> {
+        let mut text = Cow::Borrowed("");
+        loop {
+            let end = self.rest.find(|c: char| c < ' ' || matches!(c, '"' | '\\'))?;
+            let (plain, rest) = self.rest.split_at_checked(end)?;
+            self.rest = rest;
+            if text.is_empty() {
+                text = Cow::Borrowed(plain);
+            } else {
+                text.to_mut().push_str(plain);
+            }
+            if self.eat("\"") {
+                return Some(text);
+            }
+            if !self.eat("\\") {
+                return None;
+            }
+            text.to_mut().push(self.escape()?);
+        }
+    }
+
+    fn escape(&mut self) -> Option<char> {
+        let mut rest = self.rest.chars();
+        let escape = rest.next()?;
+        self.rest = rest.as_str();
+        Some(match escape {
+            '"' | '\\' | '/' => escape,
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => {
+                let unit = self.unit()?;
+                let low = if matches!(unit, 0xD800..0xDC00) && self.eat("\\u") { Some(self.unit()?) } else { None };
+                // A surrogate that stands alone is no character.
+                char::decode_utf16([unit].into_iter().chain(low)).next()?.ok()?
+            }
+            _ => return None,
+        })
+    }
+
+    /// Reads four hex digits.
+    fn unit(&mut self) -> Option<u16> {
+        let (digits, rest) = self.rest.split_at_checked(4)?;
+        self.rest = rest;
+        // The conversion would take a sign.
+        digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
+    }
+
+    fn number(&mut self) -> Option<&'a str> {
+        let text = self.rest;
+        self.eat("-");
+        if !self.eat("0") {
+            self.digits()?;
+        }
+        if self.eat(".") {
+            self.digits()?;
+        }
+        if self.eat("e") || self.eat("E") {
+            let _ = self.eat("+") || self.eat("-");
+            self.digits()?;
+        }
+        let number = text.get(..text.len() - self.rest.len())?;
+        // One without an exponent needs three hundred digits to be beyond every double.
+        let plain = number.len() < 300 && !number.contains(['e', 'E']);
+        (plain || Decimal::read(number)?.is_finite()).then_some(number)
+    }
+
+    fn digits(&mut self) -> Option<()> {
+        let rest = self.rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let some = rest.len() < self.rest.len();
+        self.rest = rest;
+        some.then_some(())
+    }
+}
+
+/// What can be written as JSON: how results reach JavaScript and Python.
+pub trait ToJson {
+    /// Appends the JSON text.
+    fn write_json(&self, out: &mut String);
+
+    /// The JSON text.
+    fn to_json(&self) -> String {
+        let mut out = String::new();
+        self.write_json(&mut out);
+        out
+    }
+}
+
+impl<T: ToJson + ?Sized> ToJson for &T {
+    fn write_json(&self, out: &mut String) {
+        (**self).write_json(out);
+    }
+}
+
+impl ToJson for str {
+    fn write_json(&self, out: &mut String) {
+        out.push('"');
+        for c in self.chars() {
+            match c {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\u{8}' => out.push_str("\\b"),
+                '\u{c}' => out.push_str("\\f"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                '\0'..' ' => {
+                    // Writing to a string cannot fail.
+                    let _ = write!(out, "\\u{:04x}", u32::from(c));
+                }
+                _ => out.push(c),
+            }
+        }
+        out.push('"');
+    }
+}
+
+impl ToJson for String {
+    fn write_json(&self, out: &mut String) {
+        self.as_str().write_json(out);
+    }
+}
+
+macro_rules! integers {
+    ($($type:ty)*) => {$(
+        impl ToJson for $type {
+            fn write_json(&self, out: &mut String) {
+                let _ = write!(out, "{self}");
+            }
+        }
+    )*};
+}
+
+integers! { i64 u16 u64 usize }
+
+impl<T: ToJson> ToJson for Option<T> {
+    fn write_json(&self, out: &mut String) {
+        match self {
+            Some(value) => value.write_json(out),
+            None => out.push_str("null"),
+        }
+    }
+}
+
+/// A pair, as the list of both.
+impl<T: ToJson, U: ToJson> ToJson for (T, U) {
+    fn write_json(&self, out: &mut String) {
+        let Ok(()) = sequence(out, ['[', ']'], [&self.0 as &dyn ToJson, &self.1], |out, item| {
+            item.write_json(out);
+            Ok::<_, Infallible>(())
+        });
+    }
+}
+
+impl<T: ToJson> ToJson for [T] {
+    fn write_json(&self, out: &mut String) {
+        let Ok(()) = sequence(out, ['[', ']'], self, |out, item| {
+            item.write_json(out);
+            Ok::<_, Infallible>(())
+        });
+    }
+}
+
+/// Writes what stands between brackets, separated by commas.
+pub(crate) fn sequence<T, E>(
+    out: &mut String,
+    [open, close]: [char; 2],
+    items: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(&mut String, T) -> Result<(), E>,
+) -> Result<(), E> {
+    out.push(open);
+    let mut items = items.into_iter();
+    if let Some(first) = items.next() {
+        write(out, first)?;
+    }
+    for item in items {
+        out.push(',');
+        write(out, item)?;
+    }
+    out.push(close);
+    Ok(())
+}
+
+impl<T: ToJson> ToJson for Vec<T> {
+    fn write_json(&self, out: &mut String) {
+        self.as_slice().write_json(out);
+    }
+}
+
+/// Appends an object.
+pub(crate) fn object(out: &mut String, members: &[(&str, &dyn ToJson)]) {
+    entries(out, members.iter().map(|(name, value)| (*name, value)));
+}
+
+/// Appends an object of such values.
+pub(crate) fn entries<'a, T: ToJson>(out: &mut String, entries: impl IntoIterator<Item = (&'a str, T)>) {
+    let Ok(()) = sequence(out, ['{', '}'], entries, |out, (name, value)| {
+        name.write_json(out);
+        out.push(':');
+        value.write_json(out);
+        Ok::<_, Infallible>(())
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// As `serde_json` has it, numbers as text.
+    fn text_of(json: &Json<'_>) -> String {
+        let mut out = String::new();
+        match json {
+            Json::Null => out.push_str("null"),
+            Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Json::Number(number) => out.push_str(number),
+            Json::Text(text) => text.write_json(&mut out),
+            Json::List(items) => {
+                let items: Vec<_> = items.iter().map(text_of).collect();
+                out = format!("[{}]", items.join(","));
+            }
+            Json::Map(members) => {
+                let members: Vec<_> =
+                    members.iter().map(|(name, value)| format!("{}:{}", name.to_json(), text_of(value))).collect();
+                out = format!("{{{}}}", members.join(","));
+            }
+        }
+        out
+    }
+
+    /// Text that is often JSON, and often nearly so.
+    fn jsonish() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{1,2})?([eE][-+]?[0-9]{1,3})?",
+            "\"([ -~é😀]|\\\\[\"\\\\/bfnrtu]|\\\\u(d83d|de00|[0-9a-fA-F]{4})){0,4}\"",
+            "[-+0-9.eE]{1,6}",
+            "[\\[\\]{},:\" \u{1}]{0,3}",
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(", "))),
+                prop::collection::vec(("\"[a-c]\"", inner), 0..4).prop_map(|members| {
+                    let members: Vec<_> =
+                        members.into_iter().map(|(name, value)| format!("{name}:\n{value}")).collect();
+                    format!(" {{{}\t}}", members.join(","))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn what_is_json_and_what_it_says_is_as_serde_json_has_it(text in jsonish()) {
+            let theirs: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+            let ours = Json::parse(&text).ok();
+            prop_assert_eq!(ours.is_some(), theirs.is_some(), "{}", text);
+            let again = ours.map(|ours| serde_json::from_str::<serde_json::Value>(&text_of(&ours)).unwrap());
+            prop_assert_eq!(again, theirs);
+        }
+
+        #[test]
+        fn a_string_is_written_as_serde_json_writes_it(text in any::<String>()) {
+            prop_assert_eq!(text.to_json(), serde_json::to_string(&text).unwrap());
+        }
+    }
+
+    #[test]
+    fn depth_is_limited_as_serde_json_limits_it() {
+        for depth in [126, 127, 128, 129, 100_000] {
+            let text = "[".repeat(depth) + &"]".repeat(depth);
+            let theirs = serde_json::from_str::<serde_json::Value>(&text).is_ok();
+            assert_eq!(Json::parse(&text).is_ok(), theirs, "{depth}");
+        }
+    }
+}
