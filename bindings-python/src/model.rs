@@ -4,20 +4,44 @@ use std::ffi::CStr;
 
 use pyo3::IntoPyObjectExt;
 use pyo3::basic::CompareOp;
+use pyo3::PyClass;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
 use crate::tags::Tags;
 
-/// A field: its name in Python, its name on the wire, and whether the wire leaves it out where it is None.
+/// A field: its name in Python and on the wire.
 pub struct Field {
-    pub name: &'static str,
+    name: &'static str,
     pub wire: &'static str,
-    pub optional: bool,
+    /// The wire leaves it out where the field of this name, mostly itself, is None.
+    needs: Option<&'static str>,
+}
+
+impl Field {
+    /// One that the wire always has.
+    pub const fn new(name: &'static str, wire: &'static str) -> Self {
+        Self { name, wire, needs: None }
+    }
+
+    /// One that the wire leaves out where it is None.
+    pub const fn optional(name: &'static str, wire: &'static str) -> Self {
+        Self { name, wire, needs: Some(name) }
+    }
+
+    /// One that the wire leaves out where another is None.
+    pub const fn with(name: &'static str, wire: &'static str, needs: &'static str) -> Self {
+        Self { name, wire, needs: Some(needs) }
+    }
+}
+
+/// The default of a field that may be left out.
+pub fn none() -> Py<PyAny> {
+    Python::attach(|py| py.None())
 }
 
 /// An immutable value of named fields.
-pub trait Model: PyClass {
+pub trait Model: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Sync {
     const FIELDS: &'static [Field];
 
     /// The value of each field, in order.
@@ -27,7 +51,7 @@ pub trait Model: PyClass {
 type Slf<'a, 'py, T> = &'a Bound<'py, T>;
 
 fn values<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    slf.borrow().values(slf.py())
+    slf.get().values(slf.py())
 }
 
 /// `Name(field=value, …)`; of a tuple, of which there may be 500 items, only the length.
@@ -40,7 +64,7 @@ pub fn repr<T: Model>(slf: Slf<'_, '_, T>) -> PyResult<String> {
         };
         fields.push(format!("{}={shown}", field.name));
     }
-    Ok(format!("{}({})", slf.get_type().name()?, fields.join(", ")))
+    Ok(format!("{}({})", slf.as_any().get_type().name()?, fields.join(", ")))
 }
 
 /// Equal are models of one class with equal fields.
@@ -55,7 +79,7 @@ pub fn compare<'py, T: Model>(
         CompareOp::Ne => false,
         _ => return Ok(py.NotImplemented().into_bound(py)),
     };
-    let Some(twin) = other.cast::<T>().ok().filter(|twin| slf.get_type().is(twin.get_type())) else {
+    let Some(twin) = other.cast::<T>().ok().filter(|twin| slf.as_any().get_type().is(twin.as_any().get_type())) else {
         return Ok(py.NotImplemented().into_bound(py));
     };
     let mut equal = true;
@@ -72,23 +96,24 @@ pub fn hash<T: Model>(slf: Slf<'_, '_, T>) -> PyResult<isize> {
 
 /// Pickles as the class and its fields.
 pub fn reduce<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<(Bound<'py, PyType>, Bound<'py, PyTuple>)> {
-    Ok((slf.get_type(), PyTuple::new(slf.py(), values(slf)?)?))
+    Ok((slf.as_any().get_type(), PyTuple::new(slf.py(), values(slf)?)?))
 }
 
 /// The object under the wire's names, of plain dicts and lists.
 pub fn to_dict<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(slf.py());
-    for (field, value) in T::FIELDS.iter().zip(values(slf)?) {
-        if !(field.optional && value.is_none()) {
+    let (dict, values) = (PyDict::new(slf.py()), values(slf)?);
+    let lacks = |name| T::FIELDS.iter().zip(&values).any(|(field, value)| field.name == name && value.is_none());
+    for (field, value) in T::FIELDS.iter().zip(&values) {
+        if !field.needs.is_some_and(lacks) {
             dict.set_item(field.wire, plain(value)?)?;
         }
     }
     Ok(dict)
 }
 
-fn plain(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+fn plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     if let Ok(items) = value.cast::<PyTuple>() {
-        let items: Vec<_> = items.iter().map(plain).collect::<PyResult<_>>()?;
+        let items: Vec<_> = items.iter().map(|item| plain(&item)).collect::<PyResult<_>>()?;
         return PyList::new(value.py(), items)?.into_bound_py_any(value.py());
     }
     if let Ok(tags) = value.cast::<Tags>() {
@@ -96,7 +121,7 @@ fn plain(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     }
     match value.getattr_opt("to_dict")? {
         Some(to_dict) => to_dict.call0(),
-        None => Ok(value),
+        None => Ok(value.clone()),
     }
 }
 
@@ -105,8 +130,10 @@ pub fn match_args<'py, T: Model>(py: Python<'py>) -> PyResult<Bound<'py, PyTuple
     PyTuple::new(py, T::FIELDS.iter().map(|field| field.name))
 }
 
+pub type Datetime<'py> = PyResult<Option<Bound<'py, PyAny>>>;
+
 /// The aware `datetime` of a timestamp of the wire.
-pub fn datetime<'py>(wire: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+pub fn datetime<'py>(wire: &Bound<'py, PyAny>) -> Datetime<'py> {
     const EPOCH: &CStr = c"__import__('datetime').datetime(1970, 1, 1, tzinfo=__import__('datetime').timezone.utc)";
     if wire.is_none() {
         return Ok(None);
@@ -163,11 +190,11 @@ macro_rules! model_methods {
 }
 pub(crate) use model_methods;
 
-/// Declares models: `Name { field: "wireName", other = none(): "otherName" optional } + { its own methods }`.
+/// Declares models: `Name { field => "wireName", other = none() => "otherName" (optional), } + { its own methods }`.
 macro_rules! models {
     ($(
         $(#[$about:meta])*
-        $name:ident { $($(#[$doc:meta])* $field:ident $(= $default:expr)? => $wire:literal $($optional:ident)?,)* }
+        $name:ident { $($(#[$doc:meta])* $field:ident $(= $default:expr)? => $wire:literal $(($kind:ident $($needs:literal)?))?,)* }
         $(+ { $($own:tt)* })?
     )*) => {$(
         $(#[$about])*
@@ -176,9 +203,17 @@ macro_rules! models {
             $($(#[$doc])* #[pyo3(get)] pub $field: Py<PyAny>,)*
         }
 
+        impl $name {
+            /// Makes one of the values that its fields have on the wire.
+            #[allow(dead_code, reason = "most models come from the core's")]
+            pub fn from_wire(mut value: impl FnMut(&'static str) -> PyResult<Py<PyAny>>) -> PyResult<Self> {
+                Ok(Self { $($field: value($wire)?),* })
+            }
+        }
+
         impl Model for $name {
             const FIELDS: &'static [Field] =
-                &[$(Field { name: stringify!($field), wire: $wire, optional: models!(@optional $($optional)?) }),*];
+                &[$(models!(@field (stringify!($field), $wire) $($kind $($needs)?)?)),*];
 
             fn values<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
                 Ok(vec![$(self.$field.bind(py).clone()),*])
@@ -197,7 +232,7 @@ macro_rules! models {
             }
         }
     )*};
-    (@optional) => { false };
-    (@optional optional) => { true };
+    (@field ($name:expr, $wire:expr)) => { Field::new($name, $wire) };
+    (@field ($name:expr, $wire:expr) $kind:ident $($needs:literal)?) => { Field::$kind($name, $wire $(, $needs)?) };
 }
 pub(crate) use models;

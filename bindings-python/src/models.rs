@@ -2,14 +2,7 @@
 
 use pyo3::prelude::*;
 
-use crate::model::{Field, Model, datetime, model_methods, models};
-
-type Datetime<'py> = PyResult<Option<Bound<'py, PyAny>>>;
-
-/// The default of a field that may be left out.
-fn none() -> Py<PyAny> {
-    Python::attach(|py| py.None())
-}
+use crate::model::{Datetime, Field, Model, datetime, model_methods, models, none};
 
 models! {
     /// One broken tag rule.
@@ -27,7 +20,7 @@ models! {
         /// `tag` or `sandbox`.
         kind => "kind",
         /// The tag's key, for a tag.
-        key = none() => "key" optional,
+        key = none() => "key" (optional),
     }
 
     /// What a cursor holds; the exact value, window, instant and digest come together or not at all.
@@ -37,15 +30,15 @@ models! {
         /// Its sandbox id or tag value.
         t => "t",
         /// The exact sort value, MB times µs, in decimal.
-        s = none() => "s" optional,
+        s = none() => "s" (optional),
         /// Start of the window.
-        from_ = none() => "from" optional,
+        from_ = none() => "from" (optional),
         /// End of the window.
-        to = none() => "to" optional,
+        to = none() => "to" (optional),
         /// When running sandboxes were measured.
-        as_of = none() => "asOf" optional,
+        as_of = none() => "asOf" (optional),
         /// Digest of the query.
-        q = none() => "q" optional,
+        q = none() => "q" (optional),
     }
 
     /// Usage, in GB-seconds.
@@ -103,9 +96,9 @@ models! {
         /// End of the last session that meets the window, clamped into it; None while one is open.
         last_ended_at => "lastEndedAt",
         /// Name that the user gave.
-        alias = none() => "alias" optional,
+        alias = none() => "alias" (optional),
         /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
-        status = none() => "status" optional,
+        status = none() => "status" (optional),
     } + {
         /// `from_` as an aware datetime.
         #[getter]
@@ -177,11 +170,11 @@ models! {
         /// When its latest session started.
         started_at => "startedAt",
         /// Name that the user gave.
-        alias = none() => "alias" optional,
+        alias = none() => "alias" (optional),
         /// All tags; None where only their look-up failed.
-        tags = none() => "tags" optional,
+        tags = none() => "tags" (optional),
         /// When a tag value last changed.
-        tags_last_updated_at = none() => "tagsLastUpdatedAt" optional,
+        tags_last_updated_at = none() => "tagsLastUpdatedAt" (with "tags"),
     } + {
         /// `started_at` as an aware datetime.
         #[getter]
@@ -192,5 +185,37 @@ models! {
         fn tags_last_updated_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> {
             datetime(self.tags_last_updated_at.bind(py))
         }
+    }
+
+    /// The limits of the API.
+    Limits {
+        /// User tags on one sandbox.
+        max_tags => "maxTags",
+        /// Characters (Unicode scalar values) of a tag key.
+        max_tag_key_characters => "maxTagKeyCharacters",
+        /// Characters of a tag value.
+        max_tag_value_characters => "maxTagValueCharacters",
+        /// Days of a usage window that was not given a start.
+        default_window_days => "defaultWindowDays",
+        /// Days of the longest usage window.
+        max_window_days => "maxWindowDays",
+        /// Items of a page that was not given a limit.
+        default_page_limit => "defaultPageLimit",
+        /// Items of the largest page.
+        max_page_limit => "maxPageLimit",
+        /// Values in one filter, counted before duplicates are dropped.
+        max_filter_values => "maxFilterValues",
+        /// Filters in one query.
+        max_filters => "maxFilters",
+        /// Bytes of an encoded query string.
+        max_query_bytes => "maxQueryBytes",
+        /// Bytes of the body of a tag write (256 KiB).
+        max_body_bytes => "maxBodyBytes",
+        /// Characters of a sandbox id.
+        max_sandbox_id_characters => "maxSandboxIdCharacters",
+        /// Seconds a usage request may take on the server.
+        query_budget_seconds => "queryBudgetSeconds",
+        /// Megabytes of disk that are not charged for.
+        included_disk_mb => "includedDiskMb",
     }
 }
