@@ -62,7 +62,8 @@ class AsyncUsage:
             OpenComputerError: If the call fails.
         """
         params = {"key": key, **usage(from_, to, filter, sort, limit, cursor)}
-        return self._client._walk(AsyncTagUsagePage, "usage.by_tag", params)
+        walk: _io.Walk[AsyncTagUsagePage, TagItem] = self._client._walk(AsyncTagUsagePage, "usage.by_tag", params)
+        return walk
 
     def by_sandbox(
         self,
@@ -80,11 +81,11 @@ class AsyncUsage:
             A page; iterating over it walks every page.
         """
         params = usage(from_, to, filter, sort, limit, cursor)
-        return self._client._walk(AsyncSandboxUsagePage, "usage.by_sandbox", params)
+        walk: _io.Walk[AsyncSandboxUsagePage, SandboxItem]
+        walk = self._client._walk(AsyncSandboxUsagePage, "usage.by_sandbox", params)
+        return walk
 
-    async def for_sandbox(
-        self, sandbox_id: str, *, from_: When | None = None, to: When | None = None
-    ) -> SandboxUsage:
+    async def for_sandbox(self, sandbox_id: str, *, from_: When | None = None, to: When | None = None) -> SandboxUsage:
         """Usage of one sandbox, torn down or not.
 
         Args:
@@ -297,14 +298,14 @@ class AsyncUsageClient:
         """Shows no key."""
         return f"{type(self).__name__}(base_url={self._base_url!r})"
 
-    def _walk(self, page: Any, operation: str, params: dict[str, object]) -> Any:
+    def _walk(self, page: Any, operation: str, params: Mapping[str, object]) -> Any:
         async def fetch(cursor: str | None = None) -> Any:
             given = params if cursor is None else {**params, "cursor": cursor}
             return page(*await self._call(operation, given), fetch)
 
         return _io.walk(fetch)
 
-    async def _call(self, operation: str, params: dict[str, object], change: Change | None = None) -> Any:
+    async def _call(self, operation: str, params: Mapping[str, object], change: Change | None = None) -> Any:
         if self._closed:
             msg = "the client is closed"
             raise RuntimeError(msg)
