@@ -4,6 +4,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFrozenSet, PyIterator, PyMapping, PyString, PyTuple};
 
 use crate::source::{Range, Source, Writer};
@@ -13,30 +14,42 @@ use crate::source::{Range, Source, Writer};
 pub struct Tags {
     source: Py<Source>,
     range: Range,
+    /// All of them, once they were asked for as a whole.
+    whole: PyOnceLock<Py<PyDict>>,
 }
 
 impl Tags {
     pub const fn new(source: Py<Source>, range: Range) -> Self {
-        Self { source, range }
+        Self { source, range, whole: PyOnceLock::new() }
     }
 
-    /// A dict of all of them.
+    /// A dict of all of them, which is nobody else's.
     pub fn dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (dict, source) = (PyDict::new(py), self.source.get());
-        for &(key, value) in source.tags(self.range) {
-            dict.set_item(source.string(py, key)?, source.string(py, value)?)?;
-        }
-        Ok(dict)
+        self.whole(py)?.copy()
     }
 
-    fn find<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyString>>> {
+    fn whole<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyDict>> {
+        let make = || {
+            let (dict, source) = (PyDict::new(py), self.source.get());
+            for &(key, value) in source.tags(self.range) {
+                dict.set_item(source.string(py, key)?, source.string(py, value)?)?;
+            }
+            Ok::<_, PyErr>(dict.unbind())
+        };
+        self.whole.get_or_try_init(py, make).map(|dict| dict.bind(py))
+    }
+
+    fn find<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if let Some(whole) = self.whole.get(py) {
+            return whole.bind(py).get_item(key);
+        }
         let Some(key) = key.cast::<PyString>().ok().and_then(|key| key.to_str().ok()) else {
             return Ok(None);
         };
         let source = self.source.get();
         // Of a key that stands there twice, the last one counts.
         let tag = source.tags(self.range).iter().rev().find(|(known, _)| source.bytes(*known) == key.as_bytes());
-        tag.map(|&(_, value)| source.string(py, value)).transpose()
+        tag.map(|&(_, value)| source.string(py, value).map(Bound::into_any)).transpose()
     }
 }
 
@@ -55,10 +68,10 @@ impl Tags {
     #[pyo3(signature = (tags, /))]
     fn of(tags: &Bound<'_, PyAny>) -> PyResult<Self> {
         let (source, range) = Source::written(|writer| write(tags, writer))?;
-        Ok(Self { source: Py::new(tags.py(), source)?, range })
+        Ok(Self::new(Py::new(tags.py(), source)?, range))
     }
 
-    fn __getitem__<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+    fn __getitem__<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.find(py, key)?.ok_or_else(|| PyKeyError::new_err(key.clone().unbind()))
     }
 
@@ -70,7 +83,7 @@ impl Tags {
         key: &Bound<'py, PyAny>,
         default: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        Ok(self.find(py, key)?.map(Bound::into_any).or(default))
+        Ok(self.find(py, key)?.or(default))
     }
 
     fn __contains__(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -79,26 +92,26 @@ impl Tags {
     }
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
-        self.dict(py).map(|tags| tags.len())
+        self.whole(py).map(|tags| tags.len())
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        self.dict(py)?.try_iter()
+        self.whole(py)?.try_iter()
     }
 
     /// The keys.
     fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.dict(py)?.call_method0("keys")
+        self.whole(py)?.call_method0("keys")
     }
 
     /// The values.
     fn values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.dict(py)?.call_method0("values")
+        self.whole(py)?.call_method0("values")
     }
 
     /// The keys with their values.
     fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.dict(py)?.call_method0("items")
+        self.whole(py)?.call_method0("items")
     }
 
     fn __richcmp__<'py>(
@@ -108,21 +121,21 @@ impl Tags {
         op: CompareOp,
     ) -> PyResult<Bound<'py, PyAny>> {
         let other = match other.cast::<Self>() {
-            Ok(tags) => tags.get().dict(py)?.into_any(),
+            Ok(tags) => tags.get().whole(py)?.as_any().clone(),
             Err(_) => other.clone(),
         };
         match op {
-            CompareOp::Eq | CompareOp::Ne => self.dict(py)?.rich_compare(other, op),
+            CompareOp::Eq | CompareOp::Ne => self.whole(py)?.rich_compare(other, op),
             _ => Ok(py.NotImplemented().into_bound(py)),
         }
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        PyFrozenSet::new(py, self.dict(py)?.items())?.hash()
+        PyFrozenSet::new(py, self.whole(py)?.items())?.hash()
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(format!("Tags({})", self.dict(py)?.repr()?))
+        Ok(format!("Tags({})", self.whole(py)?.repr()?))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {

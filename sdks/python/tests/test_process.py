@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,17 +43,74 @@ def expect_output(output: str, script: str, url: str = "http://127.0.0.1:9") -> 
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_importing_starts_no_thread_and_opens_no_file() -> None:
+def test_importing_starts_no_thread_and_opens_nothing() -> None:
     script = """
-        import json, logging, os
+        import os, sys
         look = lambda: (len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd")))
-        before = look()
-        from opencomputer_usage import UsageClient, AsyncUsageClient, validate_tags
-        UsageClient(api_key="key", base_url="https://api.example.com")
-        validate_tags({})
-        print(before == look())
+        before, opened = look(), []
+        def audit(event, args):
+            code = str(args[0]).endswith((".py", ".pyc", ".so")) if args else False
+            if event == "open" and not code or event.startswith("socket."):
+                opened.append((event, args))
+        sys.addaudithook(audit)
+        import opencomputer_usage
+        opencomputer_usage.UsageClient(api_key="key", base_url="https://api.example.com")
+        opencomputer_usage.AsyncUsageClient(api_key="key", base_url="https://api.example.com")
+        opencomputer_usage.validate_tags({})
+        print(before == look(), opened)
+        heavy = {"asyncio", "dataclasses", "inspect", "json", "logging", "random", "re", "socket", "ssl"}
+        print(sorted(heavy & set(sys.modules)))
+    """
+    expect_output("True []\n[]\n", script)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_importing_reads_no_certificate_and_makes_no_socket() -> None:
+    script = "import opencomputer_usage as o; o.UsageClient(api_key='k', base_url='https://api.example.com')"
+    command = ["strace", "-f", "-e", "trace=openat,open,socket,clone,clone3,fork", sys.executable, "-c", script]
+    traced = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stderr
+    assert "_core" in traced
+    assert not [line for line in traced.splitlines() if re.search(r"socket\(|clone|fork\(|/ssl/|\.pem|\.crt", line)]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="until 3.12 nothing tells extensions from those that can")
+def test_a_sub_interpreter_gets_a_clear_import_error() -> None:
+    script = """
+        import sys
+        import opencomputer_usage
+        if sys.version_info >= (3, 13):
+            import _interpreters as interpreters
+        else:
+            import _xxsubinterpreters as interpreters
+        other = interpreters.create()
+        try:
+            failure = interpreters.run_string(other, "import opencomputer_usage")
+        except Exception as error:
+            failure = error
+        print("does not support" in repr(failure) or "subinterpreters" in str(failure))
     """
     expect_output("True\n", script)
+
+
+def test_a_free_threaded_python_gets_a_clear_import_error() -> None:
+    # Such a Python does not look for the file that the wheel has.
+    script = """
+        import sys
+        sys.abiflags = "t"
+        class Finder:
+            def find_spec(self, name, path, target=None):
+                if name == "opencomputer_usage._core":
+                    raise ModuleNotFoundError(name)
+        sys.meta_path.insert(0, Finder())
+        try:
+            import opencomputer_usage
+        except ImportError as error:
+            print(error)
+    """
+    expect_output(
+        "opencomputer_usage has no wheel for free-threaded Python yet: use one with the global interpreter lock\n",
+        script,
+    )
 
 
 def test_a_forked_child_and_its_parent_both_go_on() -> None:
@@ -140,7 +199,8 @@ def test_ctrl_c_interrupts_a_call_that_waits_for(answer: Answer) -> None:
         process.send_signal(signal.SIGINT)
         assert process.stdout is not None
         assert process.stdout.readline() == "interrupted\n"
-        assert time.monotonic() - sent < 0.2
+        # Shown as it is, held to thrice its promise: a busy machine takes its time with processes.
+        assert time.monotonic() - sent < 0.3
         assert finish(process)[1] == ""
 
 
