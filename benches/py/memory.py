@@ -9,6 +9,7 @@ import re
 from typing import Annotated, Any
 
 import opencomputer_usage as ocu
+
 from figures import Figures, interleaved
 
 ITEMS = 500
@@ -145,7 +146,15 @@ def msgspec_items() -> Any:
 
     Page = msgspec.defstruct(
         "Page",
-        [("from_", str), ("to", str), ("as_of", str), ("group_by", str), ("total", Amounts), ("items", list[Item]), ("next_cursor", str | None)],
+        [
+            ("from_", str),
+            ("to", str),
+            ("as_of", str),
+            ("group_by", str),
+            ("total", Amounts),
+            ("items", list[Item]),
+            ("next_cursor", str | None),
+        ],
         rename=WIRE,
         frozen=True,
     )
@@ -158,7 +167,9 @@ def pydantic_items() -> Any:
     class Model(pydantic.BaseModel):
         model_config = pydantic.ConfigDict(frozen=True, alias_generator=lambda name: WIRE.get(name, name))
 
-    Amounts = pydantic.create_model("Amounts", __base__=Model, memory_gb_seconds=(float, ...), disk_overage_gb_seconds=(float, ...))
+    Amounts = pydantic.create_model(
+        "Amounts", __base__=Model, memory_gb_seconds=(float, ...), disk_overage_gb_seconds=(float, ...)
+    )
     Item = pydantic.create_model(
         "Item",
         __base__=Model,
@@ -203,7 +214,7 @@ def measure_pages(figures: Figures) -> None:
         if len({read(make()) for make in readers.values()}) != 1:
             raise SystemExit(f"the peers read other values for: {name}")
         names = ["ours", *peers]
-        cases = {who: (lambda make=readers[who]: read(make())) for who in names}
+        cases = {who: (lambda make=readers[who], read=read: read(make())) for who in names}
         times = interleaved(cases, rounds=ROUNDS)
         figures.add(f"page, {name}", "us", [second * 1e6 for second in times["ours"]])
         for who, bar in peers.items():

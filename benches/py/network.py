@@ -6,11 +6,13 @@ import asyncio
 import resource
 import subprocess
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import opencomputer_usage as ocu
+
 from figures import Figures
 
 WAYS = 32
@@ -158,7 +160,9 @@ def side_by_side(url: str, figures: Figures) -> None:
     runs.report(figures, f"{WAYS}-way")
     times = runs.seconds
     figures.ratios(f"{WAYS}-way, threads, vs httpx async", times["ours, threads"], times["httpx, async"], at_least=10)
-    figures.ratios(f"{WAYS}-way, threads, vs httpx threads", times["ours, threads"], times["httpx, threads"], at_least=10)
+    figures.ratios(
+        f"{WAYS}-way, threads, vs httpx threads", times["ours, threads"], times["httpx, threads"], at_least=10
+    )
     figures.ratios(f"{WAYS}-way, threads, vs aiohttp", times["ours, threads"], times["aiohttp"], at_least=2)
     figures.ratios(f"{WAYS}-way, async, vs aiohttp", times["ours, async"], times["aiohttp"], at_least=1)
 

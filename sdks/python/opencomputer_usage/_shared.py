@@ -99,7 +99,8 @@ def told(error: Exception) -> str:
 def parts(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:
     """The parts of a transport's answer, in the forms that the core takes."""
     status, headers, body = answer
-    pairs: Any = headers.items() if hasattr(headers, "items") else headers
+    items: Any = getattr(headers, "items", None)
+    pairs: Any = items() if callable(items) else headers
     return int(status), list(pairs), body.encode() if isinstance(body, str) else bytes(body)
 
 
