@@ -3,6 +3,7 @@
 //! `sdks/python` gives it idiom; nothing here decides anything.
 
 mod answer;
+mod bounded;
 mod client;
 mod errors;
 mod inbox;
@@ -14,6 +15,7 @@ mod process;
 mod pure;
 mod raw;
 mod source;
+mod table;
 mod tags;
 
 use pyo3::prelude::*;
@@ -39,6 +41,8 @@ mod _core {
         decode_cursor, encode_cursor, format_filter, format_group_by, parse_filter, parse_group_by, validate_tag_key,
         validate_tag_value, validate_tags,
     };
+    #[pymodule_export]
+    use super::table::Table;
     #[pymodule_export]
     use super::tags::Tags;
 

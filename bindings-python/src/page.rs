@@ -6,12 +6,13 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyFloat, PyString, PyTuple, PyType};
+use pyo3::types::{PyCapsule, PyFloat, PyString, PyTuple, PyType};
 
 use crate::answer::Value;
 use crate::errors::undecodable;
 use crate::model::{Datetime, Field, Model, datetime, model_methods, none};
 use crate::source::{Item, Moment, Source};
+use crate::table;
 use crate::tags::{self, Tags};
 
 /// Usage of one sandbox, on a page.
@@ -38,8 +39,12 @@ impl SandboxItem {
         })
     }
 
-    fn item(&self) -> PyResult<&Item> {
+    pub fn item(&self) -> PyResult<&Item> {
         self.source.get().item(self.index)
+    }
+
+    pub fn source(&self) -> &Source {
+        self.source.get()
     }
 }
 
@@ -169,7 +174,7 @@ impl Items {
 
 /// Declares the base class of a page: `name: "wireName"` of its fields before `items` and `next_cursor`.
 macro_rules! page {
-    ($(#[$about:meta])* $name:ident ($reply:ident) { $($(#[$doc:meta])* $field:ident => $wire:literal,)* }) => {
+    ($(#[$about:meta])* $name:ident ($reply:ident, $table:ident) { $($(#[$doc:meta])* $field:ident => $wire:literal,)* }) => {
         $(#[$about])*
         #[pyclass(frozen, subclass, module = "opencomputer_usage")]
         pub struct $name {
@@ -233,6 +238,17 @@ macro_rules! page {
                     self.items.get(py)
                 }
 
+                /// The items of this page as a table, for data frames.
+                #[pyo3(signature = (requested_schema = None))]
+                fn __arrow_c_stream__<'py>(
+                    &self,
+                    py: Python<'py>,
+                    requested_schema: Option<&Bound<'py, PyAny>>,
+                ) -> PyResult<Bound<'py, PyCapsule>> {
+                    let _ = requested_schema; // A wish, which the protocol leaves open to grant.
+                    table::stream(py, table::$table(self.items.get(py)?.iter())?)
+                }
+
                 /// `from_` as an aware datetime.
                 #[getter]
                 fn from_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> {
@@ -257,7 +273,7 @@ macro_rules! page {
 
 page! {
     /// Usage by the values of a tag.
-    TagUsage (TagUsage) {
+    TagUsage (TagUsage, tags) {
         /// Start of the window, inclusive.
         from_ => "from",
         /// End of the window, exclusive.
@@ -275,7 +291,7 @@ page! {
 
 page! {
     /// Usage by sandbox.
-    SandboxesUsage (SandboxUsagePage) {
+    SandboxesUsage (SandboxUsagePage, sandboxes) {
         /// Start of the window, inclusive.
         from_ => "from",
         /// End of the window, exclusive.

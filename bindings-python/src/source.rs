@@ -2,7 +2,7 @@
 //!
 //! A body is checked in full when it comes, without Python's lock; the objects of its items are made when they are read.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
 use std::mem;
 use std::num::NonZeroU32;
@@ -14,6 +14,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
+use crate::bounded::Bounded;
+
 /// An item of a page.
 pub type Item = wire::SandboxItem<Span, Range, Moment>;
 /// A page of such items.
@@ -24,7 +26,7 @@ pub type Page = wire::SandboxUsagePage<Span, Range, Moment>;
 pub struct Span {
     /// The lower half of its address in the text, or its position among the strings that had escapes.
     at: u32,
-    /// Twice its length, plus whether it had escapes, plus one.
+    /// Four times its length, plus two where it had escapes, plus one.
     size: NonZeroU32,
 }
 
@@ -49,7 +51,8 @@ struct Shared {
 
 thread_local! {
     /// What a page that is being decoded has gathered; serde hands nothing down to what it decodes.
-    static SHARED: RefCell<Shared> = const { RefCell::new(Shared { tags: Vec::new(), unescaped: String::new() }) };
+    static TAGS: Cell<Vec<(Span, Span)>> = const { Cell::new(Vec::new()) };
+    static UNESCAPED: Cell<String> = const { Cell::new(String::new()) };
 }
 
 /// The text of a page and its items.
@@ -62,17 +65,18 @@ pub struct Source {
 
 /// Reads one JSON text.
 pub fn decode<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, String> {
-    sonic_rs::from_slice(text).map_err(|error| error.to_string())
+    let mut parser = sonic_rs::Deserializer::from_slice(text);
+    let value = T::deserialize(Bounded(&mut parser)).and_then(|value| parser.end().map(|()| value));
+    value.map_err(|error| error.to_string())
 }
 
 /// Reads a page, and moves what its items are made of out of it.
 pub fn page(text: Bytes) -> Result<(Page, Source), String> {
-    SHARED.with_borrow_mut(|shared| {
-        // Strings that have been read take two bytes more than they say, so this is room for short tags, too.
-        *shared = Shared { tags: Vec::with_capacity(text.len() / 32), unescaped: String::new() };
-    });
+    // A guess that holds for most: growing would copy.
+    TAGS.set(Vec::with_capacity(text.len() / 48));
+    UNESCAPED.take();
     let decoded = decode(&text);
-    let shared = SHARED.take();
+    let shared = Shared { tags: TAGS.take(), unescaped: UNESCAPED.take() };
     let mut page: Page = decoded?;
     let items = mem::take(&mut page.items);
     Ok((page, Source { text, shared, items }))
@@ -104,13 +108,17 @@ impl Source {
     }
 
     pub fn bytes(&self, span: Span) -> &[u8] {
-        let (size, escaped) = ((span.size.get() - 1) >> 1, (span.size.get() - 1) & 1 == 1);
-        let (all, start) = if escaped {
+        let (all, start) = if span.size.get() & 2 != 0 {
             (self.shared.unescaped.as_bytes(), span.at)
         } else {
             (&*self.text, span.at.wrapping_sub(low(self.text.as_ptr())))
         };
-        all.get(start as usize..).and_then(|rest| rest.get(..size as usize)).unwrap_or_default()
+        all.get(start as usize..).and_then(|rest| rest.get(..span.size.get() as usize >> 2)).unwrap_or_default()
+    }
+
+    pub fn text(&self, span: Span) -> &str {
+        // All of a page was UTF-8 when it was decoded.
+        str::from_utf8(self.bytes(span)).unwrap_or_default()
     }
 
     pub fn string<'py>(&self, py: Python<'py>, span: Span) -> PyResult<Bound<'py, PyString>> {
@@ -123,7 +131,7 @@ pub struct Writer(Shared);
 
 impl Writer {
     pub fn string(&mut self, string: &str) -> PyResult<Span> {
-        self.0.push(string).ok_or_else(|| pyo3::exceptions::PyValueError::new_err(TOO_LONG))
+        push(&mut self.0.unescaped, string).ok_or_else(|| pyo3::exceptions::PyValueError::new_err(TOO_LONG))
     }
 
     pub fn tags<'a>(&mut self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> PyResult<Range> {
@@ -131,29 +139,44 @@ impl Writer {
             let tag = (self.string(key)?, self.string(value)?);
             self.0.tags.push(tag);
         }
-        Ok(self.0.range(0))
+        Ok(Range::between(0, self.0.tags.len()))
     }
 }
 
 const TOO_LONG: &str = "it has a string that is too long";
 
-impl Shared {
-    fn push(&mut self, string: &str) -> Option<Span> {
-        let at = self.unescaped.len().try_into().ok()?;
-        self.unescaped.push_str(string);
-        Span::new(at, string.len(), true)
-    }
+fn push(unescaped: &mut String, string: &str) -> Option<Span> {
+    let at = unescaped.len().try_into().ok()?;
+    unescaped.push_str(string);
+    Span::new(at, string.len(), true)
+}
 
-    fn range(&self, start: usize) -> Range {
+/// As `push`, for the page that is being decoded.
+#[cold]
+fn keep(string: &str) -> Option<Span> {
+    let mut unescaped = UNESCAPED.take();
+    let span = push(&mut unescaped, string);
+    UNESCAPED.set(unescaped);
+    span
+}
+
+impl Range {
+    fn between(start: usize, end: usize) -> Self {
         let index = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
-        Range { start: index(start), end: index(self.tags.len()) }
+        Self { start: index(start), end: index(end) }
     }
 }
 
 impl Span {
+    #[inline]
     fn new(at: u32, len: usize, escaped: bool) -> Option<Self> {
-        let size = u32::try_from(len).ok()?.checked_mul(2)?.checked_add(1 + u32::from(escaped))?;
-        Some(Self { at, size: NonZeroU32::new(size)? })
+        let len = u32::try_from(len).ok().filter(|len| len.leading_zeros() >= 2)?;
+        Some(Self { at, size: NonZeroU32::MIN | len << 2 | u32::from(escaped) << 1 })
+    }
+
+    #[inline]
+    fn within(string: &str) -> Option<Self> {
+        Self::new(low(string.as_ptr()), string.len(), false)
     }
 }
 
@@ -176,12 +199,12 @@ impl<'de> Deserialize<'de> for Span {
 
             #[inline]
             fn visit_borrowed_str<E: de::Error>(self, string: &'de str) -> Result<Span, E> {
-                Span::new(low(string.as_ptr()), string.len(), false).ok_or_else(|| E::custom(TOO_LONG))
+                Span::within(string).ok_or_else(|| E::custom(TOO_LONG))
             }
 
             #[cold]
             fn visit_str<E: de::Error>(self, string: &str) -> Result<Span, E> {
-                SHARED.with_borrow_mut(|shared| shared.push(string)).ok_or_else(|| E::custom(TOO_LONG))
+                keep(string).ok_or_else(|| E::custom(TOO_LONG))
             }
         }
 
@@ -201,15 +224,16 @@ impl<'de> Deserialize<'de> for Range {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Range, A::Error> {
-                let mut tags = SHARED.with_borrow_mut(|shared| mem::take(&mut shared.tags));
-                let start = tags.len();
-                while let Some(tag) = map.next_entry()? {
-                    tags.push(tag);
-                }
-                Ok(SHARED.with_borrow_mut(|shared| {
-                    shared.tags = tags;
-                    shared.range(start)
-                }))
+                TAGS.with(|gathered| {
+                    let mut tags = gathered.take();
+                    let start = tags.len();
+                    while let Some(tag) = map.next_entry()? {
+                        tags.push(tag);
+                    }
+                    let range = Range::between(start, tags.len());
+                    gathered.set(tags);
+                    Ok(range)
+                })
             }
         }
 
@@ -218,6 +242,7 @@ impl<'de> Deserialize<'de> for Range {
 }
 
 impl<'de> Deserialize<'de> for Moment {
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Times;
 
@@ -230,20 +255,21 @@ impl<'de> Deserialize<'de> for Moment {
 
             #[inline]
             fn visit_borrowed_str<E: de::Error>(self, string: &'de str) -> Result<Moment, E> {
-                if !Timestamp::is_timestamp(string) {
-                    return Err(E::invalid_value(de::Unexpected::Str(string), &self));
-                }
-                let span = Span::new(low(string.as_ptr()), string.len(), false);
-                span.map(Moment).ok_or_else(|| E::custom(TOO_LONG))
+                moment(string, Span::within)
             }
 
             #[cold]
             fn visit_str<E: de::Error>(self, string: &str) -> Result<Moment, E> {
-                if !Timestamp::is_timestamp(string) {
-                    return Err(E::invalid_value(de::Unexpected::Str(string), &self));
-                }
-                let span = SHARED.with_borrow_mut(|shared| shared.push(string));
-                span.map(Moment).ok_or_else(|| E::custom(TOO_LONG))
+                moment(string, keep)
+            }
+        }
+
+        #[inline]
+        fn moment<E: de::Error>(text: &str, span: impl FnOnce(&str) -> Option<Span>) -> Result<Moment, E> {
+            if Timestamp::is_timestamp(text) {
+                span(text).map(Moment).ok_or_else(|| E::custom(TOO_LONG))
+            } else {
+                Err(E::invalid_value(de::Unexpected::Str(text), &"a timestamp"))
             }
         }
 
