@@ -81,7 +81,9 @@ impl Client {
 
 impl Client {
     fn opened(&self, py: Python<'_>) -> Opened {
-        let open = || Ok::<_, Infallible>(Opened { transport: Transport::with(self.options.clone()), lanes: Lanes::default() });
+        let open = || {
+            Ok::<_, Infallible>(Opened { transport: Transport::with(self.options.clone()), lanes: Lanes::default() })
+        };
         let Ok(opened) = self.opened.get(py, open);
         opened
     }

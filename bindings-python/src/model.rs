@@ -3,8 +3,8 @@
 use std::ffi::CStr;
 
 use pyo3::IntoPyObjectExt;
-use pyo3::basic::CompareOp;
 use pyo3::PyClass;
+use pyo3::basic::CompareOp;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 

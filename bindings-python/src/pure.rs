@@ -150,6 +150,9 @@ fn plain<'py>(value: Any<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
 pub fn limits(py: Python<'_>) -> PyResult<Limits> {
     Limits::from_wire(|wire| {
         let known = limits::TABLE.iter().find(|(name, _)| *name == wire);
-        known.map(|(_, value)| *value).ok_or_else(|| PyImportError::new_err(format!("there is no limit `{wire}`")))?.into_py_any(py)
+        known
+            .map(|(_, value)| *value)
+            .ok_or_else(|| PyImportError::new_err(format!("there is no limit `{wire}`")))?
+            .into_py_any(py)
     })
 }

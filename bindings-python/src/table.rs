@@ -102,8 +102,7 @@ pub fn sandboxes<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>) -> PyResul
         times.push(item.tags_last_updated_at.map(|at| micros(source.text(at.0))).transpose()?);
     }
     let alias: StringArray = rows.iter().map(|(source, item)| item.alias.map(|alias| source.text(alias))).collect();
-    let status: StringArray =
-        rows.iter().map(|(source, item)| item.status.map(|status| source.text(status))).collect();
+    let status: StringArray = rows.iter().map(|(source, item)| item.status.map(|status| source.text(status))).collect();
     let ids = StringArray::from_iter_values(rows.iter().map(|(source, item)| source.text(item.sandbox_id)));
     let memory = Float64Array::from_iter_values(rows.iter().map(|(_, item)| item.memory_gb_seconds));
     let disk = Float64Array::from_iter_values(rows.iter().map(|(_, item)| item.disk_overage_gb_seconds));

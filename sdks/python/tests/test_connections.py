@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -161,6 +162,27 @@ def test_a_server_that_accepts_nothing_is_a_connection_error() -> None:
     assert not isinstance(caught.value, ocu.APITimeoutError)
 
 
+def close_after_each(listener: socket.socket, count: int) -> None:
+    body = json.dumps(KEYS).encode()
+    for _ in range(count):
+        stream, _ = listener.accept()
+        with stream:
+            assert stream.recv(65_536).startswith(b"GET /api/tags ")
+            stream.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+
+
+def test_a_connection_that_was_closed_while_it_was_idle_is_not_used() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=close_after_each, args=(listener, 10), daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with ocu.UsageClient(api_key="key", base_url=url, max_retries=0) as client:
+            for _ in range(10):
+                assert len(client.tags.list_keys()) == 1
+                time.sleep(0.02)
+        thread.join(10)
+
+
 def serve_http2(listener: socket.socket, requests: list[dict[str, str]]) -> None:
     raw, _ = listener.accept()
     with context("h2", "http/1.1").wrap_socket(raw, server_side=True) as stream:
@@ -180,7 +202,7 @@ def serve_http2(listener: socket.socket, requests: list[dict[str, str]]) -> None
 def test_http2_is_spoken_with_a_server_that_can(bundle: Path) -> None:
     requests: list[dict[str, str]] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve_http2, args=(listener, requests))
+        thread = threading.Thread(target=serve_http2, args=(listener, requests), daemon=True)
         thread.start()
         url = f"https://localhost:{listener.getsockname()[1]}"
         with ocu.UsageClient(api_key="key", base_url=url, ssl_cert_file=bundle) as client:
