@@ -8,6 +8,7 @@ use std::time::Duration;
 use opencomputer_usage::Transport;
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// How long a signal such as Ctrl-C may go unseen.
@@ -63,7 +64,14 @@ where
     F: Future<Output = T> + Send,
     T: Send,
 {
-    let mut future = pin!(future);
+    let mut future = pin!(async {
+        // While no call was on it, nobody looked whether the server has closed the connection: once to be told by the
+        // system, once to tell the connection, once for it to leave.
+        for _ in 0..3 {
+            yield_now().await;
+        }
+        future.await
+    });
     let Some(runtime) = &lane.runtime else {
         return Err(pyo3::exceptions::PyRuntimeError::new_err("the connection is closed"));
     };

@@ -2,6 +2,15 @@
 //!
 //! `sdks/python` gives it idiom; nothing here decides anything.
 
+#![allow(
+    clippy::doc_link_with_quotes,
+    clippy::doc_markdown,
+    clippy::struct_field_names,
+    clippy::too_many_arguments,
+    clippy::wrong_self_convention,
+    reason = "names, arguments and docstrings are Python's"
+)]
+
 mod answer;
 mod bounded;
 mod client;

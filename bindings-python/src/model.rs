@@ -37,6 +37,7 @@ impl Field {
 
 /// The default of a field that may be left out.
 pub fn none() -> Py<PyAny> {
+    #[allow(clippy::redundant_closure_for_method_calls, reason = "the method alone is of one lifetime")]
     Python::attach(|py| py.None())
 }
 
@@ -126,7 +127,7 @@ fn plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
 }
 
 /// What `match` takes positional patterns by.
-pub fn match_args<'py, T: Model>(py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+pub fn match_args<T: Model>(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
     PyTuple::new(py, T::FIELDS.iter().map(|field| field.name))
 }
 

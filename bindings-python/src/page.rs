@@ -81,7 +81,7 @@ model_methods! {
             sandbox_id, memory_gb_seconds, disk_overage_gb_seconds, tags, tags_last_updated_at, alias = None, status = None
         ))]
         fn of(
-            sandbox_id: Bound<'_, PyString>,
+            sandbox_id: &Bound<'_, PyString>,
             memory_gb_seconds: f64,
             disk_overage_gb_seconds: f64,
             tags: &Bound<'_, PyAny>,
@@ -158,7 +158,7 @@ impl Items {
     }
 
     fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let (source, made) = match self {
+        let (source, items) = match self {
             Self::Made(items) => return Ok(items.bind(py).clone()),
             Self::Held { source, made } => (source, made),
         };
@@ -168,7 +168,7 @@ impl Items {
                 all.map(|index| Bound::new(py, SandboxItem::new(py, source, index)?)).collect::<PyResult<_>>()?;
             PyTuple::new(py, items).map(Bound::unbind)
         };
-        made.get_or_try_init(py, make).map(|items| items.bind(py).clone())
+        items.get_or_try_init(py, make).map(|items| items.bind(py).clone())
     }
 }
 
@@ -205,7 +205,7 @@ macro_rules! page {
             impl $name {
                 #[new]
                 #[pyo3(signature = ($($field,)* items, next_cursor, _fetch = none()))]
-                #[allow(clippy::too_many_arguments, clippy::used_underscore_binding, reason = "its fields")]
+                #[allow(clippy::used_underscore_binding, reason = "Python's way to say that it is private")]
                 fn new(
                     $($field: Py<PyAny>,)*
                     items: &Bound<'_, PyAny>,

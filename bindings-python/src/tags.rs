@@ -92,7 +92,7 @@ impl Tags {
     }
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
-        self.whole(py).map(|tags| tags.len())
+        self.whole(py).map(PyDictMethods::len)
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {

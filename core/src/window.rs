@@ -85,13 +85,13 @@ impl FromStr for Timestamp {
 }
 
 /// Whether a text is as [`Timestamp`] is written with a fraction, on a day that every month has.
+#[allow(clippy::needless_bitwise_bool, reason = "without a branch all bytes are compared at once")]
 fn is_written(text: &[u8]) -> bool {
     const LEAST: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
     const MOST: &[u8; 27] = b"9999-19-29T29:59:59.999999Z";
     let Ok(text) = <&[u8; 27]>::try_from(text) else {
         return false;
     };
-    // Without a branch, so that all bytes are compared at once.
     let between = |(byte, (least, most)): (&u8, (&u8, &u8))| (byte >= least) & (byte <= most);
     let in_form = text.iter().zip(LEAST.iter().zip(MOST)).fold(true, |all, byte| all & between(byte));
     let [y1, y2, y3, y4, _, m1, m2, _, d1, d2, _, h1, h2, ..] = *text;
