@@ -48,7 +48,7 @@ test-sdist: ## build the Python package from its source distribution, as pip doe
 	scripts/needs rust venv
 	echo "==> building from the source distribution"
 	rm -rf target/sdist && $(VENV)/python -m venv target/sdist/venv
-	cd $(PY) && $(VENV)/maturin sdist --quiet --out $(CURDIR)/target/sdist
+	cd $(PY) && $(VENV)/maturin sdist --out $(CURDIR)/target/sdist
 	target/sdist/venv/bin/pip install --quiet --disable-pip-version-check target/sdist/*.tar.gz
 	cd / && $(CURDIR)/target/sdist/venv/bin/python -c 'import opencomputer_usage as o; print("built", o.__version__, o.validate_tags({}))'
 

@@ -45,44 +45,36 @@ def walk(fetch: Callable[[], Coroutine[Any, Any, PageT]]) -> Walk[PageT, Any]:
     return Walk(fetch)
 
 
-class Carrier:
-    """Carries calls over the built-in transport."""
+_inboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Inbox] | None = None
 
-    _inboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Inbox] | None = None
 
-    async def carry(self, exchange: Exchange, *changed: object) -> tuple[str, Any]:
-        """What the call comes to; cancelling it cancels the request."""
-        from asyncio import get_running_loop
+def _inbox(loop: asyncio.AbstractEventLoop) -> Inbox:
+    """The inbox of a loop, which lives as long as the loop."""
+    global _inboxes
+    if _inboxes is None:
+        from weakref import WeakKeyDictionary
 
-        loop = get_running_loop()
-        future = loop.create_future()
-        task = exchange.start(self._inbox(loop), future, *changed)
-        try:
-            step: tuple[str, Any] = await future
-        except BaseException:
-            task.abort()
-            raise
-        return step
+        _inboxes = WeakKeyDictionary()
+    inbox = _inboxes.get(loop)
+    if inbox is None:
+        inbox = _inboxes[loop] = Inbox()
+        loop.add_reader(inbox.fileno(), inbox.empty)
+    return inbox
 
-    def _inbox(self, loop: asyncio.AbstractEventLoop) -> Inbox:
-        if self._inboxes is None:
-            from weakref import WeakKeyDictionary
 
-            self._inboxes = WeakKeyDictionary()
-        inbox = self._inboxes.get(loop)
-        if inbox is None:
-            inbox = self._inboxes[loop] = Inbox()
-            loop.add_reader(inbox.fileno(), inbox.empty)
-        return inbox
+async def carry(exchange: Exchange, *changed: object) -> tuple[str, Any]:
+    """What a call over the built-in transport comes to; cancelling it cancels the request."""
+    from asyncio import get_running_loop
 
-    async def close(self) -> None:
-        """Takes leave of the running loop."""
-        from asyncio import get_running_loop
-
-        loop = get_running_loop()
-        inbox = self._inboxes.pop(loop, None) if self._inboxes else None
-        if inbox is not None:
-            loop.remove_reader(inbox.fileno())
+    loop = get_running_loop()
+    future = loop.create_future()
+    task = exchange.start(_inbox(loop), future, *changed)
+    try:
+        step: tuple[str, Any] = await future
+    except BaseException:
+        task.abort()
+        raise
+    return step
 
 
 async def send(transport: Transport, request: Request) -> Answer:

@@ -241,7 +241,6 @@ class UsageClient:
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
         )
-        self._carrier = _io.Carrier()
         self._transport = transport
         self._options: dict[str, Any] = {}
         self._closed = False
@@ -281,7 +280,6 @@ class UsageClient:
     def close(self) -> None:
         """Closes the connections that are kept alive; the client makes no more calls."""
         self._closed = True
-        self._carrier.close()
         self._inner.close()
 
     def __enter__(self) -> Self:
@@ -313,9 +311,9 @@ class UsageClient:
             exchange = self._inner.call(operation, params, self._options)
             if self._transport is not None:
                 return self._drive(self._transport, exchange, change)
-            kind, value = self._carrier.carry(exchange)
+            kind, value = _io.carry(exchange)
             while kind == "change" and change is not None:
-                kind, value = self._carrier.carry(exchange, change(value))
+                kind, value = _io.carry(exchange, change(value))
             return value
 
     def _drive(self, transport: _io.Transport, exchange: Exchange, change: Change | None) -> Any:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Transport = Callable[[Request], Answer]
     T = TypeVar("T")
 
-__all__ = ["Carrier", "send", "sleep", "walk"]
+__all__ = ["carry", "send", "sleep", "walk"]
 
 
 def walk(fetch: Callable[[], T]) -> T:
@@ -23,15 +23,9 @@ def walk(fetch: Callable[[], T]) -> T:
     return fetch()
 
 
-class Carrier:
-    """Carries calls over the built-in transport."""
-
-    def carry(self, exchange: Exchange, *changed: object) -> tuple[str, Any]:
-        """What the call comes to."""
-        return exchange.run(*changed)
-
-    def close(self) -> None:
-        """There is nothing to take leave of."""
+def carry(exchange: Exchange, *changed: object) -> tuple[str, Any]:
+    """What a call over the built-in transport comes to."""
+    return exchange.run(*changed)
 
 
 def send(transport: Transport, request: Request) -> Answer:
