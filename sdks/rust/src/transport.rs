@@ -27,6 +27,15 @@ pub struct TransportOptions {
 impl TransportOptions {
     /// Takes a file of certificates (PEM) to trust in place of the system's, a proxy for every request in place of the
     /// environment's, and how many seconds connecting, and each read, may take within the time of the call.
+    ///
+    /// ```
+    /// use opencomputer_usage::{Client, TransportOptions};
+    ///
+    /// let transport = TransportOptions::new(None, Some("http://proxy:3128".to_owned()), Some(2.0), None)?;
+    /// let client = Client::builder().api_key("oc_key").base_url("https://api.example.com").transport(transport).build()?;
+    /// # let _ = client;
+    /// # Ok::<(), opencomputer_usage::ClientError>(())
+    /// ```
     pub fn new(
         ssl_cert_file: Option<PathBuf>,
         proxy: Option<String>,
