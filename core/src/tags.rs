@@ -181,11 +181,11 @@ pub fn validate_tags(tags: &Raw) -> Result<Vec<Violation>, Error> {
 
 /// Whether tags with these distinct keys may be written: the same verdict as [`validate_tags`],
 /// without building a report.
-pub fn accepts<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> bool {
+pub fn accepts<K: AsRef<str>, V: AsRef<str>>(tags: impl IntoIterator<Item = (K, V)>) -> bool {
     let mut count = 0;
     tags.into_iter().all(|(key, value)| {
         count += 1;
-        count <= MAX_TAGS && accepts_key(key) && accepts_value(value)
+        count <= MAX_TAGS && accepts_key(key.as_ref()) && accepts_value(value.as_ref())
     })
 }
 
