@@ -5,12 +5,14 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help demo test test-rust test-api test-ts test-packages test-py bench bench-server bench-ts lint fmt dist clean server npm-package wheel
+.PHONY: help demo test test-rust test-api test-ts test-packages test-py test-sdist bench bench-server bench-ts bench-py lint fmt dist clean server npm-package wheel
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
 PY := sdks/python
+BENCH := $(CURDIR)/benches/py
 VENV := $(CURDIR)/.venv/bin
+RELEASE := --profile wheel --strip --interpreter $(VENV)/python
 # Their faces run in another language's tests, not as Rust programs.
 RUST_TESTED := --workspace --exclude opencomputer-usage-python --exclude opencomputer-usage-wasm
 
@@ -44,11 +46,18 @@ test-packages: server npm-package ## try the packed npm package in every runtime
 	echo "==> testing the packed npm package"
 	npm --prefix tests/packages run --silent test
 
-test-py: server wheel ## run the Python tests on the installed wheel
-	echo "==> testing Python"
-	$(VENV)/pytest $(PY)/tests
+test-py: server wheel ## run the Python tests on the wheel, installed into every Python that this machine has
+	scripts/test-py
 
-bench: bench-server bench-ts ## measure everything
+test-sdist: ## build the Python package from its source distribution, as pip does where there is no wheel
+	scripts/needs rust venv
+	echo "==> building from the source distribution"
+	rm -rf target/sdist && $(VENV)/python -m venv target/sdist/venv
+	cd $(PY) && $(VENV)/maturin sdist --out $(CURDIR)/target/sdist
+	target/sdist/venv/bin/pip install --quiet --disable-pip-version-check target/sdist/*.tar.gz
+	cd / && $(CURDIR)/target/sdist/venv/bin/python -c 'import opencomputer_usage as o; print("built", o.__version__, o.validate_tags({}))'
+
+bench: bench-server bench-ts bench-py ## measure everything
 
 bench-server: ## measure the server beside a reference plan and DuckDB (BENCH_SCALE=0.1: a quick, smaller run)
 	scripts/needs rust postgres duckdb
@@ -58,9 +67,18 @@ bench-server: ## measure the server beside a reference plan and DuckDB (BENCH_SC
 	DUCKDB_PYTHON=target/bench/venv/bin/python scripts/postgres target/release/opencomputer-usage-bench
 
 bench-ts: npm-package ## measure the npm package beside ajv, valibot and zod
-	scripts/needs peers packages chromium
+	scripts/needs ts-peers packages chromium
 	echo "==> measuring the npm package"
 	node benches/ts/main.js
+
+bench-py: ## measure the Python package beside httpx, aiohttp, requests, msgspec and pydantic
+	scripts/needs rust venv py-peers
+	echo "==> building the release wheel and what its clients talk to"
+	rm -rf target/bench/wheel
+	cd $(PY) && $(VENV)/maturin build --quiet --locked $(RELEASE) --out $(CURDIR)/target/bench/wheel
+	target/bench/py/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/bench/wheel/*.whl
+	cargo build --locked --release -p opencomputer-usage-bench-http
+	target/bench/py/bin/python benches/py/bench.py target/bench/wheel/*.whl target/release/opencomputer-usage-bench-http
 
 lint: ## check formatting, lints and types in every language
 	scripts/needs wasm npm venv
@@ -73,13 +91,15 @@ lint: ## check formatting, lints and types in every language
 	npm --prefix $(TS) run --silent typecheck
 	npm --prefix $(TS) run --silent lint
 	echo "==> linting Python"
-	cd $(PY) && $(VENV)/ruff check && $(VENV)/ruff format --check && $(VENV)/mypy
+	scripts/unasync --check
+	cd $(PY) && $(VENV)/ruff check . $(BENCH) && $(VENV)/ruff format --check . $(BENCH) && $(VENV)/mypy && $(VENV)/pyright
 
 fmt: ## format every language
 	scripts/needs rust npm venv
 	cargo fmt --all
 	npm --prefix $(TS) run --silent fmt
-	cd $(PY) && $(VENV)/ruff check --fix && $(VENV)/ruff format
+	cd $(PY) && $(VENV)/ruff check --fix . $(BENCH) && $(VENV)/ruff format . $(BENCH)
+	scripts/unasync
 
 dist: npm-package ## leave the wheel, the npm tarball and the server in dist/
 	scripts/needs venv
@@ -88,7 +108,7 @@ dist: npm-package ## leave the wheel, the npm tarball and the server in dist/
 	cargo build --locked --release -p opencomputer-usage-server
 	cp target/release/opencomputer-usage-server dist/
 	echo "==> building the release wheel"
-	cd $(PY) && $(VENV)/maturin build --quiet --locked --release --strip --interpreter $(VENV)/python --out $(CURDIR)/dist
+	cd $(PY) && $(VENV)/maturin build --quiet --locked $(RELEASE) --out $(CURDIR)/dist
 	echo "==> packing the npm package"
 	cd $(TS) && npm pack --silent --pack-destination $(CURDIR)/dist >/dev/null
 	ls -sh dist

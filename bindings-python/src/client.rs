@@ -1,69 +1,96 @@
 //! The client: driven by Python step by step, or carried by the Rust SDK's transport.
 
 use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use opencomputer_usage::{Call, Clock, Transport};
-use opencomputer_usage_core::client::{self, Answer, Event, Fault, JsonValue, Operation, Step};
-use opencomputer_usage_core::json::ToJson as _;
+use opencomputer_usage::{Call, Clock, Transport, TransportOptions};
+use opencomputer_usage_core::client::{self, Answer, Event, Fault, Operation, Step};
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
 
-use crate::delivery::Deliveries;
+use crate::answer::Value;
+use crate::errors::raised;
+use crate::inbox::Inbox;
+use crate::lanes::Lanes;
 use crate::process::PerProcess;
 use crate::raw::raw;
-use crate::{Json, Value, raised};
-
-/// How long a signal such as Ctrl-C may go unseen.
-const TICK: Duration = Duration::from_millis(50);
-/// They only poll sockets, hand over bytes and decode.
-const WORKERS: usize = 2;
 
 static RUNTIME: PerProcess<&'static Runtime> = PerProcess::new();
 
+/// The runtime of async calls. Its thread polls sockets and decodes; it never touches Python.
 fn runtime(py: Python<'_>) -> PyResult<&'static Runtime> {
-    let make = || Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    let make = || Builder::new_multi_thread().worker_threads(1).enable_all().build();
     Ok(RUNTIME.get(py, || make().map(|runtime| &*Box::leak(Box::new(runtime))))?)
+}
+
+/// What is opened by the first call, and once more in a forked process.
+#[derive(Clone, Default)]
+struct Opened {
+    lanes: Lanes,
+    transport: Transport,
 }
 
 /// A configured client.
 #[pyclass(frozen)]
 pub struct Client {
     core: client::Client,
-    transport: PerProcess<Transport>,
+    options: TransportOptions,
+    opened: PerProcess<Opened>,
 }
+
+type Any<'a, 'py> = &'a Bound<'py, PyAny>;
 
 #[pymethods]
 impl Client {
-    /// Takes `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }`.
+    /// Takes `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }` and options of the transport.
     #[new]
-    fn new(user_agent: &str, config: Value) -> PyResult<Self> {
+    #[pyo3(signature = (user_agent, config, *, ssl_cert_file = None, proxy = None, connect_timeout = None, read_timeout = None))]
+    fn new(
+        user_agent: &str,
+        config: Any,
+        ssl_cert_file: Option<std::path::PathBuf>,
+        proxy: Option<String>,
+        connect_timeout: Option<f64>,
+        read_timeout: Option<f64>,
+    ) -> PyResult<Self> {
         let core = client::Client::new(user_agent, &raw(config)?).map_err(raised)?;
-        Ok(Self { core, transport: PerProcess::new() })
+        let options = TransportOptions::new(ssl_cert_file, proxy, connect_timeout, read_timeout).map_err(raised)?;
+        Ok(Self { core, options, opened: PerProcess::new() })
     }
 
     /// Begins a call; `options` are `{ timeoutMs?, maxRetries?, headers? }`.
-    fn call(slf: Py<Self>, operation: &str, params: Value, options: Value, now_ms: f64) -> PyResult<Exchange> {
+    #[pyo3(signature = (operation, params, options, now_ms = None))]
+    fn call(slf: Py<Self>, operation: &str, params: Any, options: Any, now_ms: Option<f64>) -> PyResult<Exchange> {
         let operation = Operation::parse(operation, raw(params)?).map_err(raised)?;
         let client = slf.get().core.with(&raw(options)?).map_err(raised)?;
-        let call = Call::new(client.call(operation, now_ms), Clock::start_at(now_ms));
+        let clock = now_ms.map_or_else(Clock::start, Clock::start_at);
+        let call = Call::new(client.call(operation, clock.now_ms()), clock);
         Ok(Exchange { client: slf, call: Arc::new(Mutex::new(call)) })
     }
 
     /// Lets go of the connections that are kept alive.
     fn close(&self, py: Python<'_>) {
-        self.transport.clear(py);
+        self.opened.clear(py);
     }
 }
 
-/// A call under way. Every method answers with JSON text of what to do next.
+impl Client {
+    fn opened(&self, py: Python<'_>) -> Opened {
+        let open = || {
+            Ok::<_, Infallible>(Opened { transport: Transport::with(self.options.clone()), lanes: Lanes::default() })
+        };
+        let Ok(opened) = self.opened.get(py, open);
+        opened
+    }
+}
+
+/// A call under way. Every method answers with what to do next: `("send", request)`, `("wait", seconds)`,
+/// `("change", tags)` or `("done", value)`; or raises what the call failed with.
 #[pyclass(frozen)]
 pub struct Exchange {
     client: Py<Client>,
@@ -75,75 +102,92 @@ impl Exchange {
         self.call.try_lock().map_err(|_| PyRuntimeError::new_err("the call is already being carried"))
     }
 
-    fn advance(&self, event: Event, now_ms: f64, random: f64) -> Json {
-        let step: Step<JsonValue> = self.lock()?.exchange.advance(event, now_ms, random);
-        Ok(step.to_json())
-    }
-
-    fn transport(&self, py: Python<'_>) -> Transport {
-        let Ok(transport) = self.client.get().transport.get(py, || Ok::<_, Infallible>(Transport::new()));
-        transport
+    fn advance(&self, py: Python<'_>, event: Event, at: At) -> PyResult<Py<PyAny>> {
+        let step = {
+            let mut call = self.lock()?;
+            let (now_ms, random) = at.unwrap_or_else(|| (call.clock.now_ms(), opencomputer_usage::random()));
+            py.detach(|| call.exchange.advance::<Value>(event, now_ms, random))
+        };
+        shown(py, step)
     }
 }
+
+/// Milliseconds since the epoch and a number drawn from [0, 1), of a caller that has its own.
+type At = Option<(f64, f64)>;
 
 #[pymethods]
 impl Exchange {
     /// The call begins.
-    fn begin(&self, now_ms: f64, random: f64) -> Json {
-        self.advance(Event::Begin, now_ms, random)
+    #[pyo3(signature = (at = None))]
+    fn begin(&self, py: Python<'_>, at: At) -> PyResult<Py<PyAny>> {
+        self.advance(py, Event::Begin, at)
     }
 
     /// An answer came.
-    fn answer(&self, status: u16, headers: Vec<(String, String)>, body: &[u8], now_ms: f64, random: f64) -> Json {
+    #[pyo3(signature = (status, headers, body, at = None))]
+    fn answer(
+        &self,
+        py: Python<'_>,
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: &[u8],
+        at: At,
+    ) -> PyResult<Py<PyAny>> {
         let answer = Answer { status, headers, body: body.to_vec() };
-        self.advance(Event::Answer(answer), now_ms, random)
+        self.advance(py, Event::Answer(answer), at)
     }
 
     /// The connection failed.
-    fn connection_fault(&self, cause: String, now_ms: f64, random: f64) -> Json {
-        self.advance(Event::Fault(Fault::Connection, cause), now_ms, random)
+    #[pyo3(signature = (cause, at = None))]
+    fn connection_fault(&self, py: Python<'_>, cause: String, at: At) -> PyResult<Py<PyAny>> {
+        self.advance(py, Event::Fault(Fault::Connection, cause), at)
     }
 
     /// The time was up.
-    fn timeout(&self, now_ms: f64, random: f64) -> Json {
-        self.advance(Event::Fault(Fault::Timeout, String::new()), now_ms, random)
+    #[pyo3(signature = (at = None))]
+    fn timeout(&self, py: Python<'_>, at: At) -> PyResult<Py<PyAny>> {
+        self.advance(py, Event::Fault(Fault::Timeout, String::new()), at)
     }
 
     /// The wait is over.
-    fn waited(&self, now_ms: f64, random: f64) -> Json {
-        self.advance(Event::Waited, now_ms, random)
+    #[pyo3(signature = (at = None))]
+    fn waited(&self, py: Python<'_>, at: At) -> PyResult<Py<PyAny>> {
+        self.advance(py, Event::Waited, at)
     }
 
     /// The user changed the tags.
-    fn changed(&self, tags: Value, now_ms: f64, random: f64) -> Json {
-        self.advance(Event::Changed(raw(tags)?), now_ms, random)
+    #[pyo3(signature = (tags, at = None))]
+    fn changed(&self, py: Python<'_>, tags: Any, at: At) -> PyResult<Py<PyAny>> {
+        self.advance(py, Event::Changed(raw(tags)?), at)
     }
 
     /// Carries the call, blocking, until it is over or asks for a change; `changed` is the answer to that.
     #[pyo3(signature = (*changed))]
-    fn run(&self, py: Python<'_>, changed: &Bound<'_, PyTuple>) -> Json {
-        let event = event(changed)?;
-        let (runtime, transport, mut call) = (runtime(py)?, self.transport(py), self.lock()?);
-        let mut step = pin!(call.carry::<JsonValue>(&transport, event));
-        loop {
-            let tick = async { timeout(TICK, step.as_mut()).await };
-            match py.detach(|| runtime.block_on(tick).map(|step| step.to_json())) {
-                Ok(step) => return Ok(step),
-                // What a signal raises drops the future, which cancels the request.
-                Err(_) => py.check_signals()?,
-            }
-        }
+    fn run(&self, py: Python<'_>, changed: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
+        let (event, opened, mut call) = (event(changed)?, self.client.get().opened(py), self.lock()?);
+        let run = |transport: Transport| {
+            let call = &mut *call;
+            async move { call.carry::<Value>(&transport, event).await }
+        };
+        let step = opened.lanes.run(py, &opened.transport, run)?;
+        shown(py, step)
     }
 
-    /// As `run`, but hands the step to `deliver`, called from a thread of the runtime.
-    #[pyo3(signature = (deliver, *changed))]
-    fn start(&self, py: Python<'_>, deliver: Py<PyAny>, changed: &Bound<'_, PyTuple>) -> PyResult<Task> {
+    /// As `run`, but at once: what the call comes to resolves `future`, by way of the inbox of its event loop.
+    #[pyo3(signature = (inbox, future, *changed))]
+    fn start(
+        &self,
+        py: Python<'_>,
+        inbox: &Bound<'_, Inbox>,
+        future: Py<PyAny>,
+        changed: &Bound<'_, PyTuple>,
+    ) -> PyResult<Task> {
         let event = event(changed)?;
-        let (transport, call, deliveries) =
-            (self.transport(py), Arc::clone(&self.call), Deliveries::of_this_process(py));
+        let (transport, call) = (self.client.get().opened(py).transport, Arc::clone(&self.call));
+        let slot = Arc::clone(&inbox.get().slot);
         let task = runtime(py)?.spawn(async move {
-            let step = call.lock().await.carry::<JsonValue>(&transport, event).await;
-            deliveries.deliver(&deliver, step.to_json());
+            let step = call.lock().await.carry::<Value>(&transport, event).await;
+            slot.put(future, step);
         });
         Ok(Task(task.abort_handle()))
     }
@@ -153,6 +197,67 @@ fn event(changed: &Bound<'_, PyTuple>) -> PyResult<Event> {
     match changed.iter().next() {
         Some(tags) => Ok(Event::Changed(raw(&tags)?)),
         None => Ok(Event::Begin),
+    }
+}
+
+/// A step as Python sees it.
+pub fn shown(py: Python<'_>, step: Step<Value>) -> PyResult<Py<PyAny>> {
+    match step {
+        Step::Send { request, timeout_ms } => ("send", Request::of(py, request, timeout_ms)?).into_py_any(py),
+        Step::Wait { ms } => ("wait", ms / 1_000.0).into_py_any(py),
+        Step::Change { tags, .. } => {
+            let dict = PyDict::new(py);
+            for (key, value) in tags.iter() {
+                dict.set_item(key, value)?;
+            }
+            ("change", dict).into_py_any(py)
+        }
+        Step::Done { value } => ("done", value.into_python(py)?).into_py_any(py),
+        Step::Failed { error } => Err(raised(error)),
+    }
+}
+
+/// What a transport of your own has to send.
+#[pyclass(frozen, module = "opencomputer_usage")]
+pub struct Request {
+    /// `GET` or `PUT`.
+    #[pyo3(get)]
+    method: &'static str,
+    /// Scheme, host, path and query.
+    #[pyo3(get)]
+    url: String,
+    /// By their names in lower case; the key is among them.
+    #[pyo3(get)]
+    headers: Py<PyDict>,
+    /// JSON, or None.
+    #[pyo3(get)]
+    body: Option<Py<PyBytes>>,
+    /// Seconds that are left for it.
+    #[pyo3(get)]
+    timeout: f64,
+}
+
+impl Request {
+    fn of(py: Python<'_>, request: client::Request, timeout_ms: f64) -> PyResult<Self> {
+        let headers = PyDict::new(py);
+        for (name, value) in request.headers {
+            headers.set_item(name, value)?;
+        }
+        Ok(Self {
+            method: request.method,
+            url: request.url,
+            headers: headers.unbind(),
+            body: request.body.map(|body| PyBytes::new(py, body.as_bytes()).unbind()),
+            timeout: timeout_ms / 1_000.0,
+        })
+    }
+}
+
+#[pymethods]
+impl Request {
+    /// Shows no headers, as the key is among them.
+    fn __repr__(&self) -> String {
+        format!("Request(method='{}', url='{}', timeout={})", self.method, self.url, self.timeout)
     }
 }
 

@@ -1,119 +1,70 @@
-//! The core's face for Python: values in, JSON text out. Errors are raised with JSON text, too.
+//! The core's face for Python, and the Rust SDK's transport: values of Python in, models and exceptions out.
 //!
 //! `sdks/python` gives it idiom; nothing here decides anything.
 
-mod client;
-mod delivery;
-mod process;
-mod raw;
+#![allow(
+    clippy::doc_link_with_quotes,
+    clippy::doc_markdown,
+    clippy::struct_field_names,
+    clippy::too_many_arguments,
+    clippy::wrong_self_convention,
+    reason = "names, arguments and docstrings are Python's"
+)]
 
-use opencomputer_usage_core::client::ClientError;
-use opencomputer_usage_core::cursor::shortest;
-use opencomputer_usage_core::json::ToJson;
-use opencomputer_usage_core::pure;
+mod answer;
+mod bounded;
+mod client;
+mod errors;
+mod inbox;
+mod lanes;
+mod model;
+mod models;
+mod page;
+mod process;
+mod pure;
+mod raw;
+mod source;
+mod table;
+mod tags;
+
 use pyo3::prelude::*;
 
-use raw::{accepts, raw};
-
-pyo3::create_exception!(_core, CoreError, pyo3::exceptions::PyException, "Carries the JSON text of an error.");
-
-type Json = PyResult<String>;
-type Value<'a, 'py> = &'a Bound<'py, PyAny>;
-
-fn raised(error: impl Into<ClientError>) -> PyErr {
-    CoreError::new_err(error.into().to_json())
-}
-
-fn answer(result: Result<impl ToJson, impl Into<ClientError>>) -> Json {
-    result.map(|value| value.to_json()).map_err(raised)
-}
-
-/// Every violation of a map of tags; `None` where there is none.
-#[pyfunction]
-fn validate_tags(tags: Value) -> PyResult<Option<String>> {
-    if tags.cast().is_ok_and(accepts) {
-        return Ok(None);
-    }
-    answer(pure::validate_tags(&raw(tags)?)).map(Some)
-}
-
-/// Every violation of one key.
-#[pyfunction]
-fn validate_tag_key(key: Value) -> Json {
-    answer(pure::validate_tag_key(&raw(key)?))
-}
-
-/// Every violation of one value.
-#[pyfunction]
-fn validate_tag_value(value: Value) -> Json {
-    Ok(pure::validate_tag_value(&raw(value)?).to_json())
-}
-
-/// Reads a `groupBy`.
-#[pyfunction]
-fn parse_group_by(group_by: Value) -> Json {
-    answer(pure::parse_group_by(&raw(group_by)?))
-}
-
-/// Writes a `groupBy`.
-#[pyfunction]
-fn format_group_by(group_by: Value) -> Json {
-    answer(pure::format_group_by(&raw(group_by)?))
-}
-
-/// Reads the value of a tag filter.
-#[pyfunction]
-fn parse_filter(text: Value) -> Json {
-    answer(pure::parse_filter(&raw(text)?))
-}
-
-/// Writes the value of a tag filter.
-#[pyfunction]
-fn format_filter(values: Value) -> Json {
-    answer(pure::format_filter(&raw(values)?))
-}
-
-/// Writes a cursor.
-#[pyfunction]
-fn encode_cursor(cursor: Value) -> Json {
-    answer(pure::encode_cursor(&raw(cursor)?, shortest))
-}
-
-/// Reads a cursor.
-#[pyfunction]
-fn decode_cursor(text: Value) -> Json {
-    answer(pure::decode_cursor(&raw(text)?))
-}
-
-/// The limits of the contract.
-#[pyfunction]
-fn limits() -> String {
-    pure::Limits.to_json()
-}
-
 /// The compiled part of `opencomputer_usage`.
-#[pymodule]
+#[pymodule(gil_used = true)]
 mod _core {
     use pyo3::prelude::*;
 
-    use crate::delivery::close_deliveries;
-
     #[pymodule_export]
-    use super::{
-        CoreError, decode_cursor, encode_cursor, format_filter, format_group_by, limits, parse_filter, parse_group_by,
-        validate_tag_key, validate_tag_value, validate_tags,
+    use super::client::{Client, Exchange, Request, Task};
+    #[pymodule_export]
+    use super::inbox::Inbox;
+    #[pymodule_export]
+    use super::models::{
+        Amounts, Cursor, GroupBy, Limits, Sandbox, SandboxTags, SandboxUsage, TagItem, TagKeySummary, TagViolation,
+        Untagged,
     };
-
     #[pymodule_export]
-    use super::client::{Client, Exchange, Task};
-
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        let close = wrap_pyfunction!(close_deliveries, module)?;
-        module.py().import("atexit")?.call_method1("register", (close,)).map(drop)
-    }
+    use super::page::{SandboxItem, SandboxesUsage, TagUsage};
+    #[pymodule_export]
+    use super::pure::{
+        decode_cursor, encode_cursor, format_filter, format_group_by, parse_filter, parse_group_by, validate_tag_key,
+        validate_tag_value, validate_tags,
+    };
+    #[pymodule_export]
+    use super::table::Table;
+    #[pymodule_export]
+    use super::tags::Tags;
 
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "Python's name for it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        module.add("LIMITS", crate::pure::limits(py)?)?;
+        let mapping = py.import("collections.abc")?.getattr("Mapping")?;
+        mapping.call_method1("register", (py.get_type::<Tags>(),))?;
+        Ok(())
+    }
 }

@@ -1,6 +1,5 @@
 //! From Python's values to the core's.
 
-use opencomputer_usage_core::limits::MAX_TAGS;
 use opencomputer_usage_core::raw::{Raw, Text};
 use opencomputer_usage_core::tags;
 use pyo3::prelude::*;
@@ -66,20 +65,27 @@ fn text(string: &Bound<'_, PyString>) -> PyResult<Text> {
     Ok(Text::from_code_points(points.iter().map(|point| u32::from_le_bytes(*point))))
 }
 
-type Pair<'py> = (Bound<'py, PyString>, Bound<'py, PyString>);
+/// A string of Python's that is valid Unicode, read in place.
+struct Utf8<'py>(Bound<'py, PyString>);
+
+impl<'py> Utf8<'py> {
+    fn of(value: Bound<'py, PyAny>) -> Option<Self> {
+        value.cast_into().ok().filter(|string: &Bound<'_, PyString>| string.to_str().is_ok()).map(Self)
+    }
+}
+
+impl AsRef<[u8]> for Utf8<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.to_str().unwrap_or_default().as_bytes()
+    }
+}
 
 /// Whether the tags of a dict may be written, without a copy or an allocation. Where the answer is no,
 /// `validate_tags` of the core tells why.
 pub fn accepts(tags: &Bound<'_, PyDict>) -> bool {
     let mut whole = true;
-    // Room for one more than may be written: the core refuses that many.
-    let mut held: [Option<Pair<'_>>; MAX_TAGS + 1] = [const { None }; MAX_TAGS + 1];
-    for (slot, (key, value)) in held.iter_mut().zip(tags) {
-        *slot = key.cast_into().ok().zip(value.cast_into().ok());
-        whole &= slot.is_some();
-    }
-    let pairs = held.iter().flatten().map_while(|(key, value)| {
-        let pair = key.to_str().ok().zip(value.to_str().ok());
+    let pairs = tags.iter().map_while(|(key, value)| {
+        let pair = Utf8::of(key).zip(Utf8::of(value));
         whole &= pair.is_some();
         pair
     });

@@ -185,7 +185,7 @@ pub fn validate_tags(tags: &Raw) -> Result<Vec<Violation>, Error> {
 /// Whether tags with these distinct keys, in UTF-8, may be written: the same verdict as [`validate_tags`],
 /// without building a report.
 // Loops and a table, since this is what users wait for: a module that is built for size calls what iterators inline.
-pub fn accepts<T: AsRef<[u8]>>(tags: impl IntoIterator<Item = (T, T)>) -> bool {
+pub fn accepts<K: AsRef<[u8]>, V: AsRef<[u8]>>(tags: impl IntoIterator<Item = (K, V)>) -> bool {
     let mut count = 0;
     for (key, value) in tags {
         count += 1;

@@ -46,8 +46,15 @@ impl Timestamp {
         self.0 >= FIRST + DEFAULT_WINDOW
     }
 
+    /// Whether [`read`](Self::read) reads a text; says so at once of one that is as timestamps are written.
+    #[must_use]
+    pub fn is_timestamp(text: &str) -> bool {
+        is_written(text.as_bytes()) || Self::read(text).is_some()
+    }
+
     /// Reads RFC 3339 or a bare date, in any of the years that can be written.
-    pub(crate) fn read(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
         let (date, rest) = text.split_at_checked(10)?;
         let [year, month, day] = numbers(date, [4, 2, 2], '-')?;
         let date = NaiveDate::from_ymd_opt(year.try_into().ok()?, month, day)?;
@@ -75,6 +82,24 @@ impl FromStr for Timestamp {
             ))
         })
     }
+}
+
+/// Whether a text is as [`Timestamp`] is written with a fraction, on a day that every month has.
+#[allow(clippy::needless_bitwise_bool, reason = "without a branch all bytes are compared at once")]
+fn is_written(text: &[u8]) -> bool {
+    const LEAST: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
+    const MOST: &[u8; 27] = b"9999-19-29T29:59:59.999999Z";
+    let Ok(text) = <&[u8; 27]>::try_from(text) else {
+        return false;
+    };
+    let between = |(byte, (least, most)): (&u8, (&u8, &u8))| (byte >= least) & (byte <= most);
+    let in_form = text.iter().zip(LEAST.iter().zip(MOST)).fold(true, |all, byte| all & between(byte));
+    let [y1, y2, y3, y4, _, m1, m2, _, d1, d2, _, h1, h2, ..] = *text;
+    in_form
+        && [y1, y2, y3, y4] != *b"0000"
+        && (*b"01"..=*b"12").contains(&[m1, m2])
+        && (*b"01"..=*b"28").contains(&[d1, d2])
+        && [h1, h2] <= *b"23"
 }
 
 /// Reads what follows the date of RFC 3339: the time of day and the minutes that its zone is ahead of UTC.

@@ -1,7 +1,7 @@
 //! What the API answers, as it stands in JSON.
 //!
-//! Amounts are GB-seconds (1 GB = 1024 MB). Members that a server adds later are ignored. Texts and maps of tags are
-//! parameters of the types, so that a host can read them straight into values of its own.
+//! Amounts are GB-seconds (1 GB = 1024 MB). Members that a server adds later are ignored. What items are made of is a
+//! parameter of the types, so that a host can read them straight into values of its own.
 
 use std::collections::BTreeMap;
 
@@ -81,7 +81,7 @@ wire! {
     }
 
     /// Usage of one sandbox.
-    SandboxItem<S = String, M = Tags> {
+    SandboxItem<S = String, M = Tags, T = Timestamp> {
         /// The sandbox.
         sandbox_id: S = "sandboxId",
         /// Name that the user gave, of the latest session.
@@ -93,7 +93,7 @@ wire! {
         /// All tags, system tags among them.
         tags: M = "tags",
         /// When a tag value last changed; a removed tag leaves no trace.
-        tags_last_updated_at: Option<Timestamp> = "tagsLastUpdatedAt",
+        tags_last_updated_at: Option<T> = "tagsLastUpdatedAt",
         /// Memory, GB-seconds.
         memory_gb_seconds: f64 = "memoryGbSeconds",
         /// Disk above the included 20 GB, GB-seconds.
@@ -121,7 +121,7 @@ wire! {
     }
 
     /// The answer of `GET /api/usage?groupBy=sandbox`.
-    SandboxUsagePage<S = String, M = Tags> {
+    SandboxUsagePage<S = String, M = Tags, T = Timestamp> {
         /// Start of the window, inclusive.
         from: Timestamp = "from",
         /// End of the window, exclusive.
@@ -133,7 +133,7 @@ wire! {
         /// All that matches the window and the filters.
         total: Amounts = "total",
         /// The sandboxes of this page.
-        items: Vec<SandboxItem<S, M>> = "items",
+        items: Vec<SandboxItem<S, M, T>> = "items",
         /// Where the next page starts.
         next_cursor: Option<String> = "nextCursor",
     }

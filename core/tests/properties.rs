@@ -131,6 +131,13 @@ proptest! {
     }
 
     #[test]
+    fn a_text_is_a_timestamp_where_it_reads_as_one(
+        text in "(0000|[0-9]{4})-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9][.:][0-9]{6}[Zz]"
+    ) {
+        prop_assert_eq!(Timestamp::is_timestamp(&text), Timestamp::read(&text).is_some());
+    }
+
+    #[test]
     fn a_timestamp_round_trips(micros in -62_133_004_800_000_000i64..253_402_300_800_000_000) {
         let timestamp = Timestamp::from_micros(micros).unwrap();
         prop_assert_eq!(timestamp.to_string().parse::<Timestamp>().unwrap(), timestamp);

@@ -171,6 +171,18 @@ impl Value for JsonValue {
     }
 }
 
+/// Refuses an array, which serde would also read a struct from.
+///
+/// # Errors
+///
+/// In words, where it is one.
+pub fn expect_object(body: &[u8]) -> Result<(), String> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err("it is an array in place of an object".to_owned());
+    }
+    Ok(())
+}
+
 impl Operation {
     const fn reply(&self) -> Reply {
         match self {
@@ -219,10 +231,7 @@ impl Answer {
     }
 
     fn object<T: DeserializeOwned>(&self) -> Result<T, String> {
-        // A struct would also be read from an array.
-        if self.body.trim_ascii_start().starts_with(b"[") {
-            return Err("it is an array in place of an object".to_owned());
-        }
+        expect_object(&self.body)?;
         self.json()
     }
 

@@ -72,6 +72,14 @@ impl ClientError {
         }))
     }
 
+    /// A body that is not what the API promises and did not come with an answer.
+    #[must_use]
+    pub fn undecodable(why: &str, body: &[u8]) -> Self {
+        let mut error = Self::new(Kind::Decode, format!("the body is not what the API promises: {why}"));
+        error.body = Some(String::from_utf8_lossy(body).into_owned());
+        error
+    }
+
     /// A mistake of the caller that no code of the contract names.
     #[must_use]
     pub fn usage(message: impl Into<String>) -> Self {

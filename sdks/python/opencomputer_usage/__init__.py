@@ -12,10 +12,46 @@ with UsageClient(api_key=..., base_url=...) as client:
 Amounts are GB-seconds. Importing starts no thread, opens no socket and reads no certificate.
 """
 
+import sys
+
+try:
+    from . import _core as _core
+except ImportError as error:
+    if "t" in getattr(sys, "abiflags", ""):
+        msg = "opencomputer_usage has no wheel for free-threaded Python yet: use one with the global interpreter lock"
+        raise ImportError(msg, name=__name__) from error
+    raise
+
 from ._async_client import AsyncUsageClient
-from ._base import Request
 from ._client import UsageClient
-from ._core import __version__
+from ._core import (
+    LIMITS,
+    Amounts,
+    Cursor,
+    GroupBy,
+    Limits,
+    Request,
+    Sandbox,
+    SandboxItem,
+    SandboxTags,
+    SandboxUsage,
+    Table,
+    TagItem,
+    TagKeySummary,
+    Tags,
+    TagViolation,
+    Untagged,
+    __version__,
+    decode_cursor,
+    encode_cursor,
+    format_filter,
+    format_group_by,
+    parse_filter,
+    parse_group_by,
+    validate_tag_key,
+    validate_tag_value,
+    validate_tags,
+)
 from ._errors import (
     APIConnectionError,
     APIError,
@@ -31,37 +67,7 @@ from ._errors import (
     ServerError,
     TagValidationError,
 )
-from ._functions import (
-    LIMITS,
-    decode_cursor,
-    encode_cursor,
-    format_filter,
-    format_group_by,
-    parse_filter,
-    parse_group_by,
-    validate_tag_key,
-    validate_tag_value,
-    validate_tags,
-)
-from ._models import (
-    Amounts,
-    AsyncSandboxUsagePage,
-    AsyncTagUsagePage,
-    Cursor,
-    GroupBy,
-    Limits,
-    Sandbox,
-    SandboxItem,
-    SandboxTags,
-    SandboxUsage,
-    SandboxUsagePage,
-    TagItem,
-    TagKeySummary,
-    Tags,
-    TagUsagePage,
-    TagViolation,
-    Untagged,
-)
+from ._pages import AsyncSandboxUsagePage, AsyncTagUsagePage, SandboxUsagePage, TagUsagePage
 
 __all__ = [
     "LIMITS",
@@ -90,6 +96,7 @@ __all__ = [
     "SandboxUsage",
     "SandboxUsagePage",
     "ServerError",
+    "Table",
     "TagItem",
     "TagKeySummary",
     "TagUsagePage",

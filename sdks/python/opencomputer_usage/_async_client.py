@@ -1,101 +1,193 @@
-"""The async client, for asyncio."""
+"""The async client, for asyncio. `scripts/unasync` makes `_client.py` of this file: edit this one."""
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
+from . import _async_io as _io
+from ._core import Client
+from ._errors import OpenComputerError
+from ._pages import AsyncSandboxUsagePage, AsyncTagUsagePage
+from ._shared import USER_AGENT, Logged, check_change, config, merged, options, parts, told, usage, window
 
-from ._base import BaseClient
-from ._calls import Call, PageCall, SandboxCalls, TagCalls, UsageCalls
-from ._models import AsyncPage, SandboxItem, TagItem
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
+    from collections.abc import Mapping
+    from os import PathLike
     from types import TracebackType
+    from typing import Any
 
     from typing_extensions import Self
 
-    from . import _core
-    from ._base import Answer, Request
+    from ._core import Exchange, Sandbox, SandboxItem, SandboxTags, SandboxUsage, TagItem, TagKeySummary
+    from ._shared import Change, Filters, Sort, When
 
-    AsyncTransport = Callable[[Request], Awaitable[Answer]]
-
-P = ParamSpec("P")
-T = TypeVar("T")
-PageT = TypeVar("PageT", bound=AsyncPage[Any, Any])
-ItemT = TypeVar("ItemT")
+    ListOfSandboxes = list[Sandbox]
 
 
-class Walk(Generic[PageT, ItemT]):
-    """A page to be awaited, or the items of every page to be iterated over with `async for`."""
+class AsyncUsage:
+    """Usage; amounts are GB-seconds."""
 
-    def __init__(self, fetch: Callable[[], Coroutine[Any, Any, PageT]]) -> None:
-        """Takes what fetches the first page."""
-        self._fetch = fetch
-
-    def __await__(self) -> Generator[Any, Any, PageT]:
-        """The page."""
-        return self._fetch().__await__()
-
-    async def __aiter__(self) -> AsyncIterator[ItemT]:
-        """Every item of this page and of those after it, fetched as they are reached."""
-        async for item in await self:
-            yield item
-
-
-class AsyncResource:
-    """A group of calls."""
+    __slots__ = ("_client",)
 
     def __init__(self, client: AsyncUsageClient) -> None:
         """Calls go through this client."""
         self._client = client
 
+    def by_tag(
+        self,
+        key: str,
+        *,
+        from_: When | None = None,
+        to: When | None = None,
+        filter: Filters | None = None,  # noqa: A002 - the API's own word
+        sort: Sort | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> _io.Walk[AsyncTagUsagePage, TagItem]:
+        """Usage by the values of a tag.
 
-def _call(
-    declare: Callable[Concatenate[Any, P], Call[T]],
-) -> Callable[Concatenate[AsyncResource, P], Coroutine[Any, Any, T]]:
-    @functools.wraps(declare)
-    async def method(self: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._client._call(declare(self, *args, **kwargs))
+        Args:
+            key: The tag's key.
+            from_: Start of the window, inclusive; 30 days before its end by default.
+            to: End of the window, exclusive; now by default. At most 90 days after its start.
+            filter: What to keep, such as `{"tag:env": ["prod"], "tag:team": None}`.
+            sort: What items are ordered by, descending; by default memory.
+            limit: Items of one page, 1 to 500; by default 50.
+            cursor: Where to go on: the `next_cursor` of a page of the same query.
 
-    return method
+        Returns:
+            A page; iterating over it walks every page.
+
+        Raises:
+            InvalidRequestError: If a parameter breaks a rule; nothing is sent then.
+            OpenComputerError: If the call fails.
+        """
+        params = {"key": key, **usage(from_, to, filter, sort, limit, cursor)}
+        walk: _io.Walk[AsyncTagUsagePage, TagItem] = self._client._walk(AsyncTagUsagePage, "usage.by_tag", params)
+        return walk
+
+    def by_sandbox(
+        self,
+        *,
+        from_: When | None = None,
+        to: When | None = None,
+        filter: Filters | None = None,  # noqa: A002 - the API's own word
+        sort: Sort | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> _io.Walk[AsyncSandboxUsagePage, SandboxItem]:
+        """Usage by sandbox; parameters and errors are those of `by_tag`.
+
+        Returns:
+            A page; iterating over it walks every page.
+        """
+        params = usage(from_, to, filter, sort, limit, cursor)
+        walk: _io.Walk[AsyncSandboxUsagePage, SandboxItem]
+        walk = self._client._walk(AsyncSandboxUsagePage, "usage.by_sandbox", params)
+        return walk
+
+    async def for_sandbox(self, sandbox_id: str, *, from_: When | None = None, to: When | None = None) -> SandboxUsage:
+        """Usage of one sandbox, torn down or not.
+
+        Args:
+            sandbox_id: The sandbox.
+            from_: Start of the window, inclusive; 30 days before its end by default.
+            to: End of the window, exclusive; now by default. At most 90 days after its start.
+
+        Raises:
+            NotFoundError: If the org has no such sandbox.
+            OpenComputerError: If the call fails otherwise.
+        """
+        params = {"sandboxId": sandbox_id, **window(from_, to)}
+        found: SandboxUsage = await self._client._call("usage.for_sandbox", params)
+        return found
 
 
-def _walk(
-    declare: Callable[Concatenate[Any, P], PageCall[Any, PageT]], _items: type[ItemT]
-) -> Callable[Concatenate[AsyncResource, P], Walk[PageT, ItemT]]:
-    @functools.wraps(declare)
-    def method(self: AsyncResource, /, *args: P.args, **kwargs: P.kwargs) -> Walk[PageT, ItemT]:
-        return Walk(functools.partial(self._client._page, declare(self, *args, **kwargs)))
-
-    return method
-
-
-class AsyncUsage(AsyncResource):
-    """Usage; amounts are GB-seconds."""
-
-    by_tag = _walk(UsageCalls.by_tag, TagItem)
-    by_sandbox = _walk(UsageCalls.by_sandbox, SandboxItem)
-    for_sandbox = _call(UsageCalls.for_sandbox)
-
-
-class AsyncTags(AsyncResource):
+class AsyncTags:
     """The tags in use and those of one sandbox."""
 
-    list_keys = _call(TagCalls.list_keys)
-    get = _call(TagCalls.get)
-    set = _call(TagCalls.set)
-    update = _call(TagCalls.update)
+    __slots__ = ("_client",)
+
+    def __init__(self, client: AsyncUsageClient) -> None:
+        """Calls go through this client."""
+        self._client = client
+
+    async def list_keys(self) -> list[TagKeySummary]:
+        """Every key in use, ordered by its UTF-8 bytes."""
+        keys: list[TagKeySummary] = await self._client._call("tags.list_keys", {})
+        return keys
+
+    async def get(self, sandbox_id: str) -> SandboxTags:
+        """The tags of one sandbox, and the `etag` to write them back with.
+
+        Raises:
+            NotFoundError: If the org has no such sandbox.
+        """
+        state: SandboxTags = await self._client._call("tags.get", {"sandboxId": sandbox_id})
+        return state
+
+    async def set(self, sandbox_id: str, tags: Mapping[str, str], *, if_match: str | None = None) -> SandboxTags:
+        """Replaces the user's tags of one sandbox; `{}` clears them.
+
+        Args:
+            sandbox_id: The sandbox.
+            tags: All its tags from now on, without those of the system.
+            if_match: Writes only if the tags are still those of this `etag`. Without it the last writer wins.
+
+        Returns:
+            The tags as they were written.
+
+        Raises:
+            TagValidationError: If tags break the rules; nothing is sent then.
+            ConflictError: If the tags are not those of `if_match`.
+            NotFoundError: If the org has no such sandbox.
+        """
+        params = {"sandboxId": sandbox_id, "tags": tags, "ifMatch": if_match}
+        state: SandboxTags = await self._client._call("tags.set", params)
+        return state
+
+    async def update(self, sandbox_id: str, change: Change) -> SandboxTags:
+        """Reads the user's tags, changes them and writes them back, anew where another writer came in between.
+
+        Args:
+            sandbox_id: The sandbox.
+            change: Takes the user's tags and returns what they shall be; it may be called more than once.
+
+        Raises:
+            TypeError: If `change` cannot be called; nothing is sent then.
+            TagValidationError: If the changed tags break the rules; nothing is written then.
+            ConflictError: If another writer came in between five times.
+            NotFoundError: If the org has no such sandbox.
+        """
+        check_change(change)
+        state: SandboxTags = await self._client._call("tags.update", {"sandboxId": sandbox_id}, change)
+        return state
 
 
-class AsyncSandboxes(AsyncResource):
+class AsyncSandboxes:
     """Sandboxes and their tags."""
 
-    list = _call(SandboxCalls.list)
-    get = _call(SandboxCalls.get)
+    __slots__ = ("_client",)
+
+    def __init__(self, client: AsyncUsageClient) -> None:
+        """Calls go through this client."""
+        self._client = client
+
+    async def list(self) -> ListOfSandboxes:
+        """The newest 100 running sandboxes."""
+        rows: ListOfSandboxes = await self._client._call("sandboxes.list", {})
+        return rows
+
+    async def get(self, sandbox_id: str) -> Sandbox:
+        """One sandbox.
+
+        Raises:
+            NotFoundError: If the org has no such sandbox.
+        """
+        sandbox: Sandbox = await self._client._call("sandboxes.get", {"sandboxId": sandbox_id})
+        return sandbox
 
 
-class AsyncUsageClient(BaseClient):
+class AsyncUsageClient:
     """A client of the usage API for asyncio. Cancelling a call cancels its request.
 
     Args:
@@ -104,12 +196,24 @@ class AsyncUsageClient(BaseClient):
         timeout: Seconds that a call may take with its retries; 30 by default.
         max_retries: How often a request is sent again; 2 by default.
         headers: Headers of every request.
-        transport: Sends requests instead of the built-in transport: an async function that takes a `Request`,
-            returns status, headers and body, raises `TimeoutError` where the time was up and anything else where
-            no answer came.
+        connect_timeout: Seconds that connecting may take, within `timeout`.
+        read_timeout: Seconds that may pass without a byte of an answer, within `timeout`.
+        proxy: URL of a proxy for every request; by default what `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
+            `NO_PROXY` say.
+        ssl_cert_file: PEM file of the certificates to trust; by default what `SSL_CERT_FILE`, `SSL_CERT_DIR` or
+            `REQUESTS_CA_BUNDLE` says, else the system's, else Mozilla's.
+        transport: Sends requests instead of the built-in transport, which the four options above are for: an async
+            function that takes a `Request`, returns status, headers and body, raises `TimeoutError` where the time
+            was up and anything else where no answer came.
 
     Raises:
         InvalidRequestError: If an option is missing or invalid.
+
+    >>> async def transport(request):
+    ...     return 200, {}, '{"keys": []}'
+    >>> client = AsyncUsageClient(api_key="oc_key", base_url="https://api.example.com", transport=transport)
+    >>> await client.tags.list_keys()
+    []
     """
 
     def __init__(
@@ -120,17 +224,26 @@ class AsyncUsageClient(BaseClient):
         timeout: float | None = None,
         max_retries: int | None = None,
         headers: Mapping[str, str] | None = None,
-        transport: AsyncTransport | None = None,
+        connect_timeout: float | None = None,
+        read_timeout: float | None = None,
+        proxy: str | None = None,
+        ssl_cert_file: str | PathLike[str] | None = None,
+        transport: _io.Transport | None = None,
     ) -> None:
         """Checks what it is given; opens nothing."""
-        super().__init__(
-            api_key=api_key,
-            base_url=base_url,
-            timeout=timeout,
-            max_retries=max_retries,
-            headers=headers,
-            transport=transport,
+        given = config(api_key, base_url, timeout, max_retries, headers)
+        self._base_url = given["baseUrl"]
+        self._inner = Client(
+            USER_AGENT,
+            given,
+            ssl_cert_file=ssl_cert_file,
+            proxy=proxy,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
         )
+        self._transport = transport
+        self._options: dict[str, Any] = {}
+        self._closed = False
 
     @property
     def usage(self) -> AsyncUsage:
@@ -147,6 +260,23 @@ class AsyncUsageClient(BaseClient):
         """Sandboxes and their tags."""
         return AsyncSandboxes(self)
 
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """This client with other options; both share connections.
+
+        >>> client = AsyncUsageClient(api_key="oc_key", base_url="https://api.example.com")
+        >>> patient = client.with_options(timeout=120, max_retries=5)
+        """
+        client = object.__new__(type(self))
+        client.__dict__.update(self.__dict__)
+        client._options = merged(self._options, options(timeout, max_retries, headers))
+        return client
+
     async def aclose(self) -> None:
         """Closes the connections that are kept alive; the client makes no more calls."""
         self._closed = True
@@ -157,62 +287,58 @@ class AsyncUsageClient(BaseClient):
         return self
 
     async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Closes the client."""
         await self.aclose()
 
-    async def _call(self, call: Call[T]) -> T:
-        return call.read(await _run(self._steps(call.operation, call.params, call.change)))
+    def __repr__(self) -> str:
+        """Shows no key."""
+        return f"{type(self).__name__}(base_url={self._base_url!r})"
 
-    async def _page(self, call: PageCall[Any, PageT], cursor: str | None = None) -> PageT:
-        params = call.params if cursor is None else {**call.params, "cursor": cursor}
-        value = await _run(self._steps(call.operation, params, None))
-        return call.async_page.from_wire(value, _fetch=functools.partial(self._page, call))
+    def _walk(self, page: Any, operation: str, params: Mapping[str, object]) -> Any:
+        async def fetch(cursor: str | None = None) -> Any:
+            given = params if cursor is None else {**params, "cursor": cursor}
+            return page(*await self._call(operation, given), fetch)
 
-    async def _carry(self, exchange: _core.Exchange, *changed: object) -> str:
-        import asyncio
+        return _io.walk(fetch)
 
-        loop = asyncio.get_running_loop()
-        carried: asyncio.Future[str] = loop.create_future()
+    async def _call(self, operation: str, params: Mapping[str, object], change: Change | None = None) -> Any:
+        if self._closed:
+            msg = "the client is closed"
+            raise RuntimeError(msg)
+        with Logged(operation):
+            exchange = self._inner.call(operation, params, self._options)
+            if self._transport is not None:
+                return await self._drive(self._transport, exchange, change)
+            kind, value = await _io.carry(exchange)
+            while kind == "change" and change is not None:
+                kind, value = await _io.carry(exchange, change(value))
+            return value
 
-        def resolve(step: str) -> None:
-            if not carried.done():
-                carried.set_result(step)
-
-        task = exchange.start(lambda step: loop.call_soon_threadsafe(resolve, step), *changed)
-        try:
-            return await carried
-        finally:
-            task.abort()
-
-    async def _send(self, request: Request) -> Answer:
-        import asyncio
-
-        try:
-            return await asyncio.wait_for(self._transport(request), request.timeout)
-        except asyncio.TimeoutError as error:  # until Python 3.11 another class than the built-in one
-            raise TimeoutError from error
-
-    async def _sleep(self, seconds: float) -> None:
-        import asyncio
-
-        await asyncio.sleep(seconds)
-
-
-async def _run(steps: Generator[Any, Any, Any]) -> Any:
-    """Waits for whatever a step yields."""
-    try:
-        waiting = next(steps)
+    async def _drive(self, transport: _io.Transport, exchange: Exchange, change: Change | None) -> Any:
+        """Over a transport of the user's own, step by step."""
+        cause: Exception | None = None
+        advance: Any = exchange.begin
+        said: tuple[Any, ...] = ()
         while True:
             try:
-                value = await waiting
-            except Exception as error:
-                waiting = steps.throw(error)
+                kind, value = advance(*said)
+            except OpenComputerError as error:
+                raise error from cause
+            if kind == "send":
+                try:
+                    answer = await _io.send(transport, value)
+                except TimeoutError as error:
+                    cause, advance, said = error, exchange.timeout, ()
+                except Exception as error:
+                    cause, advance, said = error, exchange.connection_fault, (told(error),)
+                else:
+                    cause, advance, said = None, exchange.answer, parts(answer)
+            elif kind == "wait":
+                await _io.sleep(value)
+                advance, said = exchange.waited, ()
+            elif kind == "change" and change is not None:
+                advance, said = exchange.changed, (change(value),)
             else:
-                waiting = steps.send(value)
-    except StopIteration as end:
-        return end.value
+                return value

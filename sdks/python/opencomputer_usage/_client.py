@@ -1,81 +1,194 @@
-"""The blocking client."""
+"""The blocking client. `scripts/unasync` makes this file of `_async_client.py`: edit that one."""
 
 from __future__ import annotations
 
-import functools
-import time
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from . import _sync_io as _io
+from ._core import Client
+from ._errors import OpenComputerError
+from ._pages import SandboxUsagePage, TagUsagePage
+from ._shared import USER_AGENT, Logged, check_change, config, merged, options, parts, told, usage, window
 
-from ._base import BaseClient
-from ._calls import Call, PageCall, SandboxCalls, TagCalls, UsageCalls
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Mapping
+    from os import PathLike
     from types import TracebackType
+    from typing import Any
 
     from typing_extensions import Self
 
-    from . import _core
-    from ._base import Answer, Request
+    from ._core import Exchange, Sandbox, SandboxTags, SandboxUsage, TagKeySummary
+    from ._shared import Change, Filters, Sort, When
 
-    Transport = Callable[[Request], Answer]
-
-P = ParamSpec("P")
-T = TypeVar("T")
+    ListOfSandboxes = list[Sandbox]
 
 
-class Resource:
-    """A group of calls."""
+class Usage:
+    """Usage; amounts are GB-seconds."""
+
+    __slots__ = ("_client",)
 
     def __init__(self, client: UsageClient) -> None:
         """Calls go through this client."""
         self._client = client
 
+    def by_tag(
+        self,
+        key: str,
+        *,
+        from_: When | None = None,
+        to: When | None = None,
+        filter: Filters | None = None,  # noqa: A002 - the API's own word
+        sort: Sort | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> TagUsagePage:
+        """Usage by the values of a tag.
 
-def _call(declare: Callable[Concatenate[Any, P], Call[T]]) -> Callable[Concatenate[Resource, P], T]:
-    @functools.wraps(declare)
-    def method(self: Resource, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._client._call(declare(self, *args, **kwargs))
+        Args:
+            key: The tag's key.
+            from_: Start of the window, inclusive; 30 days before its end by default.
+            to: End of the window, exclusive; now by default. At most 90 days after its start.
+            filter: What to keep, such as `{"tag:env": ["prod"], "tag:team": None}`.
+            sort: What items are ordered by, descending; by default memory.
+            limit: Items of one page, 1 to 500; by default 50.
+            cursor: Where to go on: the `next_cursor` of a page of the same query.
 
-    return method
+        Returns:
+            A page; iterating over it walks every page.
+
+        Raises:
+            InvalidRequestError: If a parameter breaks a rule; nothing is sent then.
+            OpenComputerError: If the call fails.
+        """
+        params = {"key": key, **usage(from_, to, filter, sort, limit, cursor)}
+        page: TagUsagePage = self._client._walk(TagUsagePage, "usage.by_tag", params)
+        return page
+
+    def by_sandbox(
+        self,
+        *,
+        from_: When | None = None,
+        to: When | None = None,
+        filter: Filters | None = None,  # noqa: A002 - the API's own word
+        sort: Sort | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> SandboxUsagePage:
+        """Usage by sandbox; parameters and errors are those of `by_tag`.
+
+        Returns:
+            A page; iterating over it walks every page.
+        """
+        params = usage(from_, to, filter, sort, limit, cursor)
+        page: SandboxUsagePage
+        page = self._client._walk(SandboxUsagePage, "usage.by_sandbox", params)
+        return page
+
+    def for_sandbox(self, sandbox_id: str, *, from_: When | None = None, to: When | None = None) -> SandboxUsage:
+        """Usage of one sandbox, torn down or not.
+
+        Args:
+            sandbox_id: The sandbox.
+            from_: Start of the window, inclusive; 30 days before its end by default.
+            to: End of the window, exclusive; now by default. At most 90 days after its start.
+
+        Raises:
+            NotFoundError: If the org has no such sandbox.
+            OpenComputerError: If the call fails otherwise.
+        """
+        params = {"sandboxId": sandbox_id, **window(from_, to)}
+        found: SandboxUsage = self._client._call("usage.for_sandbox", params)
+        return found
 
 
-def _page(
-    declare: Callable[Concatenate[Any, P], PageCall[T, Any]],
-) -> Callable[Concatenate[Resource, P], T]:
-    @functools.wraps(declare)
-    def method(self: Resource, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._client._page(declare(self, *args, **kwargs))
-
-    return method
-
-
-class Usage(Resource):
-    """Usage; amounts are GB-seconds."""
-
-    by_tag = _page(UsageCalls.by_tag)
-    by_sandbox = _page(UsageCalls.by_sandbox)
-    for_sandbox = _call(UsageCalls.for_sandbox)
-
-
-class Tags(Resource):
+class Tags:
     """The tags in use and those of one sandbox."""
 
-    list_keys = _call(TagCalls.list_keys)
-    get = _call(TagCalls.get)
-    set = _call(TagCalls.set)
-    update = _call(TagCalls.update)
+    __slots__ = ("_client",)
+
+    def __init__(self, client: UsageClient) -> None:
+        """Calls go through this client."""
+        self._client = client
+
+    def list_keys(self) -> list[TagKeySummary]:
+        """Every key in use, ordered by its UTF-8 bytes."""
+        keys: list[TagKeySummary] = self._client._call("tags.list_keys", {})
+        return keys
+
+    def get(self, sandbox_id: str) -> SandboxTags:
+        """The tags of one sandbox, and the `etag` to write them back with.
+
+        Raises:
+            NotFoundError: If the org has no such sandbox.
+        """
+        state: SandboxTags = self._client._call("tags.get", {"sandboxId": sandbox_id})
+        return state
+
+    def set(self, sandbox_id: str, tags: Mapping[str, str], *, if_match: str | None = None) -> SandboxTags:
+        """Replaces the user's tags of one sandbox; `{}` clears them.
+
+        Args:
+            sandbox_id: The sandbox.
+            tags: All its tags from now on, without those of the system.
+            if_match: Writes only if the tags are still those of this `etag`. Without it the last writer wins.
+
+        Returns:
+            The tags as they were written.
+
+        Raises:
+            TagValidationError: If tags break the rules; nothing is sent then.
+            ConflictError: If the tags are not those of `if_match`.
+            NotFoundError: If the org has no such sandbox.
+        """
+        params = {"sandboxId": sandbox_id, "tags": tags, "ifMatch": if_match}
+        state: SandboxTags = self._client._call("tags.set", params)
+        return state
+
+    def update(self, sandbox_id: str, change: Change) -> SandboxTags:
+        """Reads the user's tags, changes them and writes them back, anew where another writer came in between.
+
+        Args:
+            sandbox_id: The sandbox.
+            change: Takes the user's tags and returns what they shall be; it may be called more than once.
+
+        Raises:
+            TypeError: If `change` cannot be called; nothing is sent then.
+            TagValidationError: If the changed tags break the rules; nothing is written then.
+            ConflictError: If another writer came in between five times.
+            NotFoundError: If the org has no such sandbox.
+        """
+        check_change(change)
+        state: SandboxTags = self._client._call("tags.update", {"sandboxId": sandbox_id}, change)
+        return state
 
 
-class Sandboxes(Resource):
+class Sandboxes:
     """Sandboxes and their tags."""
 
-    list = _call(SandboxCalls.list)
-    get = _call(SandboxCalls.get)
+    __slots__ = ("_client",)
+
+    def __init__(self, client: UsageClient) -> None:
+        """Calls go through this client."""
+        self._client = client
+
+    def list(self) -> ListOfSandboxes:
+        """The newest 100 running sandboxes."""
+        rows: ListOfSandboxes = self._client._call("sandboxes.list", {})
+        return rows
+
+    def get(self, sandbox_id: str) -> Sandbox:
+        """One sandbox.
+
+        Raises:
+            NotFoundError: If the org has no such sandbox.
+        """
+        sandbox: Sandbox = self._client._call("sandboxes.get", {"sandboxId": sandbox_id})
+        return sandbox
 
 
-class UsageClient(BaseClient):
-    """A client of the usage API. It may be shared by threads, and used on after a fork.
+class UsageClient:
+    """A client of the usage API that threads may share, and that may be used on after a fork.
 
     Args:
         api_key: The key; by default that of the environment variable `OPENCOMPUTER_API_KEY`.
@@ -83,17 +196,22 @@ class UsageClient(BaseClient):
         timeout: Seconds that a call may take with its retries; 30 by default.
         max_retries: How often a request is sent again; 2 by default.
         headers: Headers of every request.
-        transport: Sends requests instead of the built-in transport: takes a `Request`, returns status, headers and
-            body, raises `TimeoutError` where the time was up and anything else where no answer came.
+        connect_timeout: Seconds that connecting may take, within `timeout`.
+        read_timeout: Seconds that may pass without a byte of an answer, within `timeout`.
+        proxy: URL of a proxy for every request; by default what `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
+            `NO_PROXY` say.
+        ssl_cert_file: PEM file of the certificates to trust; by default what `SSL_CERT_FILE`, `SSL_CERT_DIR` or
+            `REQUESTS_CA_BUNDLE` says, else the system's, else Mozilla's.
+        transport: Sends requests instead of the built-in transport, which the four options above are for: a
+            function that takes a `Request`, returns status, headers and body, raises `TimeoutError` where the time
+            was up and anything else where no answer came.
 
     Raises:
         InvalidRequestError: If an option is missing or invalid.
 
-    >>> client = UsageClient(
-    ...     api_key="oc_key",
-    ...     base_url="https://api.example.com",
-    ...     transport=lambda request: (200, {}, '{"keys": []}'),
-    ... )
+    >>> def transport(request):
+    ...     return 200, {}, '{"keys": []}'
+    >>> client = UsageClient(api_key="oc_key", base_url="https://api.example.com", transport=transport)
     >>> client.tags.list_keys()
     []
     """
@@ -106,17 +224,26 @@ class UsageClient(BaseClient):
         timeout: float | None = None,
         max_retries: int | None = None,
         headers: Mapping[str, str] | None = None,
-        transport: Transport | None = None,
+        connect_timeout: float | None = None,
+        read_timeout: float | None = None,
+        proxy: str | None = None,
+        ssl_cert_file: str | PathLike[str] | None = None,
+        transport: _io.Transport | None = None,
     ) -> None:
         """Checks what it is given; opens nothing."""
-        super().__init__(
-            api_key=api_key,
-            base_url=base_url,
-            timeout=timeout,
-            max_retries=max_retries,
-            headers=headers,
-            transport=transport,
+        given = config(api_key, base_url, timeout, max_retries, headers)
+        self._base_url = given["baseUrl"]
+        self._inner = Client(
+            USER_AGENT,
+            given,
+            ssl_cert_file=ssl_cert_file,
+            proxy=proxy,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
         )
+        self._transport = transport
+        self._options: dict[str, Any] = {}
+        self._closed = False
 
     @property
     def usage(self) -> Usage:
@@ -133,6 +260,23 @@ class UsageClient(BaseClient):
         """Sandboxes and their tags."""
         return Sandboxes(self)
 
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """This client with other options; both share connections.
+
+        >>> client = UsageClient(api_key="oc_key", base_url="https://api.example.com")
+        >>> patient = client.with_options(timeout=120, max_retries=5)
+        """
+        client = object.__new__(type(self))
+        client.__dict__.update(self.__dict__)
+        client._options = merged(self._options, options(timeout, max_retries, headers))
+        return client
+
     def close(self) -> None:
         """Closes the connections that are kept alive; the client makes no more calls."""
         self._closed = True
@@ -143,40 +287,58 @@ class UsageClient(BaseClient):
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Closes the client."""
         self.close()
 
-    def _call(self, call: Call[T]) -> T:
-        return call.read(_run(self._steps(call.operation, call.params, call.change)))
+    def __repr__(self) -> str:
+        """Shows no key."""
+        return f"{type(self).__name__}(base_url={self._base_url!r})"
 
-    def _page(self, call: PageCall[T, Any], cursor: str | None = None) -> T:
-        params = call.params if cursor is None else {**call.params, "cursor": cursor}
-        page: Any = call.sync_page
-        value = _run(self._steps(call.operation, params, None))
-        result: T = page.from_wire(value, _fetch=functools.partial(self._page, call))
-        return result
+    def _walk(self, page: Any, operation: str, params: Mapping[str, object]) -> Any:
+        def fetch(cursor: str | None = None) -> Any:
+            given = params if cursor is None else {**params, "cursor": cursor}
+            return page(*self._call(operation, given), fetch)
 
-    def _carry(self, exchange: _core.Exchange, *changed: object) -> str:
-        return exchange.run(*changed)
+        return _io.walk(fetch)
 
-    def _send(self, request: Request) -> Answer:
-        answer: Answer = self._transport(request)
-        return answer
+    def _call(self, operation: str, params: Mapping[str, object], change: Change | None = None) -> Any:
+        if self._closed:
+            msg = "the client is closed"
+            raise RuntimeError(msg)
+        with Logged(operation):
+            exchange = self._inner.call(operation, params, self._options)
+            if self._transport is not None:
+                return self._drive(self._transport, exchange, change)
+            kind, value = _io.carry(exchange)
+            while kind == "change" and change is not None:
+                kind, value = _io.carry(exchange, change(value))
+            return value
 
-    def _sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
-def _run(steps: Generator[Any, Any, Any]) -> Any:
-    """Whatever a step yields has been waited for already."""
-    try:
-        value = next(steps)
+    def _drive(self, transport: _io.Transport, exchange: Exchange, change: Change | None) -> Any:
+        """Over a transport of the user's own, step by step."""
+        cause: Exception | None = None
+        advance: Any = exchange.begin
+        said: tuple[Any, ...] = ()
         while True:
-            value = steps.send(value)
-    except StopIteration as end:
-        return end.value
+            try:
+                kind, value = advance(*said)
+            except OpenComputerError as error:
+                raise error from cause
+            if kind == "send":
+                try:
+                    answer = _io.send(transport, value)
+                except TimeoutError as error:
+                    cause, advance, said = error, exchange.timeout, ()
+                except Exception as error:
+                    cause, advance, said = error, exchange.connection_fault, (told(error),)
+                else:
+                    cause, advance, said = None, exchange.answer, parts(answer)
+            elif kind == "wait":
+                _io.sleep(value)
+                advance, said = exchange.waited, ()
+            elif kind == "change" and change is not None:
+                advance, said = exchange.changed, (change(value),)
+            else:
+                return value

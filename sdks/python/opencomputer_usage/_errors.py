@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
-
-from ._models import TagViolation
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+    from typing import Any
 
-    from ._core import CoreError
+    from ._core import TagViolation
 
 
 class OpenComputerError(Exception):
@@ -126,21 +123,33 @@ _CLASSES: dict[str, type[OpenComputerError]] = {
 }
 
 
-def from_wire(error: Mapping[str, Any]) -> OpenComputerError:
-    """The exception for an error of the core."""
-    return _CLASSES[error["kind"]](
-        error["message"],
-        code=error["code"],
-        status=error["status"],
-        request_id=error["requestId"],
-        violations=tuple(map(TagViolation.from_wire, error["violations"])),
-        body=error["body"],
+def of_core(
+    kind: str,
+    message: str,
+    code: str | None,
+    status: int | None,
+    request_id: str | None,
+    violations: tuple[TagViolation, ...],
+    body: str | None,
+) -> OpenComputerError:
+    """The exception for an error of the core, which calls this."""
+    return _CLASSES[kind](
+        message,
+        code=code,
+        status=status,
+        request_id=request_id,
+        violations=violations,
+        body=None if body is None else _decoded(body),
     )
 
 
-def refusal(error: CoreError) -> OpenComputerError:
-    """The exception for what the core raised."""
-    return from_wire(json.loads(error.args[0]))
+def _decoded(body: str) -> Any:
+    import json
+
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body
 
 
 def _restore(error: type[OpenComputerError], args: tuple[Any, ...], attributes: dict[str, Any]) -> OpenComputerError:

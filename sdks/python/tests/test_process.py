@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from samples import KEYS
 from stub import Answer, Stub
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CLIENT = "from opencomputer_usage import UsageClient; client = UsageClient(api_key='key', base_url=URL, timeout=20)"
 
@@ -41,17 +46,79 @@ def expect_output(output: str, script: str, url: str = "http://127.0.0.1:9") -> 
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_importing_starts_no_thread_and_opens_no_file() -> None:
+def test_importing_starts_no_thread_and_opens_nothing() -> None:
     script = """
-        import json, logging, os
+        import os, sys
         look = lambda: (len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd")))
-        before = look()
-        from opencomputer_usage import UsageClient, AsyncUsageClient, validate_tags
-        UsageClient(api_key="key", base_url="https://api.example.com")
-        validate_tags({})
-        print(before == look())
+        before, opened = look(), []
+        def audit(event, args):
+            code = str(args[0]).endswith((".py", ".pyc", ".so")) if args else False
+            if event == "open" and not code or event.startswith("socket."):
+                opened.append((event, args))
+        sys.addaudithook(audit)
+        import opencomputer_usage
+        opencomputer_usage.UsageClient(api_key="key", base_url="https://api.example.com")
+        opencomputer_usage.AsyncUsageClient(api_key="key", base_url="https://api.example.com")
+        opencomputer_usage.validate_tags({})
+        print(before == look(), opened)
+        heavy = {"asyncio", "dataclasses", "inspect", "json", "logging", "random", "socket", "ssl"}
+        print(sorted(heavy & set(sys.modules)))
+    """
+    expect_output("True []\n[]\n", script)
+
+
+def test_importing_and_making_a_client_reads_no_certificate(tmp_path: Path) -> None:
+    # Whoever reads a pipe that nobody writes to waits for ever.
+    pipe = tmp_path / "roots.pem"
+    os.mkfifo(pipe)
+    script = f"""
+        import os
+        os.environ["SSL_CERT_FILE"] = os.environ["REQUESTS_CA_BUNDLE"] = {str(pipe)!r}
+        from opencomputer_usage import UsageClient
+        UsageClient(api_key="key", base_url="https://api.example.com", ssl_cert_file={str(pipe)!r})
+        print("made")
+    """
+    expect_output("made\n", script)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="until 3.12 nothing tells extensions from those that can")
+def test_a_sub_interpreter_gets_a_clear_import_error() -> None:
+    script = """
+        import sys
+        import opencomputer_usage
+        if sys.version_info >= (3, 13):
+            import _interpreters as interpreters
+        else:
+            import _xxsubinterpreters as interpreters
+        other = interpreters.create()
+        try:
+            failure = interpreters.run_string(other, "import opencomputer_usage")
+        except Exception as error:
+            failure = error
+        print("does not support" in repr(failure) or "subinterpreters" in str(failure))
     """
     expect_output("True\n", script)
+
+
+def test_a_free_threaded_python_gets_a_clear_import_error() -> None:
+    # Such a Python does not look for the file that the wheel has.
+    script = """
+        import sys
+        sys.abiflags = "t"
+        class Finder:
+            def find_spec(self, name, path, target=None):
+                if name == "opencomputer_usage._core":
+                    raise ModuleNotFoundError(name)
+        sys.meta_path.insert(0, Finder())
+        try:
+            import opencomputer_usage
+        except ImportError as error:
+            print(error)
+    """
+    expect_output(
+        "opencomputer_usage has no wheel for free-threaded Python yet: use one with the global interpreter lock\n",
+        script,
+    )
 
 
 def test_a_forked_child_and_its_parent_both_go_on() -> None:
@@ -140,7 +207,8 @@ def test_ctrl_c_interrupts_a_call_that_waits_for(answer: Answer) -> None:
         process.send_signal(signal.SIGINT)
         assert process.stdout is not None
         assert process.stdout.readline() == "interrupted\n"
-        assert time.monotonic() - sent < 0.2
+        # Shown as it is, held to thrice its promise: a busy machine takes its time with processes.
+        assert time.monotonic() - sent < 0.3
         assert finish(process)[1] == ""
 
 

@@ -39,7 +39,8 @@ impl Clock {
 pub struct Call {
     /// What decides.
     pub exchange: Exchange,
-    clock: Clock,
+    /// What tells the time.
+    pub clock: Clock,
 }
 
 impl Call {
@@ -73,8 +74,9 @@ fn millis(ms: f64) -> Duration {
     Duration::try_from_secs_f64(ms / 1_000.0).unwrap_or(Duration::MAX)
 }
 
-/// From [0, 1). The system's own, so that a forked process does not draw what its parent draws.
-fn random() -> f64 {
+/// A random number from [0, 1). The system's own, so that a forked process does not draw what its parent draws.
+#[must_use]
+pub fn random() -> f64 {
     let bits = getrandom::u32().unwrap_or(u32::MAX / 2);
     f64::from(bits) / 2_f64.powi(32)
 }

@@ -13,7 +13,7 @@ use opencomputer_usage_core::wire::{Sandbox, SandboxUsage, SandboxUsagePage, Tag
 
 use crate::call::{Call, Clock};
 use crate::options::UsageOptions;
-use crate::transport::Transport;
+use crate::transport::{Transport, TransportOptions};
 use crate::walk::Walk;
 
 /// The key's environment variable.
@@ -49,6 +49,7 @@ pub struct Client {
 pub struct Builder {
     options: Vec<(Text, Raw)>,
     headers: Vec<(Text, Raw)>,
+    transport: TransportOptions,
 }
 
 impl Builder {
@@ -89,6 +90,12 @@ impl Builder {
         self
     }
 
+    /// How connections are made: certificates, a proxy, timeouts within that of the call.
+    #[must_use]
+    pub fn transport(self, transport: TransportOptions) -> Self {
+        Self { transport, ..self }
+    }
+
     /// The client.
     ///
     /// # Errors
@@ -105,7 +112,7 @@ impl Builder {
         }
         options.push(("headers".into(), headers));
         let core = client::Client::new(USER_AGENT, &Raw::Map(options))?;
-        Ok(Client { core, transport: Transport::new() })
+        Ok(Client { core, transport: Transport::with(self.transport) })
     }
 }
 

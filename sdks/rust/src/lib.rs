@@ -35,10 +35,10 @@ pub use opencomputer_usage_core::tags::Violation;
 pub use opencomputer_usage_core::window::{Period, Timestamp};
 pub use opencomputer_usage_core::wire;
 
-pub use call::{Call, Clock};
+pub use call::{Call, Clock, random};
 pub use client::{Builder, Client, Sandboxes, Tags, Usage};
 pub use options::UsageOptions;
-pub use transport::Transport;
+pub use transport::{Transport, TransportOptions};
 pub use walk::{UsagePage, Walk};
 
 /// The guide's examples compile.

@@ -1,17 +1,68 @@
 //! Carries one request: reqwest over rustls, which follows no redirect and never waits beyond its time.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use std::{env, io};
 
 use opencomputer_usage_core::client::{Answer, ClientError, Event, Fault, Request};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Url, redirect};
+use reqwest::{Method, Proxy, Url, redirect};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+
+type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How connections are made. The default trusts the system and takes proxies from the environment.
+#[derive(Clone, Debug, Default)]
+pub struct TransportOptions {
+    ssl_cert_file: Option<PathBuf>,
+    proxy: Option<Proxy>,
+    connect_timeout: Option<Duration>,
+    read_timeout: Option<Duration>,
+}
+
+impl TransportOptions {
+    /// Takes a file of certificates (PEM) to trust in place of the system's, a proxy for every request in place of the
+    /// environment's, and how many seconds connecting, and each read, may take within the time of the call.
+    ///
+    /// ```
+    /// use opencomputer_usage::{Client, TransportOptions};
+    ///
+    /// let transport = TransportOptions::new(None, Some("http://proxy:3128".to_owned()), Some(2.0), None)?;
+    /// let client = Client::builder().api_key("oc_key").base_url("https://api.example.com").transport(transport).build()?;
+    /// # let _ = client;
+    /// # Ok::<(), opencomputer_usage::ClientError>(())
+    /// ```
+    pub fn new(
+        ssl_cert_file: Option<PathBuf>,
+        proxy: Option<String>,
+        connect_timeout: Option<f64>,
+        read_timeout: Option<f64>,
+    ) -> Result<Self, ClientError> {
+        let proxy = proxy.map(Proxy::all).transpose();
+        // What is wrong with it is not shown: it may have a password in it.
+        let proxy = proxy.map_err(|_| ClientError::usage("the proxy must be a URL such as `http://proxy:3128`"))?;
+        let seconds = |seconds: f64| {
+            let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
+            duration.ok_or_else(|| ClientError::usage("the timeout must be a positive, finite number"))
+        };
+        Ok(Self {
+            ssl_cert_file,
+            proxy,
+            connect_timeout: connect_timeout.map(seconds).transpose()?,
+            read_timeout: read_timeout.map(seconds).transpose()?,
+        })
+    }
+}
 
 /// Connections that are kept alive. Clones share them; nothing is opened or read before the first request.
 #[derive(Clone, Debug, Default)]
 pub struct Transport {
+    options: Arc<TransportOptions>,
+    tls: Arc<OnceLock<ClientConfig>>,
     http: Arc<OnceLock<reqwest::Client>>,
 }
 
@@ -20,6 +71,18 @@ impl Transport {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One with options.
+    #[must_use]
+    pub fn with(options: TransportOptions) -> Self {
+        Self { options: Arc::new(options), ..Self::default() }
+    }
+
+    /// One that shares the certificates, but no connections: for another runtime, which alone can carry its own.
+    #[must_use]
+    pub fn with_own_connections(&self) -> Self {
+        Self { http: Arc::default(), ..self.clone() }
     }
 
     /// Sends a request and reads the whole answer, or says why none came.
@@ -41,32 +104,72 @@ impl Transport {
         })
     }
 
-    /// Built when it is needed, as the certificates of the system are read only for a server that shows one.
-    fn http(&self, secure: bool) -> Result<&reqwest::Client, Box<dyn Error + Send + Sync>> {
+    /// Built when it is needed, as certificates are read only for a server that shows one.
+    fn http(&self, secure: bool) -> Fallible<&reqwest::Client> {
         if let Some(http) = self.http.get() {
             return Ok(http);
         }
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(secure)?)
+        let options = &*self.options;
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(self.tls(secure)?)
             .redirect(redirect::Policy::none())
             .referer(false)
-            .build()?;
+            .tcp_nodelay(true);
+        if let Some(proxy) = &options.proxy {
+            builder = builder.proxy(proxy.clone());
+        }
+        if let Some(timeout) = options.connect_timeout {
+            builder = builder.connect_timeout(timeout);
+        }
+        if let Some(timeout) = options.read_timeout {
+            builder = builder.read_timeout(timeout);
+        }
+        let http = builder.build()?;
         Ok(self.http.get_or_init(|| http))
+    }
+
+    fn tls(&self, secure: bool) -> Fallible<ClientConfig> {
+        // A proxy may be reached over TLS although the server is not.
+        if !secure && self.options.proxy.is_none() && self.tls.get().is_none() {
+            return configured(RootCertStore::empty());
+        }
+        if let Some(tls) = self.tls.get() {
+            return Ok(tls.clone());
+        }
+        let tls = configured(roots(self.options.ssl_cert_file.clone())?)?;
+        Ok(self.tls.get_or_init(|| tls).clone())
     }
 }
 
-/// Trusts the system's roots, or Mozilla's where the system has none.
-fn tls(secure: bool) -> Result<ClientConfig, rustls::Error> {
+/// The roots of a file that was named, here or in `REQUESTS_CA_BUNDLE`; else those of the system, for which
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR` may stand; else Mozilla's, where the system has none.
+fn roots(named: Option<PathBuf>) -> Fallible<RootCertStore> {
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    let systems = variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR"));
+    let bundle = variable("REQUESTS_CA_BUNDLE").filter(|_| systems.is_none()).map(PathBuf::from);
     let mut roots = RootCertStore::empty();
-    if secure {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(file) = named.or(bundle) {
+        let unreadable = |why: &dyn Error| io::Error::other(format!("no certificates in `{}`: {why}", file.display()));
+        let certificates = CertificateDer::pem_file_iter(&file).map_err(|error| unreadable(&error))?;
+        roots.add_parsable_certificates(certificates.filter_map(Result::ok));
         if roots.is_empty() {
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            return Err(unreadable(&io::Error::other("there is none")).into());
         }
+        return Ok(roots);
     }
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    Ok(roots)
+}
+
+fn configured(roots: RootCertStore) -> Fallible<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(versions.with_root_certificates(roots).with_no_client_auth())
+    let mut config = versions.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 fn prepare(request: Request) -> Result<reqwest::Request, ClientError> {
@@ -91,7 +194,7 @@ async fn exchange(http: &reqwest::Client, request: reqwest::Request) -> reqwest:
     let status = response.status().as_u16();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-    let body = response.bytes().await?.to_vec();
+    let body = response.bytes().await?.into();
     Ok(Answer { status, headers, body })
 }
 

@@ -1,0 +1,85 @@
+"""What was measured, as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+class Figures:
+    """All that was measured, in order."""
+
+    def __init__(self) -> None:
+        self._all: list[dict[str, Any]] = []
+
+    def add(
+        self,
+        figure: str,
+        unit: str,
+        samples: list[float],
+        *,
+        at_least: float | None = None,
+        at_most: float | None = None,
+    ) -> None:
+        """The median of samples, perhaps held to a bar."""
+        value = statistics.median(samples)
+        bar = holds = None
+        if at_least is not None:
+            bar, holds = f">= {at_least:g}", value >= at_least
+        elif at_most is not None:
+            bar, holds = f"<= {at_most:g}", value <= at_most
+        one = {"figure": figure, "value": value, "unit": unit, "bar": bar, "holds": holds, "samples": samples}
+        self._all.append(one)
+        print(f"    {figure}: {value:.2f} {unit} {bar or ''}", file=sys.stderr, flush=True)
+
+    def ratios(
+        self, figure: str, ours: list[float], theirs: list[float] | None, *, at_least: float | None = None
+    ) -> None:
+        """How many times our time a peer takes, pair by pair; nothing where the peer did not run."""
+        if theirs:
+            ratios = [their / our for our, their in zip(ours, theirs, strict=True)]
+            self.add(figure, "x", ratios, at_least=at_least)
+
+    def finish(self, file: Path) -> None:
+        """Prints the table, with what missed its bar last, and writes the file."""
+        width = max(len(one["figure"]) for one in self._all)
+        print(f"\n{'figure':{width}}  {'median':>10} unit    bar       samples (least, most)")
+        for one in self._all:
+            verdict = {None: "", True: "holds", False: "MISSED"}[one["holds"]]
+            spread = f"{len(one['samples'])} ({min(one['samples']):.2f}, {max(one['samples']):.2f})"
+            print(
+                f"{one['figure']:{width}}  {one['value']:>10.2f} {one['unit']:7} {one['bar'] or '':9} {spread:24} {verdict}"
+            )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(self._all, indent=1) + "\n")
+        missed = [one for one in self._all if one["holds"] is False]
+        print(f"\n{len(missed)} missed their bar" if missed else "\nevery bar holds")
+        for one in missed:
+            print(f"  {one['figure']}: {one['value']:.2f} {one['unit']}, bar {one['bar']}")
+
+
+def interleaved(
+    cases: dict[str, Callable[[], object]], *, rounds: int, seconds: float = 0.004
+) -> dict[str, list[float]]:
+    """Seconds of one call of each case, measured in turn, `rounds` times over batches of about `seconds`."""
+    batches = {}
+    for name, run in cases.items():
+        for _ in range(3):
+            run()
+        started = time.perf_counter()
+        run()
+        batches[name] = max(1, int(seconds / max(time.perf_counter() - started, 1e-7)))
+    samples: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(rounds):
+        for name, run in cases.items():
+            count = batches[name]
+            started = time.perf_counter()
+            for _ in range(count):
+                run()
+            samples[name].append((time.perf_counter() - started) / count)
+    return samples

@@ -1,0 +1,212 @@
+//! From a body to the value of a call: decoded without Python's lock, made into objects with it.
+
+use bytes::Bytes;
+use opencomputer_usage_core::client::{self, Answer, Reply};
+use opencomputer_usage_core::tags::TagSet;
+use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::wire;
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+use serde::Deserialize;
+
+use crate::models::{Amounts, Sandbox, SandboxTags, SandboxUsage, TagItem, TagKeySummary, Untagged};
+use crate::source::{self, Page, Source};
+use crate::tags;
+
+/// What a call is answered with.
+pub enum Value {
+    TagUsage(wire::TagUsagePage),
+    SandboxesUsage(Page, Source),
+    SandboxUsage(wire::SandboxUsage),
+    TagKeys(Vec<wire::TagKeySummary>),
+    Tags(wire::SandboxTags, Option<String>),
+    Sandboxes(Vec<wire::Sandbox>),
+    Sandbox(wire::Sandbox),
+}
+
+fn object<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, String> {
+    client::expect_object(body)?;
+    source::decode(body)
+}
+
+impl Value {
+    /// Reads a body.
+    pub fn decode(reply: Reply, body: Bytes, etag: Option<&str>) -> Result<Self, String> {
+        Ok(match reply {
+            Reply::TagUsage => Self::TagUsage(object(&body)?),
+            Reply::SandboxUsagePage => {
+                client::expect_object(&body)?;
+                let (page, source) = source::page(body)?;
+                Self::SandboxesUsage(page, source)
+            }
+            Reply::SandboxUsage => Self::SandboxUsage(object(&body)?),
+            Reply::TagKeys => Self::TagKeys(object::<wire::TagKeys>(&body)?.keys),
+            Reply::Tags => Self::Tags(object(&body)?, etag.map(str::to_owned)),
+            Reply::Sandboxes => Self::Sandboxes(source::decode(&body)?),
+            Reply::Sandbox => Self::Sandbox(object(&body)?),
+        })
+    }
+}
+
+impl client::Value for Value {
+    fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String> {
+        let body = Bytes::from(std::mem::take(&mut answer.body));
+        let value = Self::decode(reply, body.clone(), answer.etag());
+        if value.is_err() {
+            // The error shows it.
+            answer.body = body.into();
+        }
+        value
+    }
+
+    fn next_cursor(&self) -> Option<&str> {
+        match self {
+            Self::TagUsage(page) => page.next_cursor.as_deref(),
+            Self::SandboxesUsage(page, _) => page.next_cursor.as_deref(),
+            _ => None,
+        }
+    }
+
+    fn user_tags(&self) -> TagSet {
+        match self {
+            Self::Tags(state, _) => TagSet::user_part(state.tags.iter().map(|(key, value)| (&**key, &**value))),
+            _ => TagSet::default(),
+        }
+    }
+}
+
+/// Makes Python objects of Rust values.
+struct Make<'py>(Python<'py>);
+
+type Made = PyResult<Py<PyAny>>;
+
+impl Make<'_> {
+    fn text(&self, text: &str) -> Made {
+        text.into_py_any(self.0)
+    }
+
+    fn maybe(&self, text: Option<&str>) -> Made {
+        text.into_py_any(self.0)
+    }
+
+    fn number(&self, number: f64) -> Made {
+        number.into_py_any(self.0)
+    }
+
+    fn count(&self, count: u64) -> Made {
+        count.into_py_any(self.0)
+    }
+
+    fn time(&self, at: Timestamp) -> Made {
+        at.to_string().into_py_any(self.0)
+    }
+
+    fn maybe_time(&self, at: Option<Timestamp>) -> Made {
+        at.map(|at| at.to_string()).into_py_any(self.0)
+    }
+
+    fn amounts(&self, total: &wire::Amounts) -> Made {
+        let [memory, disk] = [total.memory_gb_seconds, total.disk_overage_gb_seconds];
+        Amounts::new(self.number(memory)?, self.number(disk)?).into_py_any(self.0)
+    }
+
+    fn untagged(&self, part: &wire::Untagged) -> Made {
+        let [memory, disk] = [part.memory_gb_seconds, part.disk_overage_gb_seconds];
+        Untagged::new(self.number(memory)?, self.number(disk)?, self.count(part.sandbox_count)?).into_py_any(self.0)
+    }
+
+    fn tag_item(&self, item: &wire::TagItem) -> PyResult<TagItem> {
+        Ok(TagItem::new(
+            self.text(&item.tag_key)?,
+            self.text(&item.tag_value)?,
+            self.number(item.memory_gb_seconds)?,
+            self.number(item.disk_overage_gb_seconds)?,
+            self.count(item.sandbox_count)?,
+        ))
+    }
+
+    fn tag_key(&self, key: &wire::TagKeySummary) -> PyResult<TagKeySummary> {
+        Ok(TagKeySummary::new(self.text(&key.key)?, self.count(key.sandbox_count)?, self.count(key.value_count)?))
+    }
+
+    fn sandbox(&self, sandbox: &wire::Sandbox) -> PyResult<Sandbox> {
+        Ok(Sandbox::new(
+            self.text(&sandbox.sandbox_id)?,
+            self.text(&sandbox.status)?,
+            self.text(&sandbox.region)?,
+            self.text(&sandbox.worker_id)?,
+            self.text(&sandbox.template)?,
+            self.time(sandbox.started_at)?,
+            self.maybe(sandbox.alias.as_deref())?,
+            sandbox.tags.as_ref().map(|tags| tags::of_map(self.0, tags)).transpose()?.into_py_any(self.0)?,
+            self.maybe_time(sandbox.tags_last_updated_at.flatten())?,
+        ))
+    }
+
+    fn sandbox_usage(&self, usage: &wire::SandboxUsage) -> PyResult<SandboxUsage> {
+        Ok(SandboxUsage::new(
+            self.text(&usage.sandbox_id)?,
+            self.time(usage.from)?,
+            self.time(usage.to)?,
+            self.time(usage.as_of)?,
+            self.number(usage.memory_gb_seconds)?,
+            self.number(usage.disk_overage_gb_seconds)?,
+            tags::of_map(self.0, &usage.tags)?,
+            self.maybe_time(usage.tags_last_updated_at)?,
+            self.maybe_time(usage.first_started_at)?,
+            self.maybe_time(usage.last_ended_at)?,
+            self.maybe(usage.alias.as_deref())?,
+            self.maybe(usage.status.as_deref())?,
+        ))
+    }
+}
+
+impl Value {
+    /// The model of the value; of a page the fields, as its class is the client's to choose.
+    pub fn into_python(self, py: Python<'_>) -> Made {
+        let make = Make(py);
+        match self {
+            Self::TagUsage(page) => {
+                let items: Vec<_> = page.items.iter().map(|item| make.tag_item(item)).collect::<PyResult<_>>()?;
+                let fields = [
+                    make.time(page.from)?,
+                    make.time(page.to)?,
+                    make.time(page.as_of)?,
+                    make.text(&page.group_by)?,
+                    make.amounts(&page.total)?,
+                    make.untagged(&page.untagged)?,
+                    PyTuple::new(py, items)?.into_py_any(py)?,
+                    make.maybe(page.next_cursor.as_deref())?,
+                ];
+                PyTuple::new(py, fields)?.into_py_any(py)
+            }
+            Self::SandboxesUsage(page, source) => {
+                let fields = [
+                    make.time(page.from)?,
+                    make.time(page.to)?,
+                    make.time(page.as_of)?,
+                    make.text(&page.group_by)?,
+                    make.amounts(&page.total)?,
+                    source.into_py_any(py)?,
+                    make.maybe(page.next_cursor.as_deref())?,
+                ];
+                PyTuple::new(py, fields)?.into_py_any(py)
+            }
+            Self::SandboxUsage(usage) => make.sandbox_usage(&usage)?.into_py_any(py),
+            Self::TagKeys(keys) => {
+                let keys: Vec<_> = keys.iter().map(|key| make.tag_key(key)).collect::<PyResult<_>>()?;
+                PyList::new(py, keys)?.into_py_any(py)
+            }
+            Self::Tags(state, etag) => {
+                let (tags, at) = (tags::of_map(py, &state.tags)?, make.maybe_time(state.tags_last_updated_at)?);
+                SandboxTags::new(tags, at, make.maybe(etag.as_deref())?).into_py_any(py)
+            }
+            Self::Sandboxes(rows) => {
+                let rows: Vec<_> = rows.iter().map(|row| make.sandbox(row)).collect::<PyResult<_>>()?;
+                PyList::new(py, rows)?.into_py_any(py)
+            }
+            Self::Sandbox(sandbox) => make.sandbox(&sandbox)?.into_py_any(py),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What every model has in common: it is a value, made of named fields.
+
+use std::ffi::CStr;
+
+use pyo3::IntoPyObjectExt;
+use pyo3::PyClass;
+use pyo3::basic::CompareOp;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
+
+use crate::tags::Tags;
+
+/// A field: its name in Python and on the wire.
+pub struct Field {
+    name: &'static str,
+    pub wire: &'static str,
+    /// The wire leaves it out where the field of this name, mostly itself, is None.
+    needs: Option<&'static str>,
+}
+
+impl Field {
+    /// One that the wire always has.
+    pub const fn new(name: &'static str, wire: &'static str) -> Self {
+        Self { name, wire, needs: None }
+    }
+
+    /// One that the wire leaves out where it is None.
+    pub const fn optional(name: &'static str, wire: &'static str) -> Self {
+        Self { name, wire, needs: Some(name) }
+    }
+
+    /// One that the wire leaves out where another is None.
+    pub const fn with(name: &'static str, wire: &'static str, needs: &'static str) -> Self {
+        Self { name, wire, needs: Some(needs) }
+    }
+}
+
+/// The default of a field that may be left out.
+pub fn none() -> Py<PyAny> {
+    #[allow(clippy::redundant_closure_for_method_calls, reason = "the method alone is of one lifetime")]
+    Python::attach(|py| py.None())
+}
+
+/// An immutable value of named fields.
+pub trait Model: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Sync {
+    const FIELDS: &'static [Field];
+
+    /// The value of each field, in order.
+    fn values<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>>;
+}
+
+type Slf<'a, 'py, T> = &'a Bound<'py, T>;
+
+fn values<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    slf.get().values(slf.py())
+}
+
+/// `Name(field=value, …)`; of a tuple, of which there may be 500 items, only the length.
+pub fn repr<T: Model>(slf: Slf<'_, '_, T>) -> PyResult<String> {
+    let mut fields = Vec::with_capacity(T::FIELDS.len());
+    for (field, value) in T::FIELDS.iter().zip(values(slf)?) {
+        let shown = match value.cast::<PyTuple>() {
+            Ok(items) => format!("<{}>", items.len()),
+            Err(_) => value.repr()?.to_string(),
+        };
+        fields.push(format!("{}={shown}", field.name));
+    }
+    Ok(format!("{}({})", slf.as_any().get_type().name()?, fields.join(", ")))
+}
+
+/// Equal are models of one class with equal fields.
+pub fn compare<'py, T: Model>(
+    slf: Slf<'_, 'py, T>,
+    other: &Bound<'py, PyAny>,
+    op: CompareOp,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = slf.py();
+    let wanted = match op {
+        CompareOp::Eq => true,
+        CompareOp::Ne => false,
+        _ => return Ok(py.NotImplemented().into_bound(py)),
+    };
+    let Some(twin) = other.cast::<T>().ok().filter(|twin| slf.as_any().get_type().is(twin.as_any().get_type())) else {
+        return Ok(py.NotImplemented().into_bound(py));
+    };
+    let mut equal = true;
+    for (own, its) in values(slf)?.into_iter().zip(values(twin)?) {
+        equal = equal && own.eq(its)?;
+    }
+    (equal == wanted).into_bound_py_any(py)
+}
+
+/// The hash of the fields.
+pub fn hash<T: Model>(slf: Slf<'_, '_, T>) -> PyResult<isize> {
+    PyTuple::new(slf.py(), values(slf)?)?.hash()
+}
+
+/// Pickles as the class and its fields.
+pub fn reduce<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<(Bound<'py, PyType>, Bound<'py, PyTuple>)> {
+    Ok((slf.as_any().get_type(), PyTuple::new(slf.py(), values(slf)?)?))
+}
+
+/// The object under the wire's names, of plain dicts and lists.
+pub fn to_dict<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Bound<'py, PyDict>> {
+    let (dict, values) = (PyDict::new(slf.py()), values(slf)?);
+    let lacks = |name| T::FIELDS.iter().zip(&values).any(|(field, value)| field.name == name && value.is_none());
+    for (field, value) in T::FIELDS.iter().zip(&values) {
+        if !field.needs.is_some_and(lacks) {
+            dict.set_item(field.wire, plain(value)?)?;
+        }
+    }
+    Ok(dict)
+}
+
+fn plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if let Ok(items) = value.cast::<PyTuple>() {
+        let items: Vec<_> = items.iter().map(|item| plain(&item)).collect::<PyResult<_>>()?;
+        return PyList::new(value.py(), items)?.into_bound_py_any(value.py());
+    }
+    if let Ok(tags) = value.cast::<Tags>() {
+        return tags.get().dict(value.py())?.into_bound_py_any(value.py());
+    }
+    match value.getattr_opt("to_dict")? {
+        Some(to_dict) => to_dict.call0(),
+        None => Ok(value.clone()),
+    }
+}
+
+/// What `match` takes positional patterns by.
+pub fn match_args<T: Model>(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
+    PyTuple::new(py, T::FIELDS.iter().map(|field| field.name))
+}
+
+pub type Datetime<'py> = PyResult<Option<Bound<'py, PyAny>>>;
+
+/// The aware `datetime` of a timestamp of the wire.
+pub fn datetime<'py>(wire: &Bound<'py, PyAny>) -> Datetime<'py> {
+    const EPOCH: &CStr = c"__import__('datetime').datetime(1970, 1, 1, tzinfo=__import__('datetime').timezone.utc)";
+    if wire.is_none() {
+        return Ok(None);
+    }
+    let py = wire.py();
+    let text = wire.cast::<PyString>()?.to_str()?.to_owned();
+    let instant = opencomputer_usage::Timestamp::read(&text)
+        .ok_or_else(|| pyo3::exceptions::PyValueError::new_err(format!("`{text}` is no timestamp")))?;
+    let since = py.import("datetime")?.getattr("timedelta")?.call1((0, 0, instant.micros()))?;
+    py.eval(EPOCH, None, None)?.add(since).map(Some)
+}
+
+/// Adds to a class's own methods those that every model has.
+macro_rules! model_methods {
+    (impl $name:ident { $($own:tt)* }) => {
+        #[pyo3::pymethods]
+        impl $name {
+            $($own)*
+
+            #[classattr]
+            #[pyo3(name = "__match_args__")]
+            fn match_args(py: pyo3::Python<'_>) -> pyo3::PyResult<pyo3::Bound<'_, pyo3::types::PyTuple>> {
+                crate::model::match_args::<Self>(py)
+            }
+
+            fn __repr__(slf: &pyo3::Bound<'_, Self>) -> pyo3::PyResult<String> {
+                crate::model::repr(slf)
+            }
+
+            fn __richcmp__<'py>(
+                slf: &pyo3::Bound<'py, Self>,
+                other: &pyo3::Bound<'py, pyo3::PyAny>,
+                op: pyo3::basic::CompareOp,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::PyAny>> {
+                crate::model::compare(slf, other, op)
+            }
+
+            fn __hash__(slf: &pyo3::Bound<'_, Self>) -> pyo3::PyResult<isize> {
+                crate::model::hash(slf)
+            }
+
+            fn __reduce__<'py>(
+                slf: &pyo3::Bound<'py, Self>,
+            ) -> pyo3::PyResult<(pyo3::Bound<'py, pyo3::types::PyType>, pyo3::Bound<'py, pyo3::types::PyTuple>)> {
+                crate::model::reduce(slf)
+            }
+
+            /// The object under the API's own names, as plain dicts and lists.
+            fn to_dict<'py>(slf: &pyo3::Bound<'py, Self>) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyDict>> {
+                crate::model::to_dict(slf)
+            }
+        }
+    };
+}
+pub(crate) use model_methods;
+
+/// Declares models: `Name { field => "wireName", other = none() => "otherName" (optional), } + { its own methods }`.
+macro_rules! models {
+    ($(
+        $(#[$about:meta])*
+        $name:ident { $($(#[$doc:meta])* $field:ident $(= $default:expr)? => $wire:literal $(($kind:ident $($needs:literal)?))?,)* }
+        $(+ { $($own:tt)* })?
+    )*) => {$(
+        $(#[$about])*
+        #[pyclass(frozen, module = "opencomputer_usage")]
+        pub struct $name {
+            $($(#[$doc])* #[pyo3(get)] pub $field: Py<PyAny>,)*
+        }
+
+        impl $name {
+            /// Makes one of the values that its fields have on the wire.
+            #[allow(dead_code, reason = "most models come from the core's")]
+            pub fn from_wire(mut value: impl FnMut(&'static str) -> PyResult<Py<PyAny>>) -> PyResult<Self> {
+                Ok(Self { $($field: value($wire)?),* })
+            }
+        }
+
+        impl Model for $name {
+            const FIELDS: &'static [Field] =
+                &[$(models!(@field (stringify!($field), $wire) $($kind $($needs)?)?)),*];
+
+            fn values<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+                Ok(vec![$(self.$field.bind(py).clone()),*])
+            }
+        }
+
+        model_methods! {
+            impl $name {
+                #[new]
+                #[pyo3(signature = ($($field $(= $default)?),*))]
+                pub const fn new($($field: Py<PyAny>),*) -> Self {
+                    Self { $($field),* }
+                }
+
+                $($($own)*)?
+            }
+        }
+    )*};
+    (@field ($name:expr, $wire:expr)) => { Field::new($name, $wire) };
+    (@field ($name:expr, $wire:expr) $kind:ident $($needs:literal)?) => { Field::$kind($name, $wire $(, $needs)?) };
+}
+pub(crate) use models;

@@ -1,0 +1,158 @@
+//! The functions that need no key and no network.
+
+use opencomputer_usage_core::cursor::{Walk, shortest};
+use opencomputer_usage_core::{limits, pure};
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::PyImportError;
+use pyo3::prelude::*;
+
+use crate::errors::{raised, violations};
+use crate::model::none;
+use crate::models::{Cursor, GroupBy, Limits, TagViolation};
+use crate::raw::{accepts, raw};
+
+type Any<'a, 'py> = &'a Bound<'py, PyAny>;
+
+/// Every violation of a map of tags, in a fixed order; an empty list where the tags may be written.
+///
+/// >>> validate_tags({"team": "payments"})
+/// []
+/// >>> [violation.code for violation in validate_tags({"oc:team": "a", "": "b"})]
+/// ['key_empty', 'key_reserved_prefix']
+///
+/// Raises:
+///     InvalidRequestError: `invalid_body` if it is no map, or has a key that is no string.
+#[pyfunction]
+pub fn validate_tags(py: Python<'_>, tags: Any) -> PyResult<Vec<TagViolation>> {
+    if tags.cast().is_ok_and(accepts) {
+        return Ok(Vec::new());
+    }
+    violations(py, &pure::validate_tags(&raw(tags)?).map_err(raised)?)
+}
+
+/// Every violation of one tag key, for a form that validates as the user types.
+///
+/// >>> [violation.message for violation in validate_tag_key("team name")]
+/// ['tag key contains ` ` (U+0020), allowed are letters `A-Z a-z`, digits and `_ . - :`']
+///
+/// Raises:
+///     InvalidRequestError: `invalid_body` if it is no string.
+#[pyfunction]
+pub fn validate_tag_key(py: Python<'_>, key: Any) -> PyResult<Vec<TagViolation>> {
+    violations(py, &pure::validate_tag_key(&raw(key)?).map_err(raised)?)
+}
+
+/// Every violation of one tag value; the key of each is None.
+///
+/// >>> [violation.code for violation in validate_tag_value("x" * 257)]
+/// ['value_too_long']
+#[pyfunction]
+pub fn validate_tag_value(py: Python<'_>, value: Any) -> PyResult<Vec<TagViolation>> {
+    violations(py, &pure::validate_tag_value(&raw(value)?))
+}
+
+/// Reads a `groupBy`.
+///
+/// >>> parse_group_by("tag:team:payments")
+/// GroupBy(kind='tag', key='team:payments')
+///
+/// Raises:
+///     InvalidRequestError: `missing_group_by` or `invalid_group_by`.
+#[pyfunction]
+pub fn parse_group_by(py: Python<'_>, group_by: Any) -> PyResult<GroupBy> {
+    Ok(match pure::parse_group_by(&raw(group_by)?).map_err(raised)? {
+        pure::GroupBy::Sandbox => GroupBy::new("sandbox".into_py_any(py)?, py.None()),
+        pure::GroupBy::Tag { key } => GroupBy::new("tag".into_py_any(py)?, key.into_py_any(py)?),
+    })
+}
+
+/// Writes a `groupBy`.
+///
+/// >>> format_group_by(GroupBy("tag", "team"))
+/// 'tag:team'
+/// >>> format_group_by({"kind": "sandbox"})
+/// 'sandbox'
+///
+/// Raises:
+///     InvalidRequestError: `invalid_group_by`.
+#[pyfunction]
+pub fn format_group_by(group_by: Any) -> PyResult<String> {
+    pure::format_group_by(&raw(&plain(group_by)?)?).map_err(raised)
+}
+
+/// Reads the value of a tag filter: exact values, or None for *the sandbox lacks the tag*.
+///
+/// >>> parse_filter('"a,b",c,""')
+/// ['a,b', 'c', '']
+/// >>> parse_filter("") is None
+/// True
+///
+/// Raises:
+///     InvalidRequestError: `invalid_filter`.
+#[pyfunction]
+pub fn parse_filter(text: Any) -> PyResult<Option<Vec<String>>> {
+    pure::parse_filter(&raw(text)?).map_err(raised)
+}
+
+/// Writes exact values, or None for *the sandbox lacks the tag*, as the value of a tag filter.
+///
+/// >>> format_filter(["a,b", "c", ""])
+/// '"a,b",c,""'
+/// >>> format_filter(None)
+/// ''
+///
+/// Raises:
+///     InvalidRequestError: `invalid_filter`.
+#[pyfunction]
+pub fn format_filter(values: Any) -> PyResult<String> {
+    pure::format_filter(&raw(values)?).map_err(raised)
+}
+
+/// Writes a cursor.
+///
+/// >>> encode_cursor(Cursor(8000.0, "payments"))
+/// 'eyJ2Ijo4MDAwLjAsInQiOiJwYXltZW50cyJ9'
+///
+/// Raises:
+///     InvalidRequestError: `invalid_cursor`.
+#[pyfunction]
+pub fn encode_cursor(cursor: Any) -> PyResult<String> {
+    pure::encode_cursor(&raw(&plain(cursor)?)?, shortest).map_err(raised)
+}
+
+/// Reads a cursor.
+///
+/// >>> decode_cursor("eyJ2Ijo4MDAwLjAsInQiOiJwYXltZW50cyJ9").t
+/// 'payments'
+///
+/// Raises:
+///     InvalidRequestError: `invalid_cursor`.
+#[pyfunction]
+pub fn decode_cursor(py: Python<'_>, text: Any) -> PyResult<Cursor> {
+    let cursor = pure::decode_cursor(&raw(text)?).map_err(raised)?;
+    let (v, t) = (cursor.value.get().into_py_any(py)?, cursor.tie.into_py_any(py)?);
+    let Some(Walk { sum, window, as_of, digest }) = cursor.walk else {
+        return Ok(Cursor::new(v, t, none(), none(), none(), none(), none()));
+    };
+    let [from, to, as_of] = [window.from(), window.to(), as_of].map(|instant| instant.to_string().into_py_any(py));
+    Ok(Cursor::new(v, t, sum.to_string().into_py_any(py)?, from?, to?, as_of?, digest.into_py_any(py)?))
+}
+
+/// A model as its dict; anything else is as it is.
+fn plain<'py>(value: Any<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    if value.is_instance_of::<Cursor>() || value.is_instance_of::<GroupBy>() {
+        return value.call_method0("to_dict");
+    }
+    Ok(value.clone())
+}
+
+/// The limits, of the core's table.
+pub fn limits(py: Python<'_>) -> PyResult<Limits> {
+    Limits::from_wire(|wire| {
+        let known = limits::TABLE.iter().find(|(name, _)| *name == wire);
+        known
+            .map(|(_, value)| *value)
+            .ok_or_else(|| PyImportError::new_err(format!("there is no limit `{wire}`")))?
+            .into_py_any(py)
+    })
+}

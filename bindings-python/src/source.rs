@@ -1,0 +1,278 @@
+//! A page as it is decoded: its text, and where in it the parts of its items are.
+//!
+//! A body is checked in full when it comes, without Python's lock; the objects of its items are made when they are read.
+
+use std::cell::Cell;
+use std::fmt;
+use std::mem;
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::wire;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+
+use crate::bounded::Bounded;
+
+/// An item of a page.
+pub type Item = wire::SandboxItem<Span, Range, Moment>;
+/// A page of such items.
+pub type Page = wire::SandboxUsagePage<Span, Range, Moment>;
+
+/// Where a string is. A page is read into thousands of these, so they are small.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// The lower half of its address in the text, or its position among the strings that had escapes.
+    at: u32,
+    /// Four times its length, plus two where it had escapes, plus one.
+    size: NonZeroU32,
+}
+
+/// Which tags are an item's.
+#[derive(Clone, Copy, Debug)]
+pub struct Range {
+    start: u32,
+    end: u32,
+}
+
+/// A timestamp, as it was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment(pub Span);
+
+/// What items share.
+#[derive(Debug, Default)]
+struct Shared {
+    tags: Vec<(Span, Span)>,
+    /// Strings that stand in the text with escapes, without them.
+    unescaped: String,
+}
+
+thread_local! {
+    /// What a page that is being decoded has gathered; serde hands nothing down to what it decodes.
+    static TAGS: Cell<Vec<(Span, Span)>> = const { Cell::new(Vec::new()) };
+    static UNESCAPED: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// The text of a page and its items.
+#[pyclass(frozen)]
+pub struct Source {
+    text: Bytes,
+    shared: Shared,
+    items: Vec<Item>,
+}
+
+/// Reads one JSON text.
+pub fn decode<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, String> {
+    let mut parser = sonic_rs::Deserializer::from_slice(text);
+    let value = T::deserialize(Bounded(&mut parser)).and_then(|value| parser.end().map(|()| value));
+    value.map_err(|error| error.to_string())
+}
+
+/// Reads a page, and moves what its items are made of out of it.
+pub fn page(text: Bytes) -> Result<(Page, Source), String> {
+    // A guess that holds for most: growing would copy.
+    TAGS.set(Vec::with_capacity(text.len() / 48));
+    UNESCAPED.take();
+    let decoded = decode(&text);
+    let shared = Shared { tags: TAGS.take(), unescaped: UNESCAPED.take() };
+    let mut page: Page = decoded?;
+    let items = mem::take(&mut page.items);
+    Ok((page, Source { text, shared, items }))
+}
+
+impl Source {
+    /// One of strings that are at hand, and what was made of them.
+    pub fn written<T>(write: impl FnOnce(&mut Writer) -> PyResult<T>) -> PyResult<(Self, T)> {
+        let mut writer = Writer(Shared::default());
+        let made = write(&mut writer)?;
+        Ok((Self { text: Bytes::new(), shared: writer.0, items: Vec::new() }, made))
+    }
+
+    /// One with that item alone.
+    pub fn with_item(self, item: Item) -> Self {
+        Self { items: vec![item], ..self }
+    }
+
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    pub fn item(&self, index: usize) -> PyResult<&Item> {
+        self.items.get(index).ok_or_else(|| pyo3::exceptions::PyIndexError::new_err("there is no such item"))
+    }
+
+    pub fn tags(&self, range: Range) -> &[(Span, Span)] {
+        self.shared.tags.get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+
+    pub fn bytes(&self, span: Span) -> &[u8] {
+        let (all, start) = if span.size.get() & 2 != 0 {
+            (self.shared.unescaped.as_bytes(), span.at)
+        } else {
+            (&*self.text, span.at.wrapping_sub(low(self.text.as_ptr())))
+        };
+        all.get(start as usize..).and_then(|rest| rest.get(..span.size.get() as usize >> 2)).unwrap_or_default()
+    }
+
+    pub fn text(&self, span: Span) -> &str {
+        // All of a page was UTF-8 when it was decoded.
+        str::from_utf8(self.bytes(span)).unwrap_or_default()
+    }
+
+    pub fn string<'py>(&self, py: Python<'py>, span: Span) -> PyResult<Bound<'py, PyString>> {
+        PyString::from_bytes(py, self.bytes(span))
+    }
+}
+
+/// Writes the strings of an item that does not come from a text.
+pub struct Writer(Shared);
+
+impl Writer {
+    pub fn string(&mut self, string: &str) -> PyResult<Span> {
+        push(&mut self.0.unescaped, string).ok_or_else(|| pyo3::exceptions::PyValueError::new_err(TOO_LONG))
+    }
+
+    pub fn tags<'a>(&mut self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> PyResult<Range> {
+        for (key, value) in tags {
+            let tag = (self.string(key)?, self.string(value)?);
+            self.0.tags.push(tag);
+        }
+        Ok(Range::between(0, self.0.tags.len()))
+    }
+}
+
+const TOO_LONG: &str = "it has a string that is too long";
+
+fn push(unescaped: &mut String, string: &str) -> Option<Span> {
+    let at = unescaped.len().try_into().ok()?;
+    unescaped.push_str(string);
+    Span::new(at, string.len(), true)
+}
+
+/// As `push`, for the page that is being decoded.
+#[cold]
+fn keep(string: &str) -> Option<Span> {
+    let mut unescaped = UNESCAPED.take();
+    let span = push(&mut unescaped, string);
+    UNESCAPED.set(unescaped);
+    span
+}
+
+impl Range {
+    fn between(start: usize, end: usize) -> Self {
+        let index = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+        Self { start: index(start), end: index(end) }
+    }
+}
+
+impl Span {
+    #[inline]
+    fn new(at: u32, len: usize, escaped: bool) -> Option<Self> {
+        let len = u32::try_from(len).ok().filter(|len| len.leading_zeros() >= 2)?;
+        Some(Self { at, size: NonZeroU32::MIN | len << 2 | u32::from(escaped) << 1 })
+    }
+
+    #[inline]
+    fn within(string: &str) -> Option<Self> {
+        Self::new(low(string.as_ptr()), string.len(), false)
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "strings of one text are told apart by the lower half")]
+fn low(address: *const u8) -> u32 {
+    address.addr() as u32
+}
+
+impl<'de> Deserialize<'de> for Span {
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Strings;
+
+        impl<'de> Visitor<'de> for Strings {
+            type Value = Span;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            #[inline]
+            fn visit_borrowed_str<E: de::Error>(self, string: &'de str) -> Result<Span, E> {
+                Span::within(string).ok_or_else(|| E::custom(TOO_LONG))
+            }
+
+            #[cold]
+            fn visit_str<E: de::Error>(self, string: &str) -> Result<Span, E> {
+                keep(string).ok_or_else(|| E::custom(TOO_LONG))
+            }
+        }
+
+        deserializer.deserialize_str(Strings)
+    }
+}
+
+impl<'de> Deserialize<'de> for Range {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Maps;
+
+        impl<'de> Visitor<'de> for Maps {
+            type Value = Range;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Range, A::Error> {
+                TAGS.with(|gathered| {
+                    let mut tags = gathered.take();
+                    let start = tags.len();
+                    while let Some(tag) = map.next_entry()? {
+                        tags.push(tag);
+                    }
+                    let range = Range::between(start, tags.len());
+                    gathered.set(tags);
+                    Ok(range)
+                })
+            }
+        }
+
+        deserializer.deserialize_map(Maps)
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Times;
+
+        impl<'de> Visitor<'de> for Times {
+            type Value = Moment;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a timestamp")
+            }
+
+            #[inline]
+            fn visit_borrowed_str<E: de::Error>(self, string: &'de str) -> Result<Moment, E> {
+                moment(string, Span::within)
+            }
+
+            #[cold]
+            fn visit_str<E: de::Error>(self, string: &str) -> Result<Moment, E> {
+                moment(string, keep)
+            }
+        }
+
+        #[inline]
+        fn moment<E: de::Error>(text: &str, span: impl FnOnce(&str) -> Option<Span>) -> Result<Moment, E> {
+            if Timestamp::is_timestamp(text) {
+                span(text).map(Moment).ok_or_else(|| E::custom(TOO_LONG))
+            } else {
+                Err(E::invalid_value(de::Unexpected::Str(text), &"a timestamp"))
+            }
+        }
+
+        deserializer.deserialize_str(Times)
+    }
+}

@@ -1,0 +1,127 @@
+"""Pages of usage, as either client walks them."""
+
+from __future__ import annotations
+
+from ._core import SandboxesUsage, TagUsage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from typing import Any
+
+    from ._core import SandboxItem, TagItem
+
+
+def has_next_page(self: TagUsage | SandboxesUsage) -> bool:
+    """Whether there are more groups than those up to this page's last."""
+    return self.next_cursor is not None
+
+
+def _fetch_next(page: TagUsage | SandboxesUsage) -> Any:
+    if page.next_cursor is None:
+        msg = "this is the last page, ask has_next_page() first"
+        raise RuntimeError(msg)
+    if page._fetch is None:
+        msg = "this page knows no client, pass its next_cursor to one"
+        raise RuntimeError(msg)
+    return page._fetch(page.next_cursor)
+
+
+def _walk(page: Any) -> Iterator[Any]:
+    yield from page.items
+    while page.has_next_page():
+        page = page.next_page()
+        yield from page.items
+
+
+async def _async_walk(page: Any) -> AsyncIterator[Any]:
+    for item in page.items:
+        yield item
+    while page.has_next_page():
+        page = await page.next_page()
+        for item in page.items:
+            yield item
+
+
+class TagUsagePage(TagUsage):
+    """Usage by the values of a tag; iterating walks every page."""
+
+    __slots__ = ()
+
+    has_next_page = has_next_page
+
+    def next_page(self) -> TagUsagePage:
+        """Fetches the page after this one: same window, same `as_of`.
+
+        Raises:
+            RuntimeError: If this is the last page.
+        """
+        page: TagUsagePage = _fetch_next(self)
+        return page
+
+    def __iter__(self) -> Iterator[TagItem]:
+        """Every item of this page and of those after it, fetched as they are reached."""
+        return _walk(self)
+
+
+class SandboxUsagePage(SandboxesUsage):
+    """Usage by sandbox; iterating walks every page."""
+
+    __slots__ = ()
+
+    has_next_page = has_next_page
+
+    def next_page(self) -> SandboxUsagePage:
+        """Fetches the page after this one: same window, same `as_of`.
+
+        Raises:
+            RuntimeError: If this is the last page.
+        """
+        page: SandboxUsagePage = _fetch_next(self)
+        return page
+
+    def __iter__(self) -> Iterator[SandboxItem]:
+        """Every item of this page and of those after it, fetched as they are reached."""
+        return _walk(self)
+
+
+class AsyncTagUsagePage(TagUsage):
+    """Usage by the values of a tag; iterating with `async for` walks every page."""
+
+    __slots__ = ()
+
+    has_next_page = has_next_page
+
+    async def next_page(self) -> AsyncTagUsagePage:
+        """Fetches the page after this one: same window, same `as_of`.
+
+        Raises:
+            RuntimeError: If this is the last page.
+        """
+        page: AsyncTagUsagePage = await _fetch_next(self)
+        return page
+
+    def __aiter__(self) -> AsyncIterator[TagItem]:
+        """Every item of this page and of those after it, fetched as they are reached."""
+        return _async_walk(self)
+
+
+class AsyncSandboxUsagePage(SandboxesUsage):
+    """Usage by sandbox; iterating with `async for` walks every page."""
+
+    __slots__ = ()
+
+    has_next_page = has_next_page
+
+    async def next_page(self) -> AsyncSandboxUsagePage:
+        """Fetches the page after this one: same window, same `as_of`.
+
+        Raises:
+            RuntimeError: If this is the last page.
+        """
+        page: AsyncSandboxUsagePage = await _fetch_next(self)
+        return page
+
+    def __aiter__(self) -> AsyncIterator[SandboxItem]:
+        """Every item of this page and of those after it, fetched as they are reached."""
+        return _async_walk(self)

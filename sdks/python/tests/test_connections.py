@@ -1,0 +1,212 @@
+"""What stands between a client and a server: certificates, proxies, HTTP/2, slow and dead connections."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+import trustme
+from samples import KEYS
+from stub import Answer, Stub
+
+import opencomputer_usage as ocu
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+AUTHORITY = trustme.CA()
+
+
+@pytest.fixture(autouse=True)
+def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    path = tmp_path / "roots.pem"
+    AUTHORITY.cert_pem.write_to_path(path)
+    return path
+
+
+def keys(url: str, **options: Any) -> list[ocu.TagKeySummary]:
+    with ocu.UsageClient(api_key="key", base_url=url, max_retries=0, **options) as client:
+        return client.tags.list_keys()
+
+
+def context(*protocols: str) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    AUTHORITY.issue_cert("localhost").configure_cert(made)
+    if protocols:
+        made.set_alpn_protocols(protocols)
+    return made
+
+
+@contextmanager
+def secure() -> Iterator[str]:
+    with Stub(Answer(body=KEYS)) as stub:
+        stub._server.socket = context().wrap_socket(stub._server.socket, server_side=True)
+        yield stub.url.replace("http://127.0.0.1", "https://localhost")
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused() -> None:
+    with secure() as url, pytest.raises(ocu.APIConnectionError, match="certificate"):
+        keys(url)
+
+
+def test_a_file_of_certificates_is_trusted(bundle: Path) -> None:
+    with secure() as url:
+        assert len(keys(url, ssl_cert_file=bundle)) == 1
+        assert len(keys(url, ssl_cert_file=str(bundle))) == 1
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_certificates_of_the_environment_are_trusted(
+    variable: str, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, str(bundle))
+    with secure() as url:
+        assert len(keys(url)) == 1
+
+
+def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("")
+    for file in (empty, tmp_path / "missing.pem"):
+        with secure() as url, pytest.raises(ocu.APIConnectionError, match=f"no certificates in `{file}`"):
+            keys(url, ssl_cert_file=file)
+
+
+def test_plain_http_needs_no_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.setenv(variable, str(tmp_path / "missing"))
+    with Stub(Answer(body=KEYS)) as stub:
+        assert len(keys(stub.url)) == 1
+        assert len(keys(stub.url, ssl_cert_file=tmp_path / "missing")) == 1
+
+
+def test_without_a_store_mozillas_certificates_are_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing"))
+    # That the server is unknown to them, rather than that there are none, is what it says.
+    with secure() as url, pytest.raises(ocu.APIConnectionError, match="UnknownIssuer"):
+        keys(url)
+
+
+def test_a_proxy_is_asked_for_the_whole_url() -> None:
+    with Stub(Answer(body=KEYS)) as proxy:
+        assert len(keys("http://api.example.com:8080", proxy=proxy.url)) == 1
+    assert proxy.requests[0].path == "http://api.example.com:8080/api/tags"
+    assert proxy.requests[0].headers["host"] == "api.example.com:8080"
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_proxy_of_the_environment_is_used(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Stub(Answer(body=KEYS)) as proxy, Stub(Answer(body=KEYS)) as server:
+        monkeypatch.setenv(variable, proxy.url)
+        assert len(keys("http://api.example.com")) == 1
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert len(keys(server.url)) == 1
+    assert (len(proxy.requests), len(server.requests)) == (1, 1)
+
+
+def test_https_goes_through_a_tunnel(bundle: Path) -> None:
+    with Stub(Answer(502, b"")) as proxy, pytest.raises(ocu.APIConnectionError, match="tunnel"):
+        keys("https://api.example.com", proxy=proxy.url, ssl_cert_file=bundle)
+
+
+def test_a_proxy_that_is_none_is_refused_without_being_shown() -> None:
+    with pytest.raises(ocu.InvalidRequestError, match="the proxy must be a URL") as refused:
+        keys("https://api.example.com", proxy="http://user:secret@[")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("option", ["connect_timeout", "read_timeout"])
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+def test_a_timeout_that_is_none_is_refused(option: str, seconds: float) -> None:
+    with pytest.raises(ocu.InvalidRequestError, match="timeout"):
+        keys("https://api.example.com", **{option: seconds})
+
+
+def test_an_answer_that_stalls_is_a_connection_error() -> None:
+    with Stub(Answer(hangs=True)) as stub, pytest.raises(ocu.APIConnectionError) as caught:
+        keys(stub.url, read_timeout=0.2, timeout=20)
+    assert not isinstance(caught.value, ocu.APITimeoutError)
+
+
+def test_a_server_that_accepts_nothing_is_a_connection_error() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        # What fills the queue, so that the next connection waits for ever.
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        with pytest.raises(ocu.APIConnectionError) as caught:
+            keys(f"http://127.0.0.1:{full.getsockname()[1]}", connect_timeout=0.2, timeout=20)
+        for each in waiting:
+            each.close()
+    assert not isinstance(caught.value, ocu.APITimeoutError)
+
+
+def close_after_each(listener: socket.socket, count: int) -> None:
+    body = json.dumps(KEYS).encode()
+    for _ in range(count):
+        stream, _ = listener.accept()
+        with stream:
+            assert stream.recv(65_536).startswith(b"GET /api/tags ")
+            stream.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+
+
+def test_a_connection_that_was_closed_while_it_was_idle_is_not_used() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=close_after_each, args=(listener, 10), daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with ocu.UsageClient(api_key="key", base_url=url, max_retries=0) as client:
+            for _ in range(10):
+                assert len(client.tags.list_keys()) == 1
+                time.sleep(0.02)
+        thread.join(10)
+
+
+def serve_http2(listener: socket.socket, requests: list[dict[str, str]]) -> None:
+    raw, _ = listener.accept()
+    with context("h2", "http/1.1").wrap_socket(raw, server_side=True) as stream:
+        assert stream.selected_alpn_protocol() == "h2"
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        connection.initiate_connection()
+        stream.sendall(connection.data_to_send())
+        while received := stream.recv(65_536):
+            for event in connection.receive_data(received):
+                if isinstance(event, h2.events.RequestReceived):
+                    requests.append({str(name): str(value) for name, value in event.headers or []})
+                    connection.send_headers(event.stream_id or 0, [(":status", "200")])
+                    connection.send_data(event.stream_id or 0, json.dumps(KEYS).encode(), end_stream=True)
+            stream.sendall(connection.data_to_send())
+
+
+def test_http2_is_spoken_with_a_server_that_can(bundle: Path) -> None:
+    requests: list[dict[str, str]] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve_http2, args=(listener, requests), daemon=True)
+        thread.start()
+        url = f"https://localhost:{listener.getsockname()[1]}"
+        with ocu.UsageClient(api_key="key", base_url=url, ssl_cert_file=bundle) as client:
+            assert [len(client.tags.list_keys()) for _ in range(3)] == [1, 1, 1]
+        thread.join(10)
+    assert [request[":path"] for request in requests] == ["/api/tags"] * 3
+    assert requests[0]["x-api-key"] == "key"

@@ -1,0 +1,143 @@
+"""Bodies that are not the API's, and ones that are, in every way that JSON may be written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import cursor, sandbox_page, tag_page
+
+import opencomputer_usage as ocu
+
+PAGE = sandbox_page(["sb-1", "sb-2"], cursor(1))
+STRINGS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\/\b\n\0é😀'))
+AMOUNTS = st.floats(allow_nan=False, allow_infinity=False)
+ITEMS = st.fixed_dictionaries(
+    {
+        "sandboxId": STRINGS,
+        "memoryGbSeconds": AMOUNTS,
+        "diskOverageGbSeconds": AMOUNTS,
+        "tags": st.dictionaries(STRINGS, STRINGS),
+        "tagsLastUpdatedAt": st.none() | st.datetimes().map(lambda at: at.isoformat(timespec="microseconds") + "Z"),
+    },
+    optional={"alias": STRINGS, "status": STRINGS, "later": st.lists(st.booleans())},
+)
+
+
+def read(body: bytes) -> ocu.SandboxUsagePage:
+    return ocu.SandboxUsagePage.from_json(body)
+
+
+@given(st.lists(ITEMS, max_size=6), st.booleans(), st.sampled_from([None, 0, 3]))
+def test_items_are_what_json_says(items: list[dict[str, Any]], escaped: bool, indent: int | None) -> None:
+    body = json.dumps({**PAGE, "items": items}, ensure_ascii=escaped, indent=indent).encode()
+    expected = [{name: value for name, value in item.items() if name != "later"} for item in items]
+    page = read(body)
+    assert page.to_dict()["items"] == expected
+    assert [dict(item.tags) for item in page.items] == [item["tags"] for item in items]
+    again = [ocu.SandboxItem(*(getattr(item, name) for name in item.__match_args__)) for item in page.items]
+    assert again == list(page.items)
+
+
+@given(AMOUNTS)
+def test_amounts_are_the_nearest_double(amount: float) -> None:
+    for text in (repr(amount), f"{amount:.17e}", f"{amount:.30e}"):
+        page = read(json.dumps(PAGE).replace("6.0", text).encode())
+        assert page.total.memory_gb_seconds == float(text)
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_no_bytes_at_all_raise_another_error(body: bytes) -> None:
+    for page in (ocu.SandboxUsagePage, ocu.TagUsagePage):
+        with contextlib.suppress(ocu.DecodeError):
+            page.from_json(body)
+
+
+@given(st.data())
+def test_a_body_that_is_cut_off_or_damaged_is_refused_or_read(data: st.DataObject) -> None:
+    body = json.dumps(PAGE).encode()
+    at = data.draw(st.integers(0, len(body) - 1))
+    with pytest.raises(ocu.DecodeError):
+        read(body[:at])
+    damaged = bytearray(body)
+    damaged[at] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(ocu.DecodeError):
+        read(bytes(damaged)).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["from"], "yesterday"),
+        (["asOf"], None),
+        (["total"], None),
+        (["total", "memoryGbSeconds"], "6"),
+        (["total", "memoryGbSeconds"], True),
+        (["items"], {}),
+        (["items", 0], None),
+        (["items", 0, "sandboxId"], 7),
+        (["items", 0, "sandboxId"], None),
+        (["items", 1, "alias"], []),
+        (["items", 1, "tags"], None),
+        (["items", 1, "tags"], []),
+        (["items", 1, "tags", "team"], 1),
+        (["items", 1, "tags", "team"], None),
+        (["items", 1, "tagsLastUpdatedAt"], "2026-02-30T00:00:00.000000Z"),
+        (["items", 1, "tagsLastUpdatedAt"], "2026-02-28 00:00:00.000000Z"),
+        (["items", 1, "tagsLastUpdatedAt"], 7),
+        (["nextCursor"], 7),
+    ],
+    ids=repr,
+)
+def test_a_wrong_type_is_refused_at_once(path: list[Any], value: object) -> None:
+    page = json.loads(json.dumps(PAGE))
+    holder = page
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = value
+    with pytest.raises(ocu.DecodeError) as refused:
+        read(json.dumps(page).encode())
+    assert refused.value.body == page
+    del holder[path[-1]]
+    optional = path[-1] in ("alias", "tagsLastUpdatedAt", "nextCursor", "team", 0)
+    with contextlib.nullcontext() if optional else pytest.raises(ocu.DecodeError):
+        read(json.dumps(page).encode())
+
+
+@pytest.mark.parametrize("deep", [b"[" * 100_000, b'{"a":' * 100_000, b'{"later":' + b"[" * 100_000])
+def test_deep_nesting_is_refused(deep: bytes) -> None:
+    with pytest.raises(ocu.DecodeError):
+        read(deep)
+    with pytest.raises(ocu.DecodeError):
+        read(json.dumps(PAGE).encode().replace(b'{"from"', b'{"later":' + deep + b',"from"', 1))
+
+
+@pytest.mark.parametrize("body", [b'"\\ud800"', b'"\xed\xa0\x80"', b'"\xff"', b'"a\nb"'])
+def test_strings_that_are_none_are_refused(body: bytes) -> None:
+    with pytest.raises(ocu.DecodeError):
+        read(json.dumps(PAGE).encode().replace(b'"sb-1"', body))
+
+
+@pytest.mark.parametrize("number", [b"1e999", b"NaN", b"Infinity", b"01", b"1.", b".5", b"0x1"])
+def test_numbers_that_are_none_are_refused(number: bytes) -> None:
+    with pytest.raises(ocu.DecodeError):
+        read(json.dumps(PAGE).encode().replace(b"6.0", number))
+
+
+def test_a_page_of_another_kind_is_refused() -> None:
+    with pytest.raises(ocu.DecodeError):
+        ocu.TagUsagePage.from_json(json.dumps(PAGE).encode())
+    with pytest.raises(ocu.DecodeError):
+        read(json.dumps(tag_page(["a"])).encode())
+
+
+def test_a_page_outlives_its_body() -> None:
+    body = bytearray(json.dumps(PAGE).encode())
+    page = read(bytes(body))
+    item = page.items[1]
+    del page, body
+    assert (item.sandbox_id, item.status, item.tags["team"]) == ("sb-2", "running", "a")
