@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to answer with; one that hangs never comes."""
+    """What to answer with: one that hangs never comes, one for so many together once they all are there."""
 
     status: int = 200
     body: Any = None
@@ -26,6 +26,7 @@ class Answer:
     delay: float = 0.0
     drops: bool = False
     hangs: bool = False
+    together: int = 1
 
     def content(self) -> bytes:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
@@ -50,6 +51,7 @@ class Stub:
         self.hung_up = threading.Event()
         self._answers = list(answers)
         self._lock = threading.Lock()
+        self._meeting = threading.Barrier(max(answer.together for answer in answers), timeout=20)
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -79,6 +81,8 @@ class Stub:
             answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         self.arrived.set()
         time.sleep(answer.delay)
+        if answer.together > 1:
+            self._meeting.wait()
         if answer.hangs:
             select.select([handler.connection], [], [], 30)
             self.hung_up.set()

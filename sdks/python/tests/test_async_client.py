@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -71,11 +70,9 @@ def test_cancelling_cancels_the_request() -> None:
         async with client(stub.url) as usage_client:
             task = asyncio.create_task(usage_client.tags.list_keys())
             assert await asyncio.to_thread(stub.arrived.wait, 5)
-            started = time.monotonic()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert time.monotonic() - started < 0.1
             assert await asyncio.to_thread(stub.hung_up.wait, 5)
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(usage_client.tags.list_keys(), 0.1)
@@ -87,11 +84,9 @@ def test_cancelling_cancels_the_request() -> None:
 def test_calls_run_side_by_side() -> None:
     async def main(url: str) -> None:
         async with client(url) as usage_client:
-            started = time.monotonic()
             await asyncio.gather(*(usage_client.tags.list_keys() for _ in range(32)))
-            assert time.monotonic() - started < 0.2 * 32 / 4
 
-    with Stub(Answer(body=KEYS, delay=0.2)) as stub:
+    with Stub(Answer(body=KEYS, together=32)) as stub:
         run(main(stub.url))
 
 
@@ -130,10 +125,8 @@ def test_an_async_transport() -> None:
     async def main() -> None:
         usage_client = client("https://api.example.com", transport=transport)
         assert len(await usage_client.tags.list_keys()) == 1
-        started = time.monotonic()
         with pytest.raises(ocu.APITimeoutError):
             await usage_client.with_options(timeout=0.2).sandboxes.list()
-        assert time.monotonic() - started < 2
         faults[:] = [OSError("cable cut")]
         with pytest.raises(ocu.APIConnectionError, match="cable cut") as broken:
             await usage_client.with_options(max_retries=0).tags.list_keys()

