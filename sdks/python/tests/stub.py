@@ -51,7 +51,7 @@ class Stub:
         self.hung_up = threading.Event()
         self._answers = list(answers)
         self._lock = threading.Lock()
-        self._meeting = threading.Barrier(max(answer.together for answer in answers), timeout=20)
+        self._meeting = threading.Barrier(max((answer.together for answer in answers), default=1), timeout=20)
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
