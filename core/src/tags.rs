@@ -222,12 +222,11 @@ fn is_name(key: &[u8]) -> bool {
 }
 
 fn accepts_value(value: &[u8]) -> bool {
+    let mut nul = false;
     for &byte in value {
-        if byte == 0 {
-            return false;
-        }
+        nul |= byte == 0;
     }
-    value.len() <= MAX_TAG_VALUE_CHARACTERS || characters(value) <= MAX_TAG_VALUE_CHARACTERS
+    !nul && (value.len() <= MAX_TAG_VALUE_CHARACTERS || characters(value) <= MAX_TAG_VALUE_CHARACTERS)
 }
 
 /// Every byte of UTF-8 starts a character but those that continue one.

@@ -55,9 +55,11 @@ impl Timestamp {
     /// Reads RFC 3339 or a bare date, in any of the years that can be written.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        let (date, rest) = text.split_at_checked(10)?;
-        let [year, month, day] = numbers(date, [4, 2, 2], '-')?;
-        let date = NaiveDate::from_ymd_opt(year.try_into().ok()?, month, day)?;
+        let ([y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2], rest) = text.as_bytes().split_first_chunk()? else {
+            return None;
+        };
+        let year = number(&[*y1, *y2, *y3, *y4])?.try_into().ok()?;
+        let date = NaiveDate::from_ymd_opt(year, number(&[*m1, *m2])?, number(&[*d1, *d2])?)?;
         let (time, offset_minutes) = if rest.is_empty() { (NaiveTime::MIN, 0) } else { time(rest)? };
         let local = date.and_time(time).and_utc().timestamp_micros();
         Self::from_micros(local - MINUTE * offset_minutes)
@@ -103,44 +105,37 @@ fn is_written(text: &[u8]) -> bool {
 }
 
 /// Reads what follows the date of RFC 3339: the time of day and the minutes that its zone is ahead of UTC.
-fn time(text: &str) -> Option<(NaiveTime, i64)> {
-    let (time, rest) = text.strip_prefix(['T', 't'])?.split_at_checked(8)?;
-    let [hour, minute, second] = numbers(time, [2, 2, 2], ':')?;
-    let (micros, offset) = match rest.strip_prefix('.') {
-        Some(rest) => {
-            let (digits, offset) = rest.split_at_checked(rest.find(|c: char| !c.is_ascii_digit())?)?;
-            (micros(digits)?, offset)
-        }
-        None => (0, rest),
+fn time(text: &[u8]) -> Option<(NaiveTime, i64)> {
+    let [b'T' | b't', h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] = text else {
+        return None;
     };
+    let (micros, offset) = match rest {
+        [b'.', rest @ ..] => fraction(rest)?,
+        _ => (0, rest),
+    };
+    let (hour, minute, second) = (number(&[*h1, *h2])?, number(&[*m1, *m2])?, number(&[*s1, *s2])?);
     let time = NaiveTime::from_hms_micro_opt(hour, minute, second, micros)?;
-    let (sign, offset) = match offset.split_at_checked(1)? {
-        ("Z" | "z", "") => return Some((time, 0)),
-        ("+", offset) => (1, offset),
-        ("-", offset) => (-1, offset),
+    let (sign, h1, h2, m1, m2) = match offset {
+        [b'Z' | b'z'] => return Some((time, 0)),
+        [b'+', h1, h2, b':', m1, m2] => (1, h1, h2, m1, m2),
+        [b'-', h1, h2, b':', m1, m2] => (-1, h1, h2, m1, m2),
         _ => return None,
     };
-    let [hours, minutes] = numbers(offset, [2, 2], ':')?;
-    let ahead = NaiveTime::from_hms_opt(hours, minutes, 0)?.num_seconds_from_midnight() / 60;
-    Some((time, sign * i64::from(ahead)))
+    let (hours, minutes) = (number(&[*h1, *h2])?, number(&[*m1, *m2])?);
+    (hours < 24 && minutes < 60).then(|| (time, sign * i64::from(hours * 60 + minutes)))
 }
 
-/// Reads numbers of so many digits each.
-fn numbers<const N: usize>(text: &str, digits: [usize; N], separator: char) -> Option<[u32; N]> {
-    let mut parts = text.split(separator);
-    let mut numbers = [0; N];
-    for (number, digits) in numbers.iter_mut().zip(digits) {
-        let part =
-            parts.next().filter(|part| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))?;
-        *number = part.parse().ok()?;
-    }
-    parts.next().is_none().then_some(numbers)
+/// Reads the digits of a fraction as microseconds, finer ones dropped, and what follows them.
+fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at_checked(digits).filter(|(digits, _)| !digits.is_empty())?;
+    let shown = digits.iter().chain(b"000000").take(6);
+    Some((shown.fold(0, |micros, digit| micros * 10 + u32::from(digit - b'0')), rest))
 }
 
-/// The microseconds of a fraction; finer digits are dropped.
-fn micros(digits: &str) -> Option<u32> {
-    let all = digits.bytes().chain([b'0'; 6]).take(6).map(|digit| u32::from(digit - b'0'));
-    (!digits.is_empty()).then(|| all.fold(0, |micros, digit| micros * 10 + digit))
+/// Reads a number of a few digits.
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(digit - b'0')))
 }
 
 impl fmt::Display for Timestamp {
