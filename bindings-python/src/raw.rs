@@ -65,18 +65,13 @@ fn text(string: &Bound<'_, PyString>) -> PyResult<Text> {
     Ok(Text::from_code_points(points.iter().map(|point| u32::from_le_bytes(*point))))
 }
 
-/// A string of Python's that is valid Unicode, read in place.
+/// A string of Python's, read in place.
 struct Utf8<'py>(Bound<'py, PyString>);
-
-impl<'py> Utf8<'py> {
-    fn of(value: Bound<'py, PyAny>) -> Option<Self> {
-        value.cast_into().ok().filter(|string: &Bound<'_, PyString>| string.to_str().is_ok()).map(Self)
-    }
-}
 
 impl AsRef<[u8]> for Utf8<'_> {
     fn as_ref(&self) -> &[u8] {
-        self.0.to_str().unwrap_or_default().as_bytes()
+        // One that is no valid Unicode is as refused as this is, be it a key or a value.
+        self.0.to_str().unwrap_or("\0").as_bytes()
     }
 }
 
@@ -85,7 +80,7 @@ impl AsRef<[u8]> for Utf8<'_> {
 pub fn accepts(tags: &Bound<'_, PyDict>) -> bool {
     let mut whole = true;
     let pairs = tags.iter().map_while(|(key, value)| {
-        let pair = Utf8::of(key).zip(Utf8::of(value));
+        let pair = key.cast_into().ok().map(Utf8).zip(value.cast_into().ok().map(Utf8));
         whole &= pair.is_some();
         pair
     });
