@@ -114,7 +114,7 @@ dist: npm-package ## leave the wheel, the npm tarball and the server in dist/
 	ls -sh dist
 
 clean: ## remove everything that was built or installed here
-	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} tests/packages/{node_modules,.projects} benches/ts/node_modules
+	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} tests/packages/{node_modules,.projects,.wrangler} benches/ts/node_modules
 
 server:
 	scripts/needs rust

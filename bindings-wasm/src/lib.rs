@@ -21,42 +21,45 @@ use message::Message;
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
-/// Lengths of as many keys and values as may be, and of some more, so that there is something to refuse.
-const LENGTHS: usize = 2 * 64;
-/// The bytes that hold as many tags as are allowed, at their longest, where most of them is ASCII.
-const TEXT: usize = 32 * 1024;
-
 thread_local! {
-    static SCRATCH: RefCell<(Vec<u16>, Vec<u8>)> = RefCell::new((vec![0; LENGTHS], vec![0; TEXT]));
+    static LENGTHS: RefCell<Vec<u16>> = const { RefCell::new(Vec::new()) };
+    static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     static MESSAGE: RefCell<Vec<u16>> = const { RefCell::new(Vec::new()) };
     static ANSWER: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Where the lengths of tags are written for [`accepts`]: 128 words.
+/// Where the lengths of tags are written for [`accepts`], so many at most.
 #[must_use]
 #[wasm_bindgen]
-pub fn lengths() -> *const u16 {
-    SCRATCH.with_borrow(|(lengths, _)| lengths.as_ptr())
+pub fn lengths(most: usize) -> *const u16 {
+    LENGTHS.with_borrow_mut(|lengths| {
+        lengths.resize(most, 0);
+        lengths.as_ptr()
+    })
 }
 
-/// Where the text of tags is written for [`accepts`]: 32 KiB.
+/// Where the text of tags is written for [`accepts`], so many bytes at most.
 #[must_use]
 #[wasm_bindgen]
-pub fn text() -> *const u8 {
-    SCRATCH.with_borrow(|(_, text)| text.as_ptr())
+pub fn text(most: usize) -> *const u8 {
+    TEXT.with_borrow_mut(|text| {
+        text.resize(most, 0);
+        text.as_ptr()
+    })
 }
 
-/// Whether the so many tags in the scratch, which are UTF-8 and fit it, may be written: one after the other, each with its
-/// key first.
+/// Whether the so many tags that were written, as UTF-8, may be: one after the other, each with its key first.
 /// Where the answer is no, `validateTags` tells why.
 #[must_use]
 #[wasm_bindgen]
 pub fn accepts(tags: usize) -> bool {
-    SCRATCH.with_borrow(|(lengths, text)| {
-        let (pairs, _) = lengths.get(..2 * tags).unwrap_or_default().as_chunks();
-        let mut text = text.as_slice();
-        let mut next = |length: u16| text.split_off(..usize::from(length)).unwrap_or_default();
-        pairs.len() == tags && tags::accepts(pairs.iter().map(|&[key, value]| (next(key), next(value))))
+    LENGTHS.with_borrow(|lengths| {
+        TEXT.with_borrow(|text| {
+            let (pairs, _) = lengths.get(..2 * tags).unwrap_or_default().as_chunks();
+            let mut text = text.as_slice();
+            let mut next = |length: u16| text.split_off(..usize::from(length)).unwrap_or_default();
+            pairs.len() == tags && tags::accepts(pairs.iter().map(|&[key, value]| (next(key), next(value))))
+        })
     })
 }
 

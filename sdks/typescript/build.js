@@ -63,5 +63,7 @@ for (const format of ["esm", "cjs"]) {
   execFileSync("tsc", ["--project", "tsconfig.build.json", "--outDir", outDir], {
     stdio: "inherit",
   });
+  // No other declaration needs these, and their sources are not in the package.
+  rmSync(`${outDir}/wasm`, { recursive: true });
 }
 writeFileSync("dist/cjs/package.json", '{ "type": "commonjs" }\n');

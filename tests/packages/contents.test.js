@@ -1,8 +1,8 @@
 // What is in the packed package: its types, its manifest, its size.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { publint } from "publint";
@@ -87,6 +87,21 @@ test("nothing in it evaluates text, waits at the top level or asks for Node.js",
         `${build}/${name}`,
       );
       assert.doesNotMatch(text, /^(?:const .* = )?await /m, `${build}/${name}`);
+    }
+  }
+});
+
+test("every map brings its sources along or leads to ones in the package", async () => {
+  const dist = join(await project({}), "node_modules/@opencomputer/usage/dist");
+  const names = readdirSync(dist, { recursive: true, encoding: "utf8" });
+  const maps = names.filter((name) => name.endsWith(".map"));
+  for (const kind of ["esm/index.js.map", "cjs/index.d.ts.map"]) assert.ok(maps.includes(kind));
+  for (const name of maps) {
+    const { sources, sourcesContent = [] } = JSON.parse(readFileSync(join(dist, name), "utf8"));
+    assert.ok(sources.length > 0, name);
+    for (const [i, source] of sources.entries()) {
+      const found = sourcesContent[i] ?? existsSync(join(dist, dirname(name), source));
+      assert.ok(found, `${name} leads to ${source}`);
     }
   }
 });

@@ -77,6 +77,9 @@ function configured(options: ClientOptions): [unknown, Carrier] {
   if (fetch != null && typeof fetch !== "function") {
     throw new InvalidRequestError("`fetch` must be a function");
   }
+  if (logger != null && typeof logger.debug !== "function") {
+    throw new InvalidRequestError("`logger` must have a method `debug`");
+  }
   const carrier: Carrier = {
     // Called without a `this`, which browsers demand, and looked up each time, so that a mock put in place later is used.
     fetch: (url, init) => (fetch ?? globalThis.fetch)(url, init),
@@ -106,7 +109,6 @@ function signalled(options: unknown): [unknown, AbortSignal | undefined] {
 }
 
 function isSignal(value: unknown): value is AbortSignal {
-  return (
-    typeof value === "object" && value !== null && "aborted" in value && "throwIfAborted" in value
-  );
+  const { throwIfAborted, addEventListener } = value as Partial<AbortSignal>;
+  return typeof throwIfAborted === "function" && typeof addEventListener === "function";
 }

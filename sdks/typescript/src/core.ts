@@ -5,8 +5,8 @@ import { wasmModule } from "./module.js";
 /** What the module exports. It imports nothing. */
 export interface Core {
   readonly memory: WebAssembly.Memory;
-  readonly lengths: () => number;
-  readonly text: () => number;
+  readonly lengths: (most: number) => number;
+  readonly text: (most: number) => number;
   readonly accepts: (tags: number) => number;
   readonly message: (words: number) => number;
   readonly run: (words: number) => number;

@@ -37,7 +37,8 @@ const words = (numbers: Float64Array<ArrayBuffer>) =>
   String.fromCharCode(...new Uint16Array(numbers.buffer));
 
 function list(items: readonly unknown[], depth: number): string {
-  const values = depth > 0 ? Object.values(items) : [];
+  // What an array has besides its items, as a match of a regular expression does, comes after them.
+  const values = depth > 0 ? Object.values(items).slice(0, items.length) : [];
   // A sparse array claims any length and holds little.
   if (depth > 0 && values.length !== items.length) return "x";
   return values.reduce(

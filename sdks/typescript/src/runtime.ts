@@ -4,6 +4,8 @@ interface Host {
   readonly Deno?: { readonly env?: { get(name: string): string | undefined } };
   readonly window?: unknown;
   readonly document?: unknown;
+  readonly WorkerGlobalScope?: unknown;
+  readonly navigator?: { readonly userAgent?: string };
 }
 
 const host = globalThis as Host;
@@ -17,7 +19,10 @@ export function environment(name: string): string | undefined {
   }
 }
 
-/** Whether this is the page of a browser, whose user can read all that is in it. */
+/** Whether this is a page of a browser or a worker of one, whose user can read all that is in it. */
 export function isBrowser(): boolean {
-  return typeof host.window === "object" && typeof host.document === "object";
+  if (typeof host.window === "object" && typeof host.document === "object") return true;
+  // Servers have workers, too, but only browsers claim to be Mozilla.
+  const isWorker = typeof host.WorkerGlobalScope === "function";
+  return isWorker && host.navigator?.userAgent?.startsWith("Mozilla/") === true;
 }

@@ -32,15 +32,23 @@ export function validateTags(tags: unknown): TagViolation[] {
   return askPacked(packed("validateTags") + reading(() => packMap(entries)));
 }
 
+/** Lengths of as many keys and values as may be, and of some more, so that there is something to refuse. */
+const MOST_LENGTHS = 2 * 64;
+/** The bytes that hold as many tags as are allowed, at their longest, where most of them is ASCII. */
+const MOST_TEXT = 32 * 1024;
+
 /** Views of where the core looks for tags; they die when its memory grows, and with their core. */
 let lengths = /* @__PURE__ */ new Uint16Array();
 let text = /* @__PURE__ */ new Uint8Array();
 const encoder = /* @__PURE__ */ new TextEncoder();
 
 function look({ memory, lengths: lengthsAt, text: textAt }: Core): void {
-  inside(textAt); // The first look may make the memory grow.
-  lengths = new Uint16Array(memory.buffer, lengthsAt(), 128);
-  text = new Uint8Array(memory.buffer, textAt(), 32_768);
+  // Both before the first view, as either may make the memory grow.
+  const [lengthsStart, textStart] = inside(
+    () => [lengthsAt(MOST_LENGTHS), textAt(MOST_TEXT)] as const,
+  );
+  lengths = new Uint16Array(memory.buffer, lengthsStart, MOST_LENGTHS);
+  text = new Uint8Array(memory.buffer, textStart, MOST_TEXT);
 }
 
 /** Whether the core accepts these tags. Where not, the whole check tells why, or that it does after all. */
@@ -59,8 +67,11 @@ function isAccepted(entries: readonly (readonly [string, unknown])[]): boolean {
   }
   if (at > lengths.length || all.length > text.length) return false;
   const { read, written } = encoder.encodeInto(all, text);
-  if (written !== all.length && (read !== all.length || !isUnicode(all))) return false;
-  if (written !== all.length) lengths.set(entries.flat().map(utf8Length));
+  if (read !== all.length) return false;
+  if (written !== all.length) {
+    if (!isUnicode(all)) return false;
+    lengths.set(entries.flat().map(utf8Length));
+  }
   return inside(() => running.accepts(entries.length)) === 1;
 }
 

@@ -160,6 +160,10 @@ describe("what is no map of strings", () => {
   });
 });
 
+test("an array is its items, whatever else it has", () => {
+  expect(sdk.formatFilter("a team".match(/(t)eam/))).toBe("team,t");
+});
+
 describe("getters", () => {
   test("are asked once, so that no value is checked and another reported", () => {
     let asked = 0;
@@ -200,6 +204,25 @@ describe("getters", () => {
 });
 
 describe("large input", () => {
+  test("tags that go on where the core's space for them ends are not cut there", () => {
+    let point = 0x4e00;
+    const wide = (n: number) => String.fromCharCode(...Array.from({ length: n }, () => point++));
+    // As many bytes, up to that end, as all have units: fifty fine tags to whoever takes the rest for read.
+    const sizes = Array.from({ length: 50 }, (_, i) => (i < 49 ? 652 : 670));
+    const fine = sizes.map((size) => `key${wide((size - 1) / 3)}x`).join("");
+    let rest = fine + wide(32 * 1024 - fine.length);
+    const tags = Object.fromEntries(
+      sizes.map((size) => {
+        const [key, value] = [rest.slice(0, 3), rest.slice(3, 3 + size)];
+        rest = rest.slice(3 + size);
+        return [key, value];
+      }),
+    );
+    expect([Object.keys(tags).length, rest]).toEqual([50, ""]);
+    const codes = validateTags(tags).map(({ code }) => code);
+    expect(codes.filter((code) => code === "value_too_long")).toHaveLength(50);
+  });
+
   test.for(["x", "é", "😀"])("ten million of %s are counted", (character) => {
     const [violation] = validateTagValue(character.repeat(10_000_000));
     expect(violation?.message).toContain("10000000 characters");

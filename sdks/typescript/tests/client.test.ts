@@ -71,6 +71,11 @@ describe("what is refused sends nothing", () => {
     ["half a retry", (c) => c.tags.listKeys({ maxRetries: 0.5 }), undefined],
     ["a header that is no header", (c) => c.tags.listKeys({ headers: { "a b": "c" } }), undefined],
     ["a signal that is none", (c) => c.tags.listKeys({ signal: {} as never }), undefined],
+    [
+      "a signal that cannot be listened to",
+      (c) => c.tags.listKeys({ signal: { aborted: false, throwIfAborted: () => {} } as never }),
+      undefined,
+    ],
     ["a change that is no function", (c) => c.tags.update("sb", {} as never), undefined],
   ];
   test.for(cases)("%s", async ([, run, code]) => {
@@ -156,6 +161,7 @@ describe("options of a client", () => {
     ["credentials in the base URL", { baseUrl: "https://a:b@example.com" }, undefined],
     ["a key with a line break", { apiKey: "a\nb" }, undefined],
     ["a fetch that is no function", { fetch: "fetch" }, undefined],
+    ["a logger that has no debug", { logger: { log: () => {} } }, undefined],
     ["headers that are a list", { headers: [] }, undefined],
     ["an endless timeout", { timeoutMs: Number.POSITIVE_INFINITY }, undefined],
   ];
@@ -189,6 +195,14 @@ describe("options of a client", () => {
     const { sent, client } = answering({ keys: [] });
     await client({ dangerouslyAllowBrowser: true }).tags.listKeys();
     expect(new Headers(sent[0]?.init.headers).has("user-agent")).toBe(false);
+  });
+
+  test("a worker of a browser is one, a worker of a server is none", () => {
+    vi.stubGlobal("WorkerGlobalScope", class {});
+    vi.stubGlobal("navigator", { userAgent: "Mozilla/5.0 (X11; Linux x86_64)" });
+    expect(make({})).toThrow(/dangerouslyAllowBrowser/);
+    vi.stubGlobal("navigator", { userAgent: "Cloudflare-Workers" });
+    expect(make({})).not.toThrow();
   });
 
   test("outside of a browser the client says what it is", async () => {
@@ -286,6 +300,19 @@ describe("pages", () => {
     expect(last.hasNextPage()).toBe(false);
     expect(last.items[0]?.sandboxId).toBe("sb-2");
     expectOurs(await failure(() => last.getNextPage()), InvalidRequestError);
+  });
+
+  test("a query that can no longer be read is told as an error of ours", async () => {
+    const { client } = walk();
+    let asked = 0;
+    const query = {
+      get limit(): number {
+        if (asked++ > 0) throw new Error("no");
+        return 1;
+      },
+    };
+    const first = await client().usage.bySandbox(query);
+    expectOurs(await failure(() => first.getNextPage()), InvalidRequestError);
   });
 
   test("a page is its JSON", async () => {

@@ -1,4 +1,5 @@
 import type { Connection } from "../connection.js";
+import { reading } from "../core.js";
 import {
   type PageData,
   PagePromise,
@@ -91,7 +92,7 @@ export class UsageApi {
   ): PagePromise<Page, Item> {
     const fetchPage = async (query: UsageQuery | undefined): Promise<Page> => {
       const data = await this.#connection.call<PageData<Page>>(operation, args, query, options);
-      return new Page(data, (cursor) => fetchPage({ ...query, cursor }));
+      return new Page(data, (cursor) => fetchPage(reading(() => ({ ...query, cursor }))));
     };
     return new PagePromise((resolve) => resolve(fetchPage(query)));
   }
