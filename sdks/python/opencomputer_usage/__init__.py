@@ -14,13 +14,9 @@ Amounts are GB-seconds. Importing starts no thread, opens no socket and reads no
 
 import sys
 
-try:
-    from . import _core as _core
-except ImportError as error:
-    if "t" in getattr(sys, "abiflags", ""):
-        msg = "opencomputer_usage has no wheel for free-threaded Python yet: use one with the global interpreter lock"
-        raise ImportError(msg, name=__name__) from error
-    raise
+if "t" in getattr(sys, "abiflags", ""):
+    msg = "opencomputer_usage has no wheel for free-threaded Python yet: use one with the global interpreter lock"
+    raise ImportError(msg, name=__name__)
 
 from ._async_client import AsyncUsageClient
 from ._client import UsageClient
