@@ -114,14 +114,12 @@ def test_deep_nesting_is_refused(deep: bytes) -> None:
         read(deep)
     with pytest.raises(ocu.DecodeError):
         read(json.dumps(PAGE).encode().replace(b'{"from"', b'{"later":' + deep + b',"from"', 1))
-    for member in (b'"items": [', b'"items": ', b'"total": ', b'"sandboxId": ', b'"tags": ', b'"nextCursor": ', b'"asOf": '):
-        for page, body in ((ocu.SandboxUsagePage, PAGE), (ocu.TagUsagePage, tag_page(["a"]))):
-            text = json.dumps(body).encode()
+    members = ["items", "total", "sandboxId", "tags", "nextCursor", "asOf", "memoryGbSeconds", "sandboxCount", "tagKey"]
+    for page, body in ((ocu.SandboxUsagePage, PAGE), (ocu.TagUsagePage, tag_page(["a"]))):
+        text = json.dumps(body)
+        for name in [f'"{member}": ' for member in members if member in text]:
             with pytest.raises(ocu.DecodeError):
-                page.from_json(text.partition(member)[0] + member + deep)
-            for amount in (b'"memoryGbSeconds": ', b'"sandboxCount": ', b'"tagKey": '):
-                with pytest.raises(ocu.DecodeError):
-                    page.from_json(text.partition(amount)[0] + amount + deep)
+                page.from_json((text.partition(name)[0] + name).encode() + deep)
 
 
 @pytest.mark.parametrize("body", [b'"\\ud800"', b'"\xed\xa0\x80"', b'"\xff"', b'"a\nb"'])

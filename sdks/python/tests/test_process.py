@@ -82,7 +82,6 @@ def test_importing_and_making_a_client_reads_no_certificate(tmp_path: Path) -> N
     expect_output("made\n", script)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="until 3.12 nothing tells extensions from those that can")
 def test_a_sub_interpreter_gets_a_clear_import_error() -> None:
     script = """
         import sys
