@@ -40,6 +40,7 @@ macro_rules! wire {
             #[inline]
             fn deserialize<De: Deserializer<'de>>(deserializer: De) -> Result<Self, De::Error> {
                 #[derive(Deserialize)]
+                #[allow(clippy::struct_field_names, reason = "they are the wire's")]
                 struct $name $(<$($param),+>)? {
                     $($(#[$attr])* #[serde(rename = $wire)] $field: $type,)*
                 }
