@@ -8,7 +8,6 @@ use opencomputer_usage_core::wire;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
-use serde::Deserialize;
 
 use crate::models::{Amounts, Sandbox, SandboxTags, SandboxUsage, TagItem, TagKeySummary, Untagged};
 use crate::source::{self, Page, Source};
@@ -25,26 +24,20 @@ pub enum Value {
     Sandbox(wire::Sandbox),
 }
 
-fn object<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, String> {
-    client::expect_object(body)?;
-    source::decode(body)
-}
-
 impl Value {
     /// Reads a body.
     pub fn decode(reply: Reply, body: Bytes, etag: Option<&str>) -> Result<Self, String> {
         Ok(match reply {
-            Reply::TagUsage => Self::TagUsage(object(&body)?),
+            Reply::TagUsage => Self::TagUsage(source::decode(&body)?),
             Reply::SandboxUsagePage => {
-                client::expect_object(&body)?;
                 let (page, source) = source::page(body)?;
                 Self::SandboxesUsage(page, source)
             }
-            Reply::SandboxUsage => Self::SandboxUsage(object(&body)?),
-            Reply::TagKeys => Self::TagKeys(object::<wire::TagKeys>(&body)?.keys),
-            Reply::Tags => Self::Tags(object(&body)?, etag.map(str::to_owned)),
+            Reply::SandboxUsage => Self::SandboxUsage(source::decode(&body)?),
+            Reply::TagKeys => Self::TagKeys(source::decode::<wire::TagKeys>(&body)?.keys),
+            Reply::Tags => Self::Tags(source::decode(&body)?, etag.map(str::to_owned)),
             Reply::Sandboxes => Self::Sandboxes(source::decode(&body)?),
-            Reply::Sandbox => Self::Sandbox(object(&body)?),
+            Reply::Sandbox => Self::Sandbox(source::decode(&body)?),
         })
     }
 }

@@ -1,61 +1,32 @@
 //! A parser that counts how deep it goes also in what nobody asked for.
 //!
-//! sonic-rs bounds the depth of all that it reads, except of values that are passed over: those nest on the stack without
-//! end. Here they are read as any other value, and dropped.
+//! sonic-rs bounds the depth of all that it reads, except of values that are passed over, or are of another type than the
+//! one that was asked for: those nest on the stack without end. So here whatever stands there is read, and then looked at.
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::forward_to_deserialize_any;
 
 /// A deserializer, or what it calls on its way down, of that kind.
 pub struct Bounded<T>(pub T);
-
-macro_rules! forward {
-    ($($method:ident $(($($argument:ident: $type:ty),*))?;)*) => {$(
-        #[inline]
-        fn $method<V: Visitor<'de>>(self, $($($argument: $type,)*)? visitor: V) -> Result<V::Value, Self::Error> {
-            self.0.$method($($($argument,)*)? Bounded(visitor))
-        }
-    )*};
-}
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<D> {
     type Error = D::Error;
 
     #[inline]
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.0.deserialize_any(Bounded(visitor))
     }
 
-    forward! {
-        deserialize_any;
-        deserialize_bool;
-        deserialize_i8;
-        deserialize_i16;
-        deserialize_i32;
-        deserialize_i64;
-        deserialize_u8;
-        deserialize_u16;
-        deserialize_u32;
-        deserialize_u64;
-        deserialize_f32;
-        deserialize_f64;
-        deserialize_char;
-        deserialize_str;
-        deserialize_string;
-        deserialize_bytes;
-        deserialize_byte_buf;
-        deserialize_option;
-        deserialize_unit;
-        deserialize_seq;
-        deserialize_map;
-        deserialize_identifier;
-        deserialize_unit_struct(name: &'static str);
-        deserialize_newtype_struct(name: &'static str);
-        deserialize_tuple(length: usize);
-        deserialize_tuple_struct(name: &'static str, length: usize);
-        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
-        deserialize_enum(name: &'static str, variants: &'static [&'static str]);
+    #[inline]
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_option(Bounded(visitor))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 
@@ -101,11 +72,6 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<V> {
     }
 
     #[inline]
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.0.visit_newtype_struct(Bounded(deserializer))
-    }
-
-    #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
         self.0.visit_seq(Bounded(items))
     }
@@ -113,11 +79,6 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<V> {
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
         self.0.visit_map(Bounded(members))
-    }
-
-    #[inline]
-    fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
-        self.0.visit_enum(variant)
     }
 }
 

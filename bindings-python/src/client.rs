@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 use crate::answer::Value;
 use crate::errors::raised;
 use crate::inbox::Inbox;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, turns};
 use crate::process::PerProcess;
 use crate::raw::raw;
 
@@ -167,7 +167,14 @@ impl Exchange {
         let (event, opened, mut call) = (event(changed)?, self.client.get().opened(py), self.lock()?);
         let run = |transport: Transport| {
             let call = &mut *call;
-            async move { call.carry::<Value>(&transport, event).await }
+            async move {
+                let step = call.carry::<Value>(&transport, event).await;
+                if matches!(step, Step::Failed { .. }) {
+                    // Or a connection whose answer never came would stay open until the next call.
+                    turns().await;
+                }
+                step
+            }
         };
         let step = opened.lanes.run(py, &opened.transport, run)?;
         shown(py, step)

@@ -48,14 +48,22 @@ impl Lanes {
                 transport: transport.with_own_connections(),
             },
         };
-        let result = carry(py, &lane, run(lane.transport.clone()));
+        // A lane whose call was interrupted goes, and so does the connection that still waits for the answer.
+        let result = carry(py, &lane, run(lane.transport.clone()))?;
         self.idle(py).push(lane);
-        result
+        Ok(result)
     }
 
     /// Locked only while attached to Python, as a process is when Python forks it: no child finds it locked.
     fn idle(&self, _: Python<'_>) -> MutexGuard<'_, Vec<Lane>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets the connections of a lane see what has happened: once to be told, once to tell the connection, once for it to leave.
+pub async fn turns() {
+    for _ in 0..3 {
+        yield_now().await;
     }
 }
 
@@ -65,11 +73,8 @@ where
     T: Send,
 {
     let mut future = pin!(async {
-        // While no call was on it, nobody looked whether the server has closed the connection: once to be told by the
-        // system, once to tell the connection, once for it to leave.
-        for _ in 0..3 {
-            yield_now().await;
-        }
+        // While no call was on it, nobody looked whether the server has closed the connection.
+        turns().await;
         future.await
     });
     let Some(runtime) = &lane.runtime else {

@@ -204,9 +204,14 @@ macro_rules! models {
             $($(#[$doc])* #[pyo3(get)] pub $field: Py<PyAny>,)*
         }
 
+        #[allow(dead_code, reason = "no model is made in every way")]
         impl $name {
+            /// Makes one of the values of its fields.
+            pub const fn new($($field: Py<PyAny>),*) -> Self {
+                Self { $($field),* }
+            }
+
             /// Makes one of the values that its fields have on the wire.
-            #[allow(dead_code, reason = "most models come from the core's")]
             pub fn from_wire(mut value: impl FnMut(&'static str) -> PyResult<Py<PyAny>>) -> PyResult<Self> {
                 Ok(Self { $($field: value($wire)?),* })
             }
@@ -225,8 +230,8 @@ macro_rules! models {
             impl $name {
                 #[new]
                 #[pyo3(signature = ($($field $(= $default)?),*))]
-                pub const fn new($($field: Py<PyAny>),*) -> Self {
-                    Self { $($field),* }
+                fn of(py: Python<'_>, $($field: Py<PyAny>),*) -> PyResult<Self> {
+                    Ok(Self::new($(frozen(py, $field)?),*))
                 }
 
                 $($($own)*)?

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 use crate::model::{Datetime, Field, Model, datetime, model_methods, models, none};
+use crate::tags::frozen;
 
 models! {
     /// One broken tag rule.

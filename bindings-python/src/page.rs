@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use opencomputer_usage_core::client::Reply;
 use pyo3::IntoPyObjectExt;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
@@ -230,6 +231,11 @@ macro_rules! page {
                     let page = py.detach(|| Value::decode(Reply::$reply, body.clone(), None));
                     let fields = page.map_err(|why| undecodable(&why, &body))?.into_python(py)?;
                     cls.call1(fields.cast_bound::<PyTuple>(py)?.clone())
+                }
+
+                /// What fetches the next page may lead back to this one, by way of a transport of the user's own.
+                fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+                    visit.call(&self._fetch)
                 }
 
                 /// The groups of this page.

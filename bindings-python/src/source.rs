@@ -72,6 +72,9 @@ pub fn decode<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, String> {
 
 /// Reads a page, and moves what its items are made of out of it.
 pub fn page(text: Bytes) -> Result<(Page, Source), String> {
+    if u32::try_from(text.len()).is_err() {
+        return Err("it has more than 4 GiB".to_owned());
+    }
     // A guess that holds for most: growing would copy.
     TAGS.set(Vec::with_capacity(text.len() / 48));
     UNESCAPED.take();

@@ -53,6 +53,12 @@ impl Tags {
     }
 }
 
+/// A value for a field of a model: tags that came as a dict are changed no more.
+pub fn frozen(py: Python<'_>, value: Py<PyAny>) -> PyResult<Py<PyAny>> {
+    let dict = value.bind(py);
+    if dict.is_instance_of::<PyDict>() { Tags::of(dict)?.into_py_any(py) } else { Ok(value) }
+}
+
 /// Writes the tags of any mapping of strings.
 pub fn write(tags: &Bound<'_, PyAny>, writer: &mut Writer) -> PyResult<Range> {
     let mut pairs = Vec::new();

@@ -19,7 +19,7 @@ use message::Message;
 /// Half the size of the standard library's.
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
 
 thread_local! {
     static LENGTHS: RefCell<Vec<u16>> = const { RefCell::new(Vec::new()) };

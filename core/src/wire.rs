@@ -4,8 +4,10 @@
 //! parameter of the types, so that a host can read them straight into values of its own.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
 
 use crate::accounting::Usage;
 use crate::dimension::Dimension;
@@ -29,9 +31,23 @@ macro_rules! wire {
         }
     )*) => {$(
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Serialize)]
         pub struct $name $(<$($param = $default),+>)? {
             $($(#[$attr])* #[serde(rename = $wire)] pub $field: $type,)*
+        }
+
+        impl<'de $($(, $param: Deserialize<'de>)+)?> Deserialize<'de> for $name $(<$($param),+>)? {
+            #[inline]
+            fn deserialize<De: Deserializer<'de>>(deserializer: De) -> Result<Self, De::Error> {
+                #[derive(Deserialize)]
+                #[allow(clippy::struct_field_names, reason = "they are the wire's")]
+                struct $name $(<$($param),+>)? {
+                    $($(#[$attr])* #[serde(rename = $wire)] $field: $type,)*
+                }
+
+                let $name { $($field),* } = $name::deserialize(Object(deserializer))?;
+                Ok(Self { $($field),* })
+            }
         }
 
         impl $(<$($param: Shaped),+>)? Shaped for $name $(<$($param),+>)? {
@@ -219,6 +235,39 @@ wire! {
         /// When a tag value last changed, which may be never; absent where the tags are.
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         tags_last_updated_at: Option<Option<Timestamp>> = "tagsLastUpdatedAt" (omitted),
+    }
+}
+
+/// What a struct is read from: an object, where serde would also take an array of its members.
+struct Object<De>(De);
+
+impl<'de, De: Deserializer<'de>> Deserializer<'de> for Object<De> {
+    type Error = De::Error;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, De::Error> {
+        self.0.deserialize_map(Members(visitor))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// What takes members by their names, and nothing else.
+struct Members<V>(V);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Members<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    #[inline]
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
+        self.0.visit_map(members)
     }
 }
 

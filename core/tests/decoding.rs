@@ -56,6 +56,8 @@ fn odd() -> impl Strategy<Value = Option<Value>> {
         json!("2026-01-01T00:00:00Z"),
         json!("2026-13-01T00:00:00Z"),
         json!([]),
+        // What amounts would be, were they no object.
+        json!([1.5, 2]),
         json!({}),
         json!({ "team": "a" }),
         json!({ "team": 1 }),

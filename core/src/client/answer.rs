@@ -92,16 +92,16 @@ pub struct TagState {
 impl Value for Outcome {
     fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String> {
         Ok(match reply {
-            Reply::TagUsage => Self::TagUsage(answer.object()?),
-            Reply::SandboxUsagePage => Self::SandboxUsagePage(answer.object()?),
-            Reply::SandboxUsage => Self::SandboxUsage(answer.object()?),
-            Reply::TagKeys => Self::TagKeys(answer.object::<TagKeys>()?.keys),
+            Reply::TagUsage => Self::TagUsage(answer.json()?),
+            Reply::SandboxUsagePage => Self::SandboxUsagePage(answer.json()?),
+            Reply::SandboxUsage => Self::SandboxUsage(answer.json()?),
+            Reply::TagKeys => Self::TagKeys(answer.json::<TagKeys>()?.keys),
             Reply::Tags => {
                 let etag = answer.etag().map(str::to_owned);
-                Self::Tags(TagState { state: answer.object()?, etag })
+                Self::Tags(TagState { state: answer.json()?, etag })
             }
             Reply::Sandboxes => Self::Sandboxes(answer.json()?),
-            Reply::Sandbox => Self::Sandbox(answer.object()?),
+            Reply::Sandbox => Self::Sandbox(answer.json()?),
         })
     }
 
@@ -171,18 +171,6 @@ impl Value for JsonValue {
     }
 }
 
-/// Refuses an array, which serde would also read a struct from.
-///
-/// # Errors
-///
-/// In words, where it is one.
-pub fn expect_object(body: &[u8]) -> Result<(), String> {
-    if body.trim_ascii_start().starts_with(b"[") {
-        return Err("it is an array in place of an object".to_owned());
-    }
-    Ok(())
-}
-
 impl Operation {
     const fn reply(&self) -> Reply {
         match self {
@@ -228,11 +216,6 @@ impl Answer {
             return Err(self.undecodable("its `nextCursor` leads nowhere"));
         }
         Ok(value)
-    }
-
-    fn object<T: DeserializeOwned>(&self) -> Result<T, String> {
-        expect_object(&self.body)?;
-        self.json()
     }
 
     fn json<T: DeserializeOwned>(&self) -> Result<T, String> {

@@ -17,7 +17,7 @@ const OWN_HEADERS: [&str; 8] =
 pub const DEFAULT_MAX_RETRIES: u32 = 2;
 
 /// A request, ready to be carried.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     /// `GET` or `PUT`.
     pub method: &'static str,
@@ -31,6 +31,14 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// JSON.
     pub body: Option<String>,
+}
+
+/// Never shows the key, which is among the headers.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Request");
+        shown.field("method", &self.method).field("url", &self.url).field("body", &self.body).finish_non_exhaustive()
+    }
 }
 
 impl ToJson for Request {

@@ -23,7 +23,7 @@ mod exchange;
 mod fault;
 mod operation;
 
-pub use answer::{Answer, JsonValue, Outcome, Reply, TagState, Value, expect_object};
+pub use answer::{Answer, JsonValue, Outcome, Reply, TagState, Value};
 pub use config::{Client, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_MS, Request};
 pub use exchange::{Event, Exchange, Fault, Step};
 pub use fault::{ClientError, Failure, Kind};

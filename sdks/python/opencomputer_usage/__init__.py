@@ -14,13 +14,15 @@ Amounts are GB-seconds. Importing starts no thread, opens no socket and reads no
 
 import sys
 
-try:
-    from . import _core as _core
-except ImportError as error:
-    if "t" in getattr(sys, "abiflags", ""):
-        msg = "opencomputer_usage has no wheel for free-threaded Python yet: use one with the global interpreter lock"
-        raise ImportError(msg, name=__name__) from error
-    raise
+if "t" in getattr(sys, "abiflags", ""):
+    msg = "opencomputer_usage has no wheel for free-threaded Python yet: use one with the global interpreter lock"
+    raise ImportError(msg, name=__name__)
+
+if sys.version_info < (3, 12):  # from then on the interpreter refuses by itself
+    _interpreters = __import__("_xxsubinterpreters")  # which type checkers do not know
+    if _interpreters.get_current() != _interpreters.get_main():
+        msg = "opencomputer_usage does not support sub-interpreters: use one process for each"
+        raise ImportError(msg, name=__name__)
 
 from ._async_client import AsyncUsageClient
 from ._client import UsageClient

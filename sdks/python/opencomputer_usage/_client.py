@@ -297,11 +297,13 @@ class UsageClient:
         return f"{type(self).__name__}(base_url={self._base_url!r})"
 
     def _walk(self, page: Any, operation: str, params: Mapping[str, object]) -> Any:
-        def fetch(cursor: str | None = None) -> Any:
-            given = params if cursor is None else {**params, "cursor": cursor}
-            return page(*self._call(operation, given), fetch)
+        return _io.walk(lambda: self._page(page, operation, params))
 
-        return _io.walk(fetch)
+    def _page(self, page: Any, operation: str, params: Mapping[str, object]) -> Any:
+        def fetch(cursor: str) -> Any:
+            return self._page(page, operation, {**params, "cursor": cursor})
+
+        return page(*self._call(operation, params), fetch)
 
     def _call(self, operation: str, params: Mapping[str, object], change: Change | None = None) -> Any:
         if self._closed:

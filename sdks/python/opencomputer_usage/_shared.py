@@ -133,7 +133,7 @@ class Logged:
         """The call is over."""
         if self._log:
             took = (time.monotonic() - self._started) * 1000
-            if error is None:
+            if kind is None:
                 self._log.debug("%s done after %.0f ms", self._operation, took)
-            else:
-                self._log.debug("%s failed after %.0f ms: %s", self._operation, took, error)
+            else:  # what the error says may name parameters
+                self._log.debug("%s failed after %.0f ms: %s", self._operation, took, kind.__name__)

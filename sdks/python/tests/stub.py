@@ -40,6 +40,7 @@ class Seen:
     path: str
     headers: dict[str, str]
     body: bytes
+    peer: int
 
 
 class Stub:
@@ -49,6 +50,7 @@ class Stub:
         self.requests: list[Seen] = []
         self.arrived = threading.Event()
         self.hung_up = threading.Event()
+        self.left = threading.Event()
         self._answers = list(answers)
         self._lock = threading.Lock()
         self._meeting = threading.Barrier(max((answer.together for answer in answers), default=1), timeout=20)
@@ -62,6 +64,10 @@ class Stub:
 
             def do_PUT(self) -> None:
                 stub._serve(self)
+
+            def finish(self) -> None:
+                super().finish()
+                stub.left.set()
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -77,7 +83,7 @@ class Stub:
         body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in handler.headers.items()}
         with self._lock:
-            self.requests.append(Seen(handler.command, handler.path, headers, body))
+            self.requests.append(Seen(handler.command, handler.path, headers, body, handler.client_address[1]))
             answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         self.arrived.set()
         time.sleep(answer.delay)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import pickle
 import socket
-import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
@@ -384,7 +385,10 @@ def test_connections_are_kept_alive_until_the_client_is_closed() -> None:
         usage_client = client(stub.url)
         for _ in range(3):
             usage_client.tags.list_keys()
+        assert len({request.peer for request in stub.requests}) == 1
+        assert not stub.left.is_set()
         usage_client.close()
+        assert stub.left.wait(5)
         usage_client.close()
         with pytest.raises(RuntimeError, match="closed"):
             usage_client.tags.list_keys()
@@ -400,15 +404,38 @@ def test_one_client_is_shared_by_32_threads() -> None:
     assert len(results) == 128
 
 
-def test_the_interpreter_runs_on_while_a_call_waits() -> None:
-    with Stub(Answer(body=KEYS, delay=0.3)) as stub, client(stub.url) as usage_client:
-        thread = threading.Thread(target=usage_client.tags.list_keys)
-        thread.start()
-        spins = 0
-        while thread.is_alive():
-            spins += 1
-            time.sleep(0.001)
-        assert spins > 50
+def test_a_call_that_runs_out_of_time_is_hung_up_on_though_the_client_lives() -> None:
+    with Stub(Answer(hangs=True)) as stub, client(stub.url, timeout=0.2) as usage_client:
+        with pytest.raises(ocu.APITimeoutError):
+            usage_client.tags.list_keys()
+        assert stub.hung_up.wait(5)
+
+
+def test_pages_and_clients_are_freed_without_the_garbage_collector() -> None:
+    gc.disable()
+    try:
+        with Stub(Answer(body=tag_page(["a"], cursor(1))), Answer(body=tag_page(["b"]))) as stub:
+            usage_client = client(stub.url)
+            freed = weakref.ref(usage_client)
+            assert len(list(usage_client.usage.by_tag("team"))) == 2
+            del usage_client
+            assert freed() is None
+    finally:
+        gc.enable()
+
+
+def test_a_page_that_leads_back_to_itself_is_collected() -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.client = client("https://api.example.com", transport=self.send)
+            self.page = self.client.usage.by_tag("team")
+
+        def send(self, _request: ocu.Request) -> tuple[int, dict[str, str], str]:
+            return 200, {}, json.dumps(tag_page(["a"]))
+
+    freed = weakref.ref(Holder())
+    gc.collect()
+    assert freed() is None
 
 
 def test_no_key_is_ever_shown(caplog: pytest.LogCaptureFixture) -> None:
@@ -422,6 +449,15 @@ def test_no_key_is_ever_shown(caplog: pytest.LogCaptureFixture) -> None:
     messages = [record.getMessage() for record in caplog.records if record.name == "opencomputer_usage"]
     assert any("tags.list_keys failed" in message for message in messages)
     assert KEY not in "".join([*shown, *messages, str(caught.value.__dict__)])
+
+
+def test_logs_name_no_parameter(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(ocu.InvalidRequestError, match="a secret of mine"):
+        client("https://api.example.com").usage.by_sandbox(from_="a secret of mine")
+    messages = [record.getMessage() for record in caplog.records if record.name == "opencomputer_usage"]
+    assert any(message.endswith("InvalidRequestError") for message in messages)
+    assert "a secret of mine" not in "".join(messages)
 
 
 # A transport of one's own.

@@ -122,6 +122,13 @@ def test_a_proxy_of_the_environment_is_used(variable: str, monkeypatch: pytest.M
     assert (len(proxy.requests), len(server.requests)) == (1, 1)
 
 
+def test_a_proxy_of_the_environment_may_be_reached_over_tls(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with secure() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+        assert len(keys("http://api.example.com")) == 1
+
+
 def test_https_goes_through_a_tunnel(bundle: Path) -> None:
     with Stub(Answer(502, b"")) as proxy, pytest.raises(ocu.APIConnectionError, match="tunnel"):
         keys("https://api.example.com", proxy=proxy.url, ssl_cert_file=bundle)

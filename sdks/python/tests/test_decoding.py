@@ -114,6 +114,12 @@ def test_deep_nesting_is_refused(deep: bytes) -> None:
         read(deep)
     with pytest.raises(ocu.DecodeError):
         read(json.dumps(PAGE).encode().replace(b'{"from"', b'{"later":' + deep + b',"from"', 1))
+    members = ["items", "total", "sandboxId", "tags", "nextCursor", "asOf", "memoryGbSeconds", "sandboxCount", "tagKey"]
+    for page, body in ((ocu.SandboxUsagePage, PAGE), (ocu.TagUsagePage, tag_page(["a"]))):
+        text = json.dumps(body)
+        for name in [f'"{member}": ' for member in members if member in text]:
+            with pytest.raises(ocu.DecodeError):
+                page.from_json((text.partition(name)[0] + name).encode() + deep)
 
 
 @pytest.mark.parametrize("body", [b'"\\ud800"', b'"\xed\xa0\x80"', b'"\xff"', b'"a\nb"'])

@@ -153,6 +153,16 @@ def test_tags_are_a_mapping_that_cannot_be_changed() -> None:
         ocu.Tags({"a": "\ud800"})
 
 
+def test_tags_of_a_model_that_came_as_a_dict_cannot_be_changed() -> None:
+    given = {"team": "a"}
+    state = ocu.SandboxTags(given, AT, None)
+    known = hash(state)
+    given["team"] = "b"
+    assert state == ocu.SandboxTags(TAGS, AT, None)
+    assert hash(state) == known
+    assert isinstance(ocu.SandboxUsage("sb-1", *WINDOW, 1.5, 0.0, given, None, None, None).tags, ocu.Tags)
+
+
 def test_of_a_tag_that_is_there_twice_the_last_counts() -> None:
     body = json.dumps(sandbox_page(["a"])).replace('{"team": "a"}', '{"team": "a", "x": "", "team": "b"}')
     tags = ocu.SandboxUsagePage.from_json(body.encode()).items[0].tags

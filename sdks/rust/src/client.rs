@@ -106,7 +106,7 @@ impl Builder {
         let mut options = self.options;
         for (name, variable) in [("apiKey", API_KEY), ("baseUrl", API_URL)] {
             let given = options.iter().any(|(known, _)| known.as_str() == Some(name));
-            if let (false, Ok(value)) = (given, env::var(variable)) {
+            if !given && let Some(value) = env::var(variable).ok().filter(|value| !value.is_empty()) {
                 options.push((name.into(), value.as_str().into()));
             }
         }

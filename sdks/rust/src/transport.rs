@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use std::{env, io};
+use std::{env, fmt, io};
 
 use opencomputer_usage_core::client::{Answer, ClientError, Event, Fault, Request};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -16,7 +16,7 @@ use rustls::{ClientConfig, RootCertStore};
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// How connections are made. The default trusts the system and takes proxies from the environment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct TransportOptions {
     ssl_cert_file: Option<PathBuf>,
     proxy: Option<Proxy>,
@@ -58,12 +58,26 @@ impl TransportOptions {
     }
 }
 
+/// Shows no proxy, which may have a password in it.
+impl fmt::Debug for TransportOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransportOptions").finish_non_exhaustive()
+    }
+}
+
 /// Connections that are kept alive. Clones share them; nothing is opened or read before the first request.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Transport {
     options: Arc<TransportOptions>,
     tls: Arc<OnceLock<ClientConfig>>,
     http: Arc<OnceLock<reqwest::Client>>,
+}
+
+/// As its options.
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").finish_non_exhaustive()
+    }
 }
 
 impl Transport {
@@ -130,7 +144,8 @@ impl Transport {
 
     fn tls(&self, secure: bool) -> Fallible<ClientConfig> {
         // A proxy may be reached over TLS although the server is not.
-        if !secure && self.options.proxy.is_none() && self.tls.get().is_none() {
+        let plain = !secure && self.options.proxy.is_none() && !has_secure_proxy();
+        if plain && self.tls.get().is_none() {
             return configured(RootCertStore::empty());
         }
         if let Some(tls) = self.tls.get() {
@@ -139,6 +154,12 @@ impl Transport {
         let tls = configured(roots(self.options.ssl_cert_file.clone())?)?;
         Ok(self.tls.get_or_init(|| tls).clone())
     }
+}
+
+/// Whether the environment names a proxy for plain requests that is itself reached over TLS.
+fn has_secure_proxy() -> bool {
+    let names = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    names.iter().any(|name| env::var(name).is_ok_and(|url| url.starts_with("https:")))
 }
 
 /// The roots of a file that was named, here or in `REQUESTS_CA_BUNDLE`; else those of the system, for which
