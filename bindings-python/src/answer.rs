@@ -1,7 +1,7 @@
 //! From a body to the value of a call: decoded without Python's lock, made into objects with it.
 
 use bytes::Bytes;
-use opencomputer_usage_core::client::{self, Answer, Reply};
+use opencomputer_usage_core::client::{self, Answer, NextPage, Reply};
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_core::wire;
@@ -53,10 +53,18 @@ impl client::Value for Value {
         value
     }
 
-    fn next_cursor(&self) -> Option<&str> {
+    fn page(&self) -> Option<client::Page> {
         match self {
-            Self::TagUsage(page) => page.next_cursor.as_deref(),
-            Self::SandboxesUsage(page, _) => page.next_cursor.as_deref(),
+            Self::TagUsage(page) => Some(page.into()),
+            Self::SandboxesUsage(page, _) => Some(page.into()),
+            _ => None,
+        }
+    }
+
+    fn sandbox_id(&self) -> Option<&str> {
+        match self {
+            Self::SandboxUsage(usage) => Some(&usage.sandbox_id),
+            Self::Sandbox(sandbox) => Some(&sandbox.sandbox_id),
             _ => None,
         }
     }

@@ -44,6 +44,11 @@ impl Filter {
         distinct(values, rule).map(Self::AnyOf).map_err(|fault| invalid(&dimension.to_string(), fault))
     }
 
+    /// Whether a value is written in quotes, which the platform's own servers do not understand.
+    pub(crate) fn is_quoted(&self) -> bool {
+        matches!(self, Self::AnyOf(values) if values.iter().any(|value| needs_quotes(value)))
+    }
+
     /// Writes the value of `filter[…]`; reading it again gives the same filter.
     #[must_use]
     pub fn write(&self) -> String {
@@ -202,10 +207,10 @@ fn join(values: &[String]) -> String {
     values.iter().map(|value| quote(value)).collect::<Vec<_>>().join(",")
 }
 
+fn needs_quotes(value: &str) -> bool {
+    value.is_empty() || value.contains([',', '"']) || value.trim() != value
+}
+
 fn quote(value: &str) -> String {
-    if value.is_empty() || value.contains([',', '"']) || value.trim() != value {
-        format!("\"{}\"", value.replace('"', "\"\""))
-    } else {
-        value.to_owned()
-    }
+    if needs_quotes(value) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value.to_owned() }
 }

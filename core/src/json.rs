@@ -33,6 +33,11 @@ impl<'a> Json<'a> {
         value.ok_or(text.len() - reader.rest.len())
     }
 
+    /// Reads the value that a text starts with, whatever follows it.
+    pub(crate) fn parse_first(text: &'a str) -> Option<Self> {
+        Reader { rest: text }.value(DEPTH)
+    }
+
     /// The member of that name, where this is an object that has it, once.
     pub(crate) fn member(&self, name: &str) -> Result<Option<&Self>, Repeated> {
         let Self::Map(members) = self else {

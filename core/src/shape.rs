@@ -1,4 +1,4 @@
-//! What an answer must look like, as a table: the small way to read one, for a host that makes the values itself.
+//! The shape of an answer, as a table: a small way to read one, for a host that makes its own values.
 
 use crate::json::{Json, Repeated, ToJson, entries, sequence};
 use crate::window::Timestamp;
@@ -29,18 +29,45 @@ pub enum Shape {
 #[derive(Debug)]
 pub struct Member {
     pub(crate) name: &'static str,
-    /// Whether it is left out where it is absent, or null where absent is not the same; any other is null then.
-    pub(crate) omitted: bool,
+    /// The path to the member that stands in for a missing one; empty where none does.
+    pub(crate) fallback: &'static [&'static str],
+    pub(crate) absence: Absence,
     pub(crate) shape: Shape,
 }
 
+/// How a missing member is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// As null.
+    Null,
+    /// Left out; so is a null, unless null and absent have two meanings.
+    Omitted,
+    /// As an empty list; so is a null.
+    EmptyList,
+}
+
 impl Member {
-    fn is_absent(&self, value: &Result<Option<&Json<'_>>, Repeated>) -> bool {
-        match value {
-            Ok(None) => true,
-            Ok(Some(Json::Null)) => !matches!(self.shape, Shape::Nullable(Shape::Nullable(_))),
-            _ => false,
+    /// The member's value in an object. A member that has another name on some servers is checked under both.
+    fn find<'a, 'b>(&self, object: &'a Json<'b>) -> Result<Option<&'a Json<'b>>, Misfit> {
+        let own = self.at(object, &[self.name])?;
+        let other = if self.fallback.is_empty() { None } else { self.at(object, self.fallback)? };
+        let present = |value: &&Json<'_>| **value != Json::Null;
+        if let (Some(other), 1) = (other, self.fallback.len()) {
+            rewrite(other, &self.shape, &mut String::new()).map_err(|deeper| deeper.or(Some(self.name)))?;
         }
+        Ok(own.filter(present).or(other.filter(present)).or(own))
+    }
+
+    fn at<'a, 'b>(&self, object: &'a Json<'b>, path: &[&str]) -> Result<Option<&'a Json<'b>>, Misfit> {
+        path.iter().try_fold(Some(object), |value, name| match value {
+            Some(value) => value.member(name).map_err(|Repeated| Some(self.name)),
+            None => Ok(None),
+        })
+    }
+
+    fn is_omitted(&self, value: Option<&Json<'_>>) -> bool {
+        let null_is_absent = !matches!(self.shape, Shape::Nullable(Shape::Nullable(_)));
+        self.absence == Absence::Omitted && value.is_none_or(|value| null_is_absent && *value == Json::Null)
     }
 }
 
@@ -77,7 +104,7 @@ impl<T: Shaped> Shaped for Vec<T> {
 /// The member that does not fit, or nothing where the value itself does not.
 type Misfit = Option<&'static str>;
 
-/// Writes a value anew with just the members that its shape names.
+/// Writes a value with the members that its shape names, and no others.
 pub(crate) fn rewrite(value: &Json<'_>, shape: &Shape, out: &mut String) -> Result<(), Misfit> {
     match (shape, value) {
         (Shape::Nullable(_), Json::Null) => out.push_str("null"),
@@ -94,16 +121,21 @@ pub(crate) fn rewrite(value: &Json<'_>, shape: &Shape, out: &mut String) -> Resu
             sequence(out, ['[', ']'], items, |out, item| rewrite(item, shape, out))?;
         }
         (Shape::Object(members), Json::Map(_)) => {
-            let given = members.iter().map(|member| (member, value.member(member.name)));
-            let written = given.filter(|(member, value)| !(member.omitted && member.is_absent(value)));
+            let found: Result<Vec<_>, Misfit> =
+                members.iter().map(|member| Ok((member, member.find(value)?))).collect();
+            let written = found?.into_iter().filter(|(member, value)| !member.is_omitted(*value));
             sequence(out, ['{', '}'], written, |out, (member, value)| {
-                let value = match (value, &member.shape) {
-                    (Ok(Some(value)), _) => value,
-                    (Ok(None), Shape::Nullable(_)) => &Json::Null,
-                    _ => return Err(Some(member.name)),
-                };
                 member.name.write_json(out);
                 out.push(':');
+                let value = match (value, member.absence, &member.shape) {
+                    (None | Some(Json::Null), Absence::EmptyList, _) => {
+                        out.push_str("[]");
+                        return Ok(());
+                    }
+                    (Some(value), ..) => value,
+                    (None, _, Shape::Nullable(_)) => &Json::Null,
+                    (None, ..) => return Err(Some(member.name)),
+                };
                 rewrite(value, &member.shape, out).map_err(|deeper| deeper.or(Some(member.name)))
             })?;
         }

@@ -92,7 +92,8 @@ proptest! {
             prop_assert_eq!(typed.is_ok(), text.is_ok(), "{:?} {} {:?} {:?}", reply, body, typed, text);
             if let (Ok(typed), Ok(text)) = (typed, text) {
                 prop_assert!(same(&json!(typed), &serde_json::from_str(&text.text).unwrap()), "{typed:?} {text:?}");
-                prop_assert_eq!(typed.next_cursor(), text.next_cursor());
+                prop_assert_eq!(typed.page(), text.page());
+                prop_assert_eq!(typed.sandbox_id(), text.sandbox_id());
                 prop_assert_eq!(typed.user_tags(), text.user_tags());
             }
         }

@@ -243,7 +243,7 @@ fn decode<V: client::Value + Debug>(case: &Case) -> Result<Result<V, ClientError
     let mut exchange = begin(case, &[("maxRetries", &json!(0))]).map_err(|error| error.to_string())?;
     exchange.advance::<V>(Event::Begin, START_MS, 0.0);
     match exchange.advance(Event::Answer(answer(&case.0["response"])), START_MS, 0.0) {
-        Step::Done { value } => Ok(Ok(value)),
+        Step::Done { value, .. } => Ok(Ok(value)),
         Step::Failed { error } => Ok(Err(error)),
         step => Err(format!("got {step:?}")),
     }
@@ -301,10 +301,50 @@ fn retries_are_decided() {
             step = exchange.advance(event, now, random);
         }
         match step {
-            Step::Done { value } => finished(None, told(&value)),
+            Step::Done { value, .. } => finished(None, told(&value)),
             Step::Failed { error } => finished(Some(error), Value::Null),
             step => Err(format!("got {step:?}, wanted the end")),
         }
+    });
+}
+
+#[test]
+fn walks_go_from_page_to_page() {
+    walk("walks", |case| {
+        let mut params = case.0["params"].clone();
+        let mut pages = case.0["pages"].as_array().unwrap().iter();
+        let mut items = Vec::new();
+        let error = loop {
+            let operation = Operation::parse(case.text("operation").unwrap(), to_raw(&params));
+            let config = json!({ "apiKey": "key", "baseUrl": "http://127.0.0.1:1" });
+            let client =
+                Client::new("opencomputer-usage-rust/test", &to_raw(&config)).map_err(|error| error.to_string())?;
+            let mut exchange = client.call(operation.map_err(|error| error.to_string())?, START_MS);
+            let mut step = exchange.advance::<JsonValue>(Event::Begin, START_MS, 0.0);
+            while let Step::Send { .. } = step {
+                let page = pages.next().ok_or("one request too many")?;
+                sends(&step, &json!({ "method": "GET", "path": "/api/usage", "query": page["query"] }))?;
+                step = exchange.advance(Event::Answer(answer(&page["answer"])), START_MS, 0.0);
+            }
+            match step {
+                Step::Done { value, next } => {
+                    let name = |item: &Value| item.get("sandboxId").or(item.get("tagValue")).cloned();
+                    items.extend(told(&value)["items"].as_array().unwrap().iter().filter_map(name));
+                    let Some(next) = next else { break None };
+                    params
+                        .as_object_mut()
+                        .unwrap()
+                        .extend(next.into_params().map(|(name, value)| (name.to_owned(), json!(value))));
+                }
+                Step::Failed { error } => break Some(error),
+                step => return Err(format!("got {step:?}")),
+            }
+        };
+        equal(&json!(items), &case.0["items"])?;
+        if pages.next().is_some() {
+            return Err("it ends before its last page".to_owned());
+        }
+        expect(error.map_or(Ok(Value::Null), Err), case.get("error"), &Value::Null)
     });
 }
 

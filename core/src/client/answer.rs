@@ -3,14 +3,17 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{ClientError, Kind, Operation};
+use super::walk::Walk;
+use super::{ClientError, Kind, NextPage, Operation, Page};
 use crate::cursor::Cursor;
 use crate::dimension::Dimension;
-use crate::error::Code;
+use crate::error::{Code, quoted};
 use crate::json::{Json, ToJson};
-use crate::query::CursorText;
+use crate::query::UsageQuery;
+use crate::sandbox::SandboxId;
 use crate::shape::{Shaped as _, rewrite};
 use crate::tags::{TagSet, Violation};
+use crate::window::Timestamp;
 use crate::wire::{Sandbox, SandboxTags, SandboxUsage, SandboxUsagePage, TagKeySummary, TagKeys, TagUsagePage, Tags};
 
 /// What came back.
@@ -52,8 +55,11 @@ pub trait Value: Sized {
     /// Where the body is not what the call is answered with.
     fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String>;
 
-    /// The cursor of a page.
-    fn next_cursor(&self) -> Option<&str>;
+    /// What a page of usage says of itself.
+    fn page(&self) -> Option<Page>;
+
+    /// The sandbox of [`Reply::SandboxUsage`] and [`Reply::Sandbox`].
+    fn sandbox_id(&self) -> Option<&str>;
 
     /// The user's tags, of [`Reply::Tags`].
     fn user_tags(&self) -> TagSet;
@@ -100,15 +106,23 @@ impl Value for Outcome {
                 let etag = answer.etag().map(str::to_owned);
                 Self::Tags(TagState { state: answer.json()?, etag })
             }
-            Reply::Sandboxes => Self::Sandboxes(answer.json()?),
+            Reply::Sandboxes => Self::Sandboxes(answer.json::<Option<_>>()?.unwrap_or_default()),
             Reply::Sandbox => Self::Sandbox(answer.json()?),
         })
     }
 
-    fn next_cursor(&self) -> Option<&str> {
+    fn page(&self) -> Option<Page> {
         match self {
-            Self::TagUsage(page) => page.next_cursor.as_deref(),
-            Self::SandboxUsagePage(page) => page.next_cursor.as_deref(),
+            Self::TagUsage(page) => Some(page.into()),
+            Self::SandboxUsagePage(page) => Some(page.into()),
+            _ => None,
+        }
+    }
+
+    fn sandbox_id(&self) -> Option<&str> {
+        match self {
+            Self::SandboxUsage(usage) => Some(&usage.sandbox_id),
+            Self::Sandbox(sandbox) => Some(&sandbox.sandbox_id),
             _ => None,
         }
     }
@@ -126,7 +140,8 @@ impl Value for Outcome {
 pub struct JsonValue {
     /// The text.
     pub text: String,
-    next_cursor: Option<String>,
+    page: Option<Page>,
+    sandbox_id: Option<String>,
     user_tags: TagSet,
 }
 
@@ -140,6 +155,7 @@ impl Value for JsonValue {
             Reply::SandboxUsage => (Ok(Some(&body)), SandboxUsage::<String>::SHAPE),
             Reply::TagKeys => (body.member("keys"), Vec::<TagKeySummary>::SHAPE),
             Reply::Tags => (Ok(Some(&body)), SandboxTags::<Tags>::SHAPE),
+            Reply::Sandboxes if body == Json::Null => (Ok(Some(&Json::List(Vec::new()))), Vec::<Sandbox>::SHAPE),
             Reply::Sandboxes => (Ok(Some(&body)), Vec::<Sandbox>::SHAPE),
             Reply::Sandbox => (Ok(Some(&body)), Sandbox::<String>::SHAPE),
         };
@@ -159,11 +175,22 @@ impl Value for JsonValue {
             _ => &[],
         };
         let user_tags = TagSet::user_part(tags.iter().filter_map(|(key, value)| Some((&**key, value.as_str()?))));
-        Ok(Self { text, next_cursor: body.text("nextCursor").map(str::to_owned), user_tags })
+        let page = matches!(reply, Reply::TagUsage | Reply::SandboxUsagePage).then(|| Page::of(&body)).flatten();
+        let sandbox_id = match reply {
+            Reply::SandboxUsage => body.text("sandboxId"),
+            Reply::Sandbox => body.text("sandboxID"),
+            _ => None,
+        };
+        let sandbox_id = sandbox_id.map(str::to_owned);
+        Ok(Self { text, page, sandbox_id, user_tags })
     }
 
-    fn next_cursor(&self) -> Option<&str> {
-        self.next_cursor.as_deref()
+    fn page(&self) -> Option<Page> {
+        self.page.clone()
+    }
+
+    fn sandbox_id(&self) -> Option<&str> {
+        self.sandbox_id.as_deref()
     }
 
     fn user_tags(&self) -> TagSet {
@@ -171,10 +198,33 @@ impl Value for JsonValue {
     }
 }
 
+impl Page {
+    fn of(body: &Json<'_>) -> Option<Self> {
+        let time = |name| body.text(name).and_then(Timestamp::read);
+        let text = |name| body.text(name).map(str::to_owned);
+        let (group_by, next_cursor) = (text("groupBy"), text("nextCursor"));
+        Some(Self { from: time("from")?, to: time("to")?, as_of: time("asOf"), group_by, next_cursor })
+    }
+}
+
+impl<S> From<&TagUsagePage<S>> for Page {
+    fn from(page: &TagUsagePage<S>) -> Self {
+        let (group_by, next_cursor) = (Some(page.group_by.clone()), page.next_cursor.clone());
+        Self { from: page.from, to: page.to, as_of: page.as_of, group_by, next_cursor }
+    }
+}
+
+impl<S, M, T> From<&SandboxUsagePage<S, M, T>> for Page {
+    fn from(page: &SandboxUsagePage<S, M, T>) -> Self {
+        let (group_by, next_cursor) = (page.group_by.clone(), page.next_cursor.clone());
+        Self { from: page.from, to: page.to, as_of: page.as_of, group_by, next_cursor }
+    }
+}
+
 impl Operation {
     const fn reply(&self) -> Reply {
         match self {
-            Self::Usage(query) => match query.group_by {
+            Self::Usage(query, _) => match query.group_by {
                 Dimension::Tag(_) => Reply::TagUsage,
                 Dimension::Sandbox => Reply::SandboxUsagePage,
             },
@@ -186,9 +236,9 @@ impl Operation {
         }
     }
 
-    fn sent_cursor(&self) -> Option<&str> {
+    const fn sandbox(&self) -> Option<&SandboxId> {
         match self {
-            Self::Usage(query) => query.cursor.as_ref().map(CursorText::as_str),
+            Self::SandboxUsage(sandbox, _) | Self::GetSandbox(sandbox) => Some(sandbox),
             _ => None,
         }
     }
@@ -199,23 +249,58 @@ impl Answer {
         self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The entity tag.
+    /// The entity tag; an empty one and `*` name no state, so they are none.
     #[must_use]
     pub fn etag(&self) -> Option<&str> {
-        self.header("etag")
+        self.header("etag").map(str::trim).filter(|etag| !matches!(*etag, "" | "*" | "\"\"" | "W/\"\""))
     }
 
-    /// The result of `operation`, where the status says success.
-    pub(super) fn decode<V: Value>(&mut self, operation: &Operation) -> Result<V, ClientError> {
+    /// The result of `operation` and the call of the page after it, where the status says success.
+    pub(super) fn decode<V: Value>(&mut self, operation: &Operation) -> Result<(V, Option<NextPage>), ClientError> {
         if !(200..300).contains(&self.status) {
             return Err(self.error());
         }
         let value = V::read(operation.reply(), self).map_err(|why| self.undecodable(&why))?;
-        let leads_nowhere = |next| Some(next) == operation.sent_cursor() || Cursor::decode(next).is_err();
-        if value.next_cursor().is_some_and(leads_nowhere) {
-            return Err(self.undecodable("its `nextCursor` leads nowhere"));
+        if let (Some(asked), Some(got)) = (operation.sandbox(), value.sandbox_id())
+            && asked.as_str() != got
+        {
+            return Err(self.undecodable(&format!("it is about sandbox {}", quoted(got))));
         }
-        Ok(value)
+        let next = match (operation, value.page()) {
+            (Operation::Usage(query, walk), Some(page)) => self.check_page(query, walk, &page)?,
+            _ => None,
+        };
+        Ok((value, next))
+    }
+
+    /// Holds a page to what was asked for, and finds the call of the page after it.
+    fn check_page(&self, query: &UsageQuery, walk: &Walk, page: &Page) -> Result<Option<NextPage>, ClientError> {
+        let asked = query.group_by.to_string();
+        if let Some(got) = page.group_by.as_ref().filter(|got| **got != asked) {
+            return Err(self.undecodable(&format!("it is grouped by {}, asked for was `{asked}`", quoted(got))));
+        }
+        if page.as_of.is_some() {
+            let moved = |asked: Option<Timestamp>, got| asked.is_some_and(|asked| asked != got);
+            if moved(query.period.from(), page.from) || moved(query.period.to(), page.to) {
+                let (from, to) = (page.from, page.to);
+                return Err(self.undecodable(&format!("its window, from {from} to {to}, is not the one asked for")));
+            }
+        } else if let Some((dimension, _)) = query.filters.iter().find(|(_, filter)| filter.is_quoted()) {
+            return Err(self.unsupported(&format!(
+                "the server does not understand quotes in filters, so its report ignores a value of `filter[{dimension}]`"
+            )));
+        }
+        if walk.as_of().is_some_and(|first| page.as_of != Some(first)) {
+            return Err(self.undecodable("it was measured at another instant than the pages before it"));
+        }
+        let Some(cursor) = &page.next_cursor else {
+            return Ok(None);
+        };
+        if Cursor::decode(cursor).is_err() {
+            return Err(self.undecodable("its `nextCursor` is no cursor"));
+        }
+        let next = walk.next(query, page, cursor);
+        next.map(Some).ok_or_else(|| self.undecodable("its `nextCursor` leads back to a page that was read before"))
     }
 
     fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
@@ -223,8 +308,15 @@ impl Answer {
     }
 
     pub(super) fn undecodable(&self, why: &str) -> ClientError {
-        let message = format!("the answer (HTTP {}) is not what the API promises: {why}", self.status);
-        let mut error = ClientError::new(Kind::Decode, message);
+        self.fault(Kind::Decode, format!("the answer (HTTP {}) is not what the API promises: {why}", self.status))
+    }
+
+    pub(super) fn unsupported(&self, why: &str) -> ClientError {
+        self.fault(Kind::UnsupportedByServer, why.to_owned())
+    }
+
+    fn fault(&self, kind: Kind, message: String) -> ClientError {
+        let mut error = ClientError::new(kind, message);
         error.status = Some(self.status);
         error.request_id = self.header("x-request-id").map(str::to_owned);
         error.body = Some(self.text());
@@ -238,7 +330,8 @@ impl Answer {
     /// The error that a status other than success stands for.
     pub(super) fn error(&self) -> ClientError {
         let text = self.text();
-        let body = Json::parse(&text).unwrap_or(Json::Null);
+        // Some handlers of the platform write a second document after the first.
+        let body = Json::parse_first(&text).unwrap_or(Json::Null);
         let member = |name| body.text(name).map(str::to_owned);
         let code = member("code");
         let is_tags = code.as_deref() == Some(Code::InvalidTags.as_str());
@@ -254,7 +347,8 @@ impl Answer {
             _ => Kind::Api,
         };
         let redirect = matches!(self.status, 0 | 300..=399);
-        let message = member("error").unwrap_or_else(|| match self.status {
+        let message = member("error").or_else(|| member("message")).or_else(|| sentence(&text));
+        let message = message.unwrap_or_else(|| match self.status {
             _ if redirect => "the server redirects, which is never followed: check the base URL".to_owned(),
             status => format!("the server answered HTTP {status}"),
         });
@@ -270,6 +364,14 @@ impl Answer {
         error.body = Some(text);
         error
     }
+}
+
+/// A body of plain text, where it is short enough to be a message.
+fn sentence(body: &str) -> Option<String> {
+    const LONGEST: usize = 200;
+    let text = body.trim();
+    let plain = !text.starts_with(['<', '{', '[', '"']) && !text.chars().any(char::is_control);
+    (plain && !text.is_empty() && text.len() <= LONGEST).then(|| text.to_owned())
 }
 
 impl ToJson for JsonValue {

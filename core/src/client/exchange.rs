@@ -1,7 +1,7 @@
 //! One call under way: what to send, how long to wait, when to stop.
 
-use super::operation;
-use super::{Answer, Client, ClientError, JsonValue, Kind, Operation, Outcome, Request, Value};
+use super::{Answer, Client, ClientError, JsonValue, Kind, NextPage, Operation, Outcome, Request, Value};
+use super::{operation, walk};
 use crate::json::{ToJson, object};
 use crate::raw::Raw;
 use crate::sandbox::SandboxId;
@@ -39,6 +39,8 @@ pub enum Step<V = Outcome> {
     Done {
         /// Its result.
         value: V,
+        /// The call of the page after it; `None` on the last page and where the result is no page.
+        next: Option<NextPage>,
     },
     /// The call failed.
     Failed {
@@ -57,7 +59,7 @@ impl ToJson for Step<JsonValue> {
             Self::Change { tags, timeout_ms } => {
                 object(out, &[("step", &"change"), ("tags", tags), ("timeoutMs", &whole_ms(*timeout_ms))]);
             }
-            Self::Done { value } => object(out, &[("step", &"done"), ("value", value)]),
+            Self::Done { value, next } => object(out, &[("step", &"done"), ("value", value), ("next", next)]),
             Self::Failed { error } => object(out, &[("step", &"failed"), ("error", error)]),
         }
     }
@@ -186,7 +188,15 @@ impl Exchange {
 
     fn conclude<V: Value>(&mut self, mut answer: Answer, now_ms: f64) -> Result<Step<V>, ClientError> {
         let Some(write) = &mut self.write else {
-            return Ok(Step::Done { value: answer.decode(&self.operation)? });
+            let (value, next): (V, _) = answer.decode(&self.operation)?;
+            if let (Operation::Usage(query, _), Some(page)) = (&mut self.operation, value.page())
+                && let Some(pinned) = walk::pinned(query, &page)
+            {
+                **query = pinned;
+                self.retries = 0;
+                return self.send(now_ms);
+            }
+            return Ok(Step::Done { value, next });
         };
         let retried = std::mem::take(&mut self.retries) > 0;
         match &write.next {
@@ -200,9 +210,18 @@ impl Exchange {
                 write.next = Next::Read;
                 self.send(now_ms)
             }
-            Next::Write { .. } => Ok(Step::Done { value: answer.decode(&self.operation)? }),
+            Next::Write { .. } => {
+                let (value, next) = answer.decode(&self.operation)?;
+                if answer.etag().is_none() && matches!(self.operation, Operation::SetTags(..)) {
+                    return Err(answer.unsupported(
+                        "the server sends no `ETag`, so it ignored the condition: the tags were written unconditionally",
+                    ));
+                }
+                Ok(Step::Done { value, next })
+            }
             Next::Change { .. } | Next::Read => {
-                write.read(answer.decode(&self.operation)?, &answer, self.deadline_ms - now_ms)
+                let (value, _) = answer.decode(&self.operation)?;
+                write.read(value, &answer, self.deadline_ms - now_ms)
             }
         }
     }
@@ -224,14 +243,15 @@ impl Write {
         let tags = value.user_tags();
         if let Some((wanted, conflict)) = self.doubt.take() {
             if wanted == tags {
-                return Ok(Step::Done { value });
+                return Ok(Step::Done { value, next: None });
             }
             if self.tries_left == 0 {
                 return Err(conflict);
             }
         }
         let Some(etag) = answer.etag().map(str::to_owned) else {
-            return Err(answer.undecodable("it has no `ETag`, without which nothing is written back"));
+            return Err(answer
+                .unsupported("the server sends no `ETag`, without which an update is not safe: nothing was written"));
         };
         self.next = Next::Change { etag };
         Ok(Step::Change { tags, timeout_ms })

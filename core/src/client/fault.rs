@@ -34,6 +34,8 @@ pub enum Kind {
     Timeout,
     /// An answer came that is not the contract's.
     Decode,
+    /// The server does not know what was asked for.
+    UnsupportedByServer,
 }
 
 /// A call that failed, before sending or after.
@@ -104,6 +106,7 @@ impl Kind {
             Self::Connection => "connection",
             Self::Timeout => "timeout",
             Self::Decode => "decode",
+            Self::UnsupportedByServer => "unsupported_by_server",
         }
     }
 }

@@ -13,7 +13,7 @@
 //! assert_eq!(request.url, "https://example.com/api/tags");
 //! let answer = Answer { status: 200, headers: vec![], body: br#"{"keys":[]}"#.to_vec() };
 //! let step = exchange.advance::<Outcome>(Event::Answer(answer), 10.0, 0.5);
-//! assert!(matches!(step, Step::Done { value: Outcome::TagKeys(keys) } if keys.is_empty()));
+//! assert!(matches!(step, Step::Done { value: Outcome::TagKeys(keys), .. } if keys.is_empty()));
 //! # Ok::<(), opencomputer_usage_core::client::ClientError>(())
 //! ```
 
@@ -22,9 +22,11 @@ mod config;
 mod exchange;
 mod fault;
 mod operation;
+mod walk;
 
 pub use answer::{Answer, JsonValue, Outcome, Reply, TagState, Value};
 pub use config::{Client, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_MS, Request};
 pub use exchange::{Event, Exchange, Fault, Step};
 pub use fault::{ClientError, Failure, Kind};
 pub use operation::Operation;
+pub use walk::{NextPage, Page, Walk};

@@ -1,7 +1,7 @@
 //! The calls of the API: their parameters, checked before anything is sent.
 
 use super::config::{Request, is_header_value, unknown_option};
-use super::{Client, ClientError};
+use super::{Client, ClientError, Walk};
 use crate::dimension::Dimension;
 use crate::error::{Code, Error};
 use crate::json::ToJson as _;
@@ -14,8 +14,8 @@ use crate::window::Period;
 /// One call with valid parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
-    /// `GET /api/usage`
-    Usage(UsageQuery),
+    /// `GET /api/usage`, as a page of a walk
+    Usage(Box<UsageQuery>, Walk),
     /// `GET /api/sandboxes/{id}/usage`
     SandboxUsage(SandboxId, Period),
     /// `GET /api/tags`
@@ -51,9 +51,9 @@ impl Operation {
         Ok(match name {
             "usage.by_tag" => {
                 let key = text_of(&params.take("key"));
-                Self::Usage(params.usage(key.map(|key| format!("tag:{key}")))?)
+                params.usage(key.map(|key| format!("tag:{key}")))?
             }
-            "usage.by_sandbox" => Self::Usage(params.usage(Ok(Dimension::Sandbox.to_string()))?),
+            "usage.by_sandbox" => params.usage(Ok(Dimension::Sandbox.to_string()))?,
             "usage.for_sandbox" => {
                 let sandbox = params.sandbox()?;
                 Self::SandboxUsage(sandbox, query::parse_period(&Parameters::from_options(params.0))?)
@@ -77,7 +77,7 @@ impl Operation {
     pub(super) fn read(&self, client: &Client) -> Result<Request, Error> {
         let get = |path: String| client.request("GET", path, String::new());
         Ok(match self {
-            Self::Usage(usage) => {
+            Self::Usage(usage, _) => {
                 let query = usage.encode();
                 query::check_length(&query)?;
                 client.request("GET", "/api/usage".to_owned(), query)
@@ -155,9 +155,10 @@ impl Params {
         }
     }
 
-    fn usage(self, group_by: Result<String, String>) -> Result<UsageQuery, Error> {
+    fn usage(mut self, group_by: Result<String, String>) -> Result<Operation, Error> {
+        let walk = Walk::take(&mut self.0)?;
         let query = UsageQuery::parse(&Parameters::from_options(self.0).grouped_by(group_by), None)?;
         query::check_length(&query.encode())?;
-        Ok(query)
+        Ok(Operation::Usage(Box::new(query), walk))
     }
 }

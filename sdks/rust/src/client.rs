@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::time::Duration;
 
-use opencomputer_usage_core::client::{self, ClientError, Event, Operation, Outcome, Step, TagState};
+use opencomputer_usage_core::client::{self, ClientError, Event, NextPage, Operation, Outcome, Step, TagState};
 use opencomputer_usage_core::raw::{Raw, Text};
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::window::Period;
@@ -151,22 +151,22 @@ impl Client {
     }
 
     async fn call<T: Reply>(&self, name: &str, params: Raw) -> Result<T, ClientError> {
-        self.drive(Operation::parse(name, params)?, |tags| to_raw(&tags.to_map())).await
+        self.drive(Operation::parse(name, params)?, unchanged).await.map(|(reply, _)| reply)
     }
 
-    /// Carries a call to its end; `change` is asked what tags that were read shall become.
+    /// Carries a call to its end; `change` makes the new tags of those that were read.
     async fn drive<T: Reply>(
         &self,
         operation: Operation,
-        mut change: impl FnMut(TagSet) -> Raw,
-    ) -> Result<T, ClientError> {
+        mut change: impl FnMut(&TagSet) -> Raw,
+    ) -> Result<(T, Option<NextPage>), ClientError> {
         let clock = Clock::start();
         let mut call = Call::new(self.core.call(operation, clock.now_ms()), clock);
         let mut event = Event::Begin;
         loop {
             event = match call.carry(&self.transport, event).await {
-                Step::Change { tags, .. } => Event::Changed(change(tags)),
-                Step::Done { value } => return T::of(value).ok_or_else(unexpected),
+                Step::Change { tags, .. } => Event::Changed(change(&tags)),
+                Step::Done { value, next } => return Ok((T::of(value).ok_or_else(unexpected)?, next)),
                 Step::Failed { error } => return Err(error),
                 Step::Send { .. } | Step::Wait { .. } => return Err(unexpected()),
             };
@@ -215,12 +215,12 @@ pub struct Usage<'a>(&'a Client);
 impl<'a> Usage<'a> {
     /// Usage by the values of a tag: one page.
     pub async fn by_tag(&self, key: &str, options: impl Borrow<UsageOptions>) -> Result<TagUsagePage, ClientError> {
-        self.page(Some(key), options.borrow()).await
+        self.page(Some(key), options.borrow()).await.map(|(page, _)| page)
     }
 
     /// Usage by sandbox: one page.
     pub async fn by_sandbox(&self, options: impl Borrow<UsageOptions>) -> Result<SandboxUsagePage, ClientError> {
-        self.page(None, options.borrow()).await
+        self.page(None, options.borrow()).await.map(|(page, _)| page)
     }
 
     /// Usage by the values of a tag: every page.
@@ -238,12 +238,16 @@ impl<'a> Usage<'a> {
     /// Usage of one sandbox.
     pub async fn for_sandbox(&self, sandbox_id: &str, period: Period) -> Result<SandboxUsage, ClientError> {
         let operation = Operation::SandboxUsage(sandbox_id.parse().map_err(ClientError::from)?, period);
-        self.0.drive(operation, |tags| to_raw(&tags.to_map())).await
+        self.0.drive(operation, unchanged).await.map(|(reply, _)| reply)
     }
 
-    pub(crate) async fn page<P: Reply>(&self, key: Option<&str>, options: &UsageOptions) -> Result<P, ClientError> {
+    pub(crate) async fn page<P: Reply>(
+        &self,
+        key: Option<&str>,
+        options: &UsageOptions,
+    ) -> Result<(P, Option<NextPage>), ClientError> {
         let name = if key.is_some() { "usage.by_tag" } else { "usage.by_sandbox" };
-        self.0.call(name, options.params(key)).await
+        self.0.drive(Operation::parse(name, options.params(key))?, unchanged).await
     }
 }
 
@@ -285,7 +289,7 @@ impl Tags<'_> {
         mut change: impl FnMut(BTreeMap<String, String>) -> BTreeMap<String, String>,
     ) -> Result<TagState, ClientError> {
         let operation = Operation::parse("tags.update", sandbox(sandbox_id))?;
-        self.0.drive(operation, |tags| to_raw(&change(tags.to_map()))).await
+        self.0.drive(operation, |tags| to_raw(&change(tags.to_map()))).await.map(|(reply, _)| reply)
     }
 }
 
@@ -303,6 +307,11 @@ impl Sandboxes<'_> {
     pub async fn get(&self, sandbox_id: &str) -> Result<Sandbox, ClientError> {
         self.0.call("sandboxes.get", sandbox(sandbox_id)).await
     }
+}
+
+/// The change of a call that changes no tags, which is never asked for one.
+fn unchanged(tags: &TagSet) -> Raw {
+    to_raw(&tags.to_map())
 }
 
 fn sandbox(id: &str) -> Raw {

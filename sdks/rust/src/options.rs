@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use opencomputer_usage_core::client::NextPage;
 use opencomputer_usage_core::query::Sort;
 use opencomputer_usage_core::raw::{Raw, Text};
 
@@ -81,6 +82,11 @@ impl UsageOptions {
     #[must_use]
     pub fn cursor(self, cursor: &str) -> Self {
         self.set("cursor", cursor.into())
+    }
+
+    /// The options of the next page.
+    pub(crate) fn continued(self, next: NextPage) -> Self {
+        next.into_params().fold(self, |options, (name, value)| options.set(name, value.as_str().into()))
     }
 
     pub(crate) fn params(&self, key: Option<&str>) -> Raw {

@@ -14,9 +14,6 @@ pub trait UsagePage: Reply {
     /// A group.
     type Item;
 
-    /// Where the next page starts.
-    fn next_cursor(&self) -> Option<&str>;
-
     /// The groups of this page.
     fn into_items(self) -> Vec<Self::Item>;
 }
@@ -25,10 +22,6 @@ macro_rules! page {
     ($page:ty, $item:ty) => {
         impl UsagePage for $page {
             type Item = $item;
-
-            fn next_cursor(&self) -> Option<&str> {
-                self.next_cursor.as_deref()
-            }
 
             fn into_items(self) -> Vec<$item> {
                 self.items
@@ -61,8 +54,8 @@ impl<'a, P: UsagePage> Walk<'a, P> {
         let Some(options) = &self.options else {
             return Ok(None);
         };
-        let page: P = self.usage.page(self.key.as_deref(), options).await?;
-        self.options = page.next_cursor().map(|cursor| options.clone().cursor(cursor));
+        let (page, next) = self.usage.page(self.key.as_deref(), options).await?;
+        self.options = next.map(|next| options.clone().continued(next));
         Ok(Some(page))
     }
 

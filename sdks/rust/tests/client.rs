@@ -132,8 +132,9 @@ async fn a_walk_shows_every_item() {
     }
     assert_eq!(ids, ["a", "b", "c"]);
     let lines: Vec<_> = server.seen().into_iter().map(|seen| seen.line).collect();
-    let first = "GET /api/usage?groupBy=sandbox&from=2026-03-01T00%3A00%3A00Z&limit=2";
-    assert_eq!(lines, [format!("{first} HTTP/1.1"), format!("{first}&cursor={cursor} HTTP/1.1")]);
+    let query = "GET /api/usage?groupBy=sandbox&from=2026-03-01T00%3A00%3A00Z";
+    let second = format!("{query}&to=2026-04-01T00%3A00%3A00Z&limit=2&cursor={cursor} HTTP/1.1");
+    assert_eq!(lines, [format!("{query}&limit=2 HTTP/1.1"), second]);
 }
 
 #[tokio::test]

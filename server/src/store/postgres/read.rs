@@ -270,6 +270,7 @@ pub(super) async fn sandbox(db: &mut PgConnection, org: Uuid, id: &SandboxId) ->
 fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alias): SessionRow) -> Result<Sandbox> {
     let started_at = started_at.timestamp()?;
     let (tags, tags_last_updated_at) = (None, None);
+    let (region, worker_id, template) = (Some(region), Some(worker_id), Some(template));
     Ok(Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags, tags_last_updated_at })
 }
 

@@ -209,6 +209,7 @@ pub(super) async fn sandbox(db: &mut Connection, org: Uuid, id: &SandboxId) -> R
 fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alias): SessionRow) -> Result<Sandbox> {
     let started_at = instant(started_at)?;
     let (tags, tags_last_updated_at) = (None, None);
+    let (region, worker_id, template) = (Some(region), Some(worker_id), Some(template));
     Ok(Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags, tags_last_updated_at })
 }
 

@@ -1,0 +1,134 @@
+//! Walks over pages: the parameters of the next call, and the cursors that were followed.
+
+use std::fmt::{self, Write as _};
+
+use crate::error::{Code, Error};
+use crate::json::{ToJson, object};
+use crate::query::{UsageQuery, text_of};
+use crate::raw::{Raw, Text};
+use crate::window::{Period, Timestamp};
+
+/// The parameters that turn the call of one page into the call of the next.
+///
+/// They pin the window, for servers whose cursors do not, and carry what the walk has seen, so that a cursor that leads
+/// back ends the walk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextPage {
+    cursor: String,
+    from: Timestamp,
+    to: Timestamp,
+    walk: Walk,
+}
+
+impl NextPage {
+    /// Where the next page starts.
+    #[must_use]
+    pub fn cursor(&self) -> &str {
+        &self.cursor
+    }
+
+    /// The parameters by name, to replace those of the call that brought the page.
+    pub fn into_params(self) -> impl Iterator<Item = (&'static str, String)> {
+        let walk = self.walk.to_string();
+        let params = [("cursor", self.cursor), ("from", self.from.to_string()), ("to", self.to.to_string())];
+        params.into_iter().chain([("walk", walk)])
+    }
+}
+
+impl ToJson for NextPage {
+    fn write_json(&self, out: &mut String) {
+        let (from, to, walk) = (self.from.to_string(), self.to.to_string(), self.walk.to_string());
+        object(out, &[("cursor", &self.cursor), ("from", &from), ("to", &to), ("walk", &walk)]);
+    }
+}
+
+/// What a walk has seen so far. A call that starts one has the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Walk {
+    /// The instant at which the first page was measured, where its server says.
+    as_of: Option<Timestamp>,
+    /// Hashes of the cursors that were followed.
+    followed: Vec<u64>,
+}
+
+impl Walk {
+    /// Takes what [`NextPage::into_params`] wrote out of a call's parameters.
+    pub(super) fn take(params: &mut Vec<(Text, Raw)>) -> Result<Self, Error> {
+        let Some(position) = params.iter().position(|(name, _)| name.as_str() == Some("walk")) else {
+            return Ok(Self::default());
+        };
+        let value = params.swap_remove(position).1;
+        let invalid = || Code::InvalidCursor.error("invalid `walk`: it is not one that a page handed out");
+        let text = text_of(&value).map_err(|_| invalid())?;
+        let (as_of, followed) = text.split_once(';').ok_or_else(invalid)?;
+        let as_of = if as_of.is_empty() { None } else { Some(Timestamp::read(as_of).ok_or_else(invalid)?) };
+        let hash = |text: &str| u64::from_str_radix(text, 16).map_err(|_| invalid());
+        let followed = followed.split(',').filter(|text| !text.is_empty()).map(hash).collect::<Result<_, _>>()?;
+        Ok(Self { as_of, followed })
+    }
+
+    /// The instant that every page of the walk was measured at.
+    pub(super) const fn as_of(&self) -> Option<Timestamp> {
+        self.as_of
+    }
+
+    /// The call after the page at hand; `None` where its cursor was followed before.
+    pub(super) fn next(&self, query: &UsageQuery, page: &Page, cursor: &str) -> Option<NextPage> {
+        let mut walk = self.clone();
+        walk.as_of = walk.as_of.or(page.as_of);
+        walk.followed.extend(query.cursor.as_ref().map(|sent| hash(sent.as_str())));
+        if walk.followed.contains(&hash(cursor)) {
+            return None;
+        }
+        // A server may round the window that it shows.
+        let (from, to) = (query.period.from().unwrap_or(page.from), query.period.to().unwrap_or(page.to));
+        Some(NextPage { cursor: cursor.to_owned(), from, to, walk })
+    }
+}
+
+/// The query of a first page whose window was left to a server that pins none, in the window that it shows.
+///
+/// Such a server rounds the window that it shows. The pages after the first would be cut in the rounded one, and could
+/// show a group again or pass one over.
+pub(super) fn pinned(query: &UsageQuery, page: &Page) -> Option<UsageQuery> {
+    let open = query.period.from().is_none() || query.period.to().is_none();
+    if !open || page.as_of.is_some() || page.next_cursor.is_none() || query.cursor.is_some() {
+        return None;
+    }
+    let (from, to) = (query.period.from().unwrap_or(page.from), query.period.to().unwrap_or(page.to));
+    let period = Period::new(Some(from), Some(to)).ok()?;
+    Some(UsageQuery { period, ..query.clone() })
+}
+
+impl fmt::Display for Walk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(as_of) = self.as_of {
+            write!(f, "{as_of}")?;
+        }
+        f.write_char(';')?;
+        self.followed.iter().enumerate().try_for_each(|(index, hash)| {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{hash:x}")
+        })
+    }
+}
+
+/// What a page says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Start of its window.
+    pub from: Timestamp,
+    /// End of its window.
+    pub to: Timestamp,
+    /// When running sandboxes were measured.
+    pub as_of: Option<Timestamp>,
+    /// The dimension.
+    pub group_by: Option<String>,
+    /// Where the next page starts.
+    pub next_cursor: Option<String>,
+}
+
+/// FNV-1a: small, and two of a million cursors collide with a chance below 1 in 10⁷.
+fn hash(cursor: &str) -> u64 {
+    cursor.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,118 @@
+//! From the engine's values to the types of the wire, as the server answers.
+
+use serde::Serialize;
+
+use crate::accounting::Usage;
+use crate::dimension::Dimension;
+use crate::error::{Error, Refusal};
+use crate::etag::etag;
+use crate::paging::{Group, Page, Plan};
+use crate::tags::{TagSet, Violation};
+use crate::window::Timestamp;
+
+use super::{Amounts, SandboxItem, SandboxTags, SandboxUsagePage, TagItem, TagUsagePage, Tags, Untagged};
+
+impl From<Usage> for Amounts {
+    fn from(usage: Usage) -> Self {
+        Self { memory_gb_seconds: usage.memory_gb_seconds(), disk_overage_gb_seconds: usage.disk_overage_gb_seconds() }
+    }
+}
+
+/// What hydration adds to a sandbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SandboxDetails {
+    /// Name that the user gave, of the latest session.
+    pub alias: Option<String>,
+    /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, of the latest session.
+    pub status: Option<String>,
+    /// All tags, system tags among them.
+    pub tags: Tags,
+    /// When a tag value last changed; a removed tag leaves no trace.
+    pub tags_last_updated_at: Option<Timestamp>,
+}
+
+/// Either answer of `GET /api/usage`, as the server renders it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum UsagePage {
+    /// Grouped by a tag.
+    Tags(TagUsagePage),
+    /// Grouped by sandbox.
+    Sandboxes(SandboxUsagePage),
+}
+
+impl UsagePage {
+    /// Renders a page. `details` is asked once for each sandbox of a page that is grouped by sandbox.
+    pub fn render(plan: &Plan, page: Page, mut details: impl FnMut(&str) -> SandboxDetails) -> Self {
+        let (from, to, as_of) = (plan.window().from(), plan.window().to(), Some(plan.as_of()));
+        let group_by = plan.query().group_by.to_string();
+        let (total, next_cursor) = (page.total.into(), page.next_cursor);
+        match &plan.query().group_by {
+            Dimension::Tag(key) => {
+                let item = |group: Group| TagItem {
+                    tag_key: key.as_str().to_owned(),
+                    tag_value: group.name,
+                    memory_gb_seconds: group.usage.memory_gb_seconds(),
+                    disk_overage_gb_seconds: group.usage.disk_overage_gb_seconds(),
+                    sandbox_count: group.sandboxes,
+                };
+                let untagged = Some(Untagged {
+                    memory_gb_seconds: page.untagged.usage.memory_gb_seconds(),
+                    disk_overage_gb_seconds: page.untagged.usage.disk_overage_gb_seconds(),
+                    sandbox_count: page.untagged.sandboxes,
+                });
+                let items = page.items.into_iter().map(item).collect();
+                Self::Tags(TagUsagePage { from, to, as_of, group_by, total, untagged, items, next_cursor })
+            }
+            Dimension::Sandbox => {
+                let item = |group: Group| {
+                    let SandboxDetails { alias, status, tags, tags_last_updated_at } = details(&group.name);
+                    SandboxItem {
+                        alias,
+                        status,
+                        tags: Some(tags),
+                        tags_last_updated_at,
+                        memory_gb_seconds: group.usage.memory_gb_seconds(),
+                        disk_overage_gb_seconds: group.usage.disk_overage_gb_seconds(),
+                        sandbox_id: group.name,
+                    }
+                };
+                let items = page.items.into_iter().map(item).collect();
+                let group_by = Some(group_by);
+                Self::Sandboxes(SandboxUsagePage { from, to, as_of, group_by, total, items, next_cursor })
+            }
+        }
+    }
+}
+
+/// The body of an error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorBody {
+    /// One sentence: what was wrong and what is allowed.
+    pub error: String,
+    /// The code, of the contract's table.
+    pub code: &'static str,
+    /// What finds the request in the server's log.
+    pub request_id: String,
+    /// Every broken tag rule, with `invalid_tags`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<Violation>,
+}
+
+impl ErrorBody {
+    /// Renders an error for one request.
+    #[must_use]
+    pub fn new(error: Error, request_id: String) -> Self {
+        let Refusal { code, message, violations } = error.into();
+        Self { error: message, code: code.as_str(), request_id, violations }
+    }
+}
+
+impl SandboxTags {
+    /// The entity tag, which covers the user's tags only.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        etag(&TagSet::user_part(self.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))))
+    }
+}
