@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help demo test test-rust test-api test-ts test-packages test-py test-sdist bench bench-server bench-ts bench-py lint fmt dist clean server npm-package wheel
+.PHONY: help demo test test-rust test-api test-ts test-packages test-py test-sdist bench bench-server bench-ts bench-py lint fmt dist clean server platform npm-package wheel
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -37,7 +37,7 @@ test-api: server ## hold a live server to its OpenAPI document
 	echo "==> testing the API against its OpenAPI document"
 	scripts/test-api
 
-test-ts: server npm-package ## run the TypeScript tests on the built package
+test-ts: platform npm-package ## run the TypeScript tests on the built package
 	echo "==> testing TypeScript"
 	npm --prefix $(TS) run --silent test
 
@@ -46,7 +46,7 @@ test-packages: server npm-package ## try the packed npm package in every runtime
 	echo "==> testing the packed npm package"
 	npm --prefix tests/packages run --silent test
 
-test-py: server wheel ## run the Python tests on the wheel, installed into every Python that this machine has
+test-py: platform wheel ## run the Python tests on the wheel, installed into every Python that this machine has
 	scripts/test-py
 
 test-sdist: ## build the Python package from its source distribution, as pip does where there is no wheel
@@ -120,6 +120,12 @@ server:
 	scripts/needs rust
 	echo "==> building the server"
 	cargo build --locked -p opencomputer-usage-server
+
+# Built in one go, so that both share the features of their dependencies.
+platform:
+	scripts/needs rust
+	echo "==> building the server and the imitation of the platform"
+	cargo build --locked -p opencomputer-usage-server -p opencomputer-usage-platform
 
 npm-package:
 	scripts/needs wasm npm
