@@ -91,6 +91,24 @@ async fn pages_follow_a_cursor_that_pins_no_window() {
 }
 
 #[tokio::test]
+async fn an_echoed_window_ends_before_the_one_that_was_measured() {
+    let live = Live::start(Variant::Today).await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let from = text(&live.get("/api/usage?groupBy=sandbox").await.json()["from"]);
+    let query = format!("/api/usage?groupBy=sandbox&filter[tag:team]=search&limit=1&from={from}");
+    let page = live.get(&query).await.json();
+    let (to, cursor) = (text(&page["to"]), text(&page["nextCursor"]));
+    let again = live.get(&format!("{query}&to={to}&cursor={cursor}")).await.json();
+    // It has lost the fraction of a second, so that what ran to the end sorts behind the cursor again.
+    let shown = [&page, &again].map(|page| text(&page["items"][0]["sandboxId"]));
+    assert_eq!(shown, ["sb-run1", "sb-run1"]);
+    // From there on the window is whole, and the walk goes on.
+    let cursor = text(&again["nextCursor"]);
+    let next = live.get(&format!("{query}&to={to}&cursor={cursor}")).await.json();
+    assert_eq!(next["items"][0]["sandboxId"], "sb-run2");
+}
+
+#[tokio::test]
 async fn the_first_drilldown_has_two_sums() {
     let live = Live::start(Variant::Original).await;
     let seen = live.get(&format!("/api/sandboxes/sb-hib/usage?{MAY}")).await;
