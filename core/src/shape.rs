@@ -115,7 +115,13 @@ pub(crate) fn rewrite(value: &Json<'_>, shape: &Shape, out: &mut String) -> Resu
         (Shape::Time, Json::Text(text)) => Timestamp::read(text).ok_or(None)?.to_string().write_json(out),
         (Shape::Tags, Json::Map(tags)) => {
             let tags: Option<Vec<_>> = tags.iter().map(|(key, value)| Some((&**key, value.as_str()?))).collect();
-            entries(out, tags.ok_or(None)?);
+            let tags = tags.ok_or(None)?;
+            let mut keys: Vec<_> = tags.iter().map(|(key, _)| *key).collect();
+            keys.sort_unstable();
+            if keys.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+                return Err(None);
+            }
+            entries(out, tags);
         }
         (Shape::List(shape), Json::List(items)) => {
             sequence(out, ['[', ']'], items, |out, item| rewrite(item, shape, out))?;

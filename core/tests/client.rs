@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic; clippy sees only its outermost function")]
 #![allow(clippy::needless_pass_by_value, reason = "JSON made on the spot reads best by value")]
 
-use opencomputer_usage_core::client::{Answer, Client, ClientError, Event, Operation, Outcome, Step};
+use opencomputer_usage_core::client::{Answer, Client, ClientError, Event, Fault, Operation, Outcome, Step};
 use opencomputer_usage_core::raw::Raw;
 use opencomputer_usage_vectors::to_raw;
 use serde_json::{Value, json};
@@ -119,4 +119,26 @@ fn a_change_knows_how_much_time_is_left() {
     assert!(matches!(step, Step::Change { timeout_ms, .. } if (timeout_ms - 600.0).abs() < 1e-9), "{step:?}");
     let step = exchange.advance::<Outcome>(Event::Changed(Raw::Map(vec![])), 1000.0, 0.0);
     assert!(matches!(step, Step::Failed { error } if error.message.contains("1000 ms")));
+}
+
+#[test]
+fn an_error_hides_the_key_and_keeps_the_start_of_the_body() {
+    let operation = Operation::ListTagKeys;
+    let mut exchange = client(json!({ "maxRetries": 0 })).unwrap().call(operation, 0.0);
+    exchange.advance::<Outcome>(Event::Begin, 0.0, 0.0);
+    let headers = vec![("X-Echo".to_owned(), KEY.to_owned()), ("Set-Cookie".to_owned(), "a=b".to_owned())];
+    let body = format!(r#"{{"error":"no such key {KEY}"}}{}"#, " ".repeat(100_000)).into_bytes();
+    let step = exchange.advance::<Outcome>(Event::Answer(Answer { status: 403, headers, body }), 0.0, 0.0);
+    let Step::Failed { error } = step else { panic!("{step:?}") };
+    assert_eq!(error.message, "no such key [key]");
+    assert_eq!(error.headers, [("x-echo".to_owned(), "[key]".to_owned())]);
+    let body = error.body.clone().unwrap();
+    assert!(body.starts_with(r#"{"error":"no such key [key]"}"#) && body.len() <= 64 * 1_024, "{}", body.len());
+
+    let fault = Event::Fault(Fault::Connection, format!("cannot send header {KEY}"));
+    let step = client(json!({ "maxRetries": 0 }))
+        .unwrap()
+        .call(Operation::ListTagKeys, 0.0)
+        .advance::<Outcome>(fault, 0.0, 0.0);
+    assert!(matches!(&step, Step::Failed { error } if !error.message.contains(KEY)), "{step:?}");
 }

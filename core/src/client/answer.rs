@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::fault::MAX_BODY_BYTES;
+use super::retry::retry_after_ms;
 use super::walk::Walk;
 use super::{ClientError, Kind, NextPage, Operation, Page};
 use crate::cursor::Cursor;
@@ -15,6 +17,10 @@ use crate::shape::{Shaped as _, rewrite};
 use crate::tags::{TagSet, Violation};
 use crate::window::Timestamp;
 use crate::wire::{Sandbox, SandboxTags, SandboxUsage, SandboxUsagePage, TagKeySummary, TagKeys, TagUsagePage, Tags};
+
+/// Headers of an answer that an error does not show.
+const SECRET_HEADERS: [&str; 6] =
+    ["authorization", "cookie", "proxy-authenticate", "set-cookie", "www-authenticate", "x-api-key"];
 
 /// What came back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,6 +101,18 @@ pub struct TagState {
     pub etag: Option<String>,
 }
 
+impl TagState {
+    /// The entity tag, as the condition of a write.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::UnsupportedByServer`] where the server sent none: a write would be unconditional.
+    pub fn condition(&self) -> Result<&str, ClientError> {
+        let none = "the server sent no `ETag` with these tags, so a write cannot depend on them";
+        self.etag.as_deref().ok_or_else(|| ClientError::new(Kind::UnsupportedByServer, none))
+    }
+}
+
 impl Value for Outcome {
     fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String> {
         Ok(match reply {
@@ -129,7 +147,7 @@ impl Value for Outcome {
 
     fn user_tags(&self) -> TagSet {
         match self {
-            Self::Tags(TagState { state, .. }) => TagSet::user_part(state.tags.iter().map(|(k, v)| (&**k, &**v))),
+            Self::Tags(TagState { state, .. }) => state.tags.user_set(),
             _ => TagSet::default(),
         }
     }
@@ -255,10 +273,19 @@ impl Answer {
         self.header("etag").map(str::trim).filter(|etag| !matches!(*etag, "" | "*" | "\"\"" | "W/\"\""))
     }
 
+    /// Milliseconds that the server asks to wait.
+    pub(super) fn retry_after_ms(&self, now_ms: f64) -> Option<f64> {
+        retry_after_ms(self.header("retry-after")?, now_ms)
+    }
+
     /// The result of `operation` and the call of the page after it, where the status says success.
-    pub(super) fn decode<V: Value>(&mut self, operation: &Operation) -> Result<(V, Option<NextPage>), ClientError> {
+    pub(super) fn decode<V: Value>(
+        &mut self,
+        operation: &Operation,
+        now_ms: f64,
+    ) -> Result<(V, Option<NextPage>), ClientError> {
         if !(200..300).contains(&self.status) {
-            return Err(self.error());
+            return Err(self.error(now_ms));
         }
         let value = V::read(operation.reply(), self).map_err(|why| self.undecodable(&why))?;
         if let (Some(asked), Some(got)) = (operation.sandbox(), value.sandbox_id())
@@ -316,20 +343,17 @@ impl Answer {
     }
 
     fn fault(&self, kind: Kind, message: String) -> ClientError {
-        let mut error = ClientError::new(kind, message);
-        error.status = Some(self.status);
+        let mut error = ClientError::new(kind, message).with_body(&self.body);
+        error.status = Some(self.status).filter(|&status| status != 0);
         error.request_id = self.header("x-request-id").map(str::to_owned);
-        error.body = Some(self.text());
+        let shown = self.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
+        error.headers = shown.filter(|(name, _)| !SECRET_HEADERS.contains(&name.as_str())).collect();
         error
     }
 
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The error that a status other than success stands for.
-    pub(super) fn error(&self) -> ClientError {
-        let text = self.text();
+    /// The error that a status other than success stands for, at `now_ms` since the epoch.
+    pub(super) fn error(&self, now_ms: f64) -> ClientError {
+        let text = String::from_utf8_lossy(self.body.get(..MAX_BODY_BYTES).unwrap_or(&self.body));
         // Some handlers of the platform write a second document after the first.
         let body = Json::parse_first(&text).unwrap_or(Json::Null);
         let member = |name| body.text(name).map(str::to_owned);
@@ -356,12 +380,11 @@ impl Answer {
             Ok(Some(Json::List(violations))) => violations.iter().map(Violation::read).collect(),
             _ => None,
         };
-        let mut error = ClientError::new(kind, message);
-        error.status = Some(self.status).filter(|&status| status != 0);
-        error.request_id = member("requestId").or_else(|| self.header("x-request-id").map(str::to_owned));
+        let mut error = self.fault(kind, message);
+        error.request_id = member("requestId").or(error.request_id.take());
         error.violations = violations.unwrap_or_default();
         error.code = code;
-        error.body = Some(text);
+        error.retry_after = self.retry_after_ms(now_ms).map(|ms| ms / 1_000.0);
         error
     }
 }

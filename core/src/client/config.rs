@@ -12,7 +12,9 @@ use crate::raw::{Raw, whole_number};
 pub const DEFAULT_TIMEOUT_MS: f64 = 30_000.0;
 /// Headers that follow from the call, or that a transport sets: a second one would change what is sent.
 const OWN_HEADERS: [&str; 8] =
-    ["connection", "content-length", "content-type", "expect", "host", "if-match", "transfer-encoding", "x-api-key"];
+    ["connection", "content-length", "content-type", "expect", "host", "if-match", "transfer-encoding", API_KEY_HEADER];
+/// The header that carries the API key.
+const API_KEY_HEADER: &str = "x-api-key";
 /// How often a request is sent again.
 pub const DEFAULT_MAX_RETRIES: u32 = 2;
 
@@ -104,7 +106,7 @@ impl Client {
         let base_url = base_url.ok_or_else(|| {
             ClientError::usage("no base URL, pass one or set the environment variable `OPENCOMPUTER_API_URL`")
         })?;
-        settings.headers.push(("x-api-key".to_owned(), key));
+        settings.headers.push((API_KEY_HEADER.to_owned(), key));
         Ok(Self { base_url, settings })
     }
 
@@ -137,6 +139,12 @@ impl Client {
 }
 
 impl Settings {
+    /// The API key.
+    pub(super) fn key(&self) -> &str {
+        let key = self.headers.iter().find(|(name, _)| name == API_KEY_HEADER);
+        key.map_or("", |(_, key)| key)
+    }
+
     /// Reads options; `other` takes those that are not settings.
     fn apply(
         &mut self,

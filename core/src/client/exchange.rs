@@ -1,17 +1,12 @@
 //! One call under way: what to send, how long to wait, when to stop.
 
+use super::retry::{before_retry_ms, before_update_ms};
 use super::{Answer, Client, ClientError, JsonValue, Kind, NextPage, Operation, Outcome, Request, Value};
 use super::{operation, walk};
 use crate::json::{ToJson, object};
 use crate::raw::Raw;
 use crate::sandbox::SandboxId;
 use crate::tags::TagSet;
-use crate::window::Timestamp;
-
-/// How often an update reads, changes and writes before it gives up.
-const UPDATE_TRIES: u32 = 5;
-const BACKOFF_MS: f64 = 500.0;
-const MAX_BACKOFF_MS: f64 = 8_000.0;
 
 /// What the host does next; a call that succeeded has a value of the host's choice.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,11 +95,12 @@ pub struct Exchange {
     write: Option<Write>,
 }
 
-/// A conditional write of tags: of `update`, or of `set` with `If-Match`, which is an update of one try.
+/// A conditional write of tags: of `update`, or of `set` with `If-Match`.
 #[derive(Debug)]
 struct Write {
     sandbox: SandboxId,
-    tries_left: u32,
+    /// How often another writer came first; `None` where the first time is the last, as of `set`.
+    lost: Option<u32>,
     next: Next,
     /// The tags of a write that may have been applied although its retry met 412, and that 412.
     doubt: Option<(TagSet, ClientError)>,
@@ -120,14 +116,13 @@ enum Next {
 impl Exchange {
     pub(super) fn new(client: Client, operation: Operation, deadline_ms: f64) -> Self {
         let write = match &operation {
-            Operation::UpdateTags(sandbox) => Some((sandbox, UPDATE_TRIES, Next::Read)),
+            Operation::UpdateTags(sandbox) => Some((sandbox, Some(0), Next::Read)),
             Operation::SetTags(sandbox, tags, Some(etag)) => {
-                Some((sandbox, 1, Next::Write { tags: tags.clone(), etag: etag.clone() }))
+                Some((sandbox, None, Next::Write { tags: tags.clone(), etag: etag.clone() }))
             }
             _ => None,
         };
-        let write =
-            write.map(|(sandbox, tries_left, next)| Write { sandbox: sandbox.clone(), tries_left, next, doubt: None });
+        let write = write.map(|(sandbox, lost, next)| Write { sandbox: sandbox.clone(), lost, next, doubt: None });
         Self { client, operation, deadline_ms, retries: 0, write }
     }
 
@@ -136,10 +131,10 @@ impl Exchange {
         let step = match event {
             Event::Begin | Event::Waited => self.send(now_ms),
             Event::Answer(answer) if matches!(answer.status, 408 | 429 | 500 | 502 | 503) => {
-                let after = answer.header("retry-after").and_then(|text| retry_after_ms(text, now_ms));
-                self.retry(answer.error(), after, now_ms, random)
+                let after = answer.retry_after_ms(now_ms);
+                self.retry(answer.error(now_ms), after, now_ms, random)
             }
-            Event::Answer(answer) => self.conclude(answer, now_ms),
+            Event::Answer(answer) => self.conclude(answer, now_ms, random),
             Event::Fault(Fault::Timeout, _) => Err(self.timeout()),
             Event::Fault(Fault::Connection, cause) => {
                 let error = ClientError::new(Kind::Connection, format!("no answer from the server: {cause}"));
@@ -147,7 +142,10 @@ impl Exchange {
             }
             Event::Changed(tags) => self.changed(&tags, now_ms),
         };
-        step.unwrap_or_else(|error| Step::Failed { error })
+        step.unwrap_or_else(|mut error| {
+            error.hide(self.client.settings().key());
+            Step::Failed { error }
+        })
     }
 
     fn send<V>(&self, now_ms: f64) -> Result<Step<V>, ClientError> {
@@ -177,8 +175,7 @@ impl Exchange {
         now_ms: f64,
         random: f64,
     ) -> Result<Step<V>, ClientError> {
-        let backoff = (BACKOFF_MS * f64::from(self.retries).exp2()).min(MAX_BACKOFF_MS);
-        let ms = after.unwrap_or(random * backoff);
+        let ms = after.unwrap_or_else(|| before_retry_ms(self.retries, random));
         if self.retries >= self.client.settings().max_retries || now_ms + ms >= self.deadline_ms {
             return Err(error);
         }
@@ -186,9 +183,9 @@ impl Exchange {
         Ok(Step::Wait { ms })
     }
 
-    fn conclude<V: Value>(&mut self, mut answer: Answer, now_ms: f64) -> Result<Step<V>, ClientError> {
+    fn conclude<V: Value>(&mut self, mut answer: Answer, now_ms: f64, random: f64) -> Result<Step<V>, ClientError> {
         let Some(write) = &mut self.write else {
-            let (value, next): (V, _) = answer.decode(&self.operation)?;
+            let (value, next): (V, _) = answer.decode(&self.operation, now_ms)?;
             if let (Operation::Usage(query, _), Some(page)) = (&mut self.operation, value.page())
                 && let Some(pinned) = walk::pinned(query, &page)
             {
@@ -201,18 +198,17 @@ impl Exchange {
         let retried = std::mem::take(&mut self.retries) > 0;
         match &write.next {
             Next::Write { tags, .. } if answer.status == 412 => {
-                write.tries_left -= 1;
-                let conflict = answer.error();
-                if write.tries_left == 0 && !retried {
-                    return Err(conflict);
+                let conflict = answer.error(now_ms);
+                if retried {
+                    write.doubt = Some((tags.clone(), conflict));
+                    write.next = Next::Read;
+                    return self.send(now_ms);
                 }
-                write.doubt = retried.then(|| (tags.clone(), conflict));
-                write.next = Next::Read;
-                self.send(now_ms)
+                self.lost(conflict, now_ms, random)
             }
             Next::Write { .. } => {
-                let (value, next) = answer.decode(&self.operation)?;
-                if answer.etag().is_none() && matches!(self.operation, Operation::SetTags(..)) {
+                let (value, next) = answer.decode(&self.operation, now_ms)?;
+                if write.lost.is_none() && answer.etag().is_none() {
                     return Err(answer.unsupported(
                         "the server sends no `ETag`, so it ignored the condition: the tags were written unconditionally",
                     ));
@@ -220,10 +216,43 @@ impl Exchange {
                 Ok(Step::Done { value, next })
             }
             Next::Change { .. } | Next::Read => {
-                let (value, _) = answer.decode(&self.operation)?;
-                write.read(value, &answer, self.deadline_ms - now_ms)
+                let (value, _): (V, _) = answer.decode(&self.operation, now_ms)?;
+                let tags = value.user_tags();
+                match write.doubt.take() {
+                    Some((wanted, _)) if wanted == tags => return Ok(Step::Done { value, next: None }),
+                    Some((_, conflict)) if write.lost.is_none() => return Err(conflict),
+                    _ => {}
+                }
+                let Some(etag) = answer.etag().map(str::to_owned) else {
+                    return Err(answer.unsupported(
+                        "the server sends no `ETag`, without which an update is not safe: nothing was written",
+                    ));
+                };
+                write.next = Next::Change { etag };
+                Ok(Step::Change { tags, timeout_ms: self.deadline_ms - now_ms })
             }
         }
+    }
+
+    /// Another writer came first: an update reads again after a wait, until its time is up.
+    fn lost<V>(&mut self, mut conflict: ClientError, now_ms: f64, random: f64) -> Result<Step<V>, ClientError> {
+        let Some(write) = &mut self.write else {
+            return Err(conflict);
+        };
+        let Some(lost) = &mut write.lost else {
+            return Err(conflict);
+        };
+        let ms = before_update_ms(*lost, random);
+        *lost += 1;
+        if now_ms + ms >= self.deadline_ms {
+            let (times, limit) = (*lost, whole_ms(self.client.settings().timeout_ms));
+            conflict.message = format!(
+                "the update gave up: other writers changed the tags first {times} times within the {limit} ms of the call"
+            );
+            return Err(conflict);
+        }
+        write.next = Next::Read;
+        Ok(Step::Wait { ms })
     }
 
     fn changed<V>(&mut self, tags: &Raw, now_ms: f64) -> Result<Step<V>, ClientError> {
@@ -238,49 +267,8 @@ impl Exchange {
     }
 }
 
-impl Write {
-    fn read<V: Value>(&mut self, value: V, answer: &Answer, timeout_ms: f64) -> Result<Step<V>, ClientError> {
-        let tags = value.user_tags();
-        if let Some((wanted, conflict)) = self.doubt.take() {
-            if wanted == tags {
-                return Ok(Step::Done { value, next: None });
-            }
-            if self.tries_left == 0 {
-                return Err(conflict);
-            }
-        }
-        let Some(etag) = answer.etag().map(str::to_owned) else {
-            return Err(answer
-                .unsupported("the server sends no `ETag`, without which an update is not safe: nothing was written"));
-        };
-        self.next = Next::Change { etag };
-        Ok(Step::Change { tags, timeout_ms })
-    }
-}
-
 /// Whole milliseconds, rounded up: nobody times closer.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float too large for it saturates")]
 fn whole_ms(ms: f64) -> u64 {
     ms.ceil() as u64
-}
-
-/// Reads `Retry-After`: seconds, or an HTTP date.
-fn retry_after_ms(text: &str, now_ms: f64) -> Option<f64> {
-    let text = text.trim();
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More seconds than fit are as far beyond every deadline as the most that do.
-        return Some(text.parse().unwrap_or(u64::MAX) as f64 * 1_000.0);
-    }
-    Some((http_date_ms(text)? - now_ms).max(0.0))
-}
-
-/// Reads the date of RFC 9110, `Sun, 06 Nov 1994 08:49:37 GMT`, as milliseconds since the epoch.
-fn http_date_ms(text: &str) -> Option<f64> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut parts = text.split(' ').skip(1);
-    let (day, name, year, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    parts.next().filter(|zone| *zone == "GMT")?;
-    let month = MONTHS.iter().position(|month| *month == name)? + 1;
-    let instant = Timestamp::read(&format!("{year}-{month:02}-{day}T{time}Z"))?;
-    Some(instant.micros() as f64 / 1_000.0)
 }

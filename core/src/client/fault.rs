@@ -1,6 +1,6 @@
 //! What a call can fail with, as every SDK shows it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::{Deref, DerefMut};
 
 use crate::error::{Code, Error, Refusal};
@@ -39,11 +39,11 @@ pub enum Kind {
 }
 
 /// A call that failed, before sending or after.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ClientError(Box<Failure>);
 
 /// What a [`ClientError`] says; boxed there, so that a result is hardly larger for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
     /// Which class of exception an SDK raises.
     pub kind: Kind,
@@ -57,9 +57,18 @@ pub struct Failure {
     pub request_id: Option<String>,
     /// Every broken tag rule.
     pub violations: Vec<Violation>,
-    /// The body of the answer, invalid UTF-8 shown as U+FFFD.
+    /// The body of the answer, at most its first 64 KiB, invalid UTF-8 shown as U+FFFD.
     pub body: Option<String>,
+    /// The headers of the answer without those that carry secrets, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Seconds that the server asks to wait before the next request.
+    pub retry_after: Option<f64>,
 }
+
+/// Characters of the shortest key that is hidden in errors.
+const SHORTEST_HIDDEN_KEY: usize = 8;
+/// Bytes of an answer that an error keeps.
+pub(super) const MAX_BODY_BYTES: usize = 64 * 1_024;
 
 impl ClientError {
     pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
@@ -71,15 +80,37 @@ impl ClientError {
             request_id: None,
             violations: Vec::new(),
             body: None,
+            headers: Vec::new(),
+            retry_after: None,
         }))
+    }
+
+    /// Hides a key that a server or a transport echoed.
+    pub(super) fn hide(&mut self, key: &str) {
+        const HIDDEN: &str = "[key]";
+        // A shorter key would hide words of the message.
+        if key.len() < SHORTEST_HIDDEN_KEY {
+            return;
+        }
+        let headers = self.0.headers.iter_mut().map(|(_, value)| value);
+        for text in headers.chain([&mut self.0.message]).chain(self.0.body.as_mut()) {
+            if text.contains(key) {
+                *text = text.replace(key, HIDDEN);
+            }
+        }
+    }
+
+    /// Keeps the start of a body.
+    pub(super) fn with_body(mut self, body: &[u8]) -> Self {
+        let start = body.get(..MAX_BODY_BYTES).unwrap_or(body);
+        self.body = Some(String::from_utf8_lossy(start).into_owned());
+        self
     }
 
     /// A body that is not what the API promises and did not come with an answer.
     #[must_use]
     pub fn undecodable(why: &str, body: &[u8]) -> Self {
-        let mut error = Self::new(Kind::Decode, format!("the body is not what the API promises: {why}"));
-        error.body = Some(String::from_utf8_lossy(body).into_owned());
-        error
+        Self::new(Kind::Decode, format!("the body is not what the API promises: {why}")).with_body(body)
     }
 
     /// A mistake of the caller that no code of the contract names.
@@ -123,6 +154,18 @@ impl ToJson for Body<'_> {
     }
 }
 
+/// A duration as it is written in JSON: whole milliseconds are as close as anybody waits.
+struct Seconds(f64);
+
+impl ToJson for Seconds {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float too large for it saturates")]
+    fn write_json(&self, out: &mut String) {
+        let ms = (self.0 * 1_000.0).ceil() as u64;
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{}.{:03}", ms / 1_000, ms % 1_000);
+    }
+}
+
 impl ToJson for ClientError {
     fn write_json(&self, out: &mut String) {
         object(
@@ -135,6 +178,8 @@ impl ToJson for ClientError {
                 ("requestId", &self.request_id),
                 ("violations", &self.violations),
                 ("body", &self.body.as_deref().map(Body)),
+                ("headers", &self.headers),
+                ("retryAfter", &self.retry_after.map(Seconds)),
             ],
         );
     }

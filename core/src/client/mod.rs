@@ -22,6 +22,7 @@ mod config;
 mod exchange;
 mod fault;
 mod operation;
+mod retry;
 mod walk;
 
 pub use answer::{Answer, JsonValue, Outcome, Reply, TagState, Value};

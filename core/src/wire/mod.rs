@@ -6,8 +6,7 @@
 
 mod read;
 mod render;
-
-use std::collections::BTreeMap;
+mod tags;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -17,9 +16,7 @@ use crate::window::Timestamp;
 use read::{Object, present};
 
 pub use render::{ErrorBody, SandboxDetails, UsagePage};
-
-/// Tags by their keys.
-pub type Tags = BTreeMap<String, String>;
+pub use tags::Tags;
 
 /// Declares a JSON object once for both of its readers: a struct for serde and a [`Shape`].
 ///

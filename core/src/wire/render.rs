@@ -7,7 +7,7 @@ use crate::dimension::Dimension;
 use crate::error::{Error, Refusal};
 use crate::etag::etag;
 use crate::paging::{Group, Page, Plan};
-use crate::tags::{TagSet, Violation};
+use crate::tags::Violation;
 use crate::window::Timestamp;
 
 use super::{Amounts, SandboxItem, SandboxTags, SandboxUsagePage, TagItem, TagUsagePage, Tags, Untagged};
@@ -113,6 +113,6 @@ impl SandboxTags {
     /// The entity tag, which covers the user's tags only.
     #[must_use]
     pub fn etag(&self) -> String {
-        etag(&TagSet::user_part(self.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))))
+        etag(&self.tags.user_set())
     }
 }
