@@ -3,7 +3,9 @@
 use std::fmt;
 use std::ops::Deref;
 
-use crate::tags::Violation;
+use serde::{Deserialize, Serialize};
+
+use crate::host::json::{Json, ToJson, object};
 
 macro_rules! code_table {
     ($($name:ident $code:literal $status:literal $meaning:literal;)*) => {
@@ -85,7 +87,7 @@ impl Code {
 /// A refusal: which rule was broken, in words, and for tags every violation.
 ///
 /// ```
-/// use opencomputer_usage_core::{Code, window::Timestamp};
+/// use opencomputer_usage_core::{Code, usage::window::Timestamp};
 ///
 /// let error = "2026-02-30".parse::<Timestamp>().unwrap_err();
 /// assert_eq!(error.code, Code::InvalidTimestamp);
@@ -126,6 +128,34 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// One broken tag rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// Which rule; a string so that a client survives rules added later.
+    pub code: String,
+    /// The key at fault, lone surrogates shown as U+FFFD; `None` for `too_many_tags` and for a value checked alone.
+    pub key: Option<String>,
+    /// What was wrong and what is allowed.
+    pub message: String,
+}
+
+impl ToJson for Violation {
+    fn write_json(&self, out: &mut String) {
+        object(out, &[("code", &self.code), ("key", &self.key), ("message", &self.message)]);
+    }
+}
+
+impl Violation {
+    /// Reads one that a server reports.
+    pub(crate) fn read(json: &Json<'_>) -> Option<Self> {
+        let key = match json.member("key").ok()? {
+            None | Some(Json::Null) => None,
+            Some(key) => Some(key.as_str()?.to_owned()),
+        };
+        Some(Self { code: json.text("code")?.to_owned(), key, message: json.text("message")?.to_owned() })
+    }
+}
 
 /// The user's input as an error message shows it: in backticks, cut after 64 characters.
 pub(crate) fn quoted(input: &str) -> String {

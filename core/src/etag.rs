@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::query::hex;
+use crate::hex::hex;
 use crate::tags::TagSet;
 
 /// The strong entity tag of a set's content, quotes included.
@@ -16,7 +16,7 @@ pub fn etag(tags: &TagSet) -> String {
             hash.update([0]);
         }
     }
-    format!("\"{}\"", hex(hash.finalize().iter().take(16)))
+    format!("\"{}\"", hex(hash.finalize().get(..16).unwrap_or_default()))
 }
 
 /// Whether `If-Match` lets a write through: `*`, or a list that has the current tag, weak marks ignored.

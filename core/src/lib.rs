@@ -5,31 +5,33 @@
 //! I/O, no clock and no runtime: the present instant and random numbers are arguments.
 //!
 //! ```
-//! use opencomputer_usage_core::dimension::Dimension;
+//! use opencomputer_usage_core::usage::dimension::Dimension;
 //!
 //! let by_team: Dimension = "tag:team:payments".parse()?;
 //! assert_eq!(by_team.tag_key().map(|key| key.as_str()), Some("team:payments"));
 //! # Ok::<(), opencomputer_usage_core::Error>(())
 //! ```
 
-pub mod accounting;
 pub mod client;
-pub mod cursor;
-mod decimal;
-pub mod dimension;
 pub mod error;
 pub mod etag;
-pub mod filter;
-pub mod json;
+pub mod hex;
+pub mod host;
 pub mod limits;
-pub mod paging;
-pub mod pure;
 pub mod query;
-pub mod raw;
 pub mod sandbox;
-pub mod shape;
 pub mod tags;
-pub mod window;
+pub mod usage;
 pub mod wire;
 
 pub use error::{Code, Error};
+
+// Old places of modules, until every crate imports the new ones.
+#[doc(hidden)]
+pub use host::{functions as pure, json, value as raw};
+#[doc(hidden)]
+pub use query::{cursor, filter};
+#[doc(hidden)]
+pub use usage::{accounting, dimension, page as paging, window};
+#[doc(hidden)]
+pub use wire::shape;

@@ -1,42 +1,18 @@
 //! Tag rules: which keys and values a user may set, and every violation of a set that breaks them.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod map;
+mod set;
+
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use crate::error::{Code, Error};
+use crate::host::value::{Raw, Text};
+use crate::limits::{MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, RESERVED_KEY_PREFIX};
 
-use crate::error::{Code, Error, Refusal};
-use crate::json::{Json, ToJson, entries, object};
-use crate::limits::{MAX_BODY_BYTES, MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, RESERVED_KEY_PREFIX};
-use crate::raw::{Raw, Text};
-
-/// One broken tag rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Violation {
-    /// Which rule; a string so that a client survives rules added later.
-    pub code: String,
-    /// The key at fault, lone surrogates shown as U+FFFD; `None` for `too_many_tags` and for a value checked alone.
-    pub key: Option<String>,
-    /// What was wrong and what is allowed.
-    pub message: String,
-}
-
-impl ToJson for Violation {
-    fn write_json(&self, out: &mut String) {
-        object(out, &[("code", &self.code), ("key", &self.key), ("message", &self.message)]);
-    }
-}
-
-impl Violation {
-    /// Reads one that a server reports.
-    pub(crate) fn read(json: &Json<'_>) -> Option<Self> {
-        let key = match json.member("key").ok()? {
-            None | Some(Json::Null) => None,
-            Some(key) => Some(key.as_str()?.to_owned()),
-        };
-        Some(Self { code: json.text("code")?.to_owned(), key, message: json.text("message")?.to_owned() })
-    }
-}
+#[doc(hidden)]
+pub use crate::error::Violation;
+pub use map::Tags;
+pub use set::TagSet;
 
 /// The rules, in the order in which one key's violations are reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +131,7 @@ pub fn validate_tag_value(value: &Raw) -> Vec<Violation> {
 /// Every violation of a map of tags, in the contract's order; empty where the map may be written.
 ///
 /// ```
-/// use opencomputer_usage_core::{raw::Raw, tags::validate_tags};
+/// use opencomputer_usage_core::{host::value::Raw, tags::validate_tags};
 ///
 /// let violations = validate_tags(&Raw::Map(vec![("oc:team".into(), Raw::Null)]))?;
 /// let codes: Vec<_> = violations.iter().map(|violation| violation.code.as_str()).collect();
@@ -201,7 +177,7 @@ fn accepts_key(key: &[u8]) -> bool {
 }
 
 /// What [`is_key_byte`] says of each.
-#[expect(clippy::indexing_slicing, reason = "it is the compiler that looks, and it would tell")]
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, so an out-of-bounds index fails the build")]
 static KEY_BYTES: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte: u8 = 0;
@@ -245,7 +221,7 @@ pub fn is_system_key(key: &str) -> bool {
     key.starts_with(RESERVED_KEY_PREFIX)
 }
 
-fn not_an_object(kind: &str) -> Error {
+pub(crate) fn not_an_object(kind: &str) -> Error {
     Code::InvalidBody.error(format!("tags must be an object of strings, got {kind}"))
 }
 
@@ -266,94 +242,5 @@ impl TagKey {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-/// User tags that may be written: at most 50, every key and value valid.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TagSet(Vec<(String, String)>);
-
-impl ToJson for TagSet {
-    fn write_json(&self, out: &mut String) {
-        entries(out, self.iter());
-    }
-}
-
-impl TagSet {
-    /// Takes the tags of a dynamic language.
-    ///
-    /// # Errors
-    ///
-    /// `invalid_body` where it is no map, `invalid_tags` with every violation where a rule is broken.
-    pub fn parse(tags: &Raw) -> Result<Self, Error> {
-        let violations = validate_tags(tags)?;
-        if let Some(first) = violations.first() {
-            let more = match violations.len() - 1 {
-                0 => String::new(),
-                more => format!(", and {more} more"),
-            };
-            let message = match &first.key {
-                Some(key) => format!("invalid tags: {}: {}{more}", crate::error::quoted(key), first.message),
-                None => format!("invalid tags: {}{more}", first.message),
-            };
-            return Err(Error(Box::new(Refusal { code: Code::InvalidTags, message, violations })));
-        }
-        let Raw::Map(entries) = tags else {
-            return Err(not_an_object(tags.kind()));
-        };
-        let pair = |(key, value): &(Text, Raw)| match value {
-            Raw::Text(value) => Some((key.as_str()?.to_owned(), value.as_str()?.to_owned())),
-            _ => None,
-        };
-        Ok(Self::sorted(entries.iter().filter_map(pair).collect()))
-    }
-
-    /// Reads the body of a tag write.
-    ///
-    /// # Errors
-    ///
-    /// `payload_too_large`, `invalid_body` (no JSON, no object, a key twice, a lone surrogate, nothing at all) or
-    /// `invalid_tags`.
-    pub fn from_json(body: &[u8]) -> Result<Self, Error> {
-        if body.len() > MAX_BODY_BYTES {
-            return Err(Code::PayloadTooLarge.plain());
-        }
-        if body.is_empty() {
-            return Err(Code::InvalidBody.error("the body is empty, a JSON object of tags is expected"));
-        }
-        let tags: Raw = serde_json::from_slice(body)
-            .map_err(|error| Code::InvalidBody.error(format!("the body is not valid JSON: {error}")))?;
-        if let Raw::Map(entries) = &tags {
-            let mut seen = BTreeSet::new();
-            let twice = entries.iter().filter_map(|(key, _)| key.as_str()).find(|key| !seen.insert(*key));
-            if let Some(key) = twice {
-                let key = crate::error::quoted(key);
-                return Err(Code::InvalidBody.error(format!("the body has the key {key} twice")));
-            }
-        }
-        Self::parse(&tags)
-    }
-
-    /// The user's part of tags that were read: what a full replace would have to send back.
-    #[must_use]
-    pub fn user_part<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let user = tags.into_iter().filter(|(key, _)| !is_system_key(key));
-        Self::sorted(user.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
-    }
-
-    fn sorted(mut tags: Vec<(String, String)>) -> Self {
-        tags.sort_unstable();
-        Self(tags)
-    }
-
-    /// A map of the tags.
-    #[must_use]
-    pub fn to_map(&self) -> BTreeMap<String, String> {
-        self.0.iter().cloned().collect()
-    }
-
-    /// The tags, ordered by the UTF-8 bytes of their keys.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "JSON made on the spot reads best by value")]
 
 use opencomputer_usage_core::client::{Answer, Client, ClientError, Event, Fault, Operation, Outcome, Step};
-use opencomputer_usage_core::raw::Raw;
+use opencomputer_usage_core::host::value::Raw;
 use opencomputer_usage_vectors::to_raw;
 use serde_json::{Value, json};
 

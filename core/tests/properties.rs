@@ -3,16 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use opencomputer_usage_core::accounting::{Measure, Rule, Usage};
-use opencomputer_usage_core::cursor::{Cursor, SortValue};
-use opencomputer_usage_core::dimension::Dimension;
 use opencomputer_usage_core::etag::{self, etag};
-use opencomputer_usage_core::filter::{format_filter, parse_filter};
-use opencomputer_usage_core::paging::SandboxSum;
+use opencomputer_usage_core::host::value::{Raw, Text};
+use opencomputer_usage_core::query::cursor::{Cursor, SortValue};
+use opencomputer_usage_core::query::filter::{format_filter, parse_filter};
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
-use opencomputer_usage_core::raw::{Raw, Text};
 use opencomputer_usage_core::tags::{TagSet, accepts, validate_tags};
-use opencomputer_usage_core::window::{Timestamp, Window};
+use opencomputer_usage_core::usage::accounting::{Measure, Rule, Usage};
+use opencomputer_usage_core::usage::dimension::Dimension;
+use opencomputer_usage_core::usage::page::SandboxSum;
+use opencomputer_usage_core::usage::window::{Timestamp, Window};
 use opencomputer_usage_vectors::to_pairs;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;

@@ -7,16 +7,17 @@
 
 use std::fmt::Debug;
 
-use opencomputer_usage_core::accounting::{Measure, Usage};
 use opencomputer_usage_core::client::{
     self, Answer, Client, ClientError, Event, Exchange, Fault, JsonValue, Operation, Outcome, Step,
 };
-use opencomputer_usage_core::cursor::shortest;
-use opencomputer_usage_core::json::ToJson;
+use opencomputer_usage_core::host::functions;
+use opencomputer_usage_core::host::json::ToJson;
+use opencomputer_usage_core::host::value::Raw;
+use opencomputer_usage_core::query::cursor::shortest;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
-use opencomputer_usage_core::raw::Raw;
-use opencomputer_usage_core::window::{Timestamp, Window};
-use opencomputer_usage_core::{Code, Error, pure, tags};
+use opencomputer_usage_core::usage::accounting::{Measure, Usage};
+use opencomputer_usage_core::usage::window::{Timestamp, Window};
+use opencomputer_usage_core::{Code, Error, tags};
 use opencomputer_usage_vectors::{Case, is_broken, load, same, to_pairs, to_raw};
 use serde_json::{Value, json};
 
@@ -70,7 +71,7 @@ fn refused<T>(result: Result<T, Error>) -> Result<T, ClientError> {
 fn tags_are_judged_with_every_violation_in_order() {
     walk("tags", |case| {
         let raw = member(case, "tags");
-        let result = pure::validate_tags(&raw);
+        let result = functions::validate_tags(&raw);
         if let (Ok(violations), false) = (&result, is_broken(&case.0["tags"])) {
             let accepted = to_pairs(&raw).is_some_and(tags::accepts);
             if accepted != violations.is_empty() {
@@ -83,20 +84,20 @@ fn tags_are_judged_with_every_violation_in_order() {
 
 #[test]
 fn tag_keys_are_judged_alone_as_in_a_map() {
-    walk("tag-key", |case| outcome(refused(pure::validate_tag_key(&member(case, "key"))), case, "violations"));
+    walk("tag-key", |case| outcome(refused(functions::validate_tag_key(&member(case, "key"))), case, "violations"));
 }
 
 #[test]
 fn tag_values_are_judged_alone_as_in_a_map() {
-    walk("tag-value", |case| outcome(Ok(pure::validate_tag_value(&member(case, "value"))), case, "violations"));
+    walk("tag-value", |case| outcome(Ok(functions::validate_tag_value(&member(case, "value"))), case, "violations"));
 }
 
 #[test]
 fn group_by_is_read_and_written() {
     walk("group-by", |case| {
-        let parsed = pure::parse_group_by(&member(case, "groupBy"));
+        let parsed = functions::parse_group_by(&member(case, "groupBy"));
         if let Ok(parsed) = &parsed {
-            let written = pure::format_group_by(&to_raw(&told(parsed)));
+            let written = functions::format_group_by(&to_raw(&told(parsed)));
             equal(&json!(written.map_err(|error| error.to_string())?), &case.0["groupBy"])?;
         }
         outcome(refused(parsed), case, "result")
@@ -105,22 +106,22 @@ fn group_by_is_read_and_written() {
 
 #[test]
 fn filters_are_read() {
-    walk("filter-parse", |case| outcome(refused(pure::parse_filter(&member(case, "raw"))), case, "values"));
+    walk("filter-parse", |case| outcome(refused(functions::parse_filter(&member(case, "raw"))), case, "values"));
 }
 
 #[test]
 fn filters_are_written() {
-    walk("filter-format", |case| outcome(refused(pure::format_filter(&member(case, "values"))), case, "raw"));
+    walk("filter-format", |case| outcome(refused(functions::format_filter(&member(case, "values"))), case, "raw"));
 }
 
 #[test]
 fn cursors_are_read_and_written() {
     walk("cursors", |case| {
         if case.get("encoded").is_some() {
-            outcome(refused(pure::decode_cursor(&member(case, "encoded"))), case, "cursor")?;
+            outcome(refused(functions::decode_cursor(&member(case, "encoded"))), case, "cursor")?;
         }
         if case.get("cursor").is_some() && case.get("decodeOnly").is_none() {
-            outcome(refused(pure::encode_cursor(&member(case, "cursor"), shortest)), case, "encoded")?;
+            outcome(refused(functions::encode_cursor(&member(case, "cursor"), shortest)), case, "encoded")?;
         }
         Ok(())
     });
@@ -132,7 +133,7 @@ fn queries_are_read_as_a_server_does() {
         let now = case.text("now").unwrap_or("2026-11-23T12:00:00Z").parse::<Timestamp>().unwrap();
         let parse = || {
             let query = UsageQuery::parse(&Parameters::decode(case.text("query").unwrap()), Some(now))?;
-            let plan = query.plan(now, opencomputer_usage_core::accounting::Rule::V1)?;
+            let plan = query.plan(now, opencomputer_usage_core::usage::accounting::Rule::V1)?;
             let again = UsageQuery::parse(&Parameters::decode(query.encode()), Some(now))?;
             assert_eq!(query, again, "writing and parsing again gives the same query");
             Ok(json!({

@@ -7,16 +7,16 @@ use super::fault::MAX_BODY_BYTES;
 use super::retry::retry_after_ms;
 use super::walk::Walk;
 use super::{ClientError, Kind, NextPage, Operation, Page};
-use crate::cursor::Cursor;
-use crate::dimension::Dimension;
-use crate::error::{Code, quoted};
-use crate::json::{Json, ToJson};
+use crate::error::{Code, Violation, quoted};
+use crate::host::json::{Json, ToJson};
 use crate::query::UsageQuery;
+use crate::query::cursor::Cursor;
 use crate::sandbox::SandboxId;
-use crate::shape::{Shaped as _, rewrite};
-use crate::tags::{TagSet, Violation};
-use crate::window::Timestamp;
-use crate::wire::{Sandbox, SandboxTags, SandboxUsage, SandboxUsagePage, TagKeySummary, TagKeys, TagUsagePage, Tags};
+use crate::tags::{TagSet, Tags};
+use crate::usage::dimension::Dimension;
+use crate::usage::window::Timestamp;
+use crate::wire::shape::{Shaped as _, rewrite};
+use crate::wire::{Sandbox, SandboxTags, SandboxUsage, SandboxUsagePage, TagKeySummary, TagKeys, TagUsagePage};
 
 /// Headers of an answer that an error does not show.
 const SECRET_HEADERS: [&str; 6] =

@@ -4,9 +4,8 @@ use std::fmt;
 
 use super::{ClientError, Exchange, Operation};
 use crate::error::{Code, quoted};
-use crate::json::{ToJson, object};
-use crate::query::text_of;
-use crate::raw::{Raw, whole_number};
+use crate::host::json::{ToJson, object};
+use crate::host::value::{Raw, text_of, whole_number};
 
 /// Milliseconds that a call may take with its retries.
 pub const DEFAULT_TIMEOUT_MS: f64 = 30_000.0;

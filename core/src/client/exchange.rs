@@ -3,8 +3,8 @@
 use super::retry::{before_retry_ms, before_update_ms};
 use super::{Answer, Client, ClientError, JsonValue, Kind, NextPage, Operation, Outcome, Request, Value};
 use super::{operation, walk};
-use crate::json::{ToJson, object};
-use crate::raw::Raw;
+use crate::host::json::{ToJson, object};
+use crate::host::value::Raw;
 use crate::sandbox::SandboxId;
 use crate::tags::TagSet;
 

@@ -3,9 +3,8 @@
 use std::fmt::{self, Write as _};
 use std::ops::{Deref, DerefMut};
 
-use crate::error::{Code, Error, Refusal};
-use crate::json::{Json, ToJson, object};
-use crate::tags::Violation;
+use crate::error::{Code, Error, Refusal, Violation};
+use crate::host::json::{Json, ToJson, object};
 
 /// Which class of exception an SDK raises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

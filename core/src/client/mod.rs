@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use opencomputer_usage_core::client::{Answer, Client, Event, Operation, Outcome, Step};
-//! use opencomputer_usage_core::raw::Raw;
+//! use opencomputer_usage_core::host::value::Raw;
 //!
 //! let config = Raw::Map(vec![("apiKey".into(), "key".into()), ("baseUrl".into(), "https://example.com/api".into())]);
 //! let client = Client::new("opencomputer-usage-rust/0.1.0", &config)?;

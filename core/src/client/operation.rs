@@ -2,14 +2,14 @@
 
 use super::config::{Request, is_header_value, unknown_option};
 use super::{Client, ClientError, Walk};
-use crate::dimension::Dimension;
 use crate::error::{Code, Error};
-use crate::json::ToJson as _;
-use crate::query::{self, Parameters, QueryString, UsageQuery, percent_encode, text_of};
-use crate::raw::{Raw, Text};
+use crate::host::json::ToJson as _;
+use crate::host::value::{Raw, Text, text_of};
+use crate::query::parameter::{Parameter as _, QueryString, percent_encode};
+use crate::query::{self, Parameters, Period, UsageQuery};
 use crate::sandbox::SandboxId;
 use crate::tags::TagSet;
-use crate::window::Period;
+use crate::usage::dimension::Dimension;
 
 /// One call with valid parameters.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +36,7 @@ impl Operation {
     /// Takes a call of a dynamic language: the method's dotted name and its parameters by wire name.
     ///
     /// ```
-    /// use opencomputer_usage_core::{client::Operation, raw::Raw};
+    /// use opencomputer_usage_core::{client::Operation, host::value::Raw};
     ///
     /// let params = Raw::Map(vec![("key".into(), "team".into()), ("limt".into(), Raw::Number(5.0))]);
     /// let error = Operation::parse("usage.by_tag", params).unwrap_err();
@@ -84,8 +84,8 @@ impl Operation {
             }
             Self::SandboxUsage(sandbox, period) => {
                 let mut query = QueryString::default();
-                query.push_period(*period);
-                client.request("GET", path(sandbox, "/usage"), query.0)
+                period.write(&mut query);
+                client.request("GET", path(sandbox, "/usage"), query.into_string())
             }
             Self::ListTagKeys => get("/api/tags".to_owned()),
             Self::GetTags(sandbox) | Self::SetTags(sandbox, ..) | Self::UpdateTags(sandbox) => {

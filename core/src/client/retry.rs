@@ -1,6 +1,6 @@
 //! When a request is sent again: back-off, and the time that a server asks for.
 
-use crate::window::Timestamp;
+use crate::usage::window::Timestamp;
 
 /// The wait before retry `n`, counted from 0, of which a random share is kept ("full jitter").
 const RETRY: Backoff = Backoff { first_ms: 500.0, most_ms: 8_000.0 };

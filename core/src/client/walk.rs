@@ -3,10 +3,10 @@
 use std::fmt::{self, Write as _};
 
 use crate::error::{Code, Error};
-use crate::json::{ToJson, object};
-use crate::query::{UsageQuery, text_of};
-use crate::raw::{Raw, Text};
-use crate::window::{Period, Timestamp};
+use crate::host::json::{ToJson, object};
+use crate::host::value::{Raw, Text, text_of};
+use crate::query::{Period, UsageQuery};
+use crate::usage::window::Timestamp;
 
 /// The parameters that turn the call of one page into the call of the next.
 ///

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use crate::window::Timestamp;
+use crate::usage::window::Timestamp;
 
 /// Reads a struct from an object only: serde would also take an array of its members.
 pub(super) struct Object<De>(pub(super) De);

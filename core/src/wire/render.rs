@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use crate::accounting::Usage;
-use crate::dimension::Dimension;
-use crate::error::{Error, Refusal};
+use super::types::{Amounts, SandboxItem, SandboxTags, SandboxUsagePage, TagItem, TagUsagePage, Untagged};
+use crate::error::{Error, Refusal, Violation};
 use crate::etag::etag;
-use crate::paging::{Group, Page, Plan};
-use crate::tags::Violation;
-use crate::window::Timestamp;
-
-use super::{Amounts, SandboxItem, SandboxTags, SandboxUsagePage, TagItem, TagUsagePage, Tags, Untagged};
+use crate::tags::Tags;
+use crate::usage::accounting::Usage;
+use crate::usage::dimension::Dimension;
+use crate::usage::page::{Group, Page};
+use crate::usage::plan::Plan;
+use crate::usage::window::Timestamp;
 
 impl From<Usage> for Amounts {
     fn from(usage: Usage) -> Self {

@@ -1,10 +1,10 @@
 //! The shape of an answer, as a table: a small way to read one, for a host that makes its own values.
 
-use crate::json::{Json, Repeated, ToJson, entries, sequence};
-use crate::window::Timestamp;
-use crate::wire::Tags;
+use crate::host::json::{Json, Repeated, ToJson, entries, sequence};
+use crate::tags::Tags;
+use crate::usage::window::Timestamp;
 
-/// What a value must be. Derived from the structs of [`wire`](crate::wire).
+/// What a value must be. Derived from the structs of [`wire`](super).
 #[derive(Debug)]
 pub enum Shape {
     /// A number.

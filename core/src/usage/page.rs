@@ -3,29 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::accounting::{Measure, Rule, Usage};
-use crate::cursor::{Cursor, SortValue, Walk};
-use crate::dimension::Dimension;
-use crate::query::{Sort, UsageQuery};
-use crate::window::{Timestamp, Window};
-
-/// Where the page before ended.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Position {
-    Exact { sum: u128, tie: String },
-    Approximate { value: f64, tie: String },
-}
-
-/// A query with everything that the server adds: window, instant, accounting rule and position.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
-    pub(crate) query: UsageQuery,
-    pub(crate) window: Window,
-    pub(crate) as_of: Timestamp,
-    pub(crate) rule: Rule,
-    pub(crate) after: Option<Position>,
-    pub(crate) digest: String,
-}
+use super::accounting::{Usage, gb_seconds};
+use super::dimension::Dimension;
+#[doc(hidden)]
+pub use super::plan::Plan;
+use super::plan::Position;
+use crate::query::Sort;
+use crate::query::cursor::{Cursor, SortValue, Walk};
 
 /// The usage of one sandbox in the window, for a store that sums by sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,30 +58,6 @@ pub struct Page {
 }
 
 impl Plan {
-    /// The query.
-    #[must_use]
-    pub const fn query(&self) -> &UsageQuery {
-        &self.query
-    }
-
-    /// The window that is measured.
-    #[must_use]
-    pub const fn window(&self) -> Window {
-        self.window
-    }
-
-    /// The instant at which running sandboxes are measured.
-    #[must_use]
-    pub const fn as_of(&self) -> Timestamp {
-        self.as_of
-    }
-
-    /// How events are measured.
-    #[must_use]
-    pub fn measure(&self) -> Measure {
-        Measure::new(self.rule, self.window, self.as_of)
-    }
-
     /// What a sandbox is a part of.
     #[must_use]
     pub fn part(&self, SandboxSum { sandbox_id, tag_value, usage }: SandboxSum) -> Part {
@@ -145,7 +105,7 @@ impl Plan {
             None => true,
             Some(Position::Exact { sum, tie }) => (Reverse(self.sort_value(group)), &group.name) > (Reverse(*sum), tie),
             Some(Position::Approximate { value, tie }) => {
-                let own = crate::accounting::gb_seconds(self.sort_value(group));
+                let own = gb_seconds(self.sort_value(group));
                 own < *value || (own <= *value && group.name > *tie)
             }
         }
@@ -155,7 +115,7 @@ impl Plan {
     fn cursor_after(&self, last: &Group) -> Option<Cursor> {
         let sum = self.sort_value(last);
         Some(Cursor {
-            value: SortValue::new(crate::accounting::gb_seconds(sum))?,
+            value: SortValue::new(gb_seconds(sum))?,
             tie: last.name.clone(),
             walk: Some(Walk { sum, window: self.window, as_of: self.as_of, digest: self.digest.clone() }),
         })

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 
-use crate::decimal::Decimal;
+use super::decimal::Decimal;
 
 /// How deep values may lie in one another, as `serde_json` has it.
 const DEPTH: u8 = 127;

@@ -1,14 +1,13 @@
 //! The pure functions of the SDKs, as dynamic languages call them: any value in, a typed one out.
 
-use crate::cursor::{self, Cursor};
-use crate::dimension::Dimension;
-use crate::error::{Code, Error};
-use crate::filter::{self, invalid_alone as invalid_filter};
-use crate::json::{ToJson, entries, object};
+use super::json::{ToJson, entries, object};
+use super::value::{Raw, text_of};
+use crate::error::{Code, Error, Violation};
 use crate::limits;
-use crate::query::text_of;
-use crate::raw::Raw;
-use crate::tags::{self, TagKey, Violation};
+use crate::query::cursor::{self, Cursor};
+use crate::query::filter::{self, invalid_alone as invalid_filter};
+use crate::tags::{self, TagKey};
+use crate::usage::dimension::Dimension;
 
 pub use crate::tags::{validate_tag_value, validate_tags};
 

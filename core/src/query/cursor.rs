@@ -1,19 +1,22 @@
-//! The cursor: where a walk over pages stands, opaque to those who carry it.
+//! `cursor`: where a walk over pages stands, opaque to those who carry it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::decimal::Decimal;
+use super::parameter::{Digest, Parameter, QueryString};
+use super::parameters::Parameters;
 use crate::error::{Code, Error, quoted};
-use crate::json::{Json, ToJson, object};
-use crate::query::text_of;
-use crate::raw::Raw;
-use crate::window::{Timestamp, Window};
+use crate::host::Decimal;
+use crate::host::json::{Json, ToJson, object};
+use crate::host::value::{Raw, text_of};
+use crate::usage::window::{Timestamp, Window};
+
+pub(super) const NAME: &str = "cursor";
 
 /// The last item of a page.
 ///
 /// ```
-/// use opencomputer_usage_core::cursor::Cursor;
+/// use opencomputer_usage_core::query::cursor::Cursor;
 ///
 /// let bare = Cursor::decode("eyJ2Ijo4MDAwLjAsInQiOiJwYXltZW50cyJ9")?;
 /// assert_eq!((bare.value.get(), bare.tie.as_str()), (8000.0, "payments"));
@@ -237,4 +240,45 @@ fn partial() -> Error {
 
 pub(crate) fn invalid(fault: &str) -> Error {
     Code::InvalidCursor.error(format!("invalid cursor: {fault}"))
+}
+
+/// A cursor that was read, with the text that goes out again unchanged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CursorText {
+    text: String,
+    cursor: Cursor,
+}
+
+impl CursorText {
+    /// The text as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The cursor.
+    pub(crate) const fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    fn read(text: &str) -> Result<Self, Error> {
+        Ok(Self { text: text.to_owned(), cursor: Cursor::decode(text)? })
+    }
+}
+
+/// Reads the parameter, where it is given.
+pub(super) fn parse(parameters: &Parameters) -> Result<Option<CursorText>, Error> {
+    parameters.read(NAME, Code::InvalidCursor, CursorText::read)
+}
+
+impl Parameter for Option<CursorText> {
+    fn write(&self, query: &mut QueryString) {
+        if let Some(cursor) = self {
+            query.push(NAME, &cursor.text);
+        }
+    }
+
+    fn digest(&self, _: &mut Digest) {
+        // A cursor is bound to the query, not to the cursor before it.
+    }
 }

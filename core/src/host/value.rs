@@ -55,6 +55,18 @@ pub(crate) fn whole_number(number: f64) -> Option<i64> {
     (number.trunc() == number && number.abs() <= EXACT).then_some(number as i64)
 }
 
+/// A parameter's text, or in words why it has none.
+pub(crate) type Given = Result<String, String>;
+
+/// The text of an option that must be a string.
+pub(crate) fn text_of(value: &Raw) -> Given {
+    match value {
+        Raw::Text(Text::Unicode(text)) => Ok(text.clone()),
+        Raw::Text(Text::Broken(_)) => Err("it contains a lone surrogate".to_owned()),
+        other => Err(format!("it must be a string, got {}", other.kind())),
+    }
+}
+
 impl From<&str> for Raw {
     fn from(text: &str) -> Self {
         Self::Text(text.into())

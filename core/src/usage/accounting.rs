@@ -4,8 +4,8 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign};
 use std::str::FromStr;
 
+use super::window::{Timestamp, Window};
 use crate::limits::INCLUDED_DISK_MB;
-use crate::window::{Timestamp, Window};
 
 /// Where the billed time of an event that has ended stops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Measure {
 /// An exact amount of usage, in MB × µs.
 ///
 /// ```
-/// use opencomputer_usage_core::accounting::Usage;
+/// use opencomputer_usage_core::usage::accounting::Usage;
 ///
 /// // One hour of 4 GB memory and 30 GB disk, of which 20 GB are included.
 /// let hour = Usage::of(4096, 30 * 1024, 3_600_000_000);

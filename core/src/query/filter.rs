@@ -1,9 +1,14 @@
-//! Filters: which values of a dimension to keep, and the quoting that lets any value stand in a list.
+//! `filter[<dimension>]`: which values of a dimension to keep, and the quoting that lets any value stand in a list.
 
-use crate::dimension::Dimension;
+use super::parameter::{Digest, Parameter, QueryString};
+use super::parameters::{Parameters, Scalar};
 use crate::error::{Code, Error, quoted};
+use crate::host::value::{Raw, text_of};
 use crate::limits::{MAX_FILTER_VALUES, MAX_FILTERS};
+use crate::usage::dimension::Dimension;
 use crate::{sandbox, tags};
+
+pub(super) const NAME: &str = "filter";
 
 /// What one dimension is filtered by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +67,7 @@ impl Filter {
 /// Reads the value of a tag filter apart from any query: its values, or `None` for *the sandbox lacks the tag*.
 ///
 /// ```
-/// use opencomputer_usage_core::filter::{format_filter, parse_filter};
+/// use opencomputer_usage_core::query::filter::{format_filter, parse_filter};
 ///
 /// let values = parse_filter(r#""a,b",c,"""#)?;
 /// assert_eq!(values, Some(vec!["a,b".to_owned(), "c".to_owned(), String::new()]));
@@ -144,6 +149,81 @@ impl Filters {
     /// The filters, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = (&Dimension, &Filter)> {
         self.0.iter().map(|(dimension, filter)| (dimension, filter))
+    }
+}
+
+/// Reads the parameter.
+pub(super) fn parse(parameters: &Parameters) -> Result<Filters, Error> {
+    let mut filters = Filters::default();
+    for (name, value) in parameters.entries(NAME) {
+        let dimension = dimension(name)?;
+        let text = value.text().map_err(|fault| invalid(name, fault))?;
+        filters.push(dimension.clone(), Filter::parse(&dimension, &text)?)?;
+    }
+    match parameters.scalar(NAME) {
+        // A scalar of a URL by that name is unknown to every endpoint.
+        None | Some(Scalar::Wire(_)) => {}
+        Some(Scalar::Option(Raw::Map(given))) => {
+            for (name, value) in given {
+                let name = name.to_string();
+                let dimension = dimension(&name)?;
+                let filter = Filter::from_option(&dimension, value)?;
+                filters.push(dimension, filter)?;
+            }
+        }
+        Some(Scalar::Option(value)) => {
+            let fault = format!("it must be an object of filters by dimension, got {}", value.kind());
+            return Err(Code::InvalidFilter.error(format!("invalid `{NAME}`: {fault}")));
+        }
+    }
+    Ok(filters)
+}
+
+fn dimension(name: &str) -> Result<Dimension, Error> {
+    Dimension::parse(name).map_err(|fault| invalid(name, fault))
+}
+
+impl Filter {
+    /// Takes the value of one filter of an SDK call: a list of exact values, null for *lacks the tag*, or the wire's text.
+    fn from_option(dimension: &Dimension, value: &Raw) -> Result<Self, Error> {
+        let invalid = |fault: String| invalid(&dimension.to_string(), fault);
+        match value {
+            Raw::Null => Self::parse(dimension, ""),
+            Raw::Text(_) => Self::parse(dimension, &text_of(value).map_err(invalid)?),
+            Raw::List(values) => {
+                let value = |value: &Raw| match value {
+                    Raw::Text(text) => {
+                        text.as_str().map(str::to_owned).ok_or_else(|| "a value contains a lone surrogate".to_owned())
+                    }
+                    other => Err(format!("a value must be a string, got {}", other.kind())),
+                };
+                Self::of(dimension, values.iter().map(value).collect::<Result<_, _>>().map_err(invalid)?)
+            }
+            other => Err(invalid(format!("allowed are an array of strings, null and a string, got {}", other.kind()))),
+        }
+    }
+}
+
+impl Parameter for Filters {
+    fn write(&self, query: &mut QueryString) {
+        for (dimension, filter) in self.iter() {
+            query.push(&format!("{NAME}[{dimension}]"), &filter.write());
+        }
+    }
+
+    fn digest(&self, digest: &mut Digest) {
+        let mut filters: Vec<_> = self.iter().collect();
+        filters.sort_by_key(|(dimension, _)| *dimension);
+        for (dimension, filter) in filters {
+            digest.field(&dimension.to_string());
+            if let Filter::AnyOf(values) = filter {
+                let mut values: Vec<_> = values.iter().collect();
+                values.sort();
+                for value in values {
+                    digest.field(&format!("={value}"));
+                }
+            }
+        }
     }
 }
 

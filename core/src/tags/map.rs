@@ -1,4 +1,4 @@
-//! The tags of an answer.
+//! Tags that were read.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -13,7 +13,7 @@ use crate::tags::TagSet;
 /// Tags by their keys, system tags among them. A body that has a key twice is refused.
 ///
 /// ```
-/// use opencomputer_usage_core::wire::Tags;
+/// use opencomputer_usage_core::tags::Tags;
 ///
 /// let tags: Tags = serde_json::from_str(r#"{"oc:plan":"pro","team":"payments"}"#)?;
 /// assert_eq!(tags["team"], "payments");

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize, de};
 
 use crate::error::{Code, Error, quoted};
 use crate::limits::{DEFAULT_WINDOW_DAYS, MAX_WINDOW_DAYS};
+#[doc(hidden)]
+pub use crate::query::Period;
 
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 86_400_000_000;
@@ -25,7 +27,7 @@ const LAST: i64 = 253_402_300_799_999_999;
 /// One that is asked for must have those years also thirty days before it, so that every window can be written.
 ///
 /// ```
-/// use opencomputer_usage_core::window::Timestamp;
+/// use opencomputer_usage_core::usage::window::Timestamp;
 ///
 /// let instant: Timestamp = "2026-04-19t16:02:00.1234567+02:00".parse()?;
 /// assert_eq!(instant.to_string(), "2026-04-19T14:02:00.123456Z");
@@ -164,51 +166,6 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A window as it was asked for: either end may be left to the server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Period {
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
-}
-
-impl Period {
-    /// Takes the ends that are known; where both are, they must make a window.
-    ///
-    /// # Errors
-    ///
-    /// `invalid_window`, `window_too_large`.
-    pub fn new(from: Option<Timestamp>, to: Option<Timestamp>) -> Result<Self, Error> {
-        if let (Some(from), Some(to)) = (from, to) {
-            Window::new(from, to)?;
-        }
-        Ok(Self { from, to })
-    }
-
-    /// The start, where it was given.
-    #[must_use]
-    pub const fn from(self) -> Option<Timestamp> {
-        self.from
-    }
-
-    /// The end, where it was given.
-    #[must_use]
-    pub const fn to(self) -> Option<Timestamp> {
-        self.to
-    }
-
-    /// The window, an absent end being `as_of` and an absent start thirty days before the end.
-    ///
-    /// # Errors
-    ///
-    /// `invalid_window`, `window_too_large`, as the ends that were left open are known only now.
-    pub fn resolve(self, as_of: Timestamp) -> Result<Window, Error> {
-        let to = self.to.unwrap_or(as_of);
-        // A timestamp that was asked for lies thirty days after the first that can be written.
-        let from = self.from.unwrap_or(Timestamp(to.0 - DEFAULT_WINDOW));
-        Window::new(from, to)
-    }
-}
-
 /// A window of time: `from` inclusive, `to` exclusive, longer than nothing and at most ninety days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -232,6 +189,16 @@ impl Window {
             )));
         }
         Ok(Self { from, to })
+    }
+
+    /// The window of the default length that ends at `to`, with a start of its own where one is given.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_window`, `window_too_large`.
+    pub fn ending_at(to: Timestamp, from: Option<Timestamp>) -> Result<Self, Error> {
+        // A timestamp that was asked for lies thirty days after the first that can be written.
+        Self::new(from.unwrap_or(Timestamp(to.0 - DEFAULT_WINDOW)), to)
     }
 
     /// The first instant of the window.

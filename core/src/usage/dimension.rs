@@ -38,7 +38,7 @@ impl Dimension {
 /// Reads a `groupBy`.
 ///
 /// ```
-/// use opencomputer_usage_core::{Code, dimension::Dimension};
+/// use opencomputer_usage_core::{Code, usage::dimension::Dimension};
 ///
 /// assert_eq!("sandbox".parse(), Ok(Dimension::Sandbox));
 /// assert_eq!("".parse::<Dimension>().unwrap_err().code, Code::MissingGroupBy);

@@ -1,0 +1,27 @@
+//! `groupBy`: the dimension whose values are the groups.
+
+use super::parameter::{Digest, Parameter, QueryString};
+use super::parameters::{Parameters, Scalar};
+use crate::error::{Code, Error};
+use crate::usage::dimension::Dimension;
+
+pub(crate) const NAME: &str = "groupBy";
+
+/// Reads the parameter, which must be given.
+pub(super) fn parse(parameters: &Parameters) -> Result<Dimension, Error> {
+    match parameters.scalar(NAME).map(Scalar::text) {
+        None => Err(Code::MissingGroupBy.plain()),
+        Some(Ok(text)) => text.parse(),
+        Some(Err(fault)) => Err(Code::InvalidGroupBy.error(format!("invalid `{NAME}`: {fault}"))),
+    }
+}
+
+impl Parameter for Dimension {
+    fn write(&self, query: &mut QueryString) {
+        query.push(NAME, &self.to_string());
+    }
+
+    fn digest(&self, digest: &mut Digest) {
+        digest.field(&self.to_string());
+    }
+}

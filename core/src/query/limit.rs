@@ -1,0 +1,66 @@
+//! `limit`: the number of items of a page.
+
+use super::parameter::{Digest, Parameter, QueryString};
+use super::parameters::{Parameters, Scalar};
+use crate::error::{Code, Error, quoted};
+use crate::host::value::{Raw, whole_number};
+use crate::limits::{DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT};
+
+pub(super) const NAME: &str = "limit";
+
+/// How many items a page holds: 1 to 500, by default 50.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(usize);
+
+impl Limit {
+    /// The number of items.
+    #[must_use]
+    pub const fn get(self) -> usize {
+        self.0
+    }
+
+    fn read(text: &str) -> Result<Self, Error> {
+        let limit =
+            text.parse().ok().filter(|limit: &usize| (1..=MAX_PAGE_LIMIT).contains(limit) && limit.to_string() == text);
+        limit.map(Self).ok_or_else(|| {
+            let text = quoted(text);
+            let message = format!("invalid `{NAME}` {text}, allowed are whole numbers from 1 to {MAX_PAGE_LIMIT}");
+            Code::InvalidLimit.error(message)
+        })
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(DEFAULT_PAGE_LIMIT)
+    }
+}
+
+/// Reads the parameter, or takes the default.
+pub(super) fn parse(parameters: &Parameters) -> Result<Limit, Error> {
+    let invalid = |fault: String| Code::InvalidLimit.error(format!("invalid `{NAME}`: {fault}"));
+    match parameters.scalar(NAME) {
+        None => Ok(Limit::default()),
+        Some(Scalar::Option(Raw::Number(number))) => {
+            let whole = whole_number(*number)
+                .ok_or_else(|| invalid(format!("it must be a whole number from 1 to {MAX_PAGE_LIMIT}")))?;
+            Limit::read(&whole.to_string())
+        }
+        Some(Scalar::Option(value)) => {
+            Err(invalid(format!("it must be a whole number from 1 to {MAX_PAGE_LIMIT}, got {}", value.kind())))
+        }
+        Some(Scalar::Wire(text)) => Limit::read(text.as_deref().map_err(|fault| invalid(fault.clone()))?),
+    }
+}
+
+impl Parameter for Limit {
+    fn write(&self, query: &mut QueryString) {
+        if *self != Self::default() {
+            query.push(NAME, &self.0.to_string());
+        }
+    }
+
+    fn digest(&self, _: &mut Digest) {
+        // A walk may change the size of its pages.
+    }
+}

@@ -1,0 +1,7 @@
+//! The usage engine: windows, dimensions, exact sums and pages.
+
+pub mod accounting;
+pub mod dimension;
+pub mod page;
+pub mod plan;
+pub mod window;
