@@ -1,6 +1,7 @@
-//! Build steps of this repository that are more than one command: `cargo xtask wasm | check-core`.
+//! Build steps of this repository that are more than one command: `cargo xtask wasm | check-core | circles`.
 
 mod check_core;
+mod circles;
 mod wasm;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -25,8 +26,10 @@ fn step() -> Result<()> {
     match env::args().nth(1).as_deref() {
         Some("wasm") => wasm::run(root),
         Some("check-core") => check_core::run(root),
+        Some("circles") => circles::run(root),
         _ => bail!(
-            "usage: `cargo xtask wasm` (the npm package's module) or `cargo xtask check-core` (it imports nothing)"
+            "usage: `cargo xtask wasm` (builds the npm package's modules), `check-core` (proves that the core imports \
+             nothing) or `circles` (finds circular imports)"
         ),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ClientError, Exchange, Operation};
+use super::ClientError;
 use crate::error::{Code, quoted};
 use crate::host::json::{ToJson, object};
 use crate::host::value::{Raw, text_of, whole_number};
@@ -118,12 +118,6 @@ impl Client {
         let mut client = self.clone();
         client.settings.apply(options, &["timeoutMs", "maxRetries", "headers"], |_, _| Ok(()))?;
         Ok(client)
-    }
-
-    /// Begins a call. `now_ms` is milliseconds since the epoch, from a clock that does not jump.
-    #[must_use]
-    pub fn call(&self, operation: Operation, now_ms: f64) -> Exchange {
-        Exchange::new(self.clone(), operation, now_ms + self.settings.timeout_ms)
     }
 
     pub(super) const fn settings(&self) -> &Settings {

@@ -113,8 +113,16 @@ enum Next {
     Write { tags: TagSet, etag: String },
 }
 
+impl Client {
+    /// Begins a call. `now_ms` is milliseconds since the epoch, from a clock that does not jump.
+    #[must_use]
+    pub fn call(&self, operation: Operation, now_ms: f64) -> Exchange {
+        Exchange::new(self.clone(), operation, now_ms + self.settings().timeout_ms)
+    }
+}
+
 impl Exchange {
-    pub(super) fn new(client: Client, operation: Operation, deadline_ms: f64) -> Self {
+    fn new(client: Client, operation: Operation, deadline_ms: f64) -> Self {
         let write = match &operation {
             Operation::UpdateTags(sandbox) => Some((sandbox, Some(0), Next::Read)),
             Operation::SetTags(sandbox, tags, Some(etag)) => {

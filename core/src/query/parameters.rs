@@ -87,13 +87,8 @@ impl Parameters {
         parameters
     }
 
-    /// Groups by the dimension that the call implies, or says in words why it has none.
-    #[must_use]
-    pub fn grouped_by(self, group_by: Result<String, String>) -> Self {
-        self.implying(super::group_by::NAME, group_by)
-    }
-
-    fn implying(mut self, name: &'static str, value: Given) -> Self {
+    /// Takes a scalar that the call implies.
+    pub(super) fn implying(mut self, name: &'static str, value: Given) -> Self {
         self.implied = Some((name, Scalar::Wire(value)));
         self
     }

@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::{Serialize, Serializer};
 
-use crate::tags::TagSet;
+use super::set::TagSet;
 
 /// Tags by their keys, system tags among them. A body that has a key twice is refused.
 ///

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::rules::{is_system_key, not_an_object, validate_tags};
 use crate::error::{Code, Error, Refusal, quoted};
 use crate::host::json::{ToJson, entries};
 use crate::host::value::{Raw, Text};
 use crate::limits::MAX_BODY_BYTES;
-use crate::tags::{is_system_key, not_an_object, validate_tags};
 
 /// User tags that may be written: at most 50, every key and value valid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,18 +1,10 @@
 //! Tag rules: which keys and values a user may set, and every violation of a set that breaks them.
 
-mod map;
-mod set;
-
 use std::fmt;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Violation};
 use crate::host::value::{Raw, Text};
 use crate::limits::{MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, RESERVED_KEY_PREFIX};
-
-#[doc(hidden)]
-pub use crate::error::Violation;
-pub use map::Tags;
-pub use set::TagSet;
 
 /// The rules, in the order in which one key's violations are reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
