@@ -6,13 +6,16 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use crate::host::json::{Json, ToJson, object};
+use crate::limits::{MAX_BODY_BYTES, MAX_PAGE_LIMIT, MAX_QUERY_BYTES, MAX_WINDOW_DAYS, QUERY_BUDGET_SECONDS};
+
+const MAX_BODY_KIB: usize = MAX_BODY_BYTES / 1_024;
 
 macro_rules! code_table {
     ($($name:ident $code:literal $status:literal $meaning:literal;)*) => {
         /// What went wrong, by its wire name. The table is the contract's section 12.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Code {
-            $(#[doc = $meaning] $name,)*
+            $(#[doc = concat!("`", $code, "`, HTTP ", stringify!($status))] $name,)*
         }
 
         impl Code {
@@ -33,8 +36,8 @@ macro_rules! code_table {
 
             /// One sentence for the documentation, and the whole message where there is no detail to tell.
             #[must_use]
-            pub const fn meaning(self) -> &'static str {
-                match self { $(Self::$name => $meaning,)* }
+            pub fn meaning(self) -> String {
+                match self { $(Self::$name => format!($meaning),)* }
             }
         }
     };
@@ -49,9 +52,9 @@ code_table! {
     DuplicateParameter "duplicate_parameter" 400 "a parameter is given twice";
     InvalidTimestamp "invalid_timestamp" 400 "a timestamp is not RFC 3339 with an offset or `YYYY-MM-DD`";
     InvalidWindow "invalid_window" 400 "the window ends before it starts or is empty";
-    WindowTooLarge "window_too_large" 400 "the window is longer than 90 days";
+    WindowTooLarge "window_too_large" 400 "the window is longer than {MAX_WINDOW_DAYS} days";
     InvalidSort "invalid_sort" 400 "`sort` is not `-memoryGbSeconds` or `-diskOverageGbSeconds`";
-    InvalidLimit "invalid_limit" 400 "`limit` is not a whole number from 1 to 500";
+    InvalidLimit "invalid_limit" 400 "`limit` is not a whole number from 1 to {MAX_PAGE_LIMIT}";
     InvalidCursor "invalid_cursor" 400 "the cursor is malformed or belongs to another query";
     InvalidBody "invalid_body" 400 "the body is not a flat JSON object of tags";
     InvalidTags "invalid_tags" 400 "tags break the rules";
@@ -61,13 +64,13 @@ code_table! {
     RouteNotFound "route_not_found" 404 "no such route";
     MethodNotAllowed "method_not_allowed" 405 "the route does not answer this method";
     TagsChanged "tags_changed" 412 "the tags are not the ones that `If-Match` names";
-    PayloadTooLarge "payload_too_large" 413 "the body is larger than 256 KiB";
-    QueryTooLong "query_too_long" 414 "the encoded query string is longer than 32768 bytes";
+    PayloadTooLarge "payload_too_large" 413 "the body is larger than {MAX_BODY_KIB} KiB";
+    QueryTooLong "query_too_long" 414 "the encoded query string is longer than {MAX_QUERY_BYTES} bytes";
     UnsupportedMediaType "unsupported_media_type" 415 "the body must be `application/json`";
     RateLimited "rate_limited" 429 "too many requests, retry after the time given";
     Internal "internal" 500 "the server failed, the request id finds it in the log";
     Unavailable "unavailable" 503 "the database cannot be reached, retry later";
-    QueryTimeout "query_timeout" 504 "the request took longer than 10 s, a narrower window or filters may help a query";
+    QueryTimeout "query_timeout" 504 "the request took longer than {QUERY_BUDGET_SECONDS} s, a narrower window or filters may help a query";
 }
 
 impl Code {

@@ -24,7 +24,7 @@ const LAST: i64 = 253_402_300_799_999_999;
 
 /// An instant in UTC, to the microsecond, in the years 0001–9999.
 ///
-/// One that is asked for must have those years also thirty days before it, so that every window can be written.
+/// An end of a window must also lie the default window after the first instant, so that every window can be written.
 ///
 /// ```
 /// use opencomputer_usage_core::usage::window::Timestamp;
@@ -79,10 +79,11 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::read(text).filter(|instant| instant.can_end_a_window()).ok_or_else(|| {
-            let text = quoted(text);
+            let (text, first) = (quoted(text), Self(FIRST + DEFAULT_WINDOW).to_string());
+            let first = first.get(..10).unwrap_or_default();
             Code::InvalidTimestamp.error(format!(
                 "invalid timestamp {text}, allowed are RFC 3339 with an offset such as `2026-01-31T00:00:00Z` \
-                     and `YYYY-MM-DD`, from 0001-01-31 to the end of 9999"
+                     and `YYYY-MM-DD`, from {first} to the end of 9999"
             ))
         })
     }
@@ -166,7 +167,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A window of time: `from` inclusive, `to` exclusive, longer than nothing and at most ninety days.
+/// A window of time: `from` inclusive, `to` exclusive, not empty and at most 90 days long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     from: Timestamp,
@@ -197,7 +198,7 @@ impl Window {
     ///
     /// `invalid_window`, `window_too_large`.
     pub fn ending_at(to: Timestamp, from: Option<Timestamp>) -> Result<Self, Error> {
-        // A timestamp that was asked for lies thirty days after the first that can be written.
+        // The end of a window lies at least the default window after the first instant.
         Self::new(from.unwrap_or(Timestamp(to.0 - DEFAULT_WINDOW)), to)
     }
 

@@ -1,0 +1,24 @@
+//! Messages that mention a limit take it from the table.
+#![allow(clippy::unwrap_used, reason = "a test may panic; clippy sees only its outermost function")]
+
+use opencomputer_usage_core::{Code, limits};
+
+#[test]
+fn messages_of_codes_name_the_limits_of_the_table() {
+    let named = [
+        (Code::WindowTooLarge, limits::MAX_WINDOW_DAYS, "days"),
+        (Code::InvalidLimit, limits::MAX_PAGE_LIMIT, ""),
+        (Code::PayloadTooLarge, limits::MAX_BODY_BYTES / 1_024, "KiB"),
+        (Code::QueryTooLong, limits::MAX_QUERY_BYTES, "bytes"),
+        (Code::QueryTimeout, limits::QUERY_BUDGET_SECONDS, "s,"),
+    ];
+    for (code, limit, unit) in named {
+        let wanted = format!(" {limit} {unit}");
+        assert!(code.meaning().contains(wanted.trim_end()), "{}: {}", code.as_str(), code.meaning());
+    }
+    let others = Code::ALL.iter().filter(|code| !named.iter().any(|(known, ..)| known == *code));
+    for code in others {
+        let digits = code.meaning().replace("RFC 3339", "").bytes().any(|byte| byte.is_ascii_digit());
+        assert!(!digits, "{} mentions a number that is not checked: {}", code.as_str(), code.meaning());
+    }
+}
