@@ -1,4 +1,4 @@
-//! The one error of the core and the one table of codes that every language is fed from.
+//! The core's error type and the table of error codes, from which every language is generated.
 
 use std::fmt;
 use std::ops::Deref;
@@ -12,7 +12,7 @@ const MAX_BODY_KIB: usize = MAX_BODY_BYTES / 1_024;
 
 macro_rules! code_table {
     ($($name:ident $code:literal $status:literal $meaning:literal;)*) => {
-        /// What went wrong, by its wire name. The table is the contract's section 12.
+        /// An error code. The table is section 12 of the contract.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Code {
             $(#[doc = concat!("`", $code, "`, HTTP ", stringify!($status))] $name,)*
@@ -34,7 +34,7 @@ macro_rules! code_table {
                 match self { $(Self::$name => $status,)* }
             }
 
-            /// One sentence for the documentation, and the whole message where there is no detail to tell.
+            /// One sentence for the documentation, and the message of errors without further detail.
             #[must_use]
             pub fn meaning(self) -> String {
                 match self { $(Self::$name => format!($meaning),)* }
@@ -74,20 +74,20 @@ code_table! {
 }
 
 impl Code {
-    /// An error whose message is the code's own meaning.
+    /// Creates an error with the code's own message.
     #[must_use]
     pub fn plain(self) -> Error {
         self.error(self.meaning())
     }
 
-    /// An error that says more than the code alone.
+    /// Creates an error with a message.
     #[must_use]
     pub fn error(self, message: impl Into<String>) -> Error {
         Error(Box::new(Refusal { code: self, message: message.into(), violations: Vec::new() }))
     }
 }
 
-/// A refusal: which rule was broken, in words, and for tags every violation.
+/// A broken rule: its code, a message, and for tags every violation.
 ///
 /// ```
 /// use opencomputer_usage_core::{Code, usage::window::Timestamp};
@@ -99,12 +99,12 @@ impl Code {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error(pub(crate) Box<Refusal>);
 
-/// What an [`Error`] says; boxed there, so that a result is hardly larger for it.
+/// The content of an [`Error`], boxed to keep results small.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The code, from which the HTTP status follows.
     pub code: Code,
-    /// One sentence: what was wrong and what is allowed.
+    /// One sentence: the fault, and what is allowed.
     pub message: String,
     /// Every broken tag rule; empty unless the code is [`Code::InvalidTags`].
     pub violations: Vec<Violation>,
@@ -135,11 +135,11 @@ impl std::error::Error for Error {}
 /// One broken tag rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
-    /// Which rule; a string so that a client survives rules added later.
+    /// The broken rule. A string, so that clients accept rules that are added later.
     pub code: String,
-    /// The key at fault, lone surrogates shown as U+FFFD; `None` for `too_many_tags` and for a value checked alone.
+    /// The key, lone surrogates shown as U+FFFD; `None` for `too_many_tags` and for a value that was checked alone.
     pub key: Option<String>,
-    /// What was wrong and what is allowed.
+    /// One sentence: the fault, and what is allowed.
     pub message: String,
 }
 
@@ -150,7 +150,7 @@ impl ToJson for Violation {
 }
 
 impl Violation {
-    /// Reads one that a server reports.
+    /// Parses a violation that a server reports.
     pub(crate) fn read(json: &Json<'_>) -> Option<Self> {
         let key = match json.member("key").ok()? {
             None | Some(Json::Null) => None,
@@ -160,7 +160,7 @@ impl Violation {
     }
 }
 
-/// The user's input as an error message shows it: in backticks, cut after 64 characters.
+/// Formats the user's input for an error message: in backticks, cut after 64 characters.
 pub(crate) fn quoted(input: &str) -> String {
     const SHOWN: usize = 64;
     match input.char_indices().nth(SHOWN) {

@@ -1,16 +1,16 @@
-//! Entity tags of a sandbox's user tags, and the condition under which a write goes through.
+//! Entity tags of user tags, and the condition of a write.
 
 use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
 use crate::tags::TagSet;
 
-/// The strong entity tag of a set's content, quotes included.
+/// Returns the strong entity tag of a set's content, quotes included.
 #[must_use]
 pub fn etag(tags: &TagSet) -> String {
     let mut hash = Sha256::new();
     for (key, value) in tags.iter() {
-        // Neither can hold U+0000, so no two sets are hashed alike.
+        // Neither can hold U+0000, so different sets have different inputs.
         for part in [key, value] {
             hash.update(part);
             hash.update([0]);
@@ -19,8 +19,8 @@ pub fn etag(tags: &TagSet) -> String {
     format!("\"{}\"", hex(hash.finalize().get(..16).unwrap_or_default()))
 }
 
-/// Whether `If-Match` lets a write through: `*`, or a list that has the current tag, weak marks ignored.
-/// A malformed header lets nothing through.
+/// Returns whether `If-Match` allows a write: `*`, or a list that has the current tag, ignoring weak marks.
+/// A malformed header allows nothing.
 ///
 /// ```
 /// use opencomputer_usage_core::etag::matches;
@@ -34,7 +34,7 @@ pub fn matches(if_match: &str, current: &str) -> bool {
     header == "*" || opaque_tags(header).is_some_and(|tags| tags.contains(&current.trim_matches('"')))
 }
 
-/// The opaque parts of a list of entity tags (RFC 9110, section 8.8.3), or `None` where it is no such list.
+/// Returns the opaque parts of a list of entity tags (RFC 9110, section 8.8.3), or `None` if it is malformed.
 fn opaque_tags(list: &str) -> Option<Vec<&str>> {
     let mut tags = Vec::new();
     let mut rest = list;

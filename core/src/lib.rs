@@ -1,8 +1,7 @@
-//! Every rule of usage attribution, once: what a tag may be, what a query means, how a page is cut,
-//! how spend is summed and how a client talks to the API.
+//! Every rule of usage attribution, written once: tags, queries, pages, exact sums and the client's protocol.
 //!
-//! Bytes, strings and maps go in; a typed value, a request or an [`Error`] comes out. There is no
-//! I/O, no clock and no runtime: the present instant and random numbers are arguments.
+//! The crate takes bytes, strings and maps and returns typed values, requests or an [`Error`]. It has no I/O, no clock
+//! and no runtime: the current instant and random numbers are arguments.
 //!
 //! ```
 //! use opencomputer_usage_core::usage::dimension::Dimension;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::error::{Code, Error, quoted};
 use crate::limits::MAX_SANDBOX_ID_CHARACTERS;
 
-/// A sandbox id that can stand as one segment of a path. Unique within an org, not across orgs.
+/// A sandbox id that can be one segment of a path. Unique within an org, not across orgs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SandboxId(String);
 
@@ -18,7 +18,7 @@ impl SandboxId {
     }
 }
 
-/// Why a string is no sandbox id, in words; `None` where it is one.
+/// Describes why a string is not a valid sandbox id; `None` if it is.
 pub(crate) fn fault(id: &str) -> Option<String> {
     let characters = id.chars().count();
     if characters == 0 {

@@ -1,4 +1,4 @@
-//! From a status, headers and bytes to a result or a typed error.
+//! Answers: from a status, headers and bytes to a result or a typed error.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,14 +18,14 @@ use crate::usage::window::Timestamp;
 use crate::wire::shape::{Shaped as _, rewrite};
 use crate::wire::{Sandbox, SandboxTags, SandboxUsage, SandboxUsagePage, TagKeySummary, TagKeys, TagUsagePage};
 
-/// Headers of an answer that an error does not show.
+/// Headers of an answer that are not copied into an error.
 const SECRET_HEADERS: [&str; 6] =
     ["authorization", "cookie", "proxy-authenticate", "set-cookie", "www-authenticate", "x-api-key"];
 
-/// What came back.
+/// An HTTP response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// The HTTP status; 0 where the host hides a redirect.
+    /// The HTTP status; 0 if the host hides a redirect.
     pub status: u16,
     /// Headers, at least `retry-after`, `etag` and `x-request-id`; names in any case.
     pub headers: Vec<(String, String)>,
@@ -33,7 +33,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// What a call is answered with.
+/// The type of a successful answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// A [`TagUsagePage`].
@@ -52,16 +52,16 @@ pub enum Reply {
     Sandbox,
 }
 
-/// What a host makes of the answers that succeed.
+/// A host's type for the results of calls.
 pub trait Value: Sized {
-    /// Reads a body, which it may take out of the answer; the error says in words what is wrong with it.
+    /// Decodes the body, which it may take out of the answer; the error describes the fault.
     ///
     /// # Errors
     ///
-    /// Where the body is not what the call is answered with.
+    /// If the body does not match the reply.
     fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String>;
 
-    /// What a page of usage says of itself.
+    /// The metadata of a page of usage.
     fn page(&self) -> Option<Page>;
 
     /// The sandbox of [`Reply::SandboxUsage`] and [`Reply::Sandbox`].
@@ -71,7 +71,7 @@ pub trait Value: Sized {
     fn user_tags(&self) -> TagSet;
 }
 
-/// What a call returns, as values of Rust.
+/// The result of a call, as Rust values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Outcome {
@@ -97,7 +97,7 @@ pub struct TagState {
     /// The tags.
     #[serde(flatten)]
     pub state: SandboxTags,
-    /// For `If-Match`; `None` where the server sent none.
+    /// For `If-Match`; `None` if the server sent none.
     pub etag: Option<String>,
 }
 
@@ -106,7 +106,7 @@ impl TagState {
     ///
     /// # Errors
     ///
-    /// [`Kind::UnsupportedByServer`] where the server sent none: a write would be unconditional.
+    /// [`Kind::UnsupportedByServer`] if the server sent none: a write would be unconditional.
     pub fn condition(&self) -> Result<&str, ClientError> {
         let none = "the server sent no `ETag` with these tags, so a write cannot depend on them";
         self.etag.as_deref().ok_or_else(|| ClientError::new(Kind::UnsupportedByServer, none))
@@ -153,7 +153,7 @@ impl Value for Outcome {
     }
 }
 
-/// What a call returns, as JSON text with the members of the contract and no others.
+/// The result of a call, as JSON text with the members of the contract and no others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonValue {
     /// The text.
@@ -267,18 +267,18 @@ impl Answer {
         self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The entity tag; an empty one and `*` name no state, so they are none.
+    /// The entity tag. An empty one and `*` identify no state and count as missing.
     #[must_use]
     pub fn etag(&self) -> Option<&str> {
         self.header("etag").map(str::trim).filter(|etag| !matches!(*etag, "" | "*" | "\"\"" | "W/\"\""))
     }
 
-    /// Milliseconds that the server asks to wait.
+    /// The milliseconds that the server asks the client to wait.
     pub(super) fn retry_after_ms(&self, now_ms: f64) -> Option<f64> {
         retry_after_ms(self.header("retry-after")?, now_ms)
     }
 
-    /// The result of `operation` and the call of the page after it, where the status says success.
+    /// Decodes the result of `operation` and the parameters of the next page, if the status is a success.
     pub(super) fn decode<V: Value>(
         &mut self,
         operation: &Operation,
@@ -300,7 +300,7 @@ impl Answer {
         Ok((value, next))
     }
 
-    /// Holds a page to what was asked for, and finds the call of the page after it.
+    /// Checks that a page answers the query, and returns the parameters of the next one.
     fn check_page(&self, query: &UsageQuery, walk: &Walk, page: &Page) -> Result<Option<NextPage>, ClientError> {
         let asked = query.group_by.to_string();
         if let Some(got) = page.group_by.as_ref().filter(|got| **got != asked) {
@@ -351,10 +351,10 @@ impl Answer {
         error
     }
 
-    /// The error that a status other than success stands for, at `now_ms` since the epoch.
+    /// Builds the error of a status that is not a success, at `now_ms` since the epoch.
     pub(super) fn error(&self, now_ms: f64) -> ClientError {
         let text = String::from_utf8_lossy(self.body.get(..MAX_BODY_BYTES).unwrap_or(&self.body));
-        // Some handlers of the platform write a second document after the first.
+        // Some of the platform's handlers write a second document after the first.
         let body = Json::parse_first(&text).unwrap_or(Json::Null);
         let member = |name| body.text(name).map(str::to_owned);
         let code = member("code");
@@ -389,7 +389,7 @@ impl Answer {
     }
 }
 
-/// A body of plain text, where it is short enough to be a message.
+/// Returns a body of plain text that is short enough to be a message.
 fn sentence(body: &str) -> Option<String> {
     const LONGEST: usize = 200;
     let text = body.trim();

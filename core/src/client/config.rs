@@ -1,4 +1,4 @@
-//! Where a client sends its calls, with which key, and how long it keeps trying.
+//! A client's configuration: base URL, key, headers, timeout and retries.
 
 use std::fmt;
 
@@ -7,30 +7,30 @@ use crate::error::{Code, quoted};
 use crate::host::json::{ToJson, object};
 use crate::host::value::{Raw, text_of, whole_number};
 
-/// Milliseconds that a call may take with its retries.
+/// The default timeout of a call with its retries, in milliseconds.
 pub const DEFAULT_TIMEOUT_MS: f64 = 30_000.0;
-/// Headers that follow from the call, or that a transport sets: a second one would change what is sent.
+/// Headers that the client or the transport sets; a second one would change what is sent.
 const OWN_HEADERS: [&str; 8] =
     ["connection", "content-length", "content-type", "expect", "host", "if-match", "transfer-encoding", API_KEY_HEADER];
 /// The header that carries the API key.
 const API_KEY_HEADER: &str = "x-api-key";
-/// How often a request is sent again.
+/// The default number of retries.
 pub const DEFAULT_MAX_RETRIES: u32 = 2;
 
-/// A request, ready to be carried.
+/// A request to send.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     /// `GET` or `PUT`.
     pub method: &'static str,
-    /// Base, path and query.
+    /// The base URL, path and query.
     pub url: String,
     /// The percent-encoded path, from `/api` on.
     pub path: String,
-    /// The encoded query string, empty where there is none.
+    /// The encoded query string; empty if there is none.
     pub query: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
-    /// JSON.
+    /// The JSON body.
     pub body: Option<String>,
 }
 
@@ -58,7 +58,7 @@ impl ToJson for Request {
     }
 }
 
-/// What a call may override.
+/// The settings that a call may override.
 #[derive(Clone)]
 pub(super) struct Settings {
     pub timeout_ms: f64,
@@ -66,7 +66,7 @@ pub(super) struct Settings {
     pub headers: Vec<(String, String)>,
 }
 
-/// A client's configuration, checked.
+/// A valid client configuration.
 #[derive(Clone)]
 pub struct Client {
     base_url: String,
@@ -81,7 +81,7 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// Takes `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }`; `baseUrl` with or without `/api`.
+    /// Creates a client from `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }`; `baseUrl` with or without `/api`.
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ impl Client {
         Ok(Self { base_url, settings })
     }
 
-    /// The same client with options of one call: `{ timeoutMs?, maxRetries?, headers? }`.
+    /// Returns the client with the options of one call: `{ timeoutMs?, maxRetries?, headers? }`.
     ///
     /// # Errors
     ///
@@ -138,7 +138,7 @@ impl Settings {
         key.map_or("", |(_, key)| key)
     }
 
-    /// Reads options; `other` takes those that are not settings.
+    /// Applies options; `other` receives those that are not settings.
     fn apply(
         &mut self,
         options: &Raw,
@@ -215,7 +215,7 @@ fn api_key(value: &Raw) -> Result<String, ClientError> {
     key.ok_or_else(|| ClientError::usage("the API key must be a string of visible ASCII without spaces"))
 }
 
-/// The base without `/api`. Messages do not show what was given: it may be the key, in the wrong place.
+/// Returns the base URL without `/api`. Messages do not show the input, which may be the key in the wrong place.
 fn normalize(value: &Raw) -> Result<String, ClientError> {
     let invalid = |why: &str| ClientError::usage(format!("invalid base URL: {why}"));
     let url = text_of(value).map_err(|fault| invalid(&fault))?;
@@ -232,7 +232,7 @@ fn normalize(value: &Raw) -> Result<String, ClientError> {
     Ok(url.strip_suffix("/api").unwrap_or(url).trim_end_matches('/').to_owned())
 }
 
-/// Checks a host and perhaps a port, so that no transport finds them wrong in words of its own.
+/// Checks the host and port, so that the message does not depend on the transport.
 fn check_authority(authority: &str) -> Result<(), &'static str> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(inside) => {

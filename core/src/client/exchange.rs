@@ -1,4 +1,4 @@
-//! One call under way: what to send, how long to wait, when to stop.
+//! One call in progress: what to send, how long to wait, when to stop.
 
 use super::retry::{before_retry_ms, before_update_ms};
 use super::{Answer, Client, ClientError, JsonValue, Kind, NextPage, Operation, Outcome, Request, Value};
@@ -8,33 +8,33 @@ use crate::host::value::Raw;
 use crate::sandbox::SandboxId;
 use crate::tags::TagSet;
 
-/// What the host does next; a call that succeeded has a value of the host's choice.
+/// The next action of the host. `V` is the host's type for results.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step<V = Outcome> {
-    /// Send this and report [`Event::Answer`] or [`Event::Fault`], within so many milliseconds.
+    /// Send a request within the timeout, then report [`Event::Answer`] or [`Event::Fault`].
     Send {
-        /// What to send.
+        /// The request.
         request: Request,
-        /// What is left of the call's time.
+        /// The rest of the call's time in milliseconds.
         timeout_ms: f64,
     },
-    /// Wait so many milliseconds and report [`Event::Waited`].
+    /// Wait, then report [`Event::Waited`].
     Wait {
         /// Milliseconds.
         ms: f64,
     },
-    /// Ask the user what these tags shall become and report [`Event::Changed`].
+    /// Ask the user for the new tags, then report [`Event::Changed`].
     Change {
-        /// The user's tags as they are.
+        /// The current user tags.
         tags: TagSet,
-        /// What is left of the call's time; a host that can stop waiting reports [`Fault::Timeout`] after it.
+        /// The rest of the call's time in milliseconds; a host that can stop waiting then reports [`Fault::Timeout`].
         timeout_ms: f64,
     },
     /// The call succeeded.
     Done {
-        /// Its result.
+        /// The result.
         value: V,
-        /// The call of the page after it; `None` on the last page and where the result is no page.
+        /// The parameters of the next page; `None` on the last page and for results that are not pages.
         next: Option<NextPage>,
     },
     /// The call failed.
@@ -60,14 +60,14 @@ impl ToJson for Step<JsonValue> {
     }
 }
 
-/// What happened to the host.
+/// An event that the host reports.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The call begins.
     Begin,
     /// An answer came.
     Answer(Answer),
-    /// None came.
+    /// No answer came; the text describes the cause.
     Fault(Fault, String),
     /// The wait is over.
     Waited,
@@ -84,13 +84,13 @@ pub enum Fault {
     Timeout,
 }
 
-/// A call under way.
+/// A call in progress.
 #[derive(Debug)]
 pub struct Exchange {
     client: Client,
     operation: Operation,
     deadline_ms: f64,
-    /// How often the request at hand was sent again.
+    /// The number of retries of the current request.
     retries: u32,
     write: Option<Write>,
 }
@@ -102,7 +102,7 @@ struct Write {
     /// How often another writer came first; `None` where the first time is the last, as of `set`.
     lost: Option<u32>,
     next: Next,
-    /// The tags of a write that may have been applied although its retry met 412, and that 412.
+    /// The tags of a write that may have been applied although its retry got a 412, and that 412.
     doubt: Option<(TagSet, ClientError)>,
 }
 
@@ -134,7 +134,7 @@ impl Exchange {
         Self { client, operation, deadline_ms, retries: 0, write }
     }
 
-    /// Takes what happened and says what to do next. `random` is drawn from [0, 1) for each call.
+    /// Processes an event and returns the next step. `random` is drawn from [0, 1) each time.
     pub fn advance<V: Value>(&mut self, event: Event, now_ms: f64, random: f64) -> Step<V> {
         let step = match event {
             Event::Begin | Event::Waited => self.send(now_ms),
@@ -275,7 +275,7 @@ impl Exchange {
     }
 }
 
-/// Whole milliseconds, rounded up: nobody times closer.
+/// Rounds up to whole milliseconds.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float too large for it saturates")]
 fn whole_ms(ms: f64) -> u64 {
     ms.ceil() as u64

@@ -1,4 +1,4 @@
-//! What a call can fail with, as every SDK shows it.
+//! The errors of calls, as every SDK shows them.
 
 use std::fmt::{self, Write as _};
 use std::ops::{Deref, DerefMut};
@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use crate::error::{Code, Error, Refusal, Violation};
 use crate::host::json::{Json, ToJson, object};
 
-/// Which class of exception an SDK raises.
+/// The class of exception that an SDK raises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Tags break the rules.
@@ -25,15 +25,15 @@ pub enum Kind {
     RateLimit,
     /// 5xx.
     Server,
-    /// Any other status that is no success.
+    /// Any other status that is not a success.
     Api,
     /// No answer came.
     Connection,
     /// No answer came in time.
     Timeout,
-    /// An answer came that is not the contract's.
+    /// The answer does not match the contract.
     Decode,
-    /// The server does not know what was asked for.
+    /// The server does not support the request.
     UnsupportedByServer,
 }
 
@@ -41,18 +41,18 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientError(Box<Failure>);
 
-/// What a [`ClientError`] says; boxed there, so that a result is hardly larger for it.
+/// The content of a [`ClientError`], boxed to keep results small.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
-    /// Which class of exception an SDK raises.
+    /// The class of exception that an SDK raises.
     pub kind: Kind,
     /// One sentence.
     pub message: String,
-    /// A code of the contract's table; `None` where there is none for it.
+    /// The error code; `None` for errors without one.
     pub code: Option<String>,
-    /// The HTTP status; `None` where no answer came.
+    /// The HTTP status; `None` if no answer came.
     pub status: Option<u16>,
-    /// What finds the request in the server's log.
+    /// The id of the request in the server's log.
     pub request_id: Option<String>,
     /// Every broken tag rule.
     pub violations: Vec<Violation>,
@@ -84,7 +84,7 @@ impl ClientError {
         }))
     }
 
-    /// Hides a key that a server or a transport echoed.
+    /// Masks a key that a server or a transport echoed.
     pub(super) fn hide(&mut self, key: &str) {
         const HIDDEN: &str = "[key]";
         // A shorter key would hide words of the message.
@@ -106,13 +106,13 @@ impl ClientError {
         self
     }
 
-    /// A body that is not what the API promises and did not come with an answer.
+    /// Creates the error of a body that does not match the API, outside of a call.
     #[must_use]
     pub fn undecodable(why: &str, body: &[u8]) -> Self {
         Self::new(Kind::Decode, format!("the body is not what the API promises: {why}")).with_body(body)
     }
 
-    /// A mistake of the caller that no code of the contract names.
+    /// Creates the error of a misuse that has no error code.
     #[must_use]
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Kind::InvalidRequest, message)
@@ -120,7 +120,7 @@ impl ClientError {
 }
 
 impl Kind {
-    /// The name that SDKs find their class by.
+    /// The name by which SDKs find their class.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -141,7 +141,7 @@ impl Kind {
     }
 }
 
-/// A body as the JSON that it is, or as a string where it is none.
+/// A body: JSON as it is, anything else as a string.
 struct Body<'a>(&'a str);
 
 impl ToJson for Body<'_> {
@@ -184,7 +184,7 @@ impl ToJson for ClientError {
     }
 }
 
-/// A refusal before anything was sent.
+/// An error before anything was sent.
 impl From<Error> for ClientError {
     fn from(error: Error) -> Self {
         let kind = if error.code == Code::InvalidTags { Kind::TagValidation } else { Kind::InvalidRequest };

@@ -1,6 +1,6 @@
-//! The client without I/O: a call becomes requests to send, waits to keep and, at last, a result.
+//! A client without I/O: a call becomes requests, waits and finally a result.
 //!
-//! A host (fetch, reqwest, anything) carries bytes and keeps time; every decision is taken here:
+//! A host (fetch, reqwest or another transport) sends bytes and keeps time; every decision is made here:
 //!
 //! ```
 //! use opencomputer_usage_core::client::{Answer, Client, Event, Operation, Outcome, Step};

@@ -1,4 +1,4 @@
-//! The calls of the API: their parameters, checked before anything is sent.
+//! The calls of the API, with their parameters checked before anything is sent.
 
 use super::config::{Request, is_header_value, unknown_option};
 use super::{Client, ClientError, Walk};
@@ -22,7 +22,7 @@ pub enum Operation {
     ListTagKeys,
     /// `GET /api/sandboxes/{id}/tags`
     GetTags(SandboxId),
-    /// `PUT /api/sandboxes/{id}/tags`, with `If-Match` where one is given.
+    /// `PUT /api/sandboxes/{id}/tags`, with `If-Match` if one is given.
     SetTags(SandboxId, TagSet, Option<String>),
     /// Read, change, write back.
     UpdateTags(SandboxId),
@@ -33,7 +33,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Takes a call of a dynamic language: the method's dotted name and its parameters by wire name.
+    /// Parses a call of a dynamic language: the dotted name of the method and its parameters by wire name.
     ///
     /// ```
     /// use opencomputer_usage_core::{client::Operation, host::value::Raw};
@@ -45,7 +45,7 @@ impl Operation {
     ///
     /// # Errors
     ///
-    /// What the server would refuse, with the same code and message.
+    /// Everything that the server would refuse, with the same code and message.
     pub fn parse(name: &str, params: Raw) -> Result<Self, ClientError> {
         let mut params = Params::new(params)?;
         Ok(match name {
@@ -73,7 +73,7 @@ impl Operation {
         })
     }
 
-    /// The request that reads, where the call has one.
+    /// Builds the request that reads.
     pub(super) fn read(&self, client: &Client) -> Result<Request, Error> {
         let get = |path: String| client.request("GET", path, String::new());
         Ok(match self {
@@ -97,7 +97,7 @@ impl Operation {
     }
 }
 
-/// The request that replaces a sandbox's tags.
+/// Builds the request that replaces a sandbox's tags.
 pub(super) fn write(client: &Client, sandbox: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Request {
     let mut request = client.request("PUT", path(sandbox, "/tags"), String::new());
     request.headers.push(("content-type".to_owned(), "application/json".to_owned()));
@@ -120,7 +120,7 @@ fn entity_tag(value: &Raw) -> Result<Option<String>, ClientError> {
     text.map(Some).ok_or_else(|| ClientError::usage("the entity tag to match must be a string of visible ASCII"))
 }
 
-/// Parameters that are taken one by one.
+/// Parameters, taken one by one.
 struct Params(Vec<(Text, Raw)>);
 
 impl Params {

@@ -1,4 +1,4 @@
-//! When a request is sent again: back-off, and the time that a server asks for.
+//! Waits before retries: backoff, and the time that a server asks for.
 
 use crate::usage::window::Timestamp;
 

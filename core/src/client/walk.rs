@@ -21,7 +21,7 @@ pub struct NextPage {
 }
 
 impl NextPage {
-    /// Where the next page starts.
+    /// The cursor of the next page.
     #[must_use]
     pub fn cursor(&self) -> &str {
         &self.cursor
@@ -42,17 +42,17 @@ impl ToJson for NextPage {
     }
 }
 
-/// What a walk has seen so far. A call that starts one has the default.
+/// The state of a walk. A call that starts a walk has the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Walk {
-    /// The instant at which the first page was measured, where its server says.
+    /// The `asOf` of the first page, if the server sends one.
     as_of: Option<Timestamp>,
     /// Hashes of the cursors that were followed.
     followed: Vec<u64>,
 }
 
 impl Walk {
-    /// Takes what [`NextPage::into_params`] wrote out of a call's parameters.
+    /// Removes the parameter that [`NextPage::into_params`] added, and parses it.
     pub(super) fn take(params: &mut Vec<(Text, Raw)>) -> Result<Self, Error> {
         let Some(position) = params.iter().position(|(name, _)| name.as_str() == Some("walk")) else {
             return Ok(Self::default());
@@ -67,12 +67,12 @@ impl Walk {
         Ok(Self { as_of, followed })
     }
 
-    /// The instant that every page of the walk was measured at.
+    /// The `asOf` of every page of the walk.
     pub(super) const fn as_of(&self) -> Option<Timestamp> {
         self.as_of
     }
 
-    /// The call after the page at hand; `None` where its cursor was followed before.
+    /// Returns the parameters after this page; `None` if its cursor was followed before.
     pub(super) fn next(&self, query: &UsageQuery, page: &Page, cursor: &str) -> Option<NextPage> {
         let mut walk = self.clone();
         walk.as_of = walk.as_of.or(page.as_of);
@@ -113,18 +113,18 @@ impl fmt::Display for Walk {
     }
 }
 
-/// What a page says of itself.
+/// The metadata of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// Start of its window.
     pub from: Timestamp,
     /// End of its window.
     pub to: Timestamp,
-    /// When running sandboxes were measured.
+    /// The instant at which running sandboxes were measured.
     pub as_of: Option<Timestamp>,
     /// The dimension.
     pub group_by: Option<String>,
-    /// Where the next page starts.
+    /// The cursor of the next page.
     pub next_cursor: Option<String>,
 }
 

@@ -1,18 +1,18 @@
-//! Numbers as text: one way to write each, and whether a double can hold it, without turning it into one.
+//! Numbers as text: one canonical form each, and whether a double can hold it, without converting it.
 
-/// The first digits of the least number, of 309 before the point, that rounds to infinity.
+/// The first digits of the smallest number, with 309 digits before the point, that rounds to infinity.
 const INFINITE: &str = "1797693134862315807937289714053";
 
 /// A number as `±0.DIGITS × 10^point`.
 pub(crate) struct Decimal {
     negative: bool,
-    /// No zeros at either end; empty for zero.
+    /// Without zeros at either end; empty for zero.
     digits: String,
     point: i64,
 }
 
 impl Decimal {
-    /// Takes a number as JSON, or a language of the hosts, writes it; `None` where it is none.
+    /// Parses a number as JSON or a host's language writes it; `None` for other text.
     pub(crate) fn read(number: &str) -> Option<Self> {
         let (negative, number) = number.strip_prefix('-').map_or((false, number), |number| (true, number));
         let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));

@@ -1,4 +1,4 @@
-//! The pure functions of the SDKs, as dynamic languages call them: any value in, a typed one out.
+//! The pure functions that SDKs export, as dynamic languages call them.
 
 use super::json::{ToJson, entries, object};
 use super::value::{Raw, text_of};
@@ -11,11 +11,11 @@ use crate::usage::dimension::Dimension;
 
 pub use crate::tags::{validate_tag_value, validate_tags};
 
-/// Every violation of one tag key.
+/// Returns every violation of one tag key.
 ///
 /// # Errors
 ///
-/// `invalid_body` where the key is no string.
+/// `invalid_body` if the key is not a string.
 pub fn validate_tag_key(key: &Raw) -> Result<Vec<Violation>, Error> {
     match key {
         Raw::Text(key) => Ok(tags::validate_tag_key(key)),
@@ -44,7 +44,7 @@ impl ToJson for GroupBy {
     }
 }
 
-/// Reads a `groupBy`.
+/// Parses a `groupBy`.
 ///
 /// # Errors
 ///
@@ -86,7 +86,7 @@ fn invalid_group_by(fault: &str) -> Error {
     Code::InvalidGroupBy.error(format!("invalid `groupBy`: {fault}"))
 }
 
-/// Reads the value of a tag filter: exact values, or `None` for *the sandbox lacks the tag*.
+/// Parses the value of a tag filter: exact values, or `None` for *the sandbox lacks the tag*.
 ///
 /// # Errors
 ///
@@ -111,7 +111,7 @@ pub fn format_filter(values: &Raw) -> Result<String, Error> {
     }
 }
 
-/// Writes a cursor from `{ v, t, s?, from?, to?, asOf?, q? }`; see [`Cursor::from_raw`].
+/// Encodes a cursor from `{ v, t, s?, from?, to?, asOf?, q? }`; see [`Cursor::from_raw`].
 ///
 /// # Errors
 ///
@@ -120,7 +120,7 @@ pub fn encode_cursor(shown: &Raw, shortest: impl FnOnce(f64) -> String) -> Resul
     Ok(Cursor::from_raw(shown, shortest)?.encode())
 }
 
-/// Reads a cursor.
+/// Decodes a cursor.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
-//! JSON as the core itself needs it: numbers stay the text that they are.
+//! A JSON reader and writer that keeps numbers as text.
 //!
-//! It is what the module that browsers download has in place of a general parser, whose tables to turn text into floats
-//! and back would be most of that module; hosts read the numbers. Tests hold it to `serde_json`.
+//! The module that browsers download has it in place of a general parser, whose tables for floats would be most of
+//! that module; hosts parse the numbers. Tests compare it with `serde_json`.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use super::decimal::Decimal;
 
-/// How deep values may lie in one another, as `serde_json` has it.
+/// The deepest nesting, the same as `serde_json`'s.
 const DEPTH: u8 = 127;
 
 /// A JSON value.
@@ -17,28 +17,28 @@ const DEPTH: u8 = 127;
 pub(crate) enum Json<'a> {
     Null,
     Bool(bool),
-    /// As written; one that a double can hold.
+    /// As written; a double can hold it.
     Number(&'a str),
     Text(Cow<'a, str>),
     List(Vec<Json<'a>>),
-    /// In the order written, a name perhaps more than once.
+    /// In the order written; a name may occur more than once.
     Map(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
 impl<'a> Json<'a> {
-    /// Reads a text that is one value; the error is the position, in bytes, of what is none.
+    /// Parses a text that is one value; the error is the byte offset of the fault.
     pub(crate) fn parse(text: &'a str) -> Result<Self, usize> {
         let mut reader = Reader { rest: text };
         let value = reader.value(DEPTH).filter(|_| reader.rest.is_empty());
         value.ok_or(text.len() - reader.rest.len())
     }
 
-    /// Reads the value that a text starts with, whatever follows it.
+    /// Parses the value at the start of a text and ignores the rest.
     pub(crate) fn parse_first(text: &'a str) -> Option<Self> {
         Reader { rest: text }.value(DEPTH)
     }
 
-    /// The member of that name, where this is an object that has it, once.
+    /// The member with that name, if this is an object that has it once.
     pub(crate) fn member(&self, name: &str) -> Result<Option<&Self>, Repeated> {
         let Self::Map(members) = self else {
             return Ok(None);
@@ -48,7 +48,7 @@ impl<'a> Json<'a> {
         if named.next().is_some() { Err(Repeated) } else { Ok(first) }
     }
 
-    /// The member of that name, where it is a string.
+    /// The member with that name, if it is a string.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.member(name).ok()??.as_str()
     }
@@ -61,7 +61,7 @@ impl<'a> Json<'a> {
     }
 }
 
-/// A member that stands in an object more than once.
+/// An object has a member more than once.
 #[derive(Debug)]
 pub(crate) struct Repeated;
 
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
     }
 
-    /// Reads a value and the space around it.
+    /// Parses a value and the space around it.
     fn value(&mut self, depth: u8) -> Option<Json<'a>> {
         self.space();
         let value = if self.eat("\"") {
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 
-    /// Reads what stands between brackets, up to and with the closing one.
+    /// Parses the items between brackets, including the closing one.
     fn sequence<T>(
         &mut self,
         close: &str,
@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads from after the opening quote to after the closing one.
+    /// Parses from after the opening quote to after the closing one.
     fn string(&mut self) -> Option<Cow<'a, str>> {
         let mut text = Cow::Borrowed("");
         loop {
@@ -206,7 +206,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What can be written as JSON: how results reach JavaScript and Python.
+/// Types that can be written as JSON, in which results reach JavaScript and Python.
 pub trait ToJson {
     /// Appends the JSON text.
     fn write_json(&self, out: &mut String);
@@ -275,7 +275,7 @@ impl<T: ToJson> ToJson for Option<T> {
     }
 }
 
-/// A pair, as the list of both.
+/// A pair is a list of two.
 impl<T: ToJson, U: ToJson> ToJson for (T, U) {
     fn write_json(&self, out: &mut String) {
         let Ok(()) = sequence(out, ['[', ']'], [&self.0 as &dyn ToJson, &self.1], |out, item| {

@@ -1,4 +1,4 @@
-//! A value as a dynamic language hands it over, before any rule has looked at it.
+//! Values of a dynamic language, before any rule is applied.
 
 use std::fmt::{self, Write as _};
 
@@ -9,11 +9,11 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 pub enum Raw {
     /// JSON `null`, Python `None`.
     Null,
-    /// JavaScript `undefined`: in a map of options the same as absent, in a filter a mistake.
+    /// JavaScript `undefined`: missing in a map of options, a mistake in a filter.
     Undefined,
     /// A boolean.
     Bool(bool),
-    /// A number; integers above 2⁵³ lose digits, which no option needs.
+    /// A number. Integers above 2⁵³ lose digits, which no option needs.
     Number(f64),
     /// A string, valid Unicode or not.
     Text(Text),
@@ -21,12 +21,12 @@ pub enum Raw {
     List(Vec<Raw>),
     /// An object or dict; keys are unique unless it came from JSON.
     Map(Vec<(Text, Raw)>),
-    /// Anything else: a function, a symbol, an object of some class, a nesting too deep.
+    /// Anything else: a function, a symbol, an instance of a class, a value that is nested too deeply.
     Other,
 }
 
 impl Raw {
-    /// The kind of value in words, for messages: `a number`.
+    /// Describes the type for messages: `a number`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -41,24 +41,24 @@ impl Raw {
         }
     }
 
-    /// Whether an option with this value counts as not given.
+    /// Returns whether an option with this value counts as missing.
     #[must_use]
     pub const fn is_absent(&self) -> bool {
         matches!(self, Self::Null | Self::Undefined)
     }
 }
 
-/// A number that is whole, and small enough to be exact.
-#[allow(clippy::cast_possible_truncation, clippy::float_cmp, reason = "whatever the cast loses makes it unequal")]
+/// Converts a number that is an integer, and small enough to be exact.
+#[allow(clippy::cast_possible_truncation, clippy::float_cmp, reason = "a lossy cast makes the comparison fail")]
 pub(crate) fn whole_number(number: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_991.0;
     (number.trunc() == number && number.abs() <= EXACT).then_some(number as i64)
 }
 
-/// A parameter's text, or in words why it has none.
+/// The text of a parameter, or the reason why it has none.
 pub(crate) type Given = Result<String, String>;
 
-/// The text of an option that must be a string.
+/// Returns the text of an option that must be a string.
 pub(crate) fn text_of(value: &Raw) -> Given {
     match value {
         Raw::Text(Text::Unicode(text)) => Ok(text.clone()),
@@ -83,7 +83,7 @@ pub enum Text {
 }
 
 impl Text {
-    /// Reads UTF-16 as JavaScript keeps it: pairs join, lone surrogates stay.
+    /// Converts JavaScript's UTF-16: pairs join, lone surrogates stay.
     #[must_use]
     pub fn from_utf16(units: &[u16]) -> Self {
         Self::from_code_points(
@@ -92,7 +92,7 @@ impl Text {
         )
     }
 
-    /// Reads code points as Python keeps them: surrogates never pair.
+    /// Converts Python's code points: surrogates never pair.
     pub fn from_code_points(points: impl IntoIterator<Item = u32>) -> Self {
         let points: Vec<u32> = points.into_iter().collect();
         match points.iter().map(|&point| char::from_u32(point)).collect() {

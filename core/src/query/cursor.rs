@@ -1,4 +1,4 @@
-//! `cursor`: where a walk over pages stands, opaque to those who carry it.
+//! `cursor`: the position of a walk over pages, opaque to clients.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -29,11 +29,11 @@ pub struct Cursor {
     pub value: SortValue,
     /// The item's sandbox id or tag value, which breaks ties.
     pub tie: String,
-    /// What pins the walk; absent in the platform's own cursors, which page on the float.
+    /// Pins the walk; `None` in the platform's own cursors, which page on the float.
     pub walk: Option<Walk>,
 }
 
-/// What makes every page of a walk measure the same thing.
+/// The values that every page of a walk shares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Walk {
     /// The item's exact sort value in MB × µs.
@@ -46,24 +46,24 @@ pub struct Walk {
     pub digest: String,
 }
 
-/// Writes a number in as few digits as tell it from every other.
+/// Formats a number with the fewest digits that identify it.
 #[must_use]
 pub fn shortest(number: f64) -> String {
     format!("{number:e}")
 }
 
-/// A sort value in GB-seconds: a finite number, kept as the text that JSON has it as.
+/// A sort value in GB-seconds: a finite number, kept as its JSON text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SortValue(String);
 
 impl SortValue {
-    /// Takes a number; `None` where it is not finite.
+    /// Converts a number; `None` if it is not finite.
     #[must_use]
     pub fn new(value: f64) -> Option<Self> {
         Self::of(&shortest(value))
     }
 
-    /// Takes the shortest text that stands for a number; `None` where it is not finite.
+    /// Converts the text of a number; `None` if it is not finite.
     fn of(text: &str) -> Option<Self> {
         Decimal::read(text).filter(Decimal::is_finite).map(|number| Self(number.write()))
     }
@@ -83,7 +83,7 @@ impl ToJson for SortValue {
 }
 
 impl Cursor {
-    /// Writes the cursor. Its exact members come together or not at all.
+    /// Encodes the cursor. It has all of the exact members or none.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut json = String::new();
@@ -91,7 +91,7 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(json)
     }
 
-    /// Writes the members in their order, instants as they are named and written.
+    /// Writes the members in order, with the given names and format of instants.
     fn write(&self, out: &mut String, names: [&str; 3], write: fn(&Timestamp, &mut String)) {
         let mut members: Vec<(&str, &dyn ToJson)> = vec![("v", &self.value), ("t", &self.tie)];
         let Some(Walk { sum, window, as_of, digest }) = &self.walk else {
@@ -105,7 +105,7 @@ impl Cursor {
         object(out, &members);
     }
 
-    /// Reads a cursor.
+    /// Decodes a cursor.
     ///
     /// # Errors
     ///
@@ -129,8 +129,8 @@ impl Cursor {
         Ok(Self { value: wire.v, tie: wire.t.to_owned(), walk })
     }
 
-    /// Takes a cursor as SDKs show it: `{ v, t, s?, from?, to?, asOf?, q? }`, and the host's way to write a number in as
-    /// few digits as tell it from every other, such as [`shortest`].
+    /// Converts a cursor as SDKs show it: `{ v, t, s?, from?, to?, asOf?, q? }`. `shortest`
+    /// formats a number as the host does; [`shortest`] is the way of Rust hosts.
     ///
     /// # Errors
     ///
@@ -168,7 +168,7 @@ impl Cursor {
     }
 }
 
-/// As SDKs show it, times as RFC 3339: microseconds outgrow a JavaScript number.
+/// The form that SDKs show, with times in RFC 3339: microseconds exceed a JavaScript number.
 impl ToJson for Cursor {
     fn write_json(&self, out: &mut String) {
         self.write(out, ["from", "to", "asOf"], |instant, out| instant.to_string().write_json(out));
@@ -184,7 +184,7 @@ impl ToJson for Instant {
     }
 }
 
-/// The JSON inside.
+/// The JSON of a cursor.
 struct Wire<'a> {
     v: SortValue,
     t: &'a str,
@@ -242,7 +242,7 @@ pub(crate) fn invalid(fault: &str) -> Error {
     Code::InvalidCursor.error(format!("invalid cursor: {fault}"))
 }
 
-/// A cursor that was read, with the text that goes out again unchanged.
+/// A decoded cursor with its text, which is sent again unchanged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CursorText {
     text: String,
@@ -250,7 +250,7 @@ pub struct CursorText {
 }
 
 impl CursorText {
-    /// The text as it was given.
+    /// The text as given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -266,7 +266,7 @@ impl CursorText {
     }
 }
 
-/// Reads the parameter, where it is given.
+/// Parses the parameter, if it is given.
 pub(super) fn parse(parameters: &Parameters) -> Result<Option<CursorText>, Error> {
     parameters.read(NAME, Code::InvalidCursor, CursorText::read)
 }

@@ -10,7 +10,7 @@ use crate::{sandbox, tags};
 
 pub(super) const NAME: &str = "filter";
 
-/// What one dimension is filtered by.
+/// The condition on one dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
     /// Keep sandboxes that lack the tag.
@@ -20,7 +20,7 @@ pub enum Filter {
 }
 
 impl Filter {
-    /// Reads the value of `filter[<dimension>]`.
+    /// Parses the value of `filter[<dimension>]`.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl Filter {
         Self::of(dimension, split(raw).map_err(invalid)?)
     }
 
-    /// Takes exact values.
+    /// Creates a filter from exact values.
     ///
     /// # Errors
     ///
@@ -49,12 +49,12 @@ impl Filter {
         distinct(values, rule).map(Self::AnyOf).map_err(|fault| invalid(&dimension.to_string(), fault))
     }
 
-    /// Whether a value is written in quotes, which the platform's own servers do not understand.
+    /// Returns whether a value is written in quotes, which the platform's own servers do not understand.
     pub(crate) fn is_quoted(&self) -> bool {
         matches!(self, Self::AnyOf(values) if values.iter().any(|value| needs_quotes(value)))
     }
 
-    /// Writes the value of `filter[…]`; reading it again gives the same filter.
+    /// Writes the value of `filter[…]`; parsing it gives the same filter.
     #[must_use]
     pub fn write(&self) -> String {
         match self {
@@ -64,7 +64,7 @@ impl Filter {
     }
 }
 
-/// Reads the value of a tag filter apart from any query: its values, or `None` for *the sandbox lacks the tag*.
+/// Parses the value of a tag filter outside of a query: its values, or `None` for *the sandbox lacks the tag*.
 ///
 /// ```
 /// use opencomputer_usage_core::query::filter::{format_filter, parse_filter};
@@ -115,7 +115,7 @@ fn distinct(values: Vec<String>, rule: fn(&str) -> Option<String>) -> Result<Vec
     }
     let mut distinct = Vec::with_capacity(count);
     for value in values {
-        // A hundred at most, so looking through them is cheaper than a tree of copies.
+        // There are at most a hundred, so a linear search is cheaper than a tree of copies.
         if !distinct.contains(&value) {
             distinct.push(value);
         }
@@ -152,7 +152,7 @@ impl Filters {
     }
 }
 
-/// Reads the parameter.
+/// Parses the parameter.
 pub(super) fn parse(parameters: &Parameters) -> Result<Filters, Error> {
     let mut filters = Filters::default();
     for (name, value) in parameters.entries(NAME) {
@@ -184,7 +184,7 @@ fn dimension(name: &str) -> Result<Dimension, Error> {
 }
 
 impl Filter {
-    /// Takes the value of one filter of an SDK call: a list of exact values, null for *lacks the tag*, or the wire's text.
+    /// Creates a filter from an SDK's value: a list of exact values, null for *lacks the tag*, or the wire's text.
     fn from_option(dimension: &Dimension, value: &Raw) -> Result<Self, Error> {
         let invalid = |fault: String| invalid(&dimension.to_string(), fault);
         match value {
@@ -249,7 +249,7 @@ fn split(raw: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// Reads up to the next comma. What is left starts with that comma or is empty.
+/// Parses up to the next comma. The rest starts with that comma or is empty.
 fn bare(text: &str) -> Result<(String, &str), String> {
     let (value, rest) = text.split_at(text.find(',').unwrap_or(text.len()));
     let value = value.trim_end();
@@ -262,7 +262,7 @@ fn bare(text: &str) -> Result<(String, &str), String> {
     Ok((value.to_owned(), rest))
 }
 
-/// Reads from after an opening quote to after its closing one. What is left starts with a comma or is empty.
+/// Parses from after an opening quote to after its closing one. The rest starts with a comma or is empty.
 fn unquote(inside: &str) -> Result<(String, &str), String> {
     let mut value = String::new();
     let mut rest = inside;

@@ -8,14 +8,14 @@ use crate::usage::dimension::Dimension;
 pub(crate) const NAME: &str = "groupBy";
 
 impl Parameters {
-    /// Groups by the dimension that the call implies, or says in words why it has none.
+    /// Sets the dimension that the call implies, or the reason why it has none.
     #[must_use]
     pub fn grouped_by(self, group_by: Result<String, String>) -> Self {
         self.implying(NAME, group_by)
     }
 }
 
-/// Reads the parameter, which must be given.
+/// Parses the parameter, which is required.
 pub(super) fn parse(parameters: &Parameters) -> Result<Dimension, Error> {
     match parameters.scalar(NAME).map(Scalar::text) {
         None => Err(Code::MissingGroupBy.plain()),

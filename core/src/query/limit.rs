@@ -8,7 +8,7 @@ use crate::limits::{DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT};
 
 pub(super) const NAME: &str = "limit";
 
-/// How many items a page holds: 1 to 500, by default 50.
+/// The number of items of a page: 1 to 500, by default 50.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(usize);
 
@@ -36,7 +36,7 @@ impl Default for Limit {
     }
 }
 
-/// Reads the parameter, or takes the default.
+/// Parses the parameter, or returns the default.
 pub(super) fn parse(parameters: &Parameters) -> Result<Limit, Error> {
     let invalid = |fault: String| Code::InvalidLimit.error(format!("invalid `{NAME}`: {fault}"));
     match parameters.scalar(NAME) {

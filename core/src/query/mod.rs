@@ -1,4 +1,4 @@
-//! A usage query: from the parameters of a URL or the options of an SDK, and back. One file a parameter.
+//! Usage queries: parsed from a URL or from the options of an SDK, and encoded again. One file per parameter.
 
 pub mod cursor;
 pub mod filter;
@@ -38,13 +38,13 @@ pub struct UsageQuery {
     pub group_by: Dimension,
     /// The sandboxes to keep.
     pub filters: Filters,
-    /// The window as asked for.
+    /// The window as requested.
     pub period: Period,
     /// The order of items.
     pub sort: Sort,
     /// The size of a page.
     pub limit: Limit,
-    /// Where to go on.
+    /// The position of the page; the first page has none.
     pub cursor: Option<CursorText>,
 }
 
@@ -54,9 +54,10 @@ const NAMES: Names = Names {
 };
 
 impl UsageQuery {
-    /// Reads parameters, in the order of checks of the contract's section 7; the first fault is the answer.
-    /// With `now` (the server's asOf) a window that was left open is checked as it will be measured; without
-    /// it (in a client) only the given ends are.
+    /// Parses parameters in the contract's order of checks (section 7) and returns the first fault.
+    ///
+    /// With `now` (the server's `asOf`) an open window is checked as it will be measured. Without it (in a client)
+    /// only the given ends are.
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ impl UsageQuery {
         Ok(Self { group_by, filters, period, sort, limit, cursor: cursor? })
     }
 
-    /// The parameters, in the order in which they are written.
+    /// The parameters in the order in which they are written.
     fn parameters(&self) -> [&dyn Parameter; 6] {
         let Self { group_by, filters, period, sort, limit, cursor } = self;
         [group_by, filters, period, sort, limit, cursor]

@@ -1,4 +1,4 @@
-//! Parameters as they were given, in a URL or as the options of an SDK, before any rule has looked at them.
+//! Parameters of a URL or of an SDK call, before any rule is applied.
 
 use std::borrow::Cow;
 
@@ -14,13 +14,13 @@ pub struct Parameters {
     scalars: Vec<(String, Scalar)>,
     /// Of a URL: map parameters such as `filter[tag:env]=prod`, as name, key and value.
     entries: Vec<(String, String, Scalar)>,
-    /// A scalar that the call implies, so that its options must not have it.
+    /// A scalar that the call implies; its options must not have it.
     implied: Option<(&'static str, Scalar)>,
-    /// Options that were named but not given.
+    /// Names of options whose value is null or undefined.
     absent: Vec<String>,
-    /// Whether the names are those of an SDK's options.
+    /// If set, the names are options of an SDK.
     are_options: bool,
-    /// Whether a name was not valid UTF-8.
+    /// Set if a name was not valid UTF-8.
     unnamed: bool,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Names {
 }
 
 impl Parameters {
-    /// Splits and decodes the query string of a URL: `+` is a space, a `%` that starts no escape stands for itself.
+    /// Splits and decodes the query string of a URL. `+` is a space; a `%` outside of an escape is kept.
     #[must_use]
     pub fn decode(query: impl AsRef<[u8]>) -> Self {
         let decode = |bytes: &[u8]| {
@@ -73,7 +73,7 @@ impl Parameters {
         parameters
     }
 
-    /// Takes the options of an SDK call; an option that is absent or null counts as not given.
+    /// Converts the options of an SDK call. An option that is null or undefined counts as missing.
     #[must_use]
     pub fn from_options(options: Vec<(Text, Raw)>) -> Self {
         let mut parameters = Self { are_options: true, ..Self::default() };
@@ -87,13 +87,13 @@ impl Parameters {
         parameters
     }
 
-    /// Takes a scalar that the call implies.
+    /// Adds a scalar that the call implies.
     pub(super) fn implying(mut self, name: &'static str, value: Given) -> Self {
         self.implied = Some((name, Scalar::Wire(value)));
         self
     }
 
-    /// Refuses what the endpoint does not know, then what is given twice.
+    /// Refuses unknown names, then repeated ones.
     pub(crate) fn check_names(&self, names: Names) -> Result<(), Error> {
         let implied = self.implied.as_ref().map(|(name, _)| *name);
         let scalars = || names.scalars.iter().copied().filter(|name| Some(*name) != implied);
@@ -125,13 +125,13 @@ impl Parameters {
         }
     }
 
-    /// A parameter's value, where it was given or implied.
+    /// The value of a parameter that was given or implied.
     pub(crate) fn scalar(&self, name: &str) -> Option<&Scalar> {
         let implied = self.implied.as_ref().filter(|(implied, _)| *implied == name).map(|(_, value)| value);
         implied.or_else(|| self.scalars.iter().find(|(given, _)| given == name).map(|(_, value)| value))
     }
 
-    /// Reads a parameter that is a string, where it was given.
+    /// Parses a string parameter, if it was given.
     pub(crate) fn read<T>(
         &self,
         name: &str,
@@ -151,7 +151,7 @@ impl Parameters {
     }
 }
 
-/// What an endpoint allows, in words.
+/// Lists the names that an endpoint allows.
 fn listed(scalars: &[String], maps: &[String]) -> String {
     match (scalars.is_empty(), maps.is_empty()) {
         (true, true) => "none is allowed here".to_owned(),
@@ -161,7 +161,7 @@ fn listed(scalars: &[String], maps: &[String]) -> String {
     }
 }
 
-/// Reads the parameters of an endpoint that takes none.
+/// Checks the parameters of an endpoint that takes none.
 ///
 /// # Errors
 ///

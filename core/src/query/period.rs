@@ -8,7 +8,7 @@ use crate::usage::window::{Timestamp, Window};
 pub(super) const FROM: &str = "from";
 pub(super) const TO: &str = "to";
 
-/// A window as it was asked for: either end may be left to the server.
+/// A window as requested: either end may be left to the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Period {
     from: Option<Timestamp>,
@@ -16,7 +16,7 @@ pub struct Period {
 }
 
 impl Period {
-    /// Takes the ends that are known; where both are, they must make a window.
+    /// Creates a period from the given ends, which must form a window if both are given.
     ///
     /// # Errors
     ///
@@ -28,35 +28,35 @@ impl Period {
         Ok(Self { from, to })
     }
 
-    /// The start, where it was given.
+    /// The start, if it was given.
     #[must_use]
     pub const fn from(self) -> Option<Timestamp> {
         self.from
     }
 
-    /// The end, where it was given.
+    /// The end, if it was given.
     #[must_use]
     pub const fn to(self) -> Option<Timestamp> {
         self.to
     }
 
-    /// The window, an absent end being `as_of` and an absent start thirty days before the end.
+    /// Returns the window. A missing end is `as_of`, a missing start lies the default window before the end.
     ///
     /// # Errors
     ///
-    /// `invalid_window`, `window_too_large`, as the ends that were left open are known only now.
+    /// `invalid_window`, `window_too_large`: the open ends are known only now.
     pub fn resolve(self, as_of: Timestamp) -> Result<Window, Error> {
         Window::ending_at(self.to.unwrap_or(as_of), self.from)
     }
 }
 
-/// Reads the parameters.
+/// Parses the parameters.
 pub(super) fn parse(parameters: &Parameters) -> Result<Period, Error> {
     let end = |name| parameters.read(name, Code::InvalidTimestamp, str::parse);
     Period::new(end(FROM)?, end(TO)?)
 }
 
-/// Reads the parameters of a drilldown: a window and nothing else.
+/// Parses the parameters of a drilldown: a window and nothing else.
 ///
 /// # Errors
 ///

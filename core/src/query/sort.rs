@@ -6,7 +6,7 @@ use crate::error::{Code, Error, quoted};
 
 pub(super) const NAME: &str = "sort";
 
-/// What items are ordered by, descending.
+/// The amount by which items are ordered, descending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
     /// `-memoryGbSeconds`
@@ -36,7 +36,7 @@ impl Sort {
     }
 }
 
-/// Reads the parameter, or takes the default.
+/// Parses the parameter, or returns the default.
 pub(super) fn parse(parameters: &Parameters) -> Result<Sort, Error> {
     Ok(parameters.read(NAME, Code::InvalidSort, Sort::read)?.unwrap_or_default())
 }

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::set::TagSet;
 
-/// Tags by their keys, system tags among them. A body that has a key twice is refused.
+/// Tags by key, including system tags. A body with a repeated key is refused.
 ///
 /// ```
 /// use opencomputer_usage_core::tags::Tags;
@@ -25,13 +25,13 @@ use super::set::TagSet;
 pub struct Tags(BTreeMap<String, String>);
 
 impl Tags {
-    /// The user's tags: those that may be written back, without the system tags under `oc:`.
+    /// Returns the user tags: those that may be written back, without the system tags under `oc:`.
     #[must_use]
     pub fn user(&self) -> BTreeMap<String, String> {
         self.user_set().to_map()
     }
 
-    /// The user's tags as a set.
+    /// Returns the user tags as a set.
     pub(crate) fn user_set(&self) -> TagSet {
         TagSet::user_part(self.iter().map(|(key, value)| (key.as_str(), value.as_str())))
     }

@@ -6,7 +6,7 @@ use crate::error::{Code, Error, Violation};
 use crate::host::value::{Raw, Text};
 use crate::limits::{MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, RESERVED_KEY_PREFIX};
 
-/// The rules, in the order in which one key's violations are reported.
+/// The rules, in the order in which the violations of a key are reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fault {
     TooManyTags { count: usize },
@@ -75,7 +75,7 @@ const fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':')
 }
 
-/// The faults of a key as a name, reserved or not.
+/// Returns the faults of a key, the reserved prefix aside.
 fn name_faults(key: &Text) -> Vec<Fault> {
     let points = key.code_points();
     let characters = points.len();
@@ -89,7 +89,7 @@ fn name_faults(key: &Text) -> Vec<Fault> {
 
 fn key_faults(key: &Text) -> Vec<Fault> {
     let mut faults = name_faults(key);
-    // Each character of the prefix stands for itself, however the rest of the key is broken.
+    // A lone surrogate elsewhere in the key does not change its prefix.
     if key.to_string().starts_with(RESERVED_KEY_PREFIX) {
         faults.push(Fault::KeyReservedPrefix);
     }
@@ -108,19 +108,19 @@ fn value_faults(value: &Raw) -> Vec<Fault> {
     too_long.into_iter().chain(broken.map(|point| Fault::ValueNotUnicode { point })).chain(nul).collect()
 }
 
-/// Every violation of one key, for a form that validates as the user types.
+/// Returns every violation of one key, for forms that validate as the user types.
 #[must_use]
 pub fn validate_tag_key(key: &Text) -> Vec<Violation> {
     key_faults(key).iter().map(|fault| fault.on(Some(key))).collect()
 }
 
-/// Every violation of one value; the key of each is `None`.
+/// Returns every violation of one value; the key of each is `None`.
 #[must_use]
 pub fn validate_tag_value(value: &Raw) -> Vec<Violation> {
     value_faults(value).iter().map(|fault| fault.on(None)).collect()
 }
 
-/// Every violation of a map of tags, in the contract's order; empty where the map may be written.
+/// Returns every violation of a map of tags, in the contract's order; empty if the map may be written.
 ///
 /// ```
 /// use opencomputer_usage_core::{host::value::Raw, tags::validate_tags};
@@ -133,7 +133,7 @@ pub fn validate_tag_value(value: &Raw) -> Vec<Violation> {
 ///
 /// # Errors
 ///
-/// `invalid_body` where `tags` is no map.
+/// `invalid_body` if `tags` is not a map.
 pub fn validate_tags(tags: &Raw) -> Result<Vec<Violation>, Error> {
     let Raw::Map(entries) = tags else {
         return Err(not_an_object(tags.kind()));
@@ -150,9 +150,9 @@ pub fn validate_tags(tags: &Raw) -> Result<Vec<Violation>, Error> {
     Ok(violations)
 }
 
-/// Whether tags with these distinct keys, in UTF-8, may be written: the same verdict as [`validate_tags`],
-/// without building a report.
-// Loops and a table, since this is what users wait for: a module that is built for size calls what iterators inline.
+/// Returns whether tags with these distinct keys, in UTF-8, may be written. The verdict is that of [`validate_tags`],
+/// without a report.
+// Loops and a table: in a module that is built for size, iterator adapters are calls that are not inlined.
 pub fn accepts<K: AsRef<[u8]>, V: AsRef<[u8]>>(tags: impl IntoIterator<Item = (K, V)>) -> bool {
     let mut count = 0;
     for (key, value) in tags {
@@ -168,7 +168,7 @@ fn accepts_key(key: &[u8]) -> bool {
     is_name(key) && !key.starts_with(RESERVED_KEY_PREFIX.as_bytes())
 }
 
-/// What [`is_key_byte`] says of each.
+/// [`is_key_byte`] for each byte.
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time, so an out-of-bounds index fails the build")]
 static KEY_BYTES: [bool; 256] = {
     let mut table = [false; 256];
@@ -197,17 +197,17 @@ fn accepts_value(value: &[u8]) -> bool {
     !nul && (value.len() <= MAX_TAG_VALUE_CHARACTERS || characters(value) <= MAX_TAG_VALUE_CHARACTERS)
 }
 
-/// Every byte of UTF-8 starts a character but those that continue one.
+/// Counts the bytes that start a character; continuation bytes do not.
 fn characters(utf8: &[u8]) -> usize {
     utf8.iter().filter(|byte| !matches!(byte, 0x80..0xc0)).count()
 }
 
-/// Why a string is no tag value, in words; `None` where it is one.
+/// Describes why a string is not a valid tag value; `None` if it is.
 pub(crate) fn value_fault(value: &str) -> Option<String> {
     value_faults(&value.into()).first().map(Fault::to_string)
 }
 
-/// Whether a key belongs to the system and is out of the API's reach for writing.
+/// Returns whether a key is a system key, which the API never writes.
 #[must_use]
 pub fn is_system_key(key: &str) -> bool {
     key.starts_with(RESERVED_KEY_PREFIX)
@@ -217,12 +217,12 @@ pub(crate) fn not_an_object(kind: &str) -> Error {
     Code::InvalidBody.error(format!("tags must be an object of strings, got {kind}"))
 }
 
-/// A tag key that obeys the key rules, the reserved prefix aside: what can be grouped and filtered by.
+/// A valid tag key, the reserved prefix aside: usable for grouping and filtering.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TagKey(String);
 
 impl TagKey {
-    /// Reads a key; the error says in words which rule it breaks.
+    /// Parses a key; the error describes the rule that it breaks.
     pub fn parse(key: &str) -> Result<Self, String> {
         if is_name(key.as_bytes()) {
             return Ok(Self(key.to_owned()));

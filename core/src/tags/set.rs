@@ -19,11 +19,11 @@ impl ToJson for TagSet {
 }
 
 impl TagSet {
-    /// Takes the tags of a dynamic language.
+    /// Converts the tags of a dynamic language.
     ///
     /// # Errors
     ///
-    /// `invalid_body` where it is no map, `invalid_tags` with every violation where a rule is broken.
+    /// `invalid_body` if it is not a map, `invalid_tags` with every violation if a rule is broken.
     pub fn parse(tags: &Raw) -> Result<Self, Error> {
         let violations = validate_tags(tags)?;
         if let Some(first) = violations.first() {
@@ -47,11 +47,11 @@ impl TagSet {
         Ok(Self::sorted(entries.iter().filter_map(pair).collect()))
     }
 
-    /// Reads the body of a tag write.
+    /// Parses the body of a tag write.
     ///
     /// # Errors
     ///
-    /// `payload_too_large`, `invalid_body` (no JSON, no object, a key twice, a lone surrogate, nothing at all) or
+    /// `payload_too_large`, `invalid_body` (not JSON, not an object, a repeated key, a lone surrogate, an empty body) or
     /// `invalid_tags`.
     pub fn from_json(body: &[u8]) -> Result<Self, Error> {
         if body.len() > MAX_BODY_BYTES {
@@ -73,7 +73,7 @@ impl TagSet {
         Self::parse(&tags)
     }
 
-    /// The user's part of tags that were read: what a full replace would have to send back.
+    /// Returns the user tags among all tags: those that a full replace sends back.
     #[must_use]
     pub fn user_part<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let user = tags.into_iter().filter(|(key, _)| !is_system_key(key));
@@ -85,7 +85,7 @@ impl TagSet {
         Self(tags)
     }
 
-    /// A map of the tags.
+    /// Returns the tags as a map.
     #[must_use]
     pub fn to_map(&self) -> BTreeMap<String, String> {
         self.0.iter().cloned().collect()

@@ -1,4 +1,4 @@
-//! Exact accounting: how long an event is billed, and sums in MB × µs that never round.
+//! Exact accounting: the billed time of an event, and sums in MB × µs that never round.
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::window::{Timestamp, Window};
 use crate::limits::INCLUDED_DISK_MB;
 
-/// Where the billed time of an event that has ended stops.
+/// The end of the billed time of an event that has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rule {
     /// At its end, even beyond the window: what the billing rollup counts.
@@ -18,7 +18,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// The name an operator chooses it by.
+    /// The name by which an operator chooses the rule.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl FromStr for Rule {
     }
 }
 
-/// The rule, applied to one window at one instant: all that a store needs to measure events.
+/// The rule applied to one window at one instant: everything that a store needs to measure events.
 ///
 /// An event counts where `started_at < started_before` and it has not ended by `from`. Its billed time
 /// runs from `max(started_at, from)` to `open_end` where it is open (no end, or one after `as_of`), else to
@@ -53,9 +53,9 @@ pub struct Measure {
     pub as_of: i64,
     /// Events that start here or later do not count.
     pub started_before: i64,
-    /// Where open events stop.
+    /// The end of the billed time of open events.
     pub open_end: i64,
-    /// Where ended events stop at the latest.
+    /// The latest end of the billed time of ended events.
     pub last_end: i64,
 }
 
@@ -76,9 +76,9 @@ impl Measure {
         }
     }
 
-    /// The billed microseconds of an event, or `None` where it does not count at all.
+    /// Returns the billed microseconds of an event, or `None` if it does not count at all.
     ///
-    /// An event of zero length counts: its sandbox is there, with nothing to pay.
+    /// An event of zero length counts: its sandbox is listed with nothing to pay.
     #[must_use]
     pub fn billed_micros(&self, started_at: i64, ended_at: Option<i64>) -> Option<u64> {
         if started_at >= self.started_before || ended_at.is_some_and(|end| end <= self.from) {
@@ -133,7 +133,7 @@ impl Usage {
     }
 }
 
-/// The one conversion from exact sums to what the wire carries: 1 GB = 1024 MB, 1 s = 10⁶ µs.
+/// Converts an exact sum to GB-seconds, for all answers: 1 GB = 1024 MB, 1 s = 10⁶ µs.
 #[must_use]
 pub fn gb_seconds(mb_micros: u128) -> f64 {
     mb_micros as f64 / 1_024_000_000.0

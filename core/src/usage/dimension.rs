@@ -1,4 +1,4 @@
-//! What usage can be grouped and filtered by. Dimensions are data: a new one is one more enum case.
+//! Dimensions: the properties of sandboxes that usage is grouped and filtered by. A new one is one more enum case.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    /// Reads a dimension's name; the error says in words what is wrong with it.
+    /// Parses a dimension's name; the error describes the fault.
     pub(crate) fn parse(name: &str) -> Result<Self, String> {
         match name.split_once(':') {
             None if name == "sandbox" => Ok(Self::Sandbox),
@@ -25,7 +25,7 @@ impl Dimension {
         }
     }
 
-    /// The tag key, where the dimension is a tag.
+    /// The tag key, if the dimension is a tag.
     #[must_use]
     pub const fn tag_key(&self) -> Option<&TagKey> {
         match self {
@@ -35,7 +35,7 @@ impl Dimension {
     }
 }
 
-/// Reads a `groupBy`.
+/// Parses a `groupBy`.
 ///
 /// ```
 /// use opencomputer_usage_core::{Code, usage::dimension::Dimension};

@@ -1,4 +1,4 @@
-//! From exact sums per sandbox to one page: groups, totals, order and the cursor of the next page.
+//! Pages: groups, totals, order and the cursor of the next page, from exact sums.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,12 +11,12 @@ use super::plan::Position;
 use crate::query::Sort;
 use crate::query::cursor::{Cursor, SortValue, Walk};
 
-/// The usage of one sandbox in the window, for a store that sums by sandbox.
+/// The usage of one sandbox in the window, from a store that sums by sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxSum {
     /// The sandbox.
     pub sandbox_id: String,
-    /// Its value of the tag that is grouped by; `None` where it lacks the tag, or sandboxes are the groups.
+    /// Its value of the tag that is grouped by; `None` if it lacks the tag or if sandboxes are the groups.
     pub tag_value: Option<String>,
     /// Its exact usage.
     pub usage: Usage,
@@ -25,9 +25,9 @@ pub struct SandboxSum {
 /// A group or a part of one, as a store sums it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// The tag value or sandbox id; `None` where the tag that is grouped by is lacking.
+    /// The tag value or sandbox id; `None` if the tag that is grouped by is missing.
     pub name: Option<String>,
-    /// How many sandboxes; no other part counts them.
+    /// The number of sandboxes, none of which another part counts.
     pub sandboxes: u64,
     /// Exact usage.
     pub usage: Usage,
@@ -40,11 +40,11 @@ pub struct Group {
     pub name: String,
     /// Exact usage.
     pub usage: Usage,
-    /// How many sandboxes.
+    /// The number of sandboxes.
     pub sandboxes: u64,
 }
 
-/// One page and what stands beside its items.
+/// One page and the sums beside its items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// Everything that matches the window and the filters.
@@ -53,12 +53,12 @@ pub struct Page {
     pub untagged: Group,
     /// The groups of this page, in order.
     pub items: Vec<Group>,
-    /// Where the next page starts; `None` on the last.
+    /// The cursor of the next page; `None` on the last page.
     pub next_cursor: Option<String>,
 }
 
 impl Plan {
-    /// What a sandbox is a part of.
+    /// Returns the part of a group that a sandbox is.
     #[must_use]
     pub fn part(&self, SandboxSum { sandbox_id, tag_value, usage }: SandboxSum) -> Part {
         let name = match self.query.group_by {
@@ -68,7 +68,7 @@ impl Plan {
         Part { name, sandboxes: 1, usage }
     }
 
-    /// Cuts the page out of the sums of all that matches.
+    /// Builds the page from the sums of everything that matches.
     pub fn page(&self, parts: impl IntoIterator<Item = Part>) -> Page {
         let mut total = Usage::default();
         let mut untagged = Group::default();
@@ -84,7 +84,7 @@ impl Plan {
         }
         let named = groups.into_iter().map(|(name, group)| Group { name, ..group });
         let mut rest: Vec<_> = named.filter(|group| self.is_after(group)).collect();
-        // Stable, and groups come ordered by name: ties stay ascending.
+        // The sort is stable and groups come ordered by name, so ties stay ascending.
         rest.sort_by_key(|group| Reverse(self.sort_value(group)));
         let limit = self.query.limit.get();
         let more = rest.len() > limit;
@@ -111,7 +111,7 @@ impl Plan {
         }
     }
 
-    /// Where the page that ends with this group ends: a sum of 128 bits is a finite number of GB-seconds.
+    /// Returns the cursor of a page that ends with this group. A sum of 128 bits is a finite number of GB-seconds.
     fn cursor_after(&self, last: &Group) -> Option<Cursor> {
         let sum = self.sort_value(last);
         Some(Cursor {

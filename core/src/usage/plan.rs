@@ -1,4 +1,4 @@
-//! What the server measures for a query: window, instant, accounting rule and position.
+//! Plans: a query with the window, instant, accounting rule and position that it is measured with.
 
 use super::accounting::{Measure, Rule};
 use super::dimension::Dimension;
@@ -9,7 +9,7 @@ use crate::query::cursor::{self, Cursor, CursorText};
 use crate::query::parameter::Digest;
 use crate::{sandbox, tags};
 
-/// Where the page before ended.
+/// The end of the page before.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Position {
     Exact { sum: u128, tie: String },

@@ -1,4 +1,4 @@
-//! Instants and the windows of time that usage is asked for.
+//! Instants, and the windows of time of a report.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,24 +37,24 @@ const LAST: i64 = 253_402_300_799_999_999;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Takes microseconds since 1970-01-01T00:00:00Z; `None` outside the years that can be written.
+    /// Converts microseconds since 1970-01-01T00:00:00Z; `None` outside the years 0001 to 9999.
     #[must_use]
     pub fn from_micros(micros: i64) -> Option<Self> {
         (FIRST..=LAST).contains(&micros).then_some(Self(micros))
     }
 
-    /// Whether the years reach back far enough for a default window to end here.
+    /// Returns whether a default window may end at this instant.
     pub(crate) const fn can_end_a_window(self) -> bool {
         self.0 >= FIRST + DEFAULT_WINDOW
     }
 
-    /// Whether [`read`](Self::read) reads a text; says so at once of one that is as timestamps are written.
+    /// Returns whether [`read`](Self::read) accepts a text, without parsing one in the form that servers write.
     #[must_use]
     pub fn is_timestamp(text: &str) -> bool {
         is_written(text.as_bytes()) || Self::read(text).is_some()
     }
 
-    /// Reads RFC 3339 or a bare date, in any of the years that can be written.
+    /// Parses RFC 3339 or a bare date, in any year from 0001 to 9999.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let ([y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2], rest) = text.as_bytes().split_first_chunk()? else {
@@ -89,8 +89,8 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Whether a text is as [`Timestamp`] is written with a fraction, on a day that every month has.
-#[allow(clippy::needless_bitwise_bool, reason = "without a branch all bytes are compared at once")]
+/// Returns whether a text has the form in which [`Timestamp`] is written, with a fraction, on a day of 1 to 28.
+#[allow(clippy::needless_bitwise_bool, reason = "without branches the comparison is vectorized")]
 fn is_written(text: &[u8]) -> bool {
     const LEAST: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
     const MOST: &[u8; 27] = b"9999-19-29T29:59:59.999999Z";
@@ -107,7 +107,7 @@ fn is_written(text: &[u8]) -> bool {
         && [h1, h2] <= *b"23"
 }
 
-/// Reads what follows the date of RFC 3339: the time of day and the minutes that its zone is ahead of UTC.
+/// Parses the part of RFC 3339 after the date: the time of day and the minutes that its zone is ahead of UTC.
 fn time(text: &[u8]) -> Option<(NaiveTime, i64)> {
     let [b'T' | b't', h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] = text else {
         return None;
@@ -128,7 +128,7 @@ fn time(text: &[u8]) -> Option<(NaiveTime, i64)> {
     (hours < 24 && minutes < 60).then(|| (time, sign * i64::from(hours * 60 + minutes)))
 }
 
-/// Reads the digits of a fraction as microseconds, finer ones dropped, and what follows them.
+/// Parses a fraction as microseconds, without finer digits, and returns the rest of the text.
 fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = text.split_at_checked(digits).filter(|(digits, _)| !digits.is_empty())?;
@@ -136,7 +136,7 @@ fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     Some((shown.fold(0, |micros, digit| micros * 10 + u32::from(digit - b'0')), rest))
 }
 
-/// Reads a number of a few digits.
+/// Parses a number of a few digits.
 fn number(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(digit - b'0')))
 }
@@ -175,7 +175,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Takes both ends.
+    /// Creates a window from both ends.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! How the types of the wire are read where serde's own way is too lax or too strict.
+//! Deserializers for the wire types where serde's defaults are too lax.
 
 use std::fmt;
 
@@ -40,7 +40,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Members<V> {
     }
 }
 
-/// Tells null from absent.
+/// Distinguishes null from a missing member.
 #[allow(clippy::option_option, reason = "there are three cases")]
 pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Timestamp>>, D::Error> {
     Option::deserialize(deserializer).map(Some)

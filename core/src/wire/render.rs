@@ -1,4 +1,4 @@
-//! From the engine's values to the types of the wire, as the server answers.
+//! Conversions from the engine's values to the wire types, for the server.
 
 use serde::Serialize;
 
@@ -18,10 +18,10 @@ impl From<Usage> for Amounts {
     }
 }
 
-/// What hydration adds to a sandbox.
+/// The details of a sandbox that hydration adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SandboxDetails {
-    /// Name that the user gave, of the latest session.
+    /// The user's name for it, of the latest session.
     pub alias: Option<String>,
     /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, of the latest session.
     pub status: Option<String>,
@@ -42,7 +42,7 @@ pub enum UsagePage {
 }
 
 impl UsagePage {
-    /// Renders a page. `details` is asked once for each sandbox of a page that is grouped by sandbox.
+    /// Renders a page. `details` is called once for each sandbox of a page that is grouped by sandbox.
     pub fn render(plan: &Plan, page: Page, mut details: impl FnMut(&str) -> SandboxDetails) -> Self {
         let (from, to, as_of) = (plan.window().from(), plan.window().to(), Some(plan.as_of()));
         let group_by = plan.query().group_by.to_string();
@@ -89,11 +89,11 @@ impl UsagePage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorBody {
-    /// One sentence: what was wrong and what is allowed.
+    /// One sentence: the fault, and what is allowed.
     pub error: String,
-    /// The code, of the contract's table.
+    /// The error code.
     pub code: &'static str,
-    /// What finds the request in the server's log.
+    /// The id of the request in the server's log.
     pub request_id: String,
     /// Every broken tag rule, with `invalid_tags`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -110,7 +110,7 @@ impl ErrorBody {
 }
 
 impl SandboxTags {
-    /// The entity tag, which covers the user's tags only.
+    /// Returns the entity tag, which covers the user's tags only.
     #[must_use]
     pub fn etag(&self) -> String {
         etag(&self.tags.user_set())

@@ -4,12 +4,12 @@ use crate::host::json::{Json, Repeated, ToJson, entries, sequence};
 use crate::tags::Tags;
 use crate::usage::window::Timestamp;
 
-/// What a value must be. Derived from the structs of [`wire`](super).
+/// The shape of a value. Derived from the structs of [`wire`](super).
 #[derive(Debug)]
 pub enum Shape {
     /// A number.
     Number,
-    /// A whole number, not negative.
+    /// A non-negative integer.
     Count,
     /// A string.
     Text,
@@ -17,7 +17,7 @@ pub enum Shape {
     Time,
     /// An object of strings.
     Tags,
-    /// Null, or absent from an object, or of that shape.
+    /// Null, missing from an object, or of that shape.
     Nullable(&'static Shape),
     /// An array.
     List(&'static Shape),
@@ -73,7 +73,7 @@ impl Member {
 
 /// A type of the wire and its shape.
 pub trait Shaped {
-    /// What a value of the type is in JSON.
+    /// The shape of the type's values.
     const SHAPE: Shape;
 }
 
@@ -101,7 +101,7 @@ impl<T: Shaped> Shaped for Vec<T> {
     const SHAPE: Shape = Shape::List(&T::SHAPE);
 }
 
-/// The member that does not fit, or nothing where the value itself does not.
+/// The name of the member that does not match; `None` if the value itself does not.
 type Misfit = Option<&'static str>;
 
 /// Writes a value with the members that its shape names, and no others.

@@ -1,4 +1,4 @@
-//! What the API answers, as it stands in JSON.
+//! The bodies of answers.
 //!
 //! Amounts are GB-seconds (1 GB = 1024 MB). Unknown members are ignored, and members that only this project's server
 //! sends may be missing (the contract's section 14). The types of an item's parts are parameters, so that a host can
@@ -99,7 +99,7 @@ wire! {
         memory_gb_seconds: f64 = "memoryGbSeconds",
         /// Disk above the included 20 GB, GB-seconds.
         disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
-        /// How many sandboxes.
+        /// The number of sandboxes.
         sandbox_count: u64 = "sandboxCount",
     }
 
@@ -107,13 +107,13 @@ wire! {
     TagItem<S = String> {
         /// The key that is grouped by.
         tag_key: S = "tagKey",
-        /// The value they share.
+        /// The shared value.
         tag_value: S = "tagValue",
         /// Memory, GB-seconds.
         memory_gb_seconds: f64 = "memoryGbSeconds",
         /// Disk above the included 20 GB, GB-seconds.
         disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
-        /// How many sandboxes.
+        /// The number of sandboxes.
         sandbox_count: u64 = "sandboxCount",
     }
 
@@ -121,13 +121,13 @@ wire! {
     SandboxItem<S = String, M = Tags, T = Timestamp> {
         /// The sandbox.
         sandbox_id: S = "sandboxId",
-        /// Name that the user gave, of the latest session.
+        /// The user's name for it, of the latest session.
         #[serde(skip_serializing_if = "Option::is_none")]
         alias: Option<S> = "alias" (omitted),
         /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, of the latest session.
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<S> = "status" (omitted),
-        /// All tags, system tags among them; `None` where the server does not say.
+        /// All tags, system tags among them; `None` if the server does not say.
         tags: Option<M> = "tags",
         /// When a tag value last changed; a removed tag leaves no trace.
         tags_last_updated_at: Option<T> = "tagsLastUpdatedAt",
@@ -143,17 +143,17 @@ wire! {
         from: Timestamp = "from",
         /// End of the window, exclusive.
         to: Timestamp = "to",
-        /// When running sandboxes were measured; `None` from the platform's own servers.
+        /// The instant at which running sandboxes were measured; `None` from the platform's own servers.
         as_of: Option<Timestamp> = "asOf",
         /// The dimension, `tag:<key>`.
         group_by: String = "groupBy",
-        /// All that matches the window and the filters.
+        /// Everything that matches the window and the filters.
         total: Amounts = "total",
-        /// The part of it that lacks the tag; `None` where the server does not say.
+        /// The part of the total that lacks the tag; `None` if the server does not say.
         untagged: Option<Untagged> = "untagged",
         /// The groups of this page.
         items: Vec<TagItem<S>> => "items" (empty),
-        /// Where the next page starts.
+        /// The cursor of the next page; null on the last page.
         next_cursor: Option<String> = "nextCursor",
     }
 
@@ -163,15 +163,15 @@ wire! {
         from: Timestamp = "from",
         /// End of the window, exclusive.
         to: Timestamp = "to",
-        /// When running sandboxes were measured; `None` from the platform's own servers.
+        /// The instant at which running sandboxes were measured; `None` from the platform's own servers.
         as_of: Option<Timestamp> = "asOf",
-        /// The dimension, `sandbox`; `None` where the server does not name it.
+        /// The dimension, `sandbox`; `None` if the server does not name it.
         group_by: Option<String> = "groupBy",
-        /// All that matches the window and the filters.
+        /// Everything that matches the window and the filters.
         total: Amounts = "total",
         /// The sandboxes of this page.
         items: Vec<SandboxItem<S, M, T>> => "items" (empty),
-        /// Where the next page starts.
+        /// The cursor of the next page; null on the last page.
         next_cursor: Option<String> = "nextCursor",
     }
 
@@ -179,7 +179,7 @@ wire! {
     SandboxUsage<S = String, M = Tags> {
         /// The sandbox.
         sandbox_id: S = "sandboxId",
-        /// Name that the user gave, of the latest session.
+        /// The user's name for it, of the latest session.
         #[serde(skip_serializing_if = "Option::is_none")]
         alias: Option<S> = "alias" (omitted),
         /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, of the latest session.
@@ -189,14 +189,14 @@ wire! {
         from: Timestamp = "from",
         /// End of the window, exclusive.
         to: Timestamp = "to",
-        /// When a running sandbox was measured; `None` from the platform's own servers.
+        /// The instant at which a running sandbox was measured; `None` from the platform's own servers.
         as_of: Option<Timestamp> = "asOf",
         /// Memory, GB-seconds.
         memory_gb_seconds: f64 => "memoryGbSeconds"
             else totals.memory_allocated_gb_seconds = ["totals", "memoryAllocatedGbSeconds"],
-        /// Disk above the included 20 GB, GB-seconds; `None` where the server does not say.
+        /// Disk above the included 20 GB, GB-seconds; `None` if the server does not say.
         disk_overage_gb_seconds: Option<f64> = "diskOverageGbSeconds",
-        /// All tags, system tags among them; `None` where the server does not say.
+        /// All tags, system tags among them; `None` if the server does not say.
         tags: Option<M> = "tags",
         /// When a tag value last changed; a removed tag leaves no trace.
         tags_last_updated_at: Option<Timestamp> = "tagsLastUpdatedAt",
@@ -256,9 +256,9 @@ wire! {
     TagKeySummary<S = String> {
         /// The key.
         key: S = "key",
-        /// How many sandboxes have it.
+        /// The number of sandboxes that have it.
         sandbox_count: u64 = "sandboxCount",
-        /// How many different values it has.
+        /// The number of different values.
         value_count: u64 = "valueCount",
     }
 
@@ -278,21 +278,21 @@ wire! {
         sandbox_id: S = "sandboxID",
         /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
         status: S = "status",
-        /// Where it runs; `None` where the server does not say.
+        /// The region; `None` if the server does not say.
         region: Option<S> = "region",
-        /// The worker it runs on; `None` where the server does not say.
+        /// The worker that runs it; `None` if the server does not say.
         worker_id: Option<S> = "workerID",
-        /// What it was made from; `None` where the server does not say.
+        /// The template it was created from; `None` if the server does not say.
         template: Option<S> = "template" or template_id = "templateID",
-        /// When its latest session started.
+        /// The start of the latest session.
         started_at: Timestamp = "startedAt",
-        /// Name that the user gave.
+        /// The user's name for it.
         #[serde(skip_serializing_if = "Option::is_none")]
         alias: Option<S> = "alias" (omitted),
-        /// Its tags; absent where only their look-up failed.
+        /// All tags; absent if only their look-up failed.
         #[serde(skip_serializing_if = "Option::is_none")]
         tags: Option<M> = "tags" (omitted),
-        /// When a tag value last changed, which may be never; absent where the tags are.
+        /// When a tag value last changed, or null; absent if the tags are.
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         tags_last_updated_at: Option<Option<Timestamp>> = "tagsLastUpdatedAt" (omitted),
     }
