@@ -12,13 +12,13 @@ db = duckdb.connect()
 db.execute("SET threads = 2")
 db.execute(f"CREATE TABLE events AS SELECT * FROM read_csv('{folder}/events.csv', header = true)")
 db.execute(f"CREATE TABLE tags AS SELECT * FROM read_csv('{folder}/tags.csv', header = true)")
-# Exact integers, each sandbox summed before tags are joined: what the server computes, under the rule v1.
+# Exact integers, each sandbox summed before tags are joined: what the server computes under its default rule, `clipped`.
 QUERY = """
     WITH sums AS (
         SELECT sandbox_id, sum(memory_mb * billed) AS memory, sum(greatest(disk_mb - 20480, 0) * billed) AS disk
         FROM (
             SELECT sandbox_id, memory_mb::BIGINT AS memory_mb, disk_mb::BIGINT AS disk_mb,
-                coalesce(ended_at, $end) - greatest(started_at, $start) AS billed
+                least(coalesce(ended_at, $end), $end) - greatest(started_at, $start) AS billed
             FROM events WHERE org_id = $org AND started_at < $end AND (ended_at IS NULL OR ended_at > $start))
         GROUP BY sandbox_id)
     SELECT value, sum(memory)::VARCHAR, sum(disk)::VARCHAR, count(*)

@@ -133,7 +133,7 @@ fn queries_are_read_as_a_server_does() {
         let now = case.text("now").unwrap_or("2026-11-23T12:00:00Z").parse::<Timestamp>().unwrap();
         let parse = || {
             let query = UsageQuery::parse(&Parameters::decode(case.text("query").unwrap()), Some(now))?;
-            let plan = query.plan(now, opencomputer_usage_core::usage::accounting::Rule::V1)?;
+            let plan = query.plan(now, opencomputer_usage_core::usage::accounting::Rule::default())?;
             let again = UsageQuery::parse(&Parameters::decode(query.encode()), Some(now))?;
             assert_eq!(query, again, "writing and parsing again gives the same query");
             Ok(json!({

@@ -124,8 +124,8 @@ struct Serving {
 
 #[derive(clap::Args, Clone, Copy)]
 struct Accounting {
-    /// Where the billed time of an event stops that ended after the window: `v1` or `clipped`
-    #[arg(long = "accounting", env = "OPENCOMPUTER_ACCOUNTING", value_name = "RULE", default_value = "v1")]
+    /// Where the billed time of an event that ended after the window stops: at the window's end (`clipped`) or at its own (`v1`)
+    #[arg(long = "accounting", env = "OPENCOMPUTER_ACCOUNTING", value_name = "RULE", default_value = Rule::default().as_str())]
     rule: Rule,
 }
 

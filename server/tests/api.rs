@@ -7,6 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{Answer, Engine, ORG, OTHER, Request, Server, on_both_engines};
+use opencomputer_usage_core::accounting::Rule;
 use serde_json::{Value, json};
 
 fn session(id: &str, status: &str, started_at: &str, stopped_at: Option<&str>) -> String {
@@ -124,6 +125,18 @@ async fn a_walk_shows_each_group_once_and_keeps_its_instant(engine: Engine) {
     assert_eq!(seen.len(), 3);
     let moved = server.get(&format!("/api/usage?groupBy=tag:team&limit=1{cursor}")).await;
     assert_eq!((moved.status, moved.code().as_str()), (400, "invalid_cursor"));
+}
+
+async fn a_cursor_belongs_to_the_accounting_rule_it_was_made_under(engine: Engine) {
+    let clipped = server(engine).await;
+    let v1 = Server::on(clipped.database.clone(), Rule::V1).await;
+    let path = format!("/api/usage?groupBy=sandbox&{WINDOW}&limit=1");
+    for (own, other) in [(&clipped, &v1), (&v1, &clipped)] {
+        let cursor = own.get(&path).await.json()["nextCursor"].as_str().unwrap().to_owned();
+        let next = format!("{path}&cursor={cursor}");
+        assert_eq!(own.get(&next).await.status, 200);
+        assert_eq!(other.get(&next).await.code(), "invalid_cursor");
+    }
 }
 
 async fn a_drilldown_knows_first_and_last(engine: Engine) {
@@ -263,6 +276,7 @@ on_both_engines!(
     usage_by_tag_adds_up,
     filters_keep_what_they_name,
     a_walk_shows_each_group_once_and_keeps_its_instant,
+    a_cursor_belongs_to_the_accounting_rule_it_was_made_under,
     a_drilldown_knows_first_and_last,
     tenants_do_not_see_each_other,
     a_conditional_write_needs_the_current_tags,

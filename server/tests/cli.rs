@@ -92,7 +92,7 @@ fn a_command_line_that_cannot_be_read_is_one_clear_line() {
         ),
         (
             &["serve", "--accounting", "v2"],
-            "invalid value 'v2' for '--accounting <RULE>': unknown accounting rule `v2`, allowed are `v1` and `clipped`",
+            "invalid value 'v2' for '--accounting <RULE>': unknown accounting rule `v2`, allowed are `clipped` and `v1`",
         ),
         (&["import", "x", "--org", "y"], "invalid value 'y' for '--org <UUID>': "),
         (&key(""), "invalid value '' for '--name <NAME>': a name must not be empty"),
@@ -190,7 +190,11 @@ fn live(url: &str) {
     let json: Value =
         serde_json::from_str(&stdout(&run(&directory, &[&rollup as &[_], &["--json"]].concat()))).unwrap();
     assert_eq!((&json["memoryGbSeconds"], &json["memoryMbMicros"]), (&14_400.0.into(), &"14745600000000".into()));
-    assert_eq!((&json["tiers"][0]["seconds"], &json["accounting"]), (&3600.0.into(), &"v1".into()));
+    assert_eq!((&json["tiers"][0]["seconds"], &json["accounting"]), (&3600.0.into(), &"clipped".into()));
+    bills_by_the_rule_that_was_chosen(&|arguments, variable| {
+        let mut command = command(&directory, arguments);
+        command.env("OPENCOMPUTER_ACCOUNTING", variable).output().unwrap()
+    });
     let created = stdout(&run(&directory, &["keys", "create", "--org", ORG, "--name", "ci"]));
     let key = created.split_whitespace().last().unwrap().to_owned();
     assert!(key.starts_with("oc_") && key.len() == 67);
@@ -211,6 +215,22 @@ fn live(url: &str) {
     assert_eq!(ended.status.code(), Some(0));
     let log = String::from_utf8(ended.stderr).unwrap();
     assert!(log.contains("/api/sandboxes/{id}/tags") && !log.contains(&key) && !log.contains("sb-1"), "{log}");
+}
+
+/// An event of one hour, of which the first half lies in the window; an empty variable counts as not set.
+fn bills_by_the_rule_that_was_chosen(run: &dyn Fn(&[&str], &str) -> Output) {
+    let half = ["rollup", "--org", ORG, "--from", "2026-01-01", "--to", "2026-01-01T00:30:00Z", "--json"];
+    for (option, variable, wanted) in [
+        (None, "", ("clipped", 1800.0)),
+        (None, "v1", ("v1", 3600.0)),
+        (Some("v1"), "clipped", ("v1", 3600.0)),
+        (Some("clipped"), "v1", ("clipped", 1800.0)),
+    ] {
+        let option: Vec<_> = option.iter().flat_map(|rule| ["--accounting", *rule]).collect();
+        let json: Value = serde_json::from_str(&stdout(&run(&[&half as &[_], &option].concat(), variable))).unwrap();
+        let got = (json["accounting"].as_str().unwrap(), json["tiers"][0]["seconds"].as_f64().unwrap());
+        assert_eq!(got, wanted, "{option:?} {variable:?}");
+    }
 }
 
 /// `script` gives a program a terminal.

@@ -130,7 +130,7 @@ async fn busy(server: &Server, after: i64, stop: &AtomicBool) -> i64 {
 
 async fn page(store: &dyn Store, query: &str, now: Timestamp) -> Page {
     let query = UsageQuery::parse(&Parameters::decode(query), Some(now)).unwrap();
-    store.usage(ORG, &query.plan(now, Rule::V1).unwrap()).await.unwrap().0
+    store.usage(ORG, &query.plan(now, Rule::default()).unwrap()).await.unwrap().0
 }
 
 fn items(page: &Page) -> Usage {
@@ -270,7 +270,7 @@ async fn a_statement_over_budget_is_cancelled_in_the_database() {
     sqlx::raw_sql("LOCK TABLE sandbox_scale_events").execute(&mut *lock).await.unwrap();
     let now = server.store.now().await.unwrap();
     let query = UsageQuery::parse(&Parameters::decode("groupBy=sandbox"), Some(now)).unwrap();
-    let plan = query.plan(now, Rule::V1).unwrap();
+    let plan = query.plan(now, Rule::default()).unwrap();
     let begun = Instant::now();
     let (direct, answer) = tokio::join!(server.store.usage(ORG, &plan), server.get("/api/usage?groupBy=sandbox"));
     assert!(matches!(direct, Err(StoreError::TimedOut(_))), "{direct:?}");

@@ -84,7 +84,7 @@ async fn sums_pass_the_63_bits_of_the_engine(engine: Engine) {
         let now = server.store.now().await.unwrap();
         for group_by in ["sandbox", "tag:team"] {
             let query = format!("groupBy={group_by}&from=2026-01-01&to=2026-03-01");
-            let (pages, _) = pages(&*server.store, ORG, &query, now, Rule::V1).await;
+            let (pages, _) = pages(&*server.store, ORG, &query, now, Rule::default()).await;
             assert_eq!(pages[0].total.memory, wanted);
             assert_eq!(items(&pages) + pages[0].untagged.usage, pages[0].total);
         }
@@ -102,7 +102,7 @@ async fn an_event_that_ends_before_it_starts_is_billed_nothing(engine: Engine) {
     server.database.execute(&event).await;
     let now = server.store.now().await.unwrap();
     let (pages, reading) =
-        pages(&*server.store, ORG, "groupBy=sandbox&from=2026-01-01&to=2026-01-05", now, Rule::V1).await;
+        pages(&*server.store, ORG, "groupBy=sandbox&from=2026-01-01&to=2026-01-05", now, Rule::default()).await;
     assert_eq!((pages[0].total, pages[0].items.len()), (Usage::default(), 1));
     let tiers = server.store.rollup(ORG, reading).await.unwrap().unwrap();
     assert_eq!(tiers, [Tier { memory_mb: 1024, disk_mb: 30_000, micros: 0 }]);

@@ -287,8 +287,7 @@ fn is_over(case: &Case, now: Timestamp) -> bool {
 }
 
 async fn accounting(engine: Engine) {
-    let servers =
-        [(Rule::V1, Server::start(engine).await), (Rule::Clipped, Server::with_rule(engine, Rule::Clipped).await)];
+    let servers = [(Rule::Clipped, Server::start(engine).await), (Rule::V1, Server::with_rule(engine, Rule::V1).await)];
     let now = servers[0].1.store.now().await.unwrap();
     let (mut walk, cases) = Walk::new("accounting");
     for (number, case) in cases.iter().enumerate().filter(|(_, case)| is_over(case, now)) {

@@ -1,4 +1,6 @@
 //! The reference plan: three float statements over live data, as the platform writes them.
+//!
+//! It bills by the rule `clipped`, as the server does by default and the platform's rollup since June 2026.
 
 use anyhow::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -9,9 +11,9 @@ use crate::data::WINDOW;
 /// The two sums of a statement.
 const SUMS: &str = "
     coalesce(sum(e.memory_mb / 1024.0
-        * EXTRACT(EPOCH FROM (COALESCE(e.ended_at, LEAST(now(), $3)) - GREATEST(e.started_at, $2)))), 0)::float8 AS memory,
+        * EXTRACT(EPOCH FROM (LEAST(COALESCE(e.ended_at, now()), $3) - GREATEST(e.started_at, $2)))), 0)::float8 AS memory,
     coalesce(sum(GREATEST(e.disk_mb - 20480, 0) / 1024.0
-        * EXTRACT(EPOCH FROM (COALESCE(e.ended_at, LEAST(now(), $3)) - GREATEST(e.started_at, $2)))), 0)::float8 AS disk";
+        * EXTRACT(EPOCH FROM (LEAST(COALESCE(e.ended_at, now()), $3) - GREATEST(e.started_at, $2)))), 0)::float8 AS disk";
 const MATCHING: &str = "e.org_id = $1 AND e.started_at < $3 AND (e.ended_at IS NULL OR e.ended_at > $2)";
 const TAGGED: &str = "reference.sandbox_scale_events e LEFT JOIN reference.sandbox_tags t
     ON t.org_id = e.org_id AND t.sandbox_id = e.sandbox_id AND t.key = $4";

@@ -7,14 +7,21 @@ use std::str::FromStr;
 use super::window::{Timestamp, Window};
 use crate::limits::INCLUDED_DISK_MB;
 
-/// The end of the billed time of an event that has ended.
+/// Where the billed time of an event that has ended stops.
+///
+/// ```
+/// use opencomputer_usage_core::usage::accounting::Rule;
+///
+/// assert_eq!("v1".parse(), Ok(Rule::V1));
+/// assert_eq!(Rule::default(), Rule::Clipped);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rule {
-    /// At its end, even beyond the window: what the billing rollup counts.
+    /// At the end of the window, so that adjacent windows add up: the platform's billing rollup since June 2026.
     #[default]
-    V1,
-    /// At the end of the window, so that adjacent windows add up.
     Clipped,
+    /// At the event's own end, even beyond the window: the rollup before that.
+    V1,
 }
 
 impl Rule {
@@ -22,8 +29,8 @@ impl Rule {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::V1 => "v1",
             Self::Clipped => "clipped",
+            Self::V1 => "v1",
         }
     }
 }
@@ -33,9 +40,9 @@ impl FromStr for Rule {
 
     fn from_str(name: &str) -> Result<Self, String> {
         match name {
-            "v1" => Ok(Self::V1),
             "clipped" => Ok(Self::Clipped),
-            _ => Err(format!("unknown accounting rule `{name}`, allowed are `v1` and `clipped`")),
+            "v1" => Ok(Self::V1),
+            _ => Err(format!("unknown accounting rule `{name}`, allowed are `clipped` and `v1`")),
         }
     }
 }

@@ -63,7 +63,7 @@ pub struct Server {
 
 impl Server {
     pub async fn start(engine: Engine) -> Self {
-        Self::with_rule(engine, Rule::V1).await
+        Self::with_rule(engine, Rule::default()).await
     }
 
     pub async fn with_rule(engine: Engine, rule: Rule) -> Self {
@@ -84,7 +84,7 @@ impl Server {
 
     /// A server on a database that has one org.
     pub async fn on_platform(database: Database, org: Uuid) -> Self {
-        let mut server = Self::without_keys(database, Rule::V1).await;
+        let mut server = Self::without_keys(database, Rule::default()).await;
         server.key = server.create_key(org).await;
         server
     }
