@@ -14,8 +14,6 @@ const COLUMNS: &str = "SELECT concat_ws(' ', table_name, column_name, data_type,
      ORDER BY 1";
 const ROWS: &str = "SELECT row_to_json(one)::text FROM sandbox_sessions AS one
      UNION ALL SELECT row_to_json(one)::text FROM sandbox_scale_events AS one ORDER BY 1";
-const INDEXES: &str = "SELECT concat_ws(' ', indexrelid::regclass, indisvalid) FROM pg_index
-     WHERE indrelid IN ('sandbox_sessions'::regclass, 'sandbox_scale_events'::regclass) ORDER BY 1";
 
 async fn open(database: &Database) -> Result<std::sync::Arc<dyn store::Store>, String> {
     store::open(database.url()).await.map_err(|error| error.to_string())
@@ -26,9 +24,9 @@ async fn a_platforms_database_is_only_added_to() {
     let database = Database::create(Engine::Platform).await;
     database.add_org(ORG).await;
     let rows = format!(
-        r#"INSERT INTO sandbox_sessions (sandbox_id, org_id, region, worker_id, config, started_at) VALUES
-             ('sb-1', '{ORG}', 'use2', 'w-1', '{{"alias": "one", "more": 1}}', '2026-01-01Z'),
-             ('sb-1', '{ORG}', 'use2', 'w-2', '{{"alias": "two"}}', '2026-01-02Z');
+        r#"INSERT INTO sandbox_sessions (sandbox_id, org_id, template, region, worker_id, config, started_at) VALUES
+             ('sb-1', '{ORG}', 'base', 'use2', 'w-1', '{{"alias": "one", "more": 1}}', '2026-01-01Z'),
+             ('sb-1', '{ORG}', 'base', 'use2', 'w-2', '{{"alias": "two"}}', '2026-01-02Z');
            INSERT INTO sandbox_scale_events (sandbox_id, org_id, memory_mb, cpu_percent, started_at, ended_at) VALUES
              ('sb-1', '{ORG}', 1024, 100, '2026-01-01Z', '2026-01-02Z');"#
     );
@@ -39,11 +37,6 @@ async fn a_platforms_database_is_only_added_to() {
         assert_eq!(database.texts(COLUMNS).await, columns);
         assert_eq!(database.texts(ROWS).await, rows);
     }
-    let definitions =
-        "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'sandbox_tags'::regclass ORDER BY 1";
-    let definitions = database.texts(definitions).await;
-    assert!(definitions[0].ends_with("(org_id, key, value)"), "{definitions:?}");
-    assert!(definitions[1].ends_with("(org_id, sandbox_id, key)"), "{definitions:?}");
     let server = Server::on_platform(database, ORG).await;
     let put =
         Request::new("PUT", "/api/sandboxes/sb-1/tags").key(&server.key).json(r#"{"team":"a"}"#).send(&server).await;
@@ -77,19 +70,6 @@ async fn a_platforms_sandboxes_are_read_with_what_they_have() {
 }
 
 #[tokio::test]
-async fn an_index_that_was_cut_short_is_built_again() {
-    let database = Database::create(Engine::Platform).await;
-    open(&database).await.unwrap();
-    let before = database.texts(INDEXES).await;
-    assert!(before.iter().any(|index| index == "usage_scale_events_cover t"), "{before:?}");
-    let broken = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'usage_scale_events_cover'::regclass";
-    database.execute(broken).await;
-    database.execute("DROP INDEX usage_sessions_running").await;
-    open(&database).await.unwrap();
-    assert_eq!(database.texts(INDEXES).await, before);
-}
-
-#[tokio::test]
 async fn the_platform_alone_makes_orgs() {
     let database = Database::create(Engine::Platform).await;
     let store = open(&database).await.unwrap();
@@ -111,7 +91,7 @@ async fn what_is_neither_is_refused() {
         database.execute(sql).await;
         let refused = open(&database).await.err().unwrap();
         assert!(refused.contains(fault), "{refused}");
-        assert_eq!(database.texts("SELECT 'x' WHERE to_regclass('sandbox_tags') IS NOT NULL").await.len(), 0);
+        assert_eq!(database.texts("SELECT 'x' WHERE to_regclass('usage_schema') IS NOT NULL").await.len(), 0);
     }
     let database = Database::create(Engine::Postgres).await;
     open(&database).await.unwrap();
@@ -127,7 +107,7 @@ async fn several_servers_migrate_and_serve_at_once() {
         for org in [ORG, OTHER] {
             database.add_org(org).await;
         }
-        let servers = (0..3).map(|_| Server::on(database.clone(), Rule::V1));
+        let servers = (0..3).map(|_| Server::on(database.clone(), Rule::default()));
         let servers = futures_util::future::join_all(servers).await;
         let line = r#"{"type":"scale","sandboxId":"sb-1","memoryMb":1024,"cpuPercent":1,"diskMb":1,"startedAt":"2026-01-01T00:00:00Z","endedAt":null}"#;
         servers[0].import(ORG, line).await.unwrap();

@@ -22,6 +22,7 @@ fn scale(id: &str, day: u32, ended: &str) -> String {
 
 async fn a_worker_closes_what_it_left_open(engine: Engine) {
     let server = Server::start(engine).await;
+    server.database.execute("DROP TABLE IF EXISTS sandbox_hibernations").await;
     let long_ago = "\"2026-01-09T00:00:00Z\"";
     let lines = [
         session("left", "w-1", "running", 1, "null"),

@@ -49,7 +49,10 @@ impl From<StoreError> for Failure {
         let code = match &error {
             StoreError::Unavailable(_) => Code::Unavailable,
             StoreError::TimedOut(_) => Code::QueryTimeout,
-            StoreError::UnknownOrg(_) | StoreError::PlatformReconciles | StoreError::Internal(_) => Code::Internal,
+            StoreError::Denied(_)
+            | StoreError::UnknownOrg(_)
+            | StoreError::PlatformReconciles
+            | StoreError::Internal(_) => Code::Internal,
         };
         Self { error: code.plain(), cause: Some(error.to_string().into()) }
     }

@@ -16,6 +16,9 @@ pub enum StoreError {
     /// A statement took longer than a request may, and was cancelled.
     #[error("the database took too long: {0}")]
     TimedOut(Box<dyn Error + Send + Sync>),
+    /// The database's user lacks a privilege.
+    #[error("the database does not allow it: {0}")]
+    Denied(Box<dyn Error + Send + Sync>),
     /// The org is unknown, and the platform's to create.
     #[error("there is no org {0}, and on a platform's database only the platform makes one")]
     UnknownOrg(Uuid),
@@ -43,6 +46,7 @@ impl From<sqlx::Error> for StoreError {
             E::Database(cause) => match of_database(&**cause) {
                 Kind::Passing => Self::Unavailable(error.into()),
                 Kind::TimedOut => Self::TimedOut(error.into()),
+                Kind::Denied => Self::Denied(error.into()),
                 Kind::Other => Self::internal(error),
             },
             _ => Self::internal(error),
@@ -53,6 +57,7 @@ impl From<sqlx::Error> for StoreError {
 enum Kind {
     Passing,
     TimedOut,
+    Denied,
     Other,
 }
 
@@ -63,6 +68,7 @@ fn of_database(error: &dyn DatabaseError) -> Kind {
         return match (class, &*code) {
             // Cancelled by the statement's time limit.
             (_, "57014") => Kind::TimedOut,
+            (_, "42501") => Kind::Denied,
             // Connection lost or refused, lack of resources, shutting down, no such database or one that is closed for
             // now; a deadlock, or a primary that has become a standby.
             ("08" | "28" | "3D" | "53" | "57", _) | (_, "55000" | "40001" | "40P01" | "25006") => Kind::Passing,
@@ -102,6 +108,9 @@ pub enum OpenError {
     /// There are tables that this program can neither use nor make.
     #[error("the database is neither empty nor a platform's: {0}")]
     Unsuitable(String),
+    /// A table or a column that it had has gone.
+    #[error("the database has lost a part of its schema: {0}")]
+    Damaged(String),
     /// It was last used by a later version.
     #[error("the database has schema version {found}, this program knows versions up to {known}")]
     Newer {

@@ -47,19 +47,32 @@ impl Database {
         let server = server_url();
         let name = format!("test_{}", Uuid::new_v4().simple());
         let mut db = PgConnection::connect(&server).await.expect("TEST_DATABASE_URL names no PostgreSQL that answers");
-        let sql = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
+        // A platform's texts sort as its database does, which is seldom by their bytes.
+        let collation = if engine == Engine::Platform {
+            "LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LC_CTYPE 'C' LC_COLLATE 'C'"
+        } else {
+            ""
+        };
+        let sql = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' {collation}");
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
         let (server, options) = server.split_once('?').map_or((&*server, String::new()), |(a, b)| (a, format!("?{b}")));
         let base = server.get(..server.rfind('/').unwrap()).unwrap();
         let made = Self { engine, url: format!("{base}/{name}{options}"), _directory: directory.into() };
         if engine == Engine::Platform {
-            made.execute(PLATFORM).await;
+            made.execute(include_str!("platform.sql")).await;
         }
         made
     }
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The same database, as another role whose password is its name.
+    pub fn as_role(mut self, role: &str) -> Self {
+        let (_, place) = self.url.rsplit_once('@').unwrap();
+        self.url = format!("postgres://{role}:{role}@{place}");
+        self
     }
 
     pub async fn connect(&self) -> PgConnection {
@@ -106,7 +119,7 @@ impl Database {
     /// Makes an org where only the platform may.
     pub async fn add_org(&self, org: Uuid) {
         if self.engine == Engine::Platform {
-            self.execute(&format!("INSERT INTO orgs (id, name) VALUES ('{org}', 'org')")).await;
+            self.execute(&format!("INSERT INTO orgs (id, name, slug) VALUES ('{org}', 'org', '{org}')")).await;
         }
     }
 
@@ -131,26 +144,3 @@ impl Database {
         }
     }
 }
-
-/// What a platform's database has before this server comes: keys of its own, more columns, another collation.
-pub const PLATFORM: &str = "
-    CREATE COLLATION IF NOT EXISTS english (provider = icu, locale = 'en');
-    CREATE TABLE orgs (id UUID PRIMARY KEY DEFAULT gen_random_uuid(), name TEXT NOT NULL, created_at TIMESTAMPTZ NOT NULL DEFAULT now());
-    CREATE TABLE api_keys (
-        id UUID PRIMARY KEY DEFAULT gen_random_uuid(), org_id UUID NOT NULL REFERENCES orgs(id), created_by UUID,
-        key_hash TEXT NOT NULL UNIQUE, key_prefix TEXT NOT NULL, name TEXT NOT NULL, scopes TEXT[] NOT NULL DEFAULT '{}',
-        last_used TIMESTAMPTZ, expires_at TIMESTAMPTZ, created_at TIMESTAMPTZ NOT NULL DEFAULT now());
-    CREATE TABLE sandbox_sessions (
-        id UUID PRIMARY KEY DEFAULT gen_random_uuid(), sandbox_id TEXT COLLATE english NOT NULL,
-        org_id UUID NOT NULL REFERENCES orgs(id), user_id UUID, template TEXT NOT NULL DEFAULT 'default',
-        region TEXT NOT NULL, worker_id TEXT NOT NULL, status VARCHAR(20) NOT NULL DEFAULT 'running',
-        config JSONB NOT NULL DEFAULT '{}', metadata JSONB DEFAULT '{}', started_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-        stopped_at TIMESTAMPTZ, error_msg TEXT);
-    CREATE INDEX idx_sessions_sandbox ON sandbox_sessions(sandbox_id);
-    CREATE TABLE sandbox_scale_events (
-        id UUID PRIMARY KEY DEFAULT gen_random_uuid(), sandbox_id TEXT COLLATE english NOT NULL,
-        org_id UUID NOT NULL REFERENCES orgs(id), memory_mb INTEGER NOT NULL, cpu_percent INTEGER NOT NULL,
-        disk_mb INTEGER NOT NULL DEFAULT 20480, started_at TIMESTAMPTZ NOT NULL DEFAULT now(), ended_at TIMESTAMPTZ);
-    CREATE INDEX idx_scale_sandbox ON sandbox_scale_events(sandbox_id);
-    CREATE INDEX idx_scale_org ON sandbox_scale_events(org_id, started_at);
-";

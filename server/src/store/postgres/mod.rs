@@ -3,6 +3,7 @@
 mod import;
 mod migrate;
 mod read;
+mod schema;
 pub(super) mod sql;
 mod types;
 mod write;
@@ -24,8 +25,8 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Postgres as Engine, Transaction};
 use uuid::Uuid;
 
-use self::migrate::Fault;
 use self::read::Events;
+use self::schema::Fault;
 use super::error::reason;
 use super::{
     Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Store,

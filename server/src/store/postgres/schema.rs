@@ -1,0 +1,257 @@
+//! What must be in a database for this engine's statements, and what is added where it is missing.
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::store::OpenError;
+
+/// A table, and the columns of it that are used.
+type Table = (&'static str, &'static [&'static str]);
+
+/// The tables that a platform has.
+pub(super) const TABLES: [Table; 4] = [
+    ("orgs", &["id"]),
+    ("api_keys", &["org_id", "key_hash", "key_prefix", "name", "expires_at"]),
+    (
+        "sandbox_sessions",
+        &[
+            "id",
+            "sandbox_id",
+            "org_id",
+            "template",
+            "region",
+            "worker_id",
+            "status",
+            "config",
+            "started_at",
+            "stopped_at",
+        ],
+    ),
+    (
+        "sandbox_scale_events",
+        &["id", "sandbox_id", "org_id", "memory_mb", "cpu_percent", "disk_mb", "started_at", "ended_at"],
+    ),
+];
+
+/// The table that this feature adds. A platform's migration 026 may have made it.
+const TAGS: Table = ("sandbox_tags", &["org_id", "sandbox_id", "key", "value", "updated_at"]);
+
+/// The column that tells events of our own schema from a platform's.
+const OWN_EVENTS: Table = ("sandbox_scale_events", &["lasted_micros"]);
+
+/// An index that reads or writes need.
+struct Index {
+    name: &'static str,
+    table: &'static str,
+    unique: bool,
+    keys: &'static [&'static str],
+    /// The key that is compared by its bytes, whatever the column's collation is.
+    bytewise: Option<&'static str>,
+    included: &'static [&'static str],
+    /// The condition of a partial index.
+    condition: Option<&'static str>,
+}
+
+const PLAIN: Index =
+    Index { name: "", table: "", unique: false, keys: &[], bytewise: None, included: &[], condition: None };
+
+const RUNNING: &str = "status = 'running' AND stopped_at IS NULL";
+
+/// What the tags need, whoever made their table.
+const TAG_INDEXES: [Index; 2] = [
+    Index { name: "sandbox_tags_by_value", table: TAGS.0, keys: &["org_id", "key", "value"], ..PLAIN },
+    Index {
+        name: "usage_tags_by_sandbox",
+        table: TAGS.0,
+        keys: &["org_id", "sandbox_id", "key"],
+        bytewise: Some("sandbox_id"),
+        ..PLAIN
+    },
+];
+
+/// What reading a platform's tables needs.
+const PLATFORM_INDEXES: [Index; 3] = [
+    Index {
+        name: "usage_scale_events_cover",
+        table: "sandbox_scale_events",
+        keys: &["org_id", "sandbox_id", "memory_mb", "disk_mb", "started_at"],
+        bytewise: Some("sandbox_id"),
+        included: &["ended_at"],
+        ..PLAIN
+    },
+    Index {
+        name: "usage_sessions_by_sandbox",
+        table: "sandbox_sessions",
+        keys: &["org_id", "sandbox_id", "started_at"],
+        bytewise: Some("sandbox_id"),
+        ..PLAIN
+    },
+    Index {
+        name: "usage_sessions_running",
+        table: "sandbox_sessions",
+        keys: &["org_id", "started_at"],
+        condition: Some(RUNNING),
+        ..PLAIN
+    },
+];
+
+/// The secondary indexes of our own schema, as `0001_schema.sql` makes them.
+const OWN_INDEXES: [Index; 3] = [
+    Index { name: "api_keys_by_hash", table: "api_keys", unique: true, keys: &["key_hash"], ..PLAIN },
+    Index {
+        name: "sandbox_sessions_running",
+        table: "sandbox_sessions",
+        keys: &["org_id", "started_at"],
+        condition: Some(RUNNING),
+        ..PLAIN
+    },
+    Index {
+        name: "sandbox_sessions_open",
+        table: "sandbox_sessions",
+        keys: &["worker_id"],
+        condition: Some("stopped_at IS NULL"),
+        ..PLAIN
+    },
+];
+
+/// Why a migration failed.
+pub(super) enum Fault {
+    Database(sqlx::Error),
+    Refused(OpenError),
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<OpenError> for Fault {
+    fn from(error: OpenError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// What a database is before its first migration.
+pub(super) enum Found {
+    Empty,
+    /// Our own tables, without the mark that says so.
+    Own,
+    Platform,
+}
+
+/// Finds out what an unmarked database is; one that has a part of the tables is refused.
+pub(super) async fn recognize(db: &mut PgConnection) -> Result<Found, Fault> {
+    let mut present = Vec::new();
+    for (table, _) in TABLES {
+        if exists(db, table).await? {
+            present.push(table);
+        }
+    }
+    let Some(first) = present.first() else { return Ok(Found::Empty) };
+    if let Some((missing, _)) = TABLES.iter().find(|(table, _)| !present.contains(table)) {
+        return Err(OpenError::Unsuitable(format!("it has `{first}` but no `{missing}`")).into());
+    }
+    for table in TABLES {
+        if let Some(column) = missing_column(db, table).await? {
+            return Err(OpenError::Unsuitable(format!("its table `{}` has no column `{column}`", table.0)).into());
+        }
+    }
+    Ok(if missing_column(db, OWN_EVENTS).await?.is_none() { Found::Own } else { Found::Platform })
+}
+
+/// Brings what is there up to what is needed: makes `sandbox_tags` and indexes, refuses where another table or a column
+/// has gone. The version alone does not say that they are all still there.
+pub(super) async fn complete(db: &mut PgConnection, platform: bool) -> Result<(), Fault> {
+    if create_tags(db).await? {
+        tracing::warn!("the table `sandbox_tags` was missing; it is created again, without tags");
+    }
+    let own = (!platform).then_some(OWN_EVENTS);
+    for table in TABLES.into_iter().chain([TAGS]).chain(own) {
+        if let Some(column) = missing_column(db, table).await? {
+            let part = if exists(db, table.0).await? { format!("column `{column}` of ") } else { String::new() };
+            return Err(OpenError::Damaged(format!("the {part}table `{}` is missing", table.0)).into());
+        }
+    }
+    let key = Index { table: TAGS.0, unique: true, keys: &["org_id", "sandbox_id", "key"], ..PLAIN };
+    if equal_index(db, &key).await?.is_none() {
+        return Err(OpenError::Damaged("the primary key of `sandbox_tags` is missing".to_owned()).into());
+    }
+    for index in TAG_INDEXES.iter().chain(if platform { &PLATFORM_INDEXES } else { &OWN_INDEXES }) {
+        ensure(db, index).await?;
+    }
+    Ok(())
+}
+
+/// Creates `sandbox_tags` with its indexes if there is no such table; returns whether it did.
+pub(super) async fn create_tags(db: &mut PgConnection) -> sqlx::Result<bool> {
+    if exists(db, TAGS.0).await? {
+        return Ok(false);
+    }
+    let mut write = db.begin().await?;
+    sqlx::raw_sql(include_str!("../../../migrations/postgres/tags.sql")).execute(&mut *write).await?;
+    write.commit().await?;
+    Ok(true)
+}
+
+async fn exists(db: &mut PgConnection, relation: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(relation).fetch_one(db).await
+}
+
+async fn missing_column(db: &mut PgConnection, (table, columns): Table) -> sqlx::Result<Option<String>> {
+    let sql = "SELECT wanted FROM unnest($2::text[]) AS wanted WHERE wanted NOT IN (
+             SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND NOT attisdropped AND attnum > 0)";
+    sqlx::query_scalar(sql).bind(table).bind(columns).fetch_optional(db).await
+}
+
+/// Builds an index without blocking writes, unless a valid one of the same definition exists, under whatever name.
+///
+/// What goes by the index's own name otherwise is what an interrupted build left, or an older definition: it is replaced.
+async fn ensure(db: &mut PgConnection, index: &Index) -> sqlx::Result<()> {
+    if equal_index(db, index).await?.is_some() {
+        return Ok(());
+    }
+    let Index { name, table, .. } = *index;
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass($1) AND indrelid = to_regclass($2))";
+    if sqlx::query_scalar(sql).bind(name).bind(table).fetch_one(&mut *db).await? {
+        sqlx::raw_sql(AssertSqlSafe(format!("DROP INDEX CONCURRENTLY {name}"))).execute(&mut *db).await?;
+    }
+    tracing::info!(index = name, table, "building an index");
+    sqlx::raw_sql(AssertSqlSafe(index.create())).execute(db).await?;
+    Ok(())
+}
+
+/// The name of a valid index that equals `index` in all but its name.
+async fn equal_index(db: &mut PgConnection, index: &Index) -> sqlx::Result<Option<String>> {
+    // A condition is compared without the parentheses and the casts of `varchar` that PostgreSQL writes into it.
+    let sql = r#"SELECT indexrelid::regclass::text FROM pg_index
+         JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam AND amname = 'btree',
+             LATERAL (
+                 SELECT array_agg(attname::text ORDER BY place) AS columns,
+                     bool_and(place > indnkeyatts OR indcollation[place - 1] =
+                         CASE WHEN attname = $4 THEN '"C"'::regcollation ELSE attcollation END) AS collated
+                 FROM unnest(indkey::int2[]) WITH ORDINALITY AS part (number, place)
+                 JOIN pg_attribute ON attrelid = indrelid AND attnum = number) AS parts
+         WHERE indrelid = to_regclass($1) AND indisvalid AND columns = $2 AND indnkeyatts = $3 AND collated
+             AND (indisunique OR NOT $5) AND 0 = ALL (indoption::int2[])
+             AND translate(replace(pg_get_expr(indpred, indrelid), '::text', ''), '()', '') IS NOT DISTINCT FROM $6"#;
+    let columns = [index.keys, index.included].concat();
+    let keys = i16::try_from(index.keys.len()).unwrap_or(i16::MAX);
+    let query = sqlx::query_scalar(sql).bind(index.table).bind(columns).bind(keys).bind(index.bytewise);
+    query.bind(index.unique).bind(index.condition).fetch_optional(db).await
+}
+
+impl Index {
+    fn create(&self) -> String {
+        let Self { name, table, unique, keys, bytewise, included, condition } = self;
+        let keys = keys.iter().map(|key| match bytewise {
+            Some(bytewise) if bytewise == key => format!(r#"{key} COLLATE "C""#),
+            _ => (*key).to_owned(),
+        });
+        let keys = keys.collect::<Vec<_>>().join(", ");
+        let unique = if *unique { "UNIQUE " } else { "" };
+        let included = if included.is_empty() { String::new() } else { format!(" INCLUDE ({})", included.join(", ")) };
+        let condition = condition.map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
+        format!("CREATE {unique}INDEX CONCURRENTLY {name} ON {table} ({keys}){included}{condition}")
+    }
+}
