@@ -89,6 +89,13 @@ impl Server {
         server
     }
 
+    /// A server on a database that has a key.
+    pub async fn with_key(database: Database, rule: Rule, key: String) -> Self {
+        let mut server = Self::without_keys(database, rule).await;
+        server.key = key;
+        server
+    }
+
     async fn without_keys(database: Database, rule: Rule) -> Self {
         let store = store::open(database.url()).await.unwrap();
         database.partition().await;
