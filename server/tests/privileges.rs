@@ -50,7 +50,7 @@ async fn as_a_reader<F: Future<Output = ()>>(test: impl FnOnce(Database, String)
          INSERT INTO sandbox_scale_events (sandbox_id, org_id, memory_mb, cpu_percent) VALUES ('sb-1', '{ORG}', 1, 1)"
     );
     database.execute(&grants).await;
-    test(database.clone().as_role(&role), key).await;
+    test(database.clone().with_role(&role), key).await;
     database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
 

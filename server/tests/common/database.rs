@@ -69,7 +69,7 @@ impl Database {
     }
 
     /// The same database, as another role whose password is its name.
-    pub fn as_role(mut self, role: &str) -> Self {
+    pub fn with_role(mut self, role: &str) -> Self {
         let (_, place) = self.url.rsplit_once('@').unwrap();
         self.url = format!("postgres://{role}:{role}@{place}");
         self

@@ -117,10 +117,15 @@ CREATE TABLE agent_subscriptions (
     org_id uuid NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
     agent_id text NOT NULL,
     feature text NOT NULL,
+    stripe_customer_id text NOT NULL,
+    stripe_subscription_id text NOT NULL,
+    stripe_price_id text NOT NULL,
     status text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE UNIQUE INDEX agent_subscriptions_active_per_feature ON agent_subscriptions (agent_id, feature)
+    WHERE status NOT IN ('canceled', 'incomplete_expired', 'unpaid');
 CREATE INDEX agent_subscriptions_org ON agent_subscriptions (org_id);
 
 CREATE TABLE sandbox_hibernations (
@@ -133,6 +138,9 @@ CREATE TABLE sandbox_hibernations (
     expired_at timestamptz
 );
 CREATE INDEX idx_hibernations_sandbox ON sandbox_hibernations (sandbox_id);
+CREATE INDEX idx_hibernations_org ON sandbox_hibernations (org_id);
+CREATE UNIQUE INDEX idx_hibernations_active ON sandbox_hibernations (sandbox_id)
+    WHERE restored_at IS NULL AND expired_at IS NULL;
 
 -- Rows know when they changed, and rows that are deleted leave a note for the platform's synchronisation.
 CREATE TABLE global_sync_outbox (
