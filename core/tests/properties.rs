@@ -9,7 +9,7 @@ use opencomputer_usage_core::query::cursor::{Cursor, SortValue};
 use opencomputer_usage_core::query::filter::{format_filter, parse_filter};
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::tags::{TagSet, accepts, validate_tags};
-use opencomputer_usage_core::usage::accounting::{Measure, Rule, Usage};
+use opencomputer_usage_core::usage::accounting::{Measure, Rule, Tally, Usage};
 use opencomputer_usage_core::usage::dimension::Dimension;
 use opencomputer_usage_core::usage::page::SandboxSum;
 use opencomputer_usage_core::usage::window::{Timestamp, Window};
@@ -262,6 +262,38 @@ proptest! {
             .filter_map(|sum| if is_tag { sum.tag_value.clone() } else { Some(sum.sandbox_id.clone()) })
             .collect();
         prop_assert_eq!(distinct.into_iter().cloned().collect::<BTreeSet<_>>(), wanted);
+    }
+
+    #[test]
+    fn totals_of_a_sandbox_add_up_over_adjacent_windows_in_any_order_of_events(
+        events in events(),
+        shuffled in any::<prop::sample::Index>(),
+        cut in FROM + 1..TO,
+        as_of in FROM..TO + 900,
+    ) {
+        let tally = |events: &[Event], rule, from, to| {
+            let mut tally = Tally::new(rule, Window::new(at(from), at(to)).unwrap(), at(as_of));
+            for event in events {
+                tally.add(event.memory_mb, event.disk_mb, event.started_at, event.ended_at);
+            }
+            tally.totals()
+        };
+        let whole = tally(&events, Rule::Clipped, FROM, TO);
+        let (first, second) = (tally(&events, Rule::Clipped, FROM, cut), tally(&events, Rule::Clipped, cut, TO));
+        prop_assert_eq!(first.usage + second.usage, whole.usage);
+        prop_assert_eq!(first.allocated + second.allocated, whole.allocated);
+        prop_assert_eq!(first.uptime_micros + second.uptime_micros, whole.uptime_micros);
+        prop_assert_eq!(first.peak_mb.max(second.peak_mb), whole.peak_mb);
+        prop_assert_eq!(whole.allocated, whole.usage.memory);
+        prop_assert!(i128::from(whole.uptime_micros) <= i128::from(TO - FROM));
+        let v1 = tally(&events, Rule::V1, FROM, TO);
+        prop_assert_eq!((v1.allocated, v1.uptime_micros, v1.peak_mb), (whole.allocated, whole.uptime_micros, whole.peak_mb));
+        let mut others = events.clone();
+        if !others.is_empty() {
+            others.rotate_left(shuffled.index(events.len()));
+            others.reverse();
+        }
+        prop_assert_eq!(tally(&others, Rule::Clipped, FROM, TO), whole);
     }
 
     #[test]

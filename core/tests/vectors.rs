@@ -15,8 +15,9 @@ use opencomputer_usage_core::host::json::ToJson;
 use opencomputer_usage_core::host::value::Raw;
 use opencomputer_usage_core::query::cursor::shortest;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
-use opencomputer_usage_core::usage::accounting::{Measure, Usage};
+use opencomputer_usage_core::usage::accounting::{Measure, Tally, Usage};
 use opencomputer_usage_core::usage::window::{Timestamp, Window};
+use opencomputer_usage_core::wire::SandboxUsageTotals;
 use opencomputer_usage_core::{Code, Error, tags};
 use opencomputer_usage_vectors::{Case, is_broken, load, same, to_pairs, to_raw};
 use serde_json::{Value, json};
@@ -173,6 +174,34 @@ fn usage_is_summed_exactly() {
             "memoryGbSeconds": sum.memory_gb_seconds(),
             "diskOverageGbSeconds": sum.disk_overage_gb_seconds(),
             "rows": rows,
+        });
+        let mut wanted = case.0.clone();
+        wanted.as_object_mut().unwrap().retain(|name, _| got.get(name).is_some());
+        equal(&got, &wanted)
+    });
+}
+
+#[test]
+fn the_events_of_a_sandbox_are_added_up() {
+    walk("drilldown", |case| {
+        let instant = |value: &Value| value.as_str().map(|text| text.parse::<Timestamp>().unwrap());
+        let at = |name| instant(&case.0[name]).unwrap();
+        let window = Window::new(at("from"), at("to")).unwrap();
+        let mut tally = Tally::new(case.text("rule").unwrap().parse().unwrap(), window, at("asOf"));
+        for event in case.0["events"].as_array().unwrap() {
+            let size = |name: &str| event[name].as_u64().unwrap();
+            let started_at = instant(&event["startedAt"]).unwrap().micros();
+            let ended_at = instant(&event["endedAt"]).map(Timestamp::micros);
+            tally.add(size("memoryMb"), size("diskMb"), started_at, ended_at);
+        }
+        let totals = tally.totals();
+        let got = json!({
+            "memory": totals.usage.memory.to_string(),
+            "diskOverage": totals.usage.disk_overage.to_string(),
+            "memoryGbSeconds": totals.usage.memory_gb_seconds(),
+            "diskOverageGbSeconds": totals.usage.disk_overage_gb_seconds(),
+            "allocated": totals.allocated.to_string(),
+            "totals": SandboxUsageTotals::from(totals),
         });
         let mut wanted = case.0.clone();
         wanted.as_object_mut().unwrap().retain(|name, _| got.get(name).is_some());

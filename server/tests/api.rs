@@ -153,6 +153,23 @@ async fn a_drilldown_knows_first_and_last(engine: Engine) {
     assert_eq!((memory(&before), &before["firstStartedAt"], &before["lastEndedAt"]), (0.0, &Value::Null, &Value::Null));
 }
 
+async fn a_session_is_open_until_it_stops_or_fails(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (start, end) = ("2026-01-15T00:00:00Z", json!("2026-01-20T00:00:00Z"));
+    for (status, ended) in [
+        ("running", &Value::Null),
+        ("hibernated", &Value::Null),
+        ("pending", &Value::Null),
+        ("migrating", &Value::Null),
+        ("stopped", &end),
+        ("error", &end),
+    ] {
+        server.import(ORG, &session(status, status, start, None)).await.unwrap();
+        let target = format!("/api/sandboxes/{status}/usage?from=2026-01-10&to=2026-01-20");
+        assert_eq!(&server.get(&target).await.json()["lastEndedAt"], ended, "{status}");
+    }
+}
+
 async fn tenants_do_not_see_each_other(engine: Engine) {
     let server = server(engine).await;
     let own = server.get(&format!("/api/sandboxes/shared/usage?{WINDOW}")).await.json();
@@ -278,6 +295,7 @@ on_both_engines!(
     a_walk_shows_each_group_once_and_keeps_its_instant,
     a_cursor_belongs_to_the_accounting_rule_it_was_made_under,
     a_drilldown_knows_first_and_last,
+    a_session_is_open_until_it_stops_or_fails,
     tenants_do_not_see_each_other,
     a_conditional_write_needs_the_current_tags,
     a_write_touches_only_what_changes,

@@ -98,6 +98,21 @@ fn oracle(fleet: &Fleet, rule: Rule) -> BTreeMap<u8, (i128, i128)> {
     sums
 }
 
+/// Allocated memory, uptime and peak of one sandbox, clipped to the window. Between two neighbouring edges nothing
+/// changes, so each such piece of time is up or not.
+fn allocated(fleet: &Fleet, sandbox: u8) -> (i128, i128, u64) {
+    let length = |event: &Event| billed(event, fleet.from, fleet.to, Rule::Clipped).unwrap_or_default();
+    let spans: Vec<_> = fleet.events.iter().filter(|one| one.sandbox == sandbox && length(one) > 0).collect();
+    let memory = spans.iter().map(|one| i128::from(one.memory_mb) * length(one)).sum();
+    let clip = |at: i64| at.clamp(fleet.from, fleet.to.min(AS_OF));
+    let ends = |one: &&Event| (clip(one.start), clip(one.end.unwrap_or(i64::MAX)));
+    let edges: BTreeSet<_> = spans.iter().map(ends).flat_map(|(start, end)| [start, end]).collect();
+    let edges: Vec<_> = edges.into_iter().collect();
+    let is_up = |piece: &[i64]| spans.iter().map(ends).any(|(start, end)| start <= piece[0] && end >= piece[1]);
+    let uptime = edges.windows(2).filter(|piece| is_up(piece)).map(|piece| i128::from(piece[1] - piece[0])).sum();
+    (memory, uptime, spans.iter().map(|one| one.memory_mb.into()).max().unwrap_or(0))
+}
+
 fn instant(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).unwrap()
 }
@@ -178,7 +193,13 @@ async fn check(store: &dyn Store, org: Uuid, fleet: &Fleet) {
         for sandbox in sandboxes {
             let id = format!("sb-{sandbox}").parse().unwrap();
             let one = store.sandbox_usage(org, &id, reading).await.unwrap().unwrap();
-            assert_eq!(exact(one.usage), wanted.get(&sandbox).copied().unwrap_or_default());
+            assert_eq!(exact(one.totals.usage), wanted.get(&sandbox).copied().unwrap_or_default());
+            let got = (
+                i128::try_from(one.totals.allocated).unwrap(),
+                i128::from(one.totals.uptime_micros),
+                one.totals.peak_mb,
+            );
+            assert_eq!(got, allocated(fleet, sandbox));
         }
     }
 }

@@ -60,8 +60,8 @@ async fn every_sum_is_the_rollup_in_integers(engine: Engine) {
             for group in by_sandbox.iter().flat_map(|page| &page.items) {
                 let id = group.name.parse().unwrap();
                 let one = store.sandbox_usage(demo::ORG, &id, reading).await.unwrap().unwrap();
-                assert_eq!(one.usage, group.usage);
-                drilled += one.usage;
+                assert_eq!(one.totals.usage, group.usage);
+                drilled += one.totals.usage;
             }
             assert_eq!(drilled, rollup);
         }

@@ -323,7 +323,41 @@ async fn accounting(engine: Engine) {
     walk.end(100);
 }
 
+async fn drilldown(engine: Engine) {
+    let servers = [(Rule::Clipped, Server::start(engine).await), (Rule::V1, Server::with_rule(engine, Rule::V1).await)];
+    let now = servers[0].1.store.now().await.unwrap();
+    let (mut walk, cases) = Walk::new("drilldown");
+    for (number, case) in cases.iter().enumerate().filter(|(_, case)| is_over(case, now)) {
+        let (_, server) = servers.iter().find(|(rule, _)| Some(rule.as_str()) == case.text("rule")).unwrap();
+        let org = Uuid::from_u128(1000 + number as u128);
+        let session = json!({
+            "type": "session", "sandboxId": "sb-1", "template": "base", "region": "use2", "workerId": "w-1",
+            "status": "running", "startedAt": "2026-01-01T00:00:00Z",
+        });
+        let mut lines = vec![session.to_string()];
+        for event in case.get("events").and_then(Value::as_array).unwrap() {
+            let mut line = json!({ "type": "scale", "sandboxId": "sb-1", "cpuPercent": 100 });
+            line.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
+            lines.push(line.to_string());
+        }
+        server.import(org, &lines.join("\n")).await.unwrap();
+        let key = server.create_key(org).await;
+        let target =
+            format!("/api/sandboxes/sb-1/usage?from={}&to={}", case.text("from").unwrap(), case.text("to").unwrap());
+        let answer = Request::new("GET", &target).key(&key).send(server).await;
+        let wanted = json!({
+            "memoryGbSeconds": case.get("memoryGbSeconds"),
+            "diskOverageGbSeconds": case.get("diskOverageGbSeconds"),
+            "totals": case.get("totals"),
+            "points": [],
+        });
+        walk.note(case, &answer, difference(&answer, &wanted));
+    }
+    walk.end(20);
+}
+
 on_both_engines!(
+    drilldown,
     tags,
     group_by,
     filters,

@@ -88,6 +88,13 @@ impl Measure {
     /// An event of zero length counts: its sandbox is listed with nothing to pay.
     #[must_use]
     pub fn billed_micros(&self, started_at: i64, ended_at: Option<i64>) -> Option<u64> {
+        let (start, end) = self.billed_span(started_at, ended_at)?;
+        Some(u64::try_from(end.saturating_sub(start)).unwrap_or(0))
+    }
+
+    /// The start and end of an event's billed time, or `None` where it does not count at all. The end lies before the start
+    /// where nothing is billed.
+    fn billed_span(&self, started_at: i64, ended_at: Option<i64>) -> Option<(i64, i64)> {
         if started_at >= self.started_before || ended_at.is_some_and(|end| end <= self.from) {
             return None;
         }
@@ -95,7 +102,80 @@ impl Measure {
             Some(end) if end <= self.as_of => end.min(self.last_end),
             _ => self.open_end,
         };
-        Some(u64::try_from(end.saturating_sub(started_at.max(self.from))).unwrap_or(0))
+        Some((started_at.max(self.from), end))
+    }
+}
+
+/// What one sandbox is billed in a window, and what it had allocated in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// What is billed under the accounting rule.
+    pub usage: Usage,
+    /// Allocated memory in MB × µs, clipped to the window under every rule.
+    pub allocated: u128,
+    /// The time with an event, in µs. Time that events share counts once.
+    pub uptime_micros: u64,
+    /// The largest allocation that lasted, in MB.
+    pub peak_mb: u64,
+}
+
+/// Adds up the events of one sandbox.
+///
+/// ```
+/// use opencomputer_usage_core::usage::accounting::{Rule, Tally};
+/// use opencomputer_usage_core::usage::window::Window;
+///
+/// let window = Window::new("2026-01-01".parse()?, "2026-01-02".parse()?)?;
+/// let mut tally = Tally::new(Rule::Clipped, window, window.to());
+/// let from = window.from().micros();
+/// tally.add(4096, 20_480, from, Some(from + 3_600_000_000));
+/// let totals = tally.totals();
+/// assert_eq!((totals.uptime_micros, totals.peak_mb), (3_600_000_000, 4096));
+/// # Ok::<(), opencomputer_usage_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tally {
+    billed: Measure,
+    clipped: Measure,
+    totals: Totals,
+    /// When memory was allocated, in no order.
+    spans: Vec<(i64, i64)>,
+}
+
+impl Tally {
+    /// Starts with no event.
+    #[must_use]
+    pub fn new(rule: Rule, window: Window, as_of: Timestamp) -> Self {
+        let [billed, clipped] = [rule, Rule::Clipped].map(|rule| Measure::new(rule, window, as_of));
+        Self { billed, clipped, totals: Totals::default(), spans: Vec::new() }
+    }
+
+    /// Adds an event, whose instants are microseconds since the epoch. Events may come in any order.
+    pub fn add(&mut self, memory_mb: u64, disk_mb: u64, started_at: i64, ended_at: Option<i64>) {
+        let billed = self.billed.billed_micros(started_at, ended_at).unwrap_or_default();
+        self.totals.usage += Usage::of(memory_mb, disk_mb, billed.into());
+        if let Some((start, end)) = self.clipped.billed_span(started_at, ended_at)
+            && end > start
+        {
+            self.totals.allocated += Usage::of(memory_mb, 0, end.abs_diff(start).into()).memory;
+            self.totals.peak_mb = self.totals.peak_mb.max(memory_mb);
+            self.spans.push((start, end));
+        }
+    }
+
+    /// The totals of all events.
+    #[must_use]
+    pub fn totals(mut self) -> Totals {
+        self.spans.sort_unstable();
+        let mut covered_until = i64::MIN;
+        for (start, end) in self.spans {
+            let start = start.max(covered_until);
+            if end > start {
+                self.totals.uptime_micros += end.abs_diff(start);
+                covered_until = end;
+            }
+        }
+        self.totals
     }
 }
 
@@ -140,7 +220,13 @@ impl Usage {
     }
 }
 
-/// Converts an exact sum to GB-seconds, for all answers: 1 GB = 1024 MB, 1 s = 10⁶ µs.
+/// The one conversion of exact times to seconds.
+#[must_use]
+pub fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1_000_000.0
+}
+
+/// The one conversion from exact sums to what the wire carries: 1 GB = 1024 MB, 1 s = 10⁶ µs.
 #[must_use]
 pub fn gb_seconds(mb_micros: u128) -> f64 {
     mb_micros as f64 / 1_024_000_000.0

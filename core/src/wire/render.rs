@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
-use super::types::{Amounts, SandboxItem, SandboxTags, SandboxUsagePage, TagItem, TagUsagePage, Untagged};
+use super::types::{
+    Amounts, SandboxItem, SandboxTags, SandboxUsagePage, SandboxUsageTotals, TagItem, TagUsagePage, Untagged,
+};
 use crate::error::{Error, Refusal, Violation};
 use crate::etag::etag;
 use crate::tags::Tags;
-use crate::usage::accounting::Usage;
+use crate::usage::accounting::{Totals, Usage, gb_seconds, seconds};
 use crate::usage::dimension::Dimension;
 use crate::usage::page::{Group, Page};
 use crate::usage::plan::Plan;
@@ -18,7 +20,20 @@ impl From<Usage> for Amounts {
     }
 }
 
-/// The details of a sandbox that hydration adds.
+/// Without samples, no memory is known to have been used.
+impl From<Totals> for SandboxUsageTotals {
+    fn from(totals: Totals) -> Self {
+        Self {
+            memory_allocated_gb_seconds: gb_seconds(totals.allocated),
+            memory_used_gb_seconds: 0.0,
+            uptime_seconds: seconds(totals.uptime_micros),
+            memory_allocated_peak_mb: totals.peak_mb,
+            memory_used_peak_mb: 0,
+        }
+    }
+}
+
+/// What hydration adds to a sandbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SandboxDetails {
     /// The user's name for it, of the latest session.

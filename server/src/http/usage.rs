@@ -39,11 +39,11 @@ pub(super) async fn drilldown(
         from: window.from(),
         to: window.to(),
         as_of: Some(caller.now),
-        memory_gb_seconds: found.usage.memory_gb_seconds(),
-        disk_overage_gb_seconds: Some(found.usage.disk_overage_gb_seconds()),
+        memory_gb_seconds: found.totals.usage.memory_gb_seconds(),
+        disk_overage_gb_seconds: Some(found.totals.usage.disk_overage_gb_seconds()),
         first_started_at: found.first_started_at,
         last_ended_at: found.last_ended_at,
-        totals: None,
-        points: None,
+        totals: Some(found.totals.into()),
+        points: Some(Vec::new()),
     })
 }

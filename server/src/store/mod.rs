@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use opencomputer_usage_core::accounting::{Measure, Rule, Usage};
+use opencomputer_usage_core::accounting::{Measure, Rule, Tally, Totals, Usage};
 use opencomputer_usage_core::filter::Filters;
 use opencomputer_usage_core::paging::{Page, Plan};
 use opencomputer_usage_core::sandbox::SandboxId;
@@ -84,6 +84,11 @@ impl Reading {
     pub fn measure(&self) -> Measure {
         Measure::new(self.rule, self.window, self.as_of)
     }
+
+    /// The sum of one sandbox's events, before the first.
+    fn tally(&self) -> Tally {
+        Tally::new(self.rule, self.window, self.as_of)
+    }
 }
 
 /// The details of each sandbox that has any, by its id.
@@ -92,8 +97,8 @@ pub type Details = BTreeMap<String, SandboxDetails>;
 /// The usage of one sandbox and what is known of it.
 #[derive(Clone, Debug)]
 pub struct SandboxReading {
-    /// Its exact usage.
-    pub usage: Usage,
+    /// What it is billed and what it had allocated, exactly.
+    pub totals: Totals,
     /// What and where it is.
     pub details: SandboxDetails,
     /// Start of its first session in the window, clamped into it.

@@ -55,8 +55,13 @@ pub(super) fn sandbox_usage() -> Value {
         "tagsLastUpdatedAt": "2026-04-19T14:02:00Z",
         "from": "2026-03-20T00:00:00Z", "to": "2026-04-19T00:00:00Z", "asOf": "2026-04-19T14:02:00.123456Z",
         "memoryGbSeconds": 8000.0, "diskOverageGbSeconds": 120.0,
-        "firstStartedAt": "2026-03-22T08:00:00Z", "lastEndedAt": "2026-04-02T17:30:00Z",
+        "firstStartedAt": "2026-03-22T08:00:00Z", "lastEndedAt": "2026-04-02T17:30:00Z", "totals": totals(), "points": [],
     }))
+}
+
+fn totals() -> Value {
+    json!({ "memoryAllocatedGbSeconds": 8000.0, "memoryUsedGbSeconds": 0.0, "uptimeSeconds": 2000.0,
+        "memoryAllocatedPeakMb": 4096, "memoryUsedPeakMb": 0 })
 }
 
 fn tag_key() -> Value {
@@ -99,7 +104,7 @@ pub(super) fn error(code: Code) -> Value {
 /// One example of each schema that is a wire type.
 #[cfg(test)]
 pub(super) fn wire() -> Vec<(&'static str, Value)> {
-    use opencomputer_usage_core::wire::{Amounts, SandboxItem, TagItem, TagKeySummary, Untagged};
+    use opencomputer_usage_core::wire::{Amounts, SandboxItem, SandboxUsageTotals, TagItem, TagKeySummary, Untagged};
     vec![
         ("Amounts", typed::<Amounts>(&amounts())),
         ("Untagged", typed::<Untagged>(&untagged())),
@@ -108,6 +113,7 @@ pub(super) fn wire() -> Vec<(&'static str, Value)> {
         ("TagUsagePage", tag_usage()),
         ("SandboxUsagePage", sandbox_usage_page()),
         ("SandboxUsage", sandbox_usage()),
+        ("SandboxUsageTotals", typed::<SandboxUsageTotals>(&totals())),
         ("TagKeys", tag_keys()),
         ("TagKey", typed::<TagKeySummary>(&tag_key())),
         ("SandboxTags", sandbox_tags()),

@@ -28,7 +28,7 @@ fn count(description: &str) -> Value {
     json!({ "type": "integer", "format": "int64", "minimum": 0, "description": description })
 }
 
-fn gb_seconds(description: &str) -> Value {
+fn amount(description: &str) -> Value {
     json!({ "type": "number", "format": "double", "minimum": 0, "description": description })
 }
 
@@ -88,7 +88,7 @@ const MEMORY: &str = "Memory, in GB-seconds";
 const DISK: &str = "Disk above the included 20 GB, in GB-seconds";
 
 fn measured() -> [(&'static str, Value); 2] {
-    [("memoryGbSeconds", gb_seconds(MEMORY)), ("diskOverageGbSeconds", gb_seconds(DISK))]
+    [("memoryGbSeconds", amount(MEMORY)), ("diskOverageGbSeconds", amount(DISK))]
 }
 
 fn window() -> [(&'static str, Value); 3] {
@@ -164,6 +164,11 @@ fn usage() -> Vec<(&'static str, Value)> {
         disk.clone(),
         ("firstStartedAt", or_null(instant(first))),
         ("lastEndedAt", or_null(instant(last))),
+        ("totals", reference("SandboxUsageTotals")),
+        (
+            "points",
+            json!({ "type": "array", "maxItems": 0, "description": "Empty: usage over time is not available yet" }),
+        ),
         alias,
         status,
     ];
@@ -174,8 +179,20 @@ fn usage() -> Vec<(&'static str, Value)> {
         ("SandboxItem", object("Usage of one sandbox", 5, &sandbox_item)),
         ("TagUsagePage", object("Usage by tag", 8, &tag_page)),
         ("SandboxUsagePage", object("Usage by sandbox", 7, &sandbox_page)),
-        ("SandboxUsage", object("Usage of one sandbox over a window", 10, &drilldown)),
+        ("SandboxUsage", object("Usage of one sandbox over a window", 12, &drilldown)),
+        ("SandboxUsageTotals", totals()),
     ]
+}
+
+fn totals() -> Value {
+    let members = [
+        ("memoryAllocatedGbSeconds", amount("Allocated memory, in GB-seconds")),
+        ("memoryUsedGbSeconds", amount("Measured memory, in GB-seconds; 0 without samples")),
+        ("uptimeSeconds", amount("Time during which memory was allocated; time that several events share counts once")),
+        ("memoryAllocatedPeakMb", count("The largest allocation, in MB of 2²⁰ bytes")),
+        ("memoryUsedPeakMb", count("The most memory that was measured, in MB of 2²⁰ bytes; 0 without samples")),
+    ];
+    object("What the sandbox had allocated and used, clipped to the window under every accounting rule", 5, &members)
 }
 
 fn tags() -> Vec<(&'static str, Value)> {

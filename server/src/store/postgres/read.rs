@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use futures_util::TryStreamExt;
-use opencomputer_usage_core::accounting::{Measure, Usage};
+use opencomputer_usage_core::accounting::{Measure, Totals, Usage};
 use opencomputer_usage_core::dimension::Dimension;
 use opencomputer_usage_core::filter::{Filter, Filters};
 use opencomputer_usage_core::limits::INCLUDED_DISK_MB;
@@ -163,15 +163,24 @@ impl Conditions {
     }
 }
 
-/// The usage of one sandbox.
-pub(super) async fn sandbox_sum(
+/// The totals of one sandbox.
+pub(super) async fn sandbox_totals(
     db: &mut PgConnection,
-    events: Events,
+    org: Uuid,
     id: &SandboxId,
     reading: Reading,
-) -> Result<Usage> {
-    let query = measured(sql::SANDBOX_SUM, events, reading.measure()).bind(id.as_str());
-    Ok(query.fetch_all(db).await?.into_iter().map(tier).map(|tier| tier.usage()).sum())
+) -> Result<Totals> {
+    let Measure { from, started_before, .. } = reading.measure();
+    let query = sqlx::query_as(sql::SANDBOX_EVENTS).bind(org).bind(id.as_str());
+    let mut rows = query.bind(Instant(from)).bind(Instant(started_before)).fetch(db);
+    let mut tally = reading.tally();
+    while let Some(row) = rows.try_next().await? {
+        let (memory_mb, disk_mb, Instant(started_at), ended_at): (i32, i32, _, Option<Instant>) = row;
+        // No size is negative.
+        let [memory_mb, disk_mb] = [memory_mb, disk_mb].map(|size| u64::from(size.unsigned_abs()));
+        tally.add(memory_mb, disk_mb, started_at, ended_at.map(|Instant(micros)| micros));
+    }
+    Ok(tally.totals())
 }
 
 /// The billed time of an org by memory and disk size.

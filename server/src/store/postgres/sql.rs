@@ -1,7 +1,7 @@
 //! Every statement of this engine.
 //!
 //! Comparisons of sandbox ids say `COLLATE "C"`: on a platform's database the columns have its own collation. One text,
-//! [`billed!`], holds the accounting rule; aggregate, drilldown and rollup share it.
+//! [`billed!`], holds the accounting rule; aggregate and rollup share it. The core adds up a drilldown.
 
 use crate::store::statements::statements;
 
@@ -111,16 +111,16 @@ statements! {
         counted!(), r#" AND $9::int4 IS NOT NULL /* filters */
              GROUP BY sandbox_id COLLATE "C", memory_mb, disk_mb) AS sums "#, with_tag!(), " ORDER BY sums.sandbox_id"
     );
-    SANDBOX_SUM = concat!(
-        "SELECT memory_mb::bigint, disk_mb::bigint, sum(", billed!(), ") ", counted!(),
-        r#" AND sandbox_id COLLATE "C" = $8 GROUP BY memory_mb, disk_mb"#
-    );
+    /// The events of a sandbox that meet a window: the core adds them up.
+    SANDBOX_EVENTS = r#"SELECT memory_mb, disk_mb, started_at, ended_at FROM sandbox_scale_events
+         WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND (started_at < $4) IS TRUE
+             AND (ended_at > $3) IS NOT FALSE"#;
     TIERS = concat!(
         "SELECT memory_mb::bigint, disk_mb::bigint, sum(", billed!(), ") ", counted!(),
         " GROUP BY memory_mb, disk_mb ORDER BY memory_mb, disk_mb"
     );
     SESSION_SPAN = r#"SELECT min(greatest(started_at, $3)), max(least(coalesce(stopped_at, $5), $6)),
-             bool_or(stopped_at IS NULL AND status IN ('running', 'hibernated'))
+             bool_or(stopped_at IS NULL AND status NOT IN ('stopped', 'error'))
          FROM sandbox_sessions
          WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND started_at < $4
              AND (stopped_at IS NULL OR stopped_at > $3)"#;

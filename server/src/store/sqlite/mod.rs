@@ -165,11 +165,11 @@ impl Store for Sqlite {
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
         }
-        let usage = read::sandbox_sum(&mut snapshot, org, id, reading).await?;
+        let totals = read::sandbox_totals(&mut snapshot, org, id, reading).await?;
         let (first_started_at, last_ended_at) = read::session_span(&mut snapshot, org, id, reading).await?;
         let details = read::details(&mut snapshot, org, &[id.as_str()]).await?.remove(id.as_str());
         let details = details.unwrap_or_default();
-        Ok(Some(SandboxReading { usage, details, first_started_at, last_ended_at }))
+        Ok(Some(SandboxReading { totals, details, first_started_at, last_ended_at }))
     }
 
     async fn rollup(&self, org: Uuid, reading: Reading) -> Result<Option<Vec<Tier>>> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use opencomputer_usage_core::accounting::{Measure, Usage};
+use futures_util::TryStreamExt;
+use opencomputer_usage_core::accounting::{Measure, Totals, Usage};
 use opencomputer_usage_core::dimension::Dimension;
 use opencomputer_usage_core::filter::{Filter, Filters};
 use opencomputer_usage_core::paging::{Part, Plan, SandboxSum};
@@ -103,11 +104,17 @@ impl Conditions {
     }
 }
 
-/// The usage of one sandbox.
-pub(super) async fn sandbox_sum(db: &mut Connection, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Usage> {
-    let sql = sql::SANDBOX_SUM;
-    let query = measured(sqlx::query_as(sql), org, reading.measure()).bind(id.as_str());
-    Ok(query.fetch_all(db).await?.into_iter().map(tier).map(|tier| tier.usage()).sum())
+/// The totals of one sandbox.
+pub(super) async fn sandbox_totals(db: &mut Connection, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Totals> {
+    let Measure { from, started_before, .. } = reading.measure();
+    let query = sqlx::query_as(sql::SANDBOX_EVENTS).bind(org.to_string()).bind(id.as_str());
+    let mut rows = query.bind(from).bind(started_before).fetch(db);
+    let mut tally = reading.tally();
+    while let Some((memory_mb, disk_mb, started_at, ended_at)) = rows.try_next().await? {
+        let (memory_mb, disk_mb, ended_at): (i64, i64, Option<i64>) = (memory_mb, disk_mb, ended_at);
+        tally.add(memory_mb.unsigned_abs(), disk_mb.unsigned_abs(), started_at, ended_at);
+    }
+    Ok(tally.totals())
 }
 
 /// The billed time of an org by memory and disk size.

@@ -1,6 +1,6 @@
 //! Every statement of this engine.
 //!
-//! One text, [`billed!`], holds the accounting rule; aggregate, drilldown and rollup share it.
+//! One text, [`billed!`], holds the accounting rule; aggregate and rollup share it. The core adds up a drilldown.
 
 use crate::store::statements::statements;
 
@@ -48,17 +48,16 @@ statements! {
              ON tag.org_id = ?1 AND tag.sandbox_id = sums.sandbox_id AND tag.key = ?7
          ORDER BY sums.sandbox_id"
     );
-    SANDBOX_SUM = concat!(
-        "SELECT memory_mb, disk_mb, ", summed!(), " FROM (", billed!(), " AND sandbox_id = ?7)
-         GROUP BY memory_mb, disk_mb"
-    );
+    /// The events of a sandbox that meet a window: the core adds them up.
+    SANDBOX_EVENTS = "SELECT memory_mb, disk_mb, started_at, ended_at FROM sandbox_scale_events
+         WHERE org_id = ?1 AND sandbox_id = ?2 AND started_at < ?4 AND (ended_at IS NULL OR ended_at > ?3)";
     TIERS = concat!(
         "SELECT memory_mb, disk_mb, ", summed!(), " FROM (", billed!(), ")
          GROUP BY memory_mb, disk_mb ORDER BY memory_mb, disk_mb"
     );
     SESSION_SPAN = "SELECT MIN(MAX(started_at, ?3)),
              MAX(MIN(COALESCE(stopped_at, ?5), ?6)),
-             MAX(stopped_at IS NULL AND status IN ('running', 'hibernated'))
+             MAX(stopped_at IS NULL AND status NOT IN ('stopped', 'error'))
          FROM sandbox_sessions
          WHERE org_id = ?1 AND sandbox_id = ?2 AND started_at < ?4 AND (stopped_at IS NULL OR stopped_at > ?3)";
     LATEST_SESSIONS = "SELECT sandbox_id, status, config ->> 'alias' FROM sandbox_sessions AS session
