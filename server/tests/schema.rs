@@ -221,6 +221,30 @@ async fn another_table_or_column_that_has_gone_is_named() {
 }
 
 #[tokio::test]
+async fn an_embedded_database_is_checked_as_well() {
+    let database = Database::create(Engine::Sqlite).await;
+    open(&database).await.unwrap().close().await;
+    let parts = "SELECT name || ' ' || sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name";
+    let whole = database.texts(parts).await;
+    for broken in ["DROP TABLE sandbox_tags", "DROP INDEX api_keys_by_hash; DROP INDEX sandbox_tags_by_value"] {
+        database.execute(broken).await;
+        open(&database).await.unwrap().close().await;
+        assert_eq!(database.texts(parts).await, whole, "{broken}");
+    }
+    for (broken, fault) in [
+        (
+            "ALTER TABLE sandbox_sessions DROP COLUMN config",
+            "the column `config` of table `sandbox_sessions` is missing",
+        ),
+        ("DROP TABLE sandbox_sessions", "the table `sandbox_sessions` is missing"),
+    ] {
+        database.execute(broken).await;
+        let refused = open(&database).await.err().unwrap();
+        assert_eq!(refused, format!("the database has lost a part of its schema: {fault}"));
+    }
+}
+
+#[tokio::test]
 async fn our_own_tables_are_known_again_without_their_mark() {
     let database = Database::create(Engine::Postgres).await;
     open(&database).await.unwrap();

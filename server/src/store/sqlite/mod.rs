@@ -2,6 +2,7 @@
 
 mod import;
 mod read;
+mod schema;
 pub(super) mod sql;
 mod write;
 
@@ -108,7 +109,8 @@ impl Sqlite {
         // Most often there is nothing to do; then a writer, such as a long import, is not waited for.
         let mut db = self.writer.acquire().await.map_err(&unreachable)?;
         if read::schema_version(&mut db).await.map_err(&unreachable)? == known {
-            return Ok(());
+            let missing = schema::complete(&mut db, &MIGRATIONS).await.map_err(&unreachable)?;
+            return missing.map_or(Ok(()), |part| Err(OpenError::Damaged(part)));
         }
         let mut write = db.begin_with("BEGIN IMMEDIATE").await.map_err(&unreachable)?;
         let found = read::schema_version(&mut write).await.map_err(&unreachable)?;
