@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::window::{Timestamp, Window};
 use crate::limits::INCLUDED_DISK_MB;
 
-/// Where the billed time of an event that has ended stops.
+/// The end of the billed time of an event that has ended.
 ///
 /// ```
 /// use opencomputer_usage_core::usage::accounting::Rule;
@@ -92,8 +92,8 @@ impl Measure {
         Some(u64::try_from(end.saturating_sub(start)).unwrap_or(0))
     }
 
-    /// The start and end of an event's billed time, or `None` where it does not count at all. The end lies before the start
-    /// where nothing is billed.
+    /// Returns the start and end of an event's billed time, or `None` if it does not count at all. The end lies before the
+    /// start if nothing is billed.
     fn billed_span(&self, started_at: i64, ended_at: Option<i64>) -> Option<(i64, i64)> {
         if started_at >= self.started_before || ended_at.is_some_and(|end| end <= self.from) {
             return None;
@@ -106,10 +106,10 @@ impl Measure {
     }
 }
 
-/// What one sandbox is billed in a window, and what it had allocated in it.
+/// The billed usage of one sandbox in a window, and its allocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// What is billed under the accounting rule.
+    /// The usage that is billed under the accounting rule.
     pub usage: Usage,
     /// Allocated memory in MB × µs, clipped to the window under every rule.
     pub allocated: u128,
@@ -138,12 +138,12 @@ pub struct Tally {
     billed: Measure,
     clipped: Measure,
     totals: Totals,
-    /// When memory was allocated, in no order.
+    /// The times of allocation, unordered.
     spans: Vec<(i64, i64)>,
 }
 
 impl Tally {
-    /// Starts with no event.
+    /// Creates a tally without events.
     #[must_use]
     pub fn new(rule: Rule, window: Window, as_of: Timestamp) -> Self {
         let [billed, clipped] = [rule, Rule::Clipped].map(|rule| Measure::new(rule, window, as_of));
@@ -163,7 +163,7 @@ impl Tally {
         }
     }
 
-    /// The totals of all events.
+    /// Returns the totals of all events.
     #[must_use]
     pub fn totals(mut self) -> Totals {
         self.spans.sort_unstable();
@@ -220,13 +220,13 @@ impl Usage {
     }
 }
 
-/// The one conversion of exact times to seconds.
+/// Converts an exact time to seconds, for all answers.
 #[must_use]
 pub fn seconds(micros: u64) -> f64 {
     micros as f64 / 1_000_000.0
 }
 
-/// The one conversion from exact sums to what the wire carries: 1 GB = 1024 MB, 1 s = 10⁶ µs.
+/// Converts an exact sum to GB-seconds, for all answers: 1 GB = 1024 MB, 1 s = 10⁶ µs.
 #[must_use]
 pub fn gb_seconds(mb_micros: u128) -> f64 {
     mb_micros as f64 / 1_024_000_000.0

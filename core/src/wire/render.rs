@@ -33,7 +33,7 @@ impl From<Totals> for SandboxUsageTotals {
     }
 }
 
-/// What hydration adds to a sandbox.
+/// The details of a sandbox that hydration adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SandboxDetails {
     /// The user's name for it, of the latest session.

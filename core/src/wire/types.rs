@@ -219,7 +219,7 @@ wire! {
         memory_used_gb_seconds: f64 = "memoryUsedGbSeconds",
         /// Time during which memory was allocated, seconds.
         uptime_seconds: f64 = "uptimeSeconds",
-        /// The most memory that was allocated at once, MB of 2²⁰ bytes.
+        /// The largest allocation, MB of 2²⁰ bytes.
         memory_allocated_peak_mb: u64 = "memoryAllocatedPeakMb",
         /// The most memory that was measured, MB of 2²⁰ bytes; 0 without samples.
         memory_used_peak_mb: u64 = "memoryUsedPeakMb",
