@@ -120,6 +120,12 @@ impl Client {
         Ok(client)
     }
 
+    /// The base URL, without `/api`.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
     pub(super) const fn settings(&self) -> &Settings {
         &self.settings
     }

@@ -8,6 +8,9 @@ use crate::host::value::Raw;
 use crate::sandbox::SandboxId;
 use crate::tags::TagSet;
 
+/// How much too early a host's timer may fire, in milliseconds.
+const TIMER_MS: f64 = 1.0;
+
 /// The next action of the host. `V` is the host's type for results.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step<V = Outcome> {
@@ -67,6 +70,8 @@ pub enum Event {
     Begin,
     /// An answer came.
     Answer(Answer),
+    /// An answer came that the host refuses to read; the text says why, as in "its body is longer than 64 MiB".
+    Unreadable(Answer, String),
     /// No answer came; the text describes the cause.
     Fault(Fault, String),
     /// The wait is over.
@@ -80,7 +85,7 @@ pub enum Event {
 pub enum Fault {
     /// The connection failed or broke.
     Connection,
-    /// The time was up.
+    /// The time was up: the call's, or a shorter one of the host's own, which is retried as a connection fault is.
     Timeout,
 }
 
@@ -143,10 +148,14 @@ impl Exchange {
                 self.retry(answer.error(now_ms), after, now_ms, random)
             }
             Event::Answer(answer) => self.conclude(answer, now_ms, random),
-            Event::Fault(Fault::Timeout, _) => Err(self.timeout()),
-            Event::Fault(Fault::Connection, cause) => {
-                let error = ClientError::new(Kind::Connection, format!("no answer from the server: {cause}"));
-                self.retry(error, None, now_ms, random)
+            Event::Unreadable(answer, why) => Err(answer.undecodable(&why)),
+            Event::Fault(Fault::Timeout, cause) if self.deadline_ms - now_ms < TIMER_MS => Err(self.timeout(&cause)),
+            Event::Fault(fault, cause) => {
+                let (kind, message) = match fault {
+                    Fault::Connection => (Kind::Connection, "no answer from the server"),
+                    Fault::Timeout => (Kind::Timeout, "no answer from the server in time"),
+                };
+                self.retry(ClientError::new(kind, because(message, &cause)), None, now_ms, random)
             }
             Event::Changed(tags) => self.changed(&tags, now_ms),
         };
@@ -159,7 +168,7 @@ impl Exchange {
     fn send<V>(&self, now_ms: f64) -> Result<Step<V>, ClientError> {
         let timeout_ms = self.deadline_ms - now_ms;
         if timeout_ms <= 0.0 {
-            return Err(self.timeout());
+            return Err(self.timeout(""));
         }
         let request = match (&self.operation, &self.write) {
             (_, Some(Write { sandbox, next: Next::Write { tags, etag }, .. })) => {
@@ -171,9 +180,10 @@ impl Exchange {
         Ok(Step::Send { request, timeout_ms })
     }
 
-    fn timeout(&self) -> ClientError {
+    fn timeout(&self, cause: &str) -> ClientError {
         let limit = whole_ms(self.client.settings().timeout_ms);
-        ClientError::new(Kind::Timeout, format!("no answer within the {limit} ms that the call was given"))
+        let message = format!("no answer within the {limit} ms that the call was given");
+        ClientError::new(Kind::Timeout, because(&message, cause))
     }
 
     fn retry<V>(
@@ -273,6 +283,11 @@ impl Exchange {
         }
         self.send(now_ms)
     }
+}
+
+/// Appends the cause to a message, if it is known.
+fn because(message: &str, cause: &str) -> String {
+    if cause.is_empty() { message.to_owned() } else { format!("{message}: {cause}") }
 }
 
 /// Rounds up to whole milliseconds.
