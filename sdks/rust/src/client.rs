@@ -6,9 +6,9 @@ use std::env;
 use std::time::Duration;
 
 use opencomputer_usage_core::client::{self, ClientError, Event, NextPage, Operation, Outcome, Step, TagState};
-use opencomputer_usage_core::raw::{Raw, Text};
+use opencomputer_usage_core::host::value::{Raw, Text};
+use opencomputer_usage_core::query::Period;
 use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::window::Period;
 use opencomputer_usage_core::wire::{Sandbox, SandboxUsage, SandboxUsagePage, TagKeySummary, TagUsagePage};
 
 use crate::call::{Call, Clock};
@@ -112,7 +112,8 @@ impl Builder {
         }
         options.push(("headers".into(), headers));
         let core = client::Client::new(USER_AGENT, &Raw::Map(options))?;
-        Ok(Client { core, transport: Transport::with(self.transport) })
+        let transport = Transport::new(self.transport, core.base_url())?;
+        Ok(Client { core, transport })
     }
 }
 

@@ -22,17 +22,21 @@
 //! # }
 //! ```
 
+mod body;
 mod call;
 mod client;
 mod options;
+mod proxy;
+mod route;
+mod tls;
 mod transport;
 mod walk;
 
 pub use opencomputer_usage_core as core;
 pub use opencomputer_usage_core::client::{ClientError, Kind, TagState};
-pub use opencomputer_usage_core::query::Sort;
+pub use opencomputer_usage_core::query::{Period, Sort};
 pub use opencomputer_usage_core::tags::Violation;
-pub use opencomputer_usage_core::window::{Period, Timestamp};
+pub use opencomputer_usage_core::usage::window::Timestamp;
 pub use opencomputer_usage_core::wire;
 
 pub use call::{Call, Clock, random};

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use opencomputer_usage_core::client::NextPage;
+use opencomputer_usage_core::host::value::{Raw, Text};
 use opencomputer_usage_core::query::Sort;
-use opencomputer_usage_core::raw::{Raw, Text};
 
 /// Options of a usage call; what is left out is the server's default. The core checks them before anything is sent.
 ///

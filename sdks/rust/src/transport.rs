@@ -1,25 +1,25 @@
 //! Carries one request: reqwest over rustls, which follows no redirect and never waits beyond its time.
 
-use std::error::Error;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use std::{env, fmt, io};
 
-use opencomputer_usage_core::client::{Answer, ClientError, Event, Fault, Request};
+use opencomputer_usage_core::client::{ClientError, Event, Fault, Request};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Proxy, Url, redirect};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use reqwest::{Method, Proxy, redirect};
+use url::Url;
 
-type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
+use crate::body;
+use crate::proxy;
+use crate::route::Route;
+use crate::tls::Tls;
 
 /// How connections are made. The default trusts the system and takes proxies from the environment.
 #[derive(Clone, Default)]
 pub struct TransportOptions {
     ssl_cert_file: Option<PathBuf>,
-    proxy: Option<Proxy>,
+    proxy: Option<Url>,
     connect_timeout: Option<Duration>,
     read_timeout: Option<Duration>,
 }
@@ -42,18 +42,19 @@ impl TransportOptions {
         connect_timeout: Option<f64>,
         read_timeout: Option<f64>,
     ) -> Result<Self, ClientError> {
-        let proxy = proxy.map(Proxy::all).transpose();
-        // What is wrong with it is not shown: it may have a password in it.
-        let proxy = proxy.map_err(|_| ClientError::usage("the proxy must be a URL such as `http://proxy:3128`"))?;
-        let seconds = |seconds: f64| {
+        let seconds = |name, seconds: Option<f64>| {
+            let Some(seconds) = seconds else {
+                return Ok(None);
+            };
             let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
-            duration.ok_or_else(|| ClientError::usage("the timeout must be a positive, finite number"))
+            let invalid = || ClientError::usage(format!("`{name}` must be a positive, finite number of seconds"));
+            duration.map(Some).ok_or_else(invalid)
         };
         Ok(Self {
             ssl_cert_file,
-            proxy,
-            connect_timeout: connect_timeout.map(seconds).transpose()?,
-            read_timeout: read_timeout.map(seconds).transpose()?,
+            proxy: proxy.map(|proxy| proxy::parse(&proxy, "the option `proxy`")).transpose()?,
+            connect_timeout: seconds("connect_timeout", connect_timeout)?,
+            read_timeout: seconds("read_timeout", read_timeout)?,
         })
     }
 }
@@ -65,12 +66,16 @@ impl fmt::Debug for TransportOptions {
     }
 }
 
-/// Connections that are kept alive. Clones share them; nothing is opened or read before the first request.
-#[derive(Clone, Default)]
+/// Connections to one server that are kept alive. Clones share them.
+#[derive(Clone)]
 pub struct Transport {
-    options: Arc<TransportOptions>,
-    tls: Arc<OnceLock<ClientConfig>>,
+    settings: Arc<Settings>,
     http: Arc<OnceLock<reqwest::Client>>,
+}
+
+struct Settings {
+    route: Route,
+    tls: Tls,
 }
 
 /// As its options.
@@ -81,19 +86,27 @@ impl fmt::Debug for Transport {
 }
 
 impl Transport {
-    /// The same as the default.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    /// Decides how the server of a base URL is reached. Reads certificates and the environment, and opens nothing.
+    ///
+    /// # Errors
+    ///
+    /// Where the proxy or the certificates that an option or the environment names cannot be used.
+    pub fn new(options: TransportOptions, base_url: &str) -> Result<Self, ClientError> {
+        let server = parse(base_url)?;
+        // A variable that is no Unicode is no URL either.
+        let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        let proxy = match options.proxy {
+            Some(proxy) => Some(proxy),
+            None => proxy::from_environment(&server, variable)?,
+        };
+        let encrypts = server.scheme() == "https" || proxy.as_ref().is_some_and(|proxy| proxy.scheme() == "https");
+        let tls = Tls::read(options.ssl_cert_file.as_deref(), encrypts)?;
+        let (connect_timeout, read_timeout) = (options.connect_timeout, options.read_timeout);
+        let settings = Settings { route: Route { server, proxy, connect_timeout, read_timeout }, tls };
+        Ok(Self { settings: Arc::new(settings), http: Arc::default() })
     }
 
-    /// One with options.
-    #[must_use]
-    pub fn with(options: TransportOptions) -> Self {
-        Self { options: Arc::new(options), ..Self::default() }
-    }
-
-    /// One that shares the certificates, but no connections: for another runtime, which alone can carry its own.
+    /// One that shares everything but the connections: for another runtime, which alone can carry its own.
     #[must_use]
     pub fn with_own_connections(&self) -> Self {
         Self { http: Arc::default(), ..self.clone() }
@@ -103,99 +116,57 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// Where the request cannot be sent at all, as its URL is none.
+    /// Where the request cannot be sent at all.
     pub async fn send(&self, request: Request, timeout: Duration) -> Result<Event, ClientError> {
         let request = prepare(request)?;
-        let http = match self.http(request.url().scheme() == "https") {
-            Ok(http) => http,
-            Err(error) => return Ok(Event::Fault(Fault::Connection, chain(error.as_ref()))),
+        let (http, route) = (self.http()?, &self.settings.route);
+        let exchange = async {
+            match http.execute(request).await {
+                Ok(response) => match route.refusal(response.status()) {
+                    Some(refusal) => refusal,
+                    None => body::read(response, route).await,
+                },
+                Err(error) => route.fault(&error),
+            }
         };
-        Ok(match tokio::time::timeout(timeout, exchange(http, request)).await {
-            Ok(Ok(answer)) => Event::Answer(answer),
-            // What reqwest itself says, "error sending request", goes without saying.
-            Ok(Err(error)) => Event::Fault(Fault::Connection, chain(error.source().unwrap_or(&error))),
-            Err(_) => Event::Fault(Fault::Timeout, String::new()),
-        })
+        let late = |_| Event::Fault(Fault::Timeout, route.to_string());
+        Ok(tokio::time::timeout(timeout, exchange).await.unwrap_or_else(late))
     }
 
-    /// Built when it is needed, as certificates are read only for a server that shows one.
-    fn http(&self, secure: bool) -> Fallible<&reqwest::Client> {
+    /// Built when it is needed: the system's certificates are read for the first request.
+    fn http(&self) -> Result<&reqwest::Client, ClientError> {
         if let Some(http) = self.http.get() {
             return Ok(http);
         }
-        let options = &*self.options;
+        let route = &self.settings.route;
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(self.tls(secure)?)
+            .tls_backend_preconfigured(self.settings.tls.config()?)
             .redirect(redirect::Policy::none())
             .referer(false)
-            .tcp_nodelay(true);
-        if let Some(proxy) = &options.proxy {
-            builder = builder.proxy(proxy.clone());
+            .tcp_nodelay(true)
+            // The environment has been read, by rules of our own.
+            .no_proxy();
+        if let Some(proxy) = &route.proxy {
+            let proxy = Proxy::all(proxy.as_str()).map_err(|_| ClientError::usage("the proxy cannot be used"))?;
+            builder = builder.proxy(proxy);
         }
-        if let Some(timeout) = options.connect_timeout {
+        if let Some(timeout) = route.connect_timeout {
             builder = builder.connect_timeout(timeout);
         }
-        if let Some(timeout) = options.read_timeout {
+        if let Some(timeout) = route.read_timeout {
             builder = builder.read_timeout(timeout);
         }
-        let http = builder.build()?;
+        let http = builder.build().map_err(|error| ClientError::usage(format!("HTTP cannot be set up: {error}")))?;
         Ok(self.http.get_or_init(|| http))
     }
-
-    fn tls(&self, secure: bool) -> Fallible<ClientConfig> {
-        // A proxy may be reached over TLS although the server is not.
-        let plain = !secure && self.options.proxy.is_none() && !has_secure_proxy();
-        if plain && self.tls.get().is_none() {
-            return configured(RootCertStore::empty());
-        }
-        if let Some(tls) = self.tls.get() {
-            return Ok(tls.clone());
-        }
-        let tls = configured(roots(self.options.ssl_cert_file.clone())?)?;
-        Ok(self.tls.get_or_init(|| tls).clone())
-    }
 }
 
-/// Whether the environment names a proxy for plain requests that is itself reached over TLS.
-fn has_secure_proxy() -> bool {
-    let names = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-    names.iter().any(|name| env::var(name).is_ok_and(|url| url.starts_with("https:")))
-}
-
-/// The roots of a file that was named, here or in `REQUESTS_CA_BUNDLE`; else those of the system, for which
-/// `SSL_CERT_FILE` and `SSL_CERT_DIR` may stand; else Mozilla's, where the system has none.
-fn roots(named: Option<PathBuf>) -> Fallible<RootCertStore> {
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-    let systems = variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR"));
-    let bundle = variable("REQUESTS_CA_BUNDLE").filter(|_| systems.is_none()).map(PathBuf::from);
-    let mut roots = RootCertStore::empty();
-    if let Some(file) = named.or(bundle) {
-        let unreadable = |why: &dyn Error| io::Error::other(format!("no certificates in `{}`: {why}", file.display()));
-        let certificates = CertificateDer::pem_file_iter(&file).map_err(|error| unreadable(&error))?;
-        roots.add_parsable_certificates(certificates.filter_map(Result::ok));
-        if roots.is_empty() {
-            return Err(unreadable(&io::Error::other("there is none")).into());
-        }
-        return Ok(roots);
-    }
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    Ok(roots)
-}
-
-fn configured(roots: RootCertStore) -> Fallible<ClientConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let mut config = versions.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+fn parse(url: &str) -> Result<Url, ClientError> {
+    Url::parse(url).map_err(|error| ClientError::usage(format!("the request cannot be sent: {error}")))
 }
 
 fn prepare(request: Request) -> Result<reqwest::Request, ClientError> {
-    let invalid = |error: &dyn Error| ClientError::usage(format!("the request cannot be sent: {error}"));
-    let url = Url::parse(&request.url).map_err(|error| invalid(&error))?;
+    let invalid = |error: &dyn fmt::Display| ClientError::usage(format!("the request cannot be sent: {error}"));
     let method = request.method.parse::<Method>().map_err(|error| invalid(&error))?;
     let mut headers = HeaderMap::with_capacity(request.headers.len());
     for (name, value) in request.headers {
@@ -204,25 +175,8 @@ fn prepare(request: Request) -> Result<reqwest::Request, ClientError> {
         value.set_sensitive(true);
         headers.insert(name, value);
     }
-    let mut prepared = reqwest::Request::new(method, url);
+    let mut prepared = reqwest::Request::new(method, parse(&request.url)?);
     *prepared.headers_mut() = headers;
     *prepared.body_mut() = request.body.map(Into::into);
     Ok(prepared)
-}
-
-async fn exchange(http: &reqwest::Client, request: reqwest::Request) -> reqwest::Result<Answer> {
-    let response = http.execute(request).await?;
-    let status = response.status().as_u16();
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-    let body = response.bytes().await?.into();
-    Ok(Answer { status, headers, body })
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {}", chain(cause)),
-        None => error.to_string(),
-    }
 }
