@@ -167,6 +167,32 @@ async fn a_429_is_retried_after_the_time_it_names() {
 }
 
 #[tokio::test]
+async fn an_error_says_how_long_to_wait_and_shows_no_secret_header() {
+    let headers = "Retry-After: 2.5\r\nX-RateLimit-Remaining: 0\r\nSet-Cookie: session=hidden\r\n";
+    let server = Server::start(vec![failure(429, headers, "rate_limited")]);
+    let client = Client::builder().api_key("oc_key").base_url(&server.url).max_retries(0).build().unwrap();
+    let error = client.tags().list_keys().await.unwrap_err();
+    assert_eq!((error.kind, error.retry_after), (Kind::RateLimit, Some(2.5)));
+    assert!(error.headers.contains(&("x-ratelimit-remaining".to_owned(), "0".to_owned())), "{error:?}");
+    assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_state_gives_the_users_tags_and_the_condition_to_write_them_back() {
+    let tags = json!({ "oc:plan": "pro", "team": "a" });
+    let server = Server::start(vec![state(&tags, "\"e1\""), state(&tags, "\"e2\""), state(&tags, "\"\"")]);
+    let client = server.client();
+    let read = client.tags().get("sb-1").await.unwrap();
+    let written = client.tags().set("sb-1", &read.state.tags.user(), Some(read.condition().unwrap())).await.unwrap();
+    assert_eq!(written.condition().unwrap(), "\"e2\"");
+    let seen = &server.seen()[1];
+    assert_eq!((seen.headers["if-match"].as_str(), seen.body.as_slice()), ("\"e1\"", br#"{"team":"a"}"#.as_slice()));
+    // An empty tag names no state.
+    let read = client.tags().get("sb-1").await.unwrap();
+    assert_eq!(read.condition().unwrap_err().kind, Kind::UnsupportedByServer);
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let other = Server::start(vec![keys()]);
     let server = Server::start(vec![answer(302, &format!("location: {}\r\n", other.url), &"")]);
