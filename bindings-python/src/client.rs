@@ -29,7 +29,7 @@ fn runtime(py: Python<'_>) -> PyResult<&'static Runtime> {
 }
 
 /// What is opened by the first call, and once more in a forked process.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Opened {
     lanes: Lanes,
     transport: Transport,
@@ -39,7 +39,8 @@ struct Opened {
 #[pyclass(frozen)]
 pub struct Client {
     core: client::Client,
-    options: TransportOptions,
+    /// How the server is reached; its own connections are never used.
+    transport: Transport,
     opened: PerProcess<Opened>,
 }
 
@@ -60,7 +61,8 @@ impl Client {
     ) -> PyResult<Self> {
         let core = client::Client::new(user_agent, &raw(config)?).map_err(raised)?;
         let options = TransportOptions::new(ssl_cert_file, proxy, connect_timeout, read_timeout).map_err(raised)?;
-        Ok(Self { core, options, opened: PerProcess::new() })
+        let transport = Transport::new(options, core.base_url()).map_err(raised)?;
+        Ok(Self { core, transport, opened: PerProcess::new() })
     }
 
     /// Begins a call; `options` are `{ timeoutMs?, maxRetries?, headers? }`.
@@ -82,7 +84,7 @@ impl Client {
 impl Client {
     fn opened(&self, py: Python<'_>) -> Opened {
         let open = || {
-            Ok::<_, Infallible>(Opened { transport: Transport::with(self.options.clone()), lanes: Lanes::default() })
+            Ok::<_, Infallible>(Opened { transport: self.transport.with_own_connections(), lanes: Lanes::default() })
         };
         let Ok(opened) = self.opened.get(py, open);
         opened
