@@ -1,4 +1,4 @@
-//! The client: what it is configured by, and the calls it offers.
+//! The client, its builder and its calls.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -14,11 +14,10 @@ use opencomputer_usage_core::wire::{Sandbox, SandboxUsage, SandboxUsagePage, Tag
 use crate::call::{Call, Clock};
 use crate::options::UsageOptions;
 use crate::transport::{Transport, TransportOptions};
-use crate::walk::Walk;
 
-/// The key's environment variable.
+/// The environment variable of the API key.
 pub const API_KEY: &str = "OPENCOMPUTER_API_KEY";
-/// The base URL's environment variable.
+/// The environment variable of the base URL.
 pub const API_URL: &str = "OPENCOMPUTER_API_URL";
 
 const USER_AGENT: &str = concat!("opencomputer-usage-rust/", env!("CARGO_PKG_VERSION"));
@@ -30,7 +29,7 @@ pub struct Client {
     transport: Transport,
 }
 
-/// A client in the making. The core checks what it is given.
+/// Builds a [`Client`]. [`build`](Self::build) checks the options.
 ///
 /// ```
 /// use std::time::Duration;
@@ -59,48 +58,49 @@ impl Builder {
         self
     }
 
-    /// The key; without it, that of `OPENCOMPUTER_API_KEY`.
+    /// Sets the API key; the default is `OPENCOMPUTER_API_KEY`.
     #[must_use]
     pub fn api_key(self, key: impl AsRef<str>) -> Self {
         self.set("apiKey", key.as_ref().into())
     }
 
-    /// Where the API is, with or without `/api`; without it, what `OPENCOMPUTER_API_URL` says.
+    /// Sets the URL of the API, with or without `/api`; the default is `OPENCOMPUTER_API_URL`.
     #[must_use]
     pub fn base_url(self, url: impl AsRef<str>) -> Self {
         self.set("baseUrl", url.as_ref().into())
     }
 
-    /// How long a call may take with its retries; 30 s by default.
+    /// Limits the time of a call with its retries; 30 s by default.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         self.set("timeoutMs", Raw::Number(timeout.as_secs_f64() * 1_000.0))
     }
 
-    /// How often a request is sent again; 2 by default.
+    /// Limits how often a failed request is retried; 2 by default.
     #[must_use]
     pub fn max_retries(self, retries: u32) -> Self {
         self.set("maxRetries", Raw::Number(retries.into()))
     }
 
-    /// A header of every request.
+    /// Adds a header to every request.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// How connections are made: certificates, a proxy, timeouts within that of the call.
+    /// Sets certificates, a proxy, and timeouts for connecting and reading.
     #[must_use]
     pub fn transport(self, transport: TransportOptions) -> Self {
         Self { transport, ..self }
     }
 
-    /// The client.
+    /// Builds the client. Reads the environment and certificates, and opens no connection.
     ///
     /// # Errors
     ///
-    /// Where the key or the base URL is missing or invalid, or another option is; never with the key in it.
+    /// If the key or the base URL is missing, or if an option, the proxy or a certificate file cannot be used. The message
+    /// never shows the key.
     pub fn build(self) -> Result<Client, ClientError> {
         let headers = Raw::Map(self.headers);
         let mut options = self.options;
@@ -118,7 +118,7 @@ impl Builder {
 }
 
 impl Client {
-    /// A client with the default options.
+    /// Creates a client with the default options.
     ///
     /// # Errors
     ///
@@ -127,25 +127,25 @@ impl Client {
         Self::builder().api_key(api_key).base_url(base_url).build()
     }
 
-    /// A client with options of its own.
+    /// Starts to build a client with other options.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Usage by tag, by sandbox and of one sandbox.
+    /// Returns the usage calls.
     #[must_use]
     pub const fn usage(&self) -> Usage<'_> {
         Usage(self)
     }
 
-    /// The tags in use and those of one sandbox.
+    /// Returns the tag calls.
     #[must_use]
     pub const fn tags(&self) -> Tags<'_> {
         Tags(self)
     }
 
-    /// Sandboxes and their tags.
+    /// Returns the sandbox calls.
     #[must_use]
     pub const fn sandboxes(&self) -> Sandboxes<'_> {
         Sandboxes(self)
@@ -155,7 +155,7 @@ impl Client {
         self.drive(Operation::parse(name, params)?, unchanged).await.map(|(reply, _)| reply)
     }
 
-    /// Carries a call to its end; `change` makes the new tags of those that were read.
+    /// Runs a call to its end; `change` computes the new tags of an update.
     async fn drive<T: Reply>(
         &self,
         operation: Operation,
@@ -175,9 +175,9 @@ impl Client {
     }
 }
 
-/// What a call returns, out of what any call may.
+/// The result type of a call.
 pub trait Reply: Sized {
-    /// The reply, where the outcome is one of this kind.
+    /// Takes the result out of an outcome of its kind; `None` for another kind.
     fn of(outcome: Outcome) -> Option<Self>;
 }
 
@@ -204,39 +204,29 @@ replies! {
     Sandbox Sandbox;
 }
 
-/// The core answers a call with that call's own outcome; this says so without a panic.
+/// Stands in for a panic: the core answers each call with an outcome of that call.
 fn unexpected() -> ClientError {
-    ClientError::usage("the call came to another end than its own")
+    ClientError::usage("internal error: unexpected outcome of a call")
 }
 
-/// Usage calls; amounts are GB-seconds.
+/// Usage calls. Amounts are GB-seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage<'a>(&'a Client);
 
-impl<'a> Usage<'a> {
-    /// Usage by the values of a tag: one page.
+impl Usage<'_> {
+    /// Returns one page of usage by the values of a tag.
+    ///
+    /// `key` is the key alone, such as `team`. `tag:team` is a valid key, too: it reports on a tag of that name.
     pub async fn by_tag(&self, key: &str, options: impl Borrow<UsageOptions>) -> Result<TagUsagePage, ClientError> {
         self.page(Some(key), options.borrow()).await.map(|(page, _)| page)
     }
 
-    /// Usage by sandbox: one page.
+    /// Returns one page of usage by sandbox.
     pub async fn by_sandbox(&self, options: impl Borrow<UsageOptions>) -> Result<SandboxUsagePage, ClientError> {
         self.page(None, options.borrow()).await.map(|(page, _)| page)
     }
 
-    /// Usage by the values of a tag: every page.
-    #[must_use]
-    pub fn walk_by_tag(&self, key: &str, options: impl Borrow<UsageOptions>) -> Walk<'a, TagUsagePage> {
-        Walk::new(*self, Some(key.to_owned()), options.borrow().clone())
-    }
-
-    /// Usage by sandbox: every page.
-    #[must_use]
-    pub fn walk_by_sandbox(&self, options: impl Borrow<UsageOptions>) -> Walk<'a, SandboxUsagePage> {
-        Walk::new(*self, None, options.borrow().clone())
-    }
-
-    /// Usage of one sandbox.
+    /// Returns the usage of one sandbox.
     pub async fn for_sandbox(&self, sandbox_id: &str, period: Period) -> Result<SandboxUsage, ClientError> {
         let operation = Operation::SandboxUsage(sandbox_id.parse().map_err(ClientError::from)?, period);
         self.0.drive(operation, unchanged).await.map(|(reply, _)| reply)
@@ -257,17 +247,20 @@ impl<'a> Usage<'a> {
 pub struct Tags<'a>(&'a Client);
 
 impl Tags<'_> {
-    /// Every key in use, ordered by its UTF-8 bytes.
+    /// Returns every tag key in use, in the order of their UTF-8 bytes.
     pub async fn list_keys(&self) -> Result<Vec<TagKeySummary>, ClientError> {
         self.0.call("tags.list_keys", Raw::Undefined).await
     }
 
-    /// The tags of one sandbox and the entity tag to write them back with.
+    /// Returns the tags of one sandbox, and the entity tag to write them back with.
     pub async fn get(&self, sandbox_id: &str) -> Result<TagState, ClientError> {
         self.0.call("tags.get", sandbox(sandbox_id)).await
     }
 
-    /// Replaces the user's tags of one sandbox; with `if_match` only if they are still those of that entity tag.
+    /// Replaces the user's tags of one sandbox; with `if_match`, only if they have not changed since.
+    ///
+    /// Prefer [`update`](Self::update), which reads, changes and writes. `if_match` is
+    /// [`TagState::condition`]; with `None`, the last writer wins.
     pub async fn set(
         &self,
         sandbox_id: &str,
@@ -282,8 +275,9 @@ impl Tags<'_> {
         self.0.call("tags.set", Raw::Map(params.into())).await
     }
 
-    /// Reads the user's tags, changes them and writes them back, anew where another writer came in between:
-    /// `change` must be pure.
+    /// Reads the user's tags, changes them and writes them back.
+    ///
+    /// Starts over if another writer came in between, until the call's time is up, so `change` must be pure.
     pub async fn update(
         &self,
         sandbox_id: &str,
@@ -299,18 +293,18 @@ impl Tags<'_> {
 pub struct Sandboxes<'a>(&'a Client);
 
 impl Sandboxes<'_> {
-    /// The newest 100 running sandboxes.
+    /// Returns the newest 100 running sandboxes.
     pub async fn list(&self) -> Result<Vec<Sandbox>, ClientError> {
         self.0.call("sandboxes.list", Raw::Undefined).await
     }
 
-    /// One sandbox.
+    /// Returns one sandbox.
     pub async fn get(&self, sandbox_id: &str) -> Result<Sandbox, ClientError> {
         self.0.call("sandboxes.get", sandbox(sandbox_id)).await
     }
 }
 
-/// The change of a call that changes no tags, which is never asked for one.
+/// The `change` of calls that are no update; it is never called.
 fn unchanged(tags: &TagSet) -> Raw {
     to_raw(&tags.to_map())
 }

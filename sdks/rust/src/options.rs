@@ -1,4 +1,4 @@
-//! What a usage call may ask for.
+//! Options of usage calls.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use opencomputer_usage_core::client::NextPage;
 use opencomputer_usage_core::host::value::{Raw, Text};
 use opencomputer_usage_core::query::Sort;
 
-/// Options of a usage call; what is left out is the server's default. The core checks them before anything is sent.
+/// Options of a usage call. Options that are left out have the server's defaults. All are checked before a request is sent.
 ///
 /// ```
 /// use opencomputer_usage::{Sort, UsageOptions};
@@ -27,7 +27,7 @@ pub struct UsageOptions {
 }
 
 impl UsageOptions {
-    /// No options.
+    /// Returns options with every default.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -39,13 +39,13 @@ impl UsageOptions {
         self
     }
 
-    /// The window's start, inclusive: a [`Timestamp`](crate::Timestamp), RFC 3339 with an offset, or `YYYY-MM-DD`.
+    /// Sets the start of the window, inclusive: a [`Timestamp`](crate::Timestamp), RFC 3339 with an offset, or `YYYY-MM-DD`.
     #[must_use]
     pub fn from(self, from: impl fmt::Display) -> Self {
         self.set("from", from.to_string().as_str().into())
     }
 
-    /// The window's end, exclusive; at most 90 days after its start.
+    /// Sets the end of the window, exclusive; at most 90 days after its start.
     #[must_use]
     pub fn to(self, to: impl fmt::Display) -> Self {
         self.set("to", to.to_string().as_str().into())
@@ -66,25 +66,25 @@ impl UsageOptions {
         self
     }
 
-    /// What items are ordered by, descending.
+    /// Sets the amount that items are ordered by, descending.
     #[must_use]
     pub fn sort(self, sort: Sort) -> Self {
         self.set("sort", sort.as_str().into())
     }
 
-    /// Items of one page, 1 to 500.
+    /// Limits the items of one page, 1 to 500.
     #[must_use]
     pub fn limit(self, limit: u16) -> Self {
         self.set("limit", Raw::Number(limit.into()))
     }
 
-    /// Where to go on: the `next_cursor` of a page of the same query.
+    /// Continues after a page of the same query: its `next_cursor`.
     #[must_use]
     pub fn cursor(self, cursor: &str) -> Self {
         self.set("cursor", cursor.into())
     }
 
-    /// The options of the next page.
+    /// Returns the options of the next page.
     pub(crate) fn continued(self, next: NextPage) -> Self {
         next.into_params().fold(self, |options, (name, value)| options.set(name, value.as_str().into()))
     }

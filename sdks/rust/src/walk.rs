@@ -1,5 +1,6 @@
-//! A walk over every page of a query: one window, one `asOf`.
+//! Walks over every page of a query, in one window and at one `asOf`.
 
+use std::borrow::Borrow;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 
@@ -9,12 +10,12 @@ use opencomputer_usage_core::wire::{SandboxItem, SandboxUsagePage, TagItem, TagU
 use crate::client::{Reply, Usage};
 use crate::options::UsageOptions;
 
-/// A page of groups.
+/// A page of usage.
 pub trait UsagePage: Reply {
-    /// A group.
+    /// An item of the page.
     type Item;
 
-    /// The groups of this page.
+    /// Returns the items of this page.
     fn into_items(self) -> Vec<Self::Item>;
 }
 
@@ -33,23 +34,37 @@ macro_rules! page {
 page!(TagUsagePage, TagItem);
 page!(SandboxUsagePage, SandboxItem);
 
-/// A walk over pages, fetched one by one as they are asked for.
+impl<'a> Usage<'a> {
+    /// Walks over the usage by the values of a tag.
+    #[must_use]
+    pub fn walk_by_tag(&self, key: &str, options: impl Borrow<UsageOptions>) -> Walk<'a, TagUsagePage> {
+        Walk::new(*self, Some(key.to_owned()), options.borrow().clone())
+    }
+
+    /// Walks over the usage by sandbox.
+    #[must_use]
+    pub fn walk_by_sandbox(&self, options: impl Borrow<UsageOptions>) -> Walk<'a, SandboxUsagePage> {
+        Walk::new(*self, None, options.borrow().clone())
+    }
+}
+
+/// A walk over pages. Each page is fetched when its first item is asked for.
 #[derive(Debug)]
 pub struct Walk<'a, P: UsagePage> {
     usage: Usage<'a>,
     key: Option<String>,
-    /// `None` once the last page has been read.
+    /// The options of the next page; `None` after the last.
     options: Option<UsageOptions>,
     items: VecDeque<P::Item>,
     page: PhantomData<P>,
 }
 
 impl<'a, P: UsagePage> Walk<'a, P> {
-    pub(crate) fn new(usage: Usage<'a>, key: Option<String>, options: UsageOptions) -> Self {
+    fn new(usage: Usage<'a>, key: Option<String>, options: UsageOptions) -> Self {
         Self { usage, key, options: Some(options), items: VecDeque::new(), page: PhantomData }
     }
 
-    /// The next page, or `None` after the last.
+    /// Fetches the next page; returns `None` after the last.
     pub async fn next_page(&mut self) -> Result<Option<P>, ClientError> {
         let Some(options) = &self.options else {
             return Ok(None);
@@ -59,7 +74,7 @@ impl<'a, P: UsagePage> Walk<'a, P> {
         Ok(Some(page))
     }
 
-    /// The next item, from page to page, or `None` after the last.
+    /// Returns the next item, fetching pages as needed, or `None` after the last.
     pub async fn next(&mut self) -> Result<Option<P::Item>, ClientError> {
         loop {
             if let Some(item) = self.items.pop_front() {
