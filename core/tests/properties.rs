@@ -87,7 +87,9 @@ proptest! {
     }
 
     #[test]
-    fn a_tag_set_reads_back_from_its_own_json_with_the_same_etag(tags in btree_map("[a-z:.-]{1,8}", "\\PC{0,9}", 0..9)) {
+    fn a_tag_set_reads_back_from_its_own_json_with_the_same_etag(
+        tags in btree_map("[a-z:.-]{1,8}".prop_filter("reserved", |key| !key.starts_with("oc:")), "\\PC{0,9}", 0..9)
+    ) {
         let set = TagSet::from_json(&serde_json::to_vec(&tags).unwrap()).unwrap();
         prop_assert!(set.iter().eq(pairs(&tags)));
         prop_assert!(etag::matches(&etag(&set), &etag(&set)));
