@@ -37,6 +37,8 @@ async fn a_platforms_database_is_only_added_to() {
         assert_eq!(database.texts(COLUMNS).await, columns);
         assert_eq!(database.texts(ROWS).await, rows);
     }
+    let statistics = "SELECT stxname::text FROM pg_statistic_ext ORDER BY 1";
+    assert_eq!(database.texts(statistics).await, ["usage_scale_events_distinct", "usage_tags_distinct"]);
     let server = Server::on_platform(database, ORG).await;
     let put =
         Request::new("PUT", "/api/sandboxes/sb-1/tags").key(&server.key).json(r#"{"team":"a"}"#).send(&server).await;

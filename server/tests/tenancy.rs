@@ -215,7 +215,7 @@ fn arguments(types: &[String]) -> String {
         "TEXT" | "VARCHAR" | "NAME" => "'w-1'".to_owned(),
         "TEXT[]" => "'{sb-1}'".to_owned(),
         "BOOL[]" => "'{f}'".to_owned(),
-        "INT4" => "1".to_owned(),
+        "INT4" | "INT8" => "1".to_owned(),
         "INT4[]" => "'{1}'".to_owned(),
         "TIMESTAMPTZ" => "'2026-01-01Z'".to_owned(),
         "TIMESTAMPTZ[]" => "'{2026-01-01Z}'".to_owned(),

@@ -16,3 +16,5 @@ pub(super) use statements;
 pub(super) const FILTERS: &str = "/* filters */";
 /// Where filters for the lack of a tag are put, if they have a place of their own.
 pub(super) const ABSENCES: &str = "/* absences */";
+/// Where the tags that are grouped by are restricted to the sandboxes in question.
+pub(super) const TAGGED: &str = "/* tagged */";

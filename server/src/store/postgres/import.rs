@@ -10,7 +10,7 @@ use super::types::Instant;
 use crate::record::{Scale, Session, Tags};
 use crate::store::{Importer, Result, StoreError};
 
-/// From so many events on, it pays to tell the database at once that they are there.
+/// From this many events on, a vacuum pays.
 const MANY: usize = 10_000;
 
 /// An import under way.
@@ -18,8 +18,9 @@ pub(super) struct Import {
     pub(super) write: Transaction<'static, Postgres>,
     pub(super) org: Uuid,
     pub(super) scales: usize,
-    /// Where to tidy up afterwards; none on a platform's database, which sees to its tables itself.
-    pub(super) tidy: Option<PgPool>,
+    pub(super) platform: bool,
+    /// Where to refresh the statistics afterwards.
+    pub(super) pool: PgPool,
 }
 
 #[async_trait]
@@ -35,8 +36,9 @@ impl Importer for Import {
         let starts: Vec<_> = sessions.iter().map(|one| Instant::from(one.started_at)).collect();
         let stops: Vec<_> = sessions.iter().map(|one| one.stopped_at.map(Instant::from)).collect();
         let aliases: Vec<_> = sessions.iter().map(|one| one.alias.as_deref()).collect();
-        for sql in [sql::UPDATE_SESSIONS, sql::INSERT_SESSIONS] {
-            let query = sqlx::query(sql).bind(self.org).bind(&ids).bind(&templates).bind(&regions).bind(&workers);
+        let platform = [sql::UPDATE_SESSIONS, sql::INSERT_SESSIONS];
+        for sql in if self.platform { &platform[..] } else { &[sql::UPSERT_SESSIONS] } {
+            let query = sqlx::query(*sql).bind(self.org).bind(&ids).bind(&templates).bind(&regions).bind(&workers);
             let query = query.bind(&statuses).bind(&starts).bind(&stops).bind(&aliases);
             query.execute(&mut *self.write).await?;
         }
@@ -56,8 +58,9 @@ impl Importer for Import {
         let (memory, cpu, disk) = (sizes(|one| one.memory_mb), sizes(|one| one.cpu_percent), sizes(|one| one.disk_mb));
         let starts: Vec<_> = events.iter().map(|one| Instant::from(one.started_at)).collect();
         let ends: Vec<_> = events.iter().map(|one| one.ended_at.map(Instant::from)).collect();
-        for sql in [sql::UPDATE_SCALES, sql::INSERT_SCALES] {
-            let query = sqlx::query(sql).bind(self.org).bind(&ids).bind(&memory).bind(&cpu).bind(&disk);
+        let platform = [sql::UPDATE_SCALES, sql::INSERT_SCALES];
+        for sql in if self.platform { &platform[..] } else { &[sql::UPSERT_SCALES] } {
+            let query = sqlx::query(*sql).bind(self.org).bind(&ids).bind(&memory).bind(&cpu).bind(&disk);
             query.bind(&starts).bind(&ends).execute(&mut *self.write).await?;
         }
         Ok(())
@@ -84,19 +87,23 @@ impl Importer for Import {
         delete.execute(&mut *self.write).await?;
         sqlx::query(sql::UPSERT_STAGED_TAGS).bind(self.org).execute(&mut *self.write).await?;
         self.write.commit().await?;
-        if let Some(pool) = self.tidy.filter(|_| self.scales >= MANY) {
-            // Sums read the index alone only where the table's pages are known to be all visible.
-            let tidied = async {
-                let mut db = pool.acquire().await?;
-                sqlx::raw_sql("SET statement_timeout = 0").execute(&mut *db).await?;
-                sqlx::raw_sql("VACUUM (ANALYZE) sandbox_scale_events").execute(&mut *db).await?;
-                sqlx::raw_sql("ANALYZE sandbox_tags").execute(&mut *db).await?;
-                db.close().await
-            };
-            if let Err(error) = tidied.await {
-                tracing::warn!(%error, "the imported tables are not vacuumed");
-            }
+        if let Err(error) = refresh(&self.pool, !self.platform && self.scales >= MANY).await {
+            tracing::warn!(%error, "the statistics of the imported tables could not be refreshed");
         }
         Ok(())
     }
+}
+
+/// Tells the planner what the tables hold now, so that it does not plan with what they held before this import.
+async fn refresh(pool: &PgPool, vacuum: bool) -> sqlx::Result<()> {
+    let mut db = pool.acquire().await?;
+    // A user who does not own a platform's tables may not: the database warns and goes on.
+    let unhurried = "SET statement_timeout = 0; SET lock_timeout = '10s'; SET client_min_messages = error";
+    sqlx::raw_sql(unhurried).execute(&mut *db).await?;
+    // Sums read the index alone only where the table's pages are known to be all visible.
+    let events = if vacuum { "VACUUM (ANALYZE) sandbox_scale_events" } else { "ANALYZE sandbox_scale_events" };
+    for sql in [events, "ANALYZE sandbox_tags", "ANALYZE sandbox_sessions"] {
+        sqlx::raw_sql(sql).execute(&mut *db).await?;
+    }
+    db.close().await
 }

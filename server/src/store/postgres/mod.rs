@@ -39,16 +39,33 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Most connections of one server.
 const CONNECTIONS: u32 = 16;
 
-/// What every connection is told.
+/// The settings of every connection.
 ///
-/// No statement outlives the budget of a request. Compiling costs more than it saves at this size; a plan must know the
-/// org, as orgs differ by orders of magnitude; and reading the covering index must not be priced as if from a spinning
-/// disk, nor passing groups between workers as if over a network.
-const SESSION: &str = "SET jit = off; SET plan_cache_mode = force_custom_plan; SET random_page_cost = 1.1;
-     SET parallel_tuple_cost = 0.01; SET client_min_messages = warning; SET statement_timeout = ";
+/// No statement outlives the budget of a request. Compiling costs more than it saves at this size, and reading the covering
+/// index must not be priced as if from a spinning disk, nor passing groups between workers as if over a network.
+///
+/// Most statements look rows up by their whole key. Their plans do not know the org: one made for an org that the statistics
+/// do not know, or know as it was, expects one row of it and may take an index on a part of the key.
+const SESSION: &str = "SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
+     SET random_page_cost = 1.1; SET parallel_tuple_cost = 0.01; SET client_min_messages = warning;
+     SET statement_timeout = ";
 
-/// An import waits for its input and writes as long as it takes.
-const UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+/// One snapshot: all that is read in it is of one moment.
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+/// For statements that read a whole org. Their plans know the org, since orgs differ by orders of magnitude; where it
+/// is larger than the statistics say, a hash join is still linear and a nested loop is not.
+const WHOLE_ORG: &str = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_nestloop = off;
+     SET LOCAL enable_seqscan = on";
+
+/// Ends [`WHOLE_ORG`].
+const BY_KEY: &str = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_nestloop = on;
+     SET LOCAL enable_seqscan = off";
+
+/// An import waits for its input and writes as long as it takes. It looks up each row of a batch by its whole key: any
+/// other join would read the org once a batch.
+const UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off";
 
 /// A PostgreSQL database.
 pub(super) struct Postgres {
@@ -84,9 +101,15 @@ impl Postgres {
         Events { org, platform: self.platform }
     }
 
-    /// One snapshot: all that is read in it is of one moment.
     async fn snapshot(&self) -> Result<Transaction<'static, Engine>> {
-        Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
+        Ok(self.pool.begin_with(SNAPSHOT).await?)
+    }
+
+    /// A snapshot for statements that read a whole org.
+    async fn snapshot_of_org(&self) -> Result<Transaction<'static, Engine>> {
+        let mut snapshot = self.snapshot().await?;
+        sqlx::raw_sql(WHOLE_ORG).execute(&mut *snapshot).await?;
+        Ok(snapshot)
     }
 }
 
@@ -107,18 +130,21 @@ impl Store for Postgres {
 
     async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)> {
         let mut snapshot = self.snapshot().await?;
-        let parts = if let Some(parts) = read::sums(&mut snapshot, self.events(org), plan).await? {
+        let filters = read::Conditions::choose(&mut snapshot, org, &plan.query().filters).await?;
+        let parts = if let Some(parts) = read::sums(&mut snapshot, self.events(org), plan, filters).await? {
             parts
         } else {
             // The failed statement has ended the snapshot; another is as good, for nothing was taken from it yet.
             snapshot.rollback().await?;
             snapshot = self.snapshot().await?;
-            read::sums_by_size(&mut snapshot, self.events(org), plan).await?
+            let filters = read::Conditions::choose(&mut snapshot, org, &plan.query().filters).await?;
+            read::sums_by_size(&mut snapshot, self.events(org), plan, filters).await?
         };
         let page = plan.page(parts);
         let mut details = Details::new();
         if plan.query().group_by == Dimension::Sandbox {
             let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();
+            sqlx::raw_sql(BY_KEY).execute(&mut *snapshot).await?;
             details = read::details(&mut snapshot, org, &ids).await?;
         }
         snapshot.commit().await?;
@@ -139,7 +165,7 @@ impl Store for Postgres {
     }
 
     async fn rollup(&self, org: Uuid, reading: Reading) -> Result<Option<Vec<Tier>>> {
-        let mut snapshot = self.snapshot().await?;
+        let mut snapshot = self.snapshot_of_org().await?;
         if !read::has_org(&mut snapshot, org).await? {
             return Ok(None);
         }
@@ -147,7 +173,7 @@ impl Store for Postgres {
     }
 
     async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>> {
-        read::tag_keys(&mut *self.pool.acquire().await?, org).await
+        read::tag_keys(&mut *self.snapshot_of_org().await?, org).await
     }
 
     async fn has_sandbox(&self, org: Uuid, id: &SandboxId) -> Result<bool> {
@@ -198,13 +224,17 @@ impl Store for Postgres {
         vec![PoolUse::of("all", &self.pool)]
     }
 
+    async fn close(&self) {
+        // A connection that is still at work is cut off.
+        let _ = tokio::time::timeout(PATIENCE, self.pool.close()).await;
+    }
+
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>> {
         let mut write = self.pool.begin_with(UNHURRIED).await?;
         write::ensure_org(&mut write, org, self.platform).await?;
         sqlx::query(sql::LOCK_ORG).bind(org).execute(&mut *write).await?;
         sqlx::query(sql::STAGE).execute(&mut *write).await?;
-        let tidy = (!self.platform).then(|| self.pool.clone());
-        Ok(Box::new(import::Import { write, org, scales: 0, tidy }))
+        Ok(Box::new(import::Import { write, org, scales: 0, platform: self.platform, pool: self.pool.clone() }))
     }
 
     async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled> {
@@ -218,10 +248,13 @@ impl Store for Postgres {
 /// Every statement with its name; measuring by filters shows all their kinds.
 pub(super) fn statements(filters: &Filters) -> Vec<(&'static str, String)> {
     let conditions = read::Conditions::of(filters);
+    let few = read::Conditions::of_few(Vec::new(), &Dimension::Sandbox, filters);
     let all = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
     let filtered = [
         ("SUMS_BY_SANDBOX with filters", conditions.put_into(sql::SUMS_BY_SANDBOX)),
         ("SUMS_BY_TAG with filters", conditions.put_into(sql::SUMS_BY_TAG)),
+        ("SUMS_BY_SANDBOX of a few", few.put_into(sql::SUMS_BY_SANDBOX)),
+        ("SUMS_BY_TAG of a few", few.put_into(sql::SUMS_BY_TAG)),
         ("SUMS_BY_TAG on a platform", sql::fitted(&conditions.put_into(sql::SUMS_BY_TAG), true, false)),
         ("SUMS_BY_TAG of long events", sql::fitted(&conditions.put_into(sql::SUMS_BY_TAG), true, true)),
         ("SUMS_BY_SIZE with filters", conditions.put_into(sql::SUMS_BY_SIZE)),

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::sql;
 use super::types::{Instant, Sum};
-use crate::store::statements::{ABSENCES, FILTERS};
+use crate::store::statements::{ABSENCES, FILTERS, TAGGED};
 use crate::store::{Caller, Details, Reading, Result, Tier};
 
 /// The code of a number that does not fit.
@@ -27,6 +27,9 @@ const OUT_OF_RANGE: &str = "22003";
 
 /// Up to here a float of seconds rounds to the exact microsecond (35 years).
 const FLOAT_MICROS: i64 = 1 << 50;
+
+/// Up to this many sandboxes are looked up one by one.
+const FEW: i64 = 500;
 
 type Query<'q, T> = QueryAs<'q, Postgres, T, PgArguments>;
 
@@ -53,13 +56,18 @@ where
 
 /// The usage of all that matches, by group; `None` where a sandbox is so large or ran so long that it takes
 /// [`sums_by_size`].
-pub(super) async fn sums(db: &mut PgConnection, events: Events, plan: &Plan) -> Result<Option<Vec<Part>>> {
+pub(super) async fn sums(
+    db: &mut PgConnection,
+    events: Events,
+    plan: &Plan,
+    filters: Conditions,
+) -> Result<Option<Vec<Part>>> {
     let sql = match plan.query().group_by {
         Dimension::Sandbox => sql::SUMS_BY_SANDBOX,
         Dimension::Tag(_) => sql::SUMS_BY_TAG,
     };
     let mut parts = Vec::new();
-    let mut rows = filtered(sql, events, plan).fetch(db);
+    let mut rows = filtered(sql, events, plan, filters).fetch(db);
     loop {
         match rows.try_next().await {
             Ok(Some(row)) => {
@@ -75,9 +83,14 @@ pub(super) async fn sums(db: &mut PgConnection, events: Events, plan: &Plan) -> 
 }
 
 /// As [`sums`], however large the sandboxes are.
-pub(super) async fn sums_by_size(db: &mut PgConnection, events: Events, plan: &Plan) -> Result<Vec<Part>> {
+pub(super) async fn sums_by_size(
+    db: &mut PgConnection,
+    events: Events,
+    plan: &Plan,
+    filters: Conditions,
+) -> Result<Vec<Part>> {
     let mut sums = Vec::<SandboxSum>::new();
-    let mut rows = filtered(sql::SUMS_BY_SIZE, events, plan).fetch(db);
+    let mut rows = filtered(sql::SUMS_BY_SIZE, events, plan, filters).fetch(db);
     while let Some((sandbox_id, memory_mb, disk_mb, micros, tag_value)) = rows.try_next().await? {
         let (sandbox_id, tag_value): (String, Option<String>) = (sandbox_id, tag_value);
         let usage = tier((memory_mb, disk_mb, micros)).usage();
@@ -90,11 +103,10 @@ pub(super) async fn sums_by_size(db: &mut PgConnection, events: Events, plan: &P
 }
 
 /// Prepares a measuring statement with the key that is grouped by, the included disk and the filters of a plan.
-fn filtered<T>(sql: &str, events: Events, plan: &Plan) -> Query<'static, T>
+fn filtered<T>(sql: &str, events: Events, plan: &Plan, conditions: Conditions) -> Query<'static, T>
 where
     T: for<'r> FromRow<'r, PgRow>,
 {
-    let conditions = Conditions::of(&plan.query().filters);
     let key = plan.query().group_by.tag_key().map(|key| key.as_str().to_owned());
     let included = i32::try_from(INCLUDED_DISK_MB).unwrap_or(i32::MAX);
     let query = measured(&conditions.put_into(sql), events, plan.measure()).bind(key).bind(included);
@@ -110,6 +122,8 @@ pub(super) struct Conditions {
     sql: String,
     /// What is told from the sums, which are few, better than from the events.
     absences: String,
+    /// What restricts the tags that are grouped by.
+    tagged: String,
     /// From the tenth on.
     arguments: Vec<Argument>,
 }
@@ -120,10 +134,47 @@ enum Argument {
 }
 
 impl Conditions {
-    pub(super) fn of(filters: &Filters) -> Self {
-        // Writing to a string cannot fail.
-        let mut all = Self::default();
+    /// Finds out whether a filter leaves only a few sandboxes, which then are looked up one by one; otherwise the whole org
+    /// is read. Sets the mode of the statement that is to follow.
+    pub(super) async fn choose(db: &mut PgConnection, org: Uuid, filters: &Filters) -> Result<Self> {
         for (dimension, filter) in filters.iter() {
+            let ids = match (dimension, filter) {
+                (_, Filter::Absent) => continue,
+                (Dimension::Sandbox, Filter::AnyOf(ids)) => ids.clone(),
+                (Dimension::Tag(key), Filter::AnyOf(values)) => {
+                    let query = sqlx::query_scalar(sql::TAGGED).bind(org).bind(key.as_str()).bind(values);
+                    query.bind(FEW + 1).fetch_all(&mut *db).await?
+                }
+            };
+            if ids.len() <= FEW as usize {
+                return Ok(Self::of_few(ids, dimension, filters));
+            }
+        }
+        sqlx::raw_sql(super::WHOLE_ORG).execute(db).await?;
+        Ok(Self::of(filters))
+    }
+
+    /// The conditions where the filter of one dimension has left only these sandboxes.
+    pub(super) fn of_few(ids: Vec<String>, left_by: &Dimension, filters: &Filters) -> Self {
+        let mut all = Self::default();
+        let ids = all.bind(Argument::Many(ids));
+        // Writing to a string cannot fail.
+        let _ = write!(all.sql, " AND sandbox_id COLLATE \"C\" = ANY (${ids})");
+        let _ = write!(all.tagged, " AND tag.sandbox_id COLLATE \"C\" = ANY (${ids})");
+        all.add(filters.iter().filter(|(dimension, _)| *dimension != left_by));
+        all
+    }
+
+    pub(super) fn of(filters: &Filters) -> Self {
+        let mut all = Self::default();
+        all.add(filters.iter());
+        all
+    }
+
+    fn add<'a>(&mut self, filters: impl Iterator<Item = (&'a Dimension, &'a Filter)>) {
+        // Writing to a string cannot fail.
+        let all = self;
+        for (dimension, filter) in filters {
             match (dimension, filter) {
                 (Dimension::Sandbox, Filter::AnyOf(ids)) => {
                     let ids = all.bind(Argument::Many(ids.clone()));
@@ -149,12 +200,11 @@ impl Conditions {
                 }
             }
         }
-        all
     }
 
     /// Puts the conditions into a statement.
     pub(super) fn put_into(&self, sql: &str) -> String {
-        sql.replace(FILTERS, &self.sql).replace(ABSENCES, &self.absences)
+        sql.replace(FILTERS, &self.sql).replace(ABSENCES, &self.absences).replace(TAGGED, &self.tagged)
     }
 
     fn bind(&mut self, argument: Argument) -> usize {

@@ -2,6 +2,11 @@
 //!
 //! Comparisons of sandbox ids say `COLLATE "C"`: on a platform's database the columns have its own collation. One text,
 //! [`billed!`], holds the accounting rule; aggregate and rollup share it. The core adds up a drilldown.
+//!
+//! No statement may depend on the statistics of an org: they are missing or old for every org that has grown since the
+//! last `ANALYZE`, and the planner then expects one row of it. Look-ups therefore use plans that do not know the org, or a
+//! subquery that `OFFSET 0` keeps the planner from turning into a join; statements that read a whole org
+//! join by hashing or merging only. `mod.rs` sets the modes.
 
 use crate::store::statements::statements;
 
@@ -57,7 +62,7 @@ macro_rules! by_sandbox {
 macro_rules! with_tag {
     () => {
         r#"LEFT JOIN sandbox_tags AS tag
-             ON tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = sums.sandbox_id AND tag.key = $8
+             ON tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = sums.sandbox_id AND tag.key = $8 /* tagged */
          WHERE TRUE /* absences */"#
     };
 }
@@ -119,6 +124,11 @@ statements! {
         "SELECT memory_mb::bigint, disk_mb::bigint, sum(", billed!(), ") ", counted!(),
         " GROUP BY memory_mb, disk_mb ORDER BY memory_mb, disk_mb"
     );
+    /// The sandboxes that have one of these values of a tag; the limit tells whether they are few.
+    TAGGED = r#"SELECT has.sandbox_id FROM unnest($3::text[]) AS wanted (value) CROSS JOIN LATERAL (
+             SELECT sandbox_id COLLATE "C" AS sandbox_id FROM sandbox_tags
+             WHERE org_id = $1 AND key = $2 AND value = wanted.value OFFSET 0) AS has
+         LIMIT $4"#;
     SESSION_SPAN = r#"SELECT min(greatest(started_at, $3)), max(least(coalesce(stopped_at, $5), $6)),
              bool_or(stopped_at IS NULL AND status NOT IN ('stopped', 'error'))
          FROM sandbox_sessions
@@ -140,7 +150,7 @@ statements! {
              SELECT 1 FROM sandbox_sessions AS later
              WHERE later.org_id = session.org_id AND later.org_id = $1
                  AND later.sandbox_id COLLATE "C" = session.sandbox_id COLLATE "C"
-                 AND (later.started_at, later.id) > (session.started_at, session.id))
+                 AND (later.started_at, later.id) > (session.started_at, session.id) OFFSET 0)
          ORDER BY started_at DESC, sandbox_id COLLATE "C" LIMIT 100"#
     );
     SANDBOX = concat!(
@@ -172,11 +182,15 @@ statements! {
          FROM unnest($1::text[], $2::bool[], $3::text[]) WITH ORDINALITY AS line (sandbox_id, system, tags, n)
          ORDER BY sandbox_id COLLATE "C", system, n DESC
          ON CONFLICT (sandbox_id, system) DO UPDATE SET tags = excluded.tags"#;
-    DELETE_STAGED_TAGS = r#"DELETE FROM sandbox_tags WHERE org_id = $1 AND (sandbox_id COLLATE "C", key COLLATE "C") IN (
-             SELECT tag.sandbox_id COLLATE "C", tag.key COLLATE "C" FROM import_tags AS staged JOIN sandbox_tags AS tag
-                 ON tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = staged.sandbox_id
-                     AND starts_with(tag.key, $2) = staged.system
-             EXCEPT SELECT sandbox_id, wanted.key COLLATE "C" FROM import_tags, jsonb_object_keys(tags) AS wanted (key))"#;
+    DELETE_STAGED_TAGS = r#"DELETE FROM sandbox_tags AS tag USING (
+             SELECT staged.sandbox_id, known.key
+             FROM import_tags AS staged CROSS JOIN LATERAL (
+                 SELECT old.key COLLATE "C" AS key FROM sandbox_tags AS old
+                 WHERE old.org_id = $1 AND old.sandbox_id COLLATE "C" = staged.sandbox_id
+                     AND starts_with(old.key, $2) = staged.system
+                 OFFSET 0) AS known
+             WHERE NOT jsonb_exists(staged.tags, known.key)) AS gone
+         WHERE tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = gone.sandbox_id AND tag.key COLLATE "C" = gone.key"#;
     UPSERT_STAGED_TAGS = "INSERT INTO sandbox_tags AS tag (org_id, sandbox_id, key, value, updated_at)
          SELECT $1, sandbox_id, wanted.key, wanted.value, clock_timestamp()
          FROM import_tags, jsonb_each_text(tags) AS wanted
@@ -189,17 +203,36 @@ statements! {
          FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS used (org_id, key_hash, at)
          WHERE api_keys.org_id = used.org_id AND api_keys.key_hash = used.key_hash
              AND (last_used IS NULL OR last_used < used.at)";
+    /// On the server's own schema, whose primary key knows a session.
+    UPSERT_SESSIONS = concat!(session_batch!(), r#"
+         INSERT INTO sandbox_sessions AS known
+             (org_id, sandbox_id, template, region, worker_id, status, started_at, stopped_at, config)
+         SELECT $1, sandbox_id, template, region, worker_id, status, started_at, stopped_at,
+             jsonb_strip_nulls(jsonb_build_object('alias', alias))
+         FROM batch
+         ON CONFLICT (org_id, sandbox_id, started_at) DO UPDATE SET
+             template = excluded.template, region = excluded.region, worker_id = excluded.worker_id,
+             status = excluded.status, stopped_at = excluded.stopped_at,
+             config = (known.config - 'alias') || excluded.config
+         WHERE (known.template, known.region, known.worker_id, known.status, known.stopped_at, known.config ->> 'alias')
+             IS DISTINCT FROM (excluded.template, excluded.region, excluded.worker_id, excluded.status,
+                 excluded.stopped_at, excluded.config ->> 'alias')"#
+    );
+    /// On a platform's tables, which have no such key: what is known is updated, then the rest inserted.
     UPDATE_SESSIONS = concat!(session_batch!(), r#"
          UPDATE sandbox_sessions AS known SET
-             template = batch.template, region = batch.region, worker_id = batch.worker_id, status = batch.status,
-             stopped_at = batch.stopped_at, config = CASE WHEN batch.alias IS NULL THEN known.config - 'alias'
-                 ELSE coalesce(known.config, '{}') || jsonb_build_object('alias', batch.alias) END
-         FROM batch
-         WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
-             AND known.started_at = batch.started_at
-             AND (known.template, known.region, known.worker_id, known.status, known.stopped_at, known.config ->> 'alias')
+             template = changed.template, region = changed.region, worker_id = changed.worker_id,
+             status = changed.status, stopped_at = changed.stopped_at,
+             config = CASE WHEN changed.alias IS NULL THEN known.config - 'alias'
+                 ELSE coalesce(known.config, '{}') || jsonb_build_object('alias', changed.alias) END
+         FROM (SELECT batch.*, old.id FROM batch CROSS JOIN LATERAL (
+             SELECT id, template, region, worker_id, status, stopped_at, config FROM sandbox_sessions
+             WHERE org_id = $1 AND sandbox_id COLLATE "C" = batch.sandbox_id AND started_at = batch.started_at
+             OFFSET 0) AS old
+             WHERE (old.template, old.region, old.worker_id, old.status, old.stopped_at, old.config ->> 'alias')
                  IS DISTINCT FROM
-                 (batch.template, batch.region, batch.worker_id, batch.status, batch.stopped_at, batch.alias)"#
+                 (batch.template, batch.region, batch.worker_id, batch.status, batch.stopped_at, batch.alias)) AS changed
+         WHERE known.org_id = $1 AND known.id = changed.id"#
     );
     INSERT_SESSIONS = concat!(session_batch!(), r#"
          INSERT INTO sandbox_sessions
@@ -210,15 +243,28 @@ statements! {
          WHERE NOT EXISTS (
              SELECT 1 FROM sandbox_sessions AS known
              WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
-                 AND known.started_at = batch.started_at)"#
+                 AND known.started_at = batch.started_at OFFSET 0)"#
     );
-    UPDATE_SCALES = concat!(scale_batch!(), r#"
-         UPDATE sandbox_scale_events AS known SET cpu_percent = batch.cpu_percent, ended_at = batch.ended_at
+    UPSERT_SCALES = concat!(scale_batch!(), r#"
+         INSERT INTO sandbox_scale_events AS known
+             (org_id, sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at)
+         SELECT $1, sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at
          FROM batch
-         WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
-             AND known.memory_mb = batch.memory_mb AND known.disk_mb = batch.disk_mb
-             AND known.started_at = batch.started_at
-             AND (known.cpu_percent, known.ended_at) IS DISTINCT FROM (batch.cpu_percent, batch.ended_at)"#
+         ON CONFLICT (org_id, sandbox_id, memory_mb, disk_mb, started_at) DO UPDATE SET
+             cpu_percent = excluded.cpu_percent, ended_at = excluded.ended_at
+         WHERE (known.cpu_percent, known.ended_at) IS DISTINCT FROM (excluded.cpu_percent, excluded.ended_at)"#
+    );
+    // `IS TRUE` leaves the start to the covering index: a platform also has one on the org and the start, and many sandboxes
+    // may start at once.
+    UPDATE_SCALES = concat!(scale_batch!(), r#"
+         UPDATE sandbox_scale_events AS known SET cpu_percent = changed.cpu_percent, ended_at = changed.ended_at
+         FROM (SELECT batch.*, old.id FROM batch CROSS JOIN LATERAL (
+             SELECT id, cpu_percent, ended_at FROM sandbox_scale_events
+             WHERE org_id = $1 AND sandbox_id COLLATE "C" = batch.sandbox_id AND memory_mb = batch.memory_mb
+                 AND disk_mb = batch.disk_mb AND (started_at = batch.started_at) IS TRUE
+             OFFSET 0) AS old
+             WHERE (old.cpu_percent, old.ended_at) IS DISTINCT FROM (batch.cpu_percent, batch.ended_at)) AS changed
+         WHERE known.org_id = $1 AND known.id = changed.id"#
     );
     INSERT_SCALES = concat!(scale_batch!(), r#"
          INSERT INTO sandbox_scale_events
@@ -229,7 +275,7 @@ statements! {
              SELECT 1 FROM sandbox_scale_events AS known
              WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
                  AND known.memory_mb = batch.memory_mb AND known.disk_mb = batch.disk_mb
-                 AND known.started_at = batch.started_at)"#
+                 AND (known.started_at = batch.started_at) IS TRUE OFFSET 0)"#
     );
     /// Whose sandboxes a worker left open; the one look-up across orgs.
     LEFT_OPEN = "SELECT DISTINCT org_id, sandbox_id FROM sandbox_sessions AS session

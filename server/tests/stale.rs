@@ -1,0 +1,165 @@
+//! PostgreSQL under statistics that know nothing of an org: what a statement reads stays proportional to the org.
+//!
+//! Counted in rows that the database has read, so that nothing depends on how fast the machine is.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod common;
+
+use common::{Database, Engine, ORG, OTHER, Server, on_engines};
+use opencomputer_usage_core::accounting::Rule;
+use serde_json::json;
+use uuid::Uuid;
+
+const THIRD: Uuid = Uuid::from_u128(3);
+const BIG_TABLES: &str = "'sandbox_sessions'::regclass, 'sandbox_scale_events'::regclass, 'sandbox_tags'::regclass";
+
+/// Sandboxes of an org, events of each, and its rows in all.
+const SANDBOXES: usize = 1_500;
+const EVENTS: usize = 5;
+const ROWS: usize = SANDBOXES * (1 + EVENTS + 3);
+/// Most rows that are read where only a sandbox or two are asked for.
+const FEW: usize = 300;
+
+/// What the database has told its tables to plan with.
+#[derive(Clone, Copy, Debug)]
+enum Statistics {
+    /// They were taken while another org was alone.
+    Stale,
+    Missing,
+}
+
+fn fleet(name: &str) -> String {
+    let sandbox = |n: usize| {
+        let id = format!("{name}-{n:05}");
+        let session = json!({
+            "type": "session", "sandboxId": id, "template": "base", "region": "use2", "workerId": "w-1",
+            "status": if n % 3 == 0 { "running" } else { "stopped" }, "startedAt": "2026-01-01T00:00:00Z",
+        });
+        let tags = json!({
+            "type": "tags", "sandboxId": id,
+            "tags": { "team": format!("t{}", n % 7), "env": format!("e{}", n % 2), "owner": format!("o{n}") },
+        });
+        let event = |n: usize| {
+            json!({
+                "type": "scale", "sandboxId": id, "memoryMb": 1024, "cpuPercent": 100, "diskMb": 20_480,
+                "startedAt": format!("2026-01-{:02}T00:00:00Z", n + 1), "endedAt": format!("2026-01-{:02}T00:00:00Z", n + 2),
+            })
+        };
+        let lines = [session, tags].into_iter().chain((0..EVENTS).map(event));
+        lines.map(|line| line.to_string() + "\n").collect::<String>()
+    };
+    (0..SANDBOXES).map(sandbox).collect()
+}
+
+/// A database with one org in its statistics; nobody refreshes these but an import.
+async fn database(engine: Engine, statistics: Statistics) -> Database {
+    let database = Database::create(engine).await;
+    for org in [ORG, OTHER, THIRD] {
+        database.add_org(org).await;
+    }
+    let server = Server::on(database.clone(), Rule::V1).await;
+    for table in common::database::BIG_TABLES {
+        database.execute(&format!("ALTER TABLE {table} SET (autovacuum_enabled = off)")).await;
+    }
+    server.import(ORG, &fleet("a")).await.unwrap();
+    server.store.close().await;
+    if let Statistics::Missing = statistics {
+        database.execute(&format!("DELETE FROM pg_statistic WHERE starelid IN ({BIG_TABLES})")).await;
+    }
+    database
+}
+
+/// Adds an org that no statistics know, as large as the one that they know.
+async fn grow(database: &Database, org: Uuid) {
+    let copy = |table: &str, columns: &str| {
+        format!(
+            "INSERT INTO {table} (org_id, {columns}) SELECT '{org}', {columns} FROM {table} WHERE org_id = '{ORG}';"
+        )
+    };
+    let sql =
+        copy("sandbox_sessions", "sandbox_id, template, region, worker_id, status, config, started_at, stopped_at")
+            + &copy("sandbox_scale_events", "sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at")
+            + &copy("sandbox_tags", "sandbox_id, key, value, updated_at");
+    database.execute(&sql).await;
+}
+
+/// The rows and index entries that were read so far, once every connection of a server has told its own.
+async fn rows_read(database: &Database) -> usize {
+    let others = "SELECT pid::text FROM pg_stat_activity WHERE application_name = 'opencomputer-usage'
+         AND datname = current_database()";
+    while !database.texts(others).await.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let read = format!(
+        "SELECT (SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relid IN ({BIG_TABLES}))
+            + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relid IN ({BIG_TABLES})) || ''"
+    );
+    database.texts(&read).await[0].parse().unwrap()
+}
+
+async fn an_import_reads_no_more_than_its_own_rows(engine: Engine) {
+    for statistics in [Statistics::Stale, Statistics::Missing] {
+        let database = database(engine, statistics).await;
+        let lines = fleet("b");
+        // What is new, and then what is there already.
+        for turn in ["new", "known"] {
+            let before = rows_read(&database).await;
+            let server = Server::on(database.clone(), Rule::V1).await;
+            server.import(OTHER, &lines).await.unwrap();
+            let read = rows_read_by(server).await - before;
+            // Of a known org the old tags are read, too, and statistics are taken from samples of all rows.
+            assert!(read <= 8 * ROWS, "{statistics:?}, {turn}: {read} rows were read to import {ROWS}");
+        }
+    }
+}
+
+/// Ends a server, then counts.
+async fn rows_read_by(server: Server) -> usize {
+    server.store.close().await;
+    rows_read(&server.database).await
+}
+
+async fn a_request_reads_no_more_than_its_org(engine: Engine) {
+    let window = "from=2026-01-01&to=2026-02-01";
+    let usage = |query: &str| format!("/api/usage?{query}&{window}");
+    for statistics in [Statistics::Stale, Statistics::Missing] {
+        let database = database(engine, statistics).await;
+        grow(&database, THIRD).await;
+        // The target, and the most rows that it may read.
+        let requests = [
+            (usage("groupBy=tag:team"), 3 * ROWS),
+            (usage("groupBy=sandbox"), 3 * ROWS),
+            (usage("groupBy=tag:team&filter[tag:env]=e1"), 3 * ROWS),
+            (usage("groupBy=sandbox&filter[tag:env]=e1&filter[tag:team]=t1,t2,t3,t4,t5"), 3 * ROWS),
+            (usage("groupBy=tag:team&filter[tag:env]="), 3 * ROWS),
+            // A few of them are looked up.
+            (usage("groupBy=tag:team&filter[tag:owner]=o7,o8"), FEW),
+            (usage("groupBy=tag:team&filter[tag:env]=e1&filter[tag:owner]=o7,o8"), ROWS),
+            (usage("groupBy=tag:team&filter[sandbox]=a-00007,a-00008"), FEW),
+            (usage("groupBy=sandbox&filter[sandbox]=a-00007,a-00008&filter[tag:env]=e1"), ROWS),
+            ("/api/tags".to_owned(), 2 * ROWS),
+            ("/api/sandboxes".to_owned(), 2_000),
+            ("/api/sandboxes/a-00007".to_owned(), FEW),
+            ("/api/sandboxes/a-00007/tags".to_owned(), FEW),
+            (format!("/api/sandboxes/a-00007/usage?{window}"), FEW),
+        ];
+        for (target, most) in requests {
+            let before = rows_read(&database).await;
+            let server = Server::on_platform(database.clone(), THIRD).await;
+            let answer = server.get(&target).await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            let read = rows_read_by(server).await - before;
+            assert!(read <= most, "{statistics:?}: {target} has read {read} rows, at most {most} are allowed");
+        }
+        let before = rows_read(&database).await;
+        let server = Server::on_platform(database.clone(), THIRD).await;
+        assert_eq!(server.put("/api/sandboxes/a-00007/tags", r#"{"team":"new"}"#).await.status, 200);
+        let read = rows_read_by(server).await - before;
+        assert!(read <= FEW, "{statistics:?}: a write of tags has read {read} rows");
+    }
+}
+
+on_engines!(
+    postgres = crate::common::Engine::Postgres, platform = crate::common::Engine::Platform;
+    [an_import_reads_no_more_than_its_own_rows, a_request_reads_no_more_than_its_org]
+);
