@@ -69,7 +69,7 @@ code_table! {
     UnsupportedMediaType "unsupported_media_type" 415 "the body must be `application/json`";
     RateLimited "rate_limited" 429 "too many requests, retry after the time given";
     Internal "internal" 500 "the server failed, the request id finds it in the log";
-    Unavailable "unavailable" 503 "the database cannot be reached, retry later";
+    Unavailable "unavailable" 503 "the database is unavailable for now, retry later";
     QueryTimeout "query_timeout" 504 "the request took longer than {QUERY_BUDGET_SECONDS} s, a narrower window or filters may help a query";
 }
 

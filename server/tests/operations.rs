@@ -351,3 +351,52 @@ fn the_document_is_served_to_anybody_as_it_stands_in_docs() {
     let kept = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json")).unwrap();
     assert!(body == kept, "run `cargo run -p opencomputer-usage-server -- openapi >docs/openapi.json`");
 }
+
+/// Sets how large the files of a process may become; `None` takes the limit away.
+fn limit_files(live: &Live, bytes: Option<u64>) {
+    let soft = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+    let fsize = format!("--fsize={soft}:unlimited");
+    let set = std::process::Command::new("prlimit").args(["--pid", &live.id().to_string(), &fsize]).status();
+    assert!(set.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_server_whose_disk_was_full_writes_again_once_there_is_room() {
+    let place = Place::new();
+    place.import(&lines());
+    let key = place.key(&[]);
+    let live = place.serve(&[]);
+    let tags = "/api/sandboxes/sb-secret/tags";
+    assert_eq!(status(&put(&live, tags, &key, r#"{"a":"0"}"#)), "200");
+    for round in 1..4 {
+        limit_files(&live, Some(1));
+        let refused = put(&live, tags, &key, &format!(r#"{{"a":"{round}"}}"#));
+        assert!(status(&refused) == "503" && refused.contains(r#""code":"unavailable""#), "{refused}");
+        assert!(!refused.contains("cannot be reached"), "{refused}");
+        assert_eq!(status(&live.ask("GET", "/readyz", "")), "503", "writes fail");
+        assert_eq!(status(&live.ask("GET", tags, &key_header(&key))), "200", "reads go on");
+        limit_files(&live, None);
+        assert_eq!(status(&live.ask("GET", "/readyz", "")), "200");
+        assert_eq!(status(&put(&live, tags, &key, &format!(r#"{{"a":"{round}"}}"#))), "200");
+    }
+    live.terminate();
+    let log = live.log();
+    assert_eq!(log.matches("ERROR").count(), 6, "{log}");
+}
+
+#[tokio::test]
+async fn an_import_beside_a_server_leaves_no_large_log_behind() {
+    let place = Place::new();
+    let key = place.key(&[]);
+    let live = place.serve(&[]);
+    assert_eq!(status(&live.ask("GET", "/api/tags", &key_header(&key))), "200");
+    let line = |n: u32| {
+        format!(
+            r#"{{"type":"scale","sandboxId":"sb-{n}","memoryMb":1024,"cpuPercent":1,"diskMb":1,"startedAt":"2026-01-01"}}"#
+        ) + "\n"
+    };
+    place.import(&(0..5_000).map(line).collect::<String>());
+    let log = place.size_of("opencomputer-usage.db-wal");
+    let file = place.size_of("opencomputer-usage.db");
+    assert!(log < 100_000 && file > 500_000, "the log has {log} bytes, the file {file}");
+}

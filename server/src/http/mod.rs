@@ -96,10 +96,13 @@ fn routes(app: App, options: &Options, uses: Arc<KeyUses>) -> Router {
     public.merge(operators).layer(middleware::from_fn_with_state(metrics, envelope::wrap)).with_state(app)
 }
 
-/// Whether the database answers and has the schema.
+/// Whether the database answers, has the schema and takes writes.
 async fn ready(State(app): State<App>) -> Result {
     match app.store.schema_version().await {
-        Ok(1..) => Ok("ready\n".into_response()),
+        Ok(1..) => match app.store.check_writes().await {
+            Ok(()) => Ok("ready\n".into_response()),
+            Err(error) => Err(Failure::unavailable(error)),
+        },
         Ok(0) => Err(Failure::unavailable("the database has no schema")),
         Err(error) => Err(Failure::unavailable(error)),
     }

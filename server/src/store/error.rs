@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// therefore is no source, too.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database is busy or cannot be reached; the same call may work later.
+    /// The database is busy, full or away; the same call may work later.
     #[error("the database is unavailable: {0}")]
     Unavailable(Box<dyn Error + Send + Sync>),
     /// A statement took longer than a request may, and was cancelled.
@@ -31,6 +31,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the storage did not take a write: it is full, broken or read-only.
+    pub(super) fn is_of_storage(&self) -> bool {
+        let (Self::Unavailable(cause) | Self::Internal(cause)) = self else { return false };
+        let Some(sqlx::Error::Database(cause)) = cause.downcast_ref::<sqlx::Error>() else { return false };
+        let code = cause.code().unwrap_or_default();
+        if cause.try_downcast_ref::<PgDatabaseError>().is_some() {
+            // A full disk, an I/O error, a read-only transaction.
+            return matches!(&*code, "53100" | "58030" | "25006");
+        }
+        // SQLite's READONLY, IOERR, CORRUPT, FULL, CANTOPEN and NOTADB.
+        matches!(code.parse::<u32>().map(|code| code & 0xff), Ok(8 | 10 | 11 | 13 | 14 | 26))
+    }
+
     pub(super) fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Internal(error.into())
     }
@@ -75,9 +88,9 @@ fn of_database(error: &dyn DatabaseError) -> Kind {
             _ => Kind::Other,
         };
     }
-    // SQLite's BUSY, LOCKED, IOERR, FULL, CANTOPEN, and INTERRUPT: the low byte of an extended code.
+    // SQLite's BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN, and INTERRUPT: the low byte of an extended code.
     match code.parse::<u32>().map(|code| code & 0xff) {
-        Ok(5 | 6 | 10 | 13 | 14) => Kind::Passing,
+        Ok(5 | 6 | 8 | 10 | 13 | 14) => Kind::Passing,
         Ok(9) => Kind::TimedOut,
         _ => Kind::Other,
     }

@@ -191,6 +191,9 @@ pub trait Store: Send + Sync {
     /// Stores a new key, and its org if it is unknown.
     async fn create_key(&self, org: Uuid, key: &NewKey) -> Result<()>;
 
+    /// Fails where the last write has failed for want of storage and another one, made now, fails, too.
+    async fn check_writes(&self) -> Result<()>;
+
     /// Stores when keys were used; a later use that is stored already stays.
     async fn touch_keys(&self, uses: &[KeyUse]) -> Result<()>;
 

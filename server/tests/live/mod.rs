@@ -18,7 +18,10 @@ impl Place {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_opencomputer-usage-server"));
+        // A file beyond its limit is an error to the program, as a full disk is, and no signal.
+        let mut command = Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_opencomputer-usage-server");
+        command.args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#, program]);
         for variable in
             ["DATABASE_URL", "OPENCOMPUTER_CORS_ORIGIN", "OPENCOMPUTER_LOG_FORMAT", "OPENCOMPUTER_RATE_LIMIT"]
         {
@@ -44,6 +47,11 @@ impl Place {
         std::fs::write(self.0.path().join("lines.jsonl"), lines).unwrap();
         let imported = self.run(&["import", "lines.jsonl", "--org", ORG]);
         assert!(imported.status.success(), "{imported:?}");
+    }
+
+    /// The size of a file, 0 where there is none.
+    pub fn size_of(&self, file: &str) -> u64 {
+        std::fs::metadata(self.0.path().join(file)).map_or(0, |metadata| metadata.len())
     }
 
     /// The database behind the server's back.
@@ -80,9 +88,12 @@ impl Live {
         answer(stream)
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     pub fn terminate(&self) {
-        let id = self.child.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap().success());
     }
 
     /// Waits for the end.

@@ -10,6 +10,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -72,6 +73,8 @@ pub(super) struct Postgres {
     pool: PgPool,
     /// Whether orgs, keys, sessions and events are a platform's.
     platform: bool,
+    /// Whether the storage has failed a write and none has succeeded since.
+    failing: AtomicBool,
 }
 
 impl Postgres {
@@ -94,7 +97,7 @@ impl Postgres {
                 Ok(())
             })
         });
-        Ok(Self { pool: pool.connect_lazy_with(options), platform })
+        Ok(Self { pool: pool.connect_lazy_with(options), platform, failing: AtomicBool::new(false) })
     }
 
     fn events(&self, org: Uuid) -> Events {
@@ -193,12 +196,21 @@ impl Store for Postgres {
     }
 
     async fn replace_tags(&self, org: Uuid, id: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Result<TagWrite> {
-        let mut write = self.pool.begin().await?;
-        let outcome = write::replace_if(&mut write, org, id, tags, if_match).await?;
-        if matches!(outcome, TagWrite::Written(_)) {
-            write.commit().await?;
+        let replaced = async {
+            let mut write = self.pool.begin().await?;
+            let outcome = write::replace_if(&mut write, org, id, tags, if_match).await?;
+            if matches!(outcome, TagWrite::Written(_)) {
+                write.commit().await?;
+            }
+            Ok(outcome)
+        };
+        let replaced: Result<_> = replaced.await;
+        match &replaced {
+            Ok(TagWrite::Written(_)) => self.failing.store(false, Ordering::Relaxed),
+            Err(error) if error.is_of_storage() => self.failing.store(true, Ordering::Relaxed),
+            _ => (),
         }
-        Ok(outcome)
+        replaced
     }
 
     async fn running_sandboxes(&self, org: Uuid) -> Result<Vec<Sandbox>> {
@@ -218,6 +230,14 @@ impl Store for Postgres {
 
     async fn touch_keys(&self, uses: &[KeyUse]) -> Result<()> {
         write::touch_keys(&mut *self.pool.acquire().await?, uses).await
+    }
+
+    async fn check_writes(&self) -> Result<()> {
+        if self.failing.load(Ordering::Relaxed) {
+            write::probe(&mut *self.pool.acquire().await?).await?;
+            self.failing.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     fn pools(&self) -> Vec<PoolUse> {

@@ -161,6 +161,7 @@ statements! {
     CALLER = "SELECT org_id, clock_timestamp() FROM api_keys
          WHERE key_hash = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())";
     NOW = "SELECT clock_timestamp()";
+    PROBE = "UPDATE usage_schema SET version = version";
     SCHEMA = "SELECT version, platform FROM usage_schema";
     /// Tag writes of one sandbox one by one, beside those of others, and none beside an import into the org.
     LOCK_TAGS = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 77)),

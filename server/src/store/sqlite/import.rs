@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use opencomputer_usage_core::window::Timestamp;
-use sqlx::{Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 
-use super::{json_list, sql};
+use super::{PATIENCE, json_list, sql};
 use crate::record::{Scale, Session, Tags};
 use crate::store::{Importer, Result};
 
@@ -14,6 +14,8 @@ use crate::store::{Importer, Result};
 pub(super) struct Import {
     pub(super) write: Transaction<'static, Sqlite>,
     pub(super) org: Uuid,
+    /// Where to tidy up afterwards.
+    pub(super) writer: SqlitePool,
 }
 
 impl Import {
@@ -63,6 +65,24 @@ impl Importer for Import {
         delete.execute(&mut *self.write).await?;
         sqlx::query(sql::UPSERT_STAGED_TAGS).bind(self.org.to_string()).execute(&mut *self.write).await?;
         sqlx::query(sql::UNSTAGE).execute(&mut *self.write).await?;
-        Ok(self.write.commit().await?)
+        self.write.commit().await?;
+        if let Err(error) = checkpoint(&self.writer).await {
+            tracing::warn!(%error, "the write-ahead log of this import is not moved into the database file yet");
+        }
+        Ok(())
     }
+}
+
+/// Moves the write-ahead log into the database file and empties it. Beside a server nobody else would: that happens when
+/// the last connection closes.
+async fn checkpoint(writer: &SqlitePool) -> sqlx::Result<()> {
+    let mut db = writer.acquire().await?;
+    // The first part keeps nobody waiting. Emptying the log waits for readers, and writers wait for it.
+    let patience = PATIENCE.as_millis();
+    let sql = format!(
+        "PRAGMA wal_checkpoint(PASSIVE); PRAGMA busy_timeout = 500; PRAGMA wal_checkpoint(TRUNCATE);
+         PRAGMA busy_timeout = {patience}"
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *db).await?;
+    Ok(())
 }

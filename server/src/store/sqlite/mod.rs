@@ -8,6 +8,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -21,7 +22,7 @@ use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
 use percent_encoding::percent_decode_str;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
-use sqlx::{ConnectOptions, Connection as _, Sqlite as Engine, SqliteConnection, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
 
 use super::error::reason;
@@ -55,6 +56,9 @@ fn check(url: &str) -> Result<(), OpenError> {
     Err(OpenError::Unsupported(format!("the database URL must name a file, as in `sqlite://path`, or be `{MEMORY}`")))
 }
 
+/// The code of a database that another writer holds.
+const BUSY: u32 = 5;
+
 /// How long a reader may work for one request.
 const BUDGET: Duration = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
 /// Steps of the engine's virtual machine between two looks at the time: a few milliseconds.
@@ -67,11 +71,37 @@ async fn limit(db: &mut SqliteConnection, budget: Duration) -> sqlx::Result<()> 
     Ok(())
 }
 
+/// Refuses a file that cannot be written, which the engine opens all the same.
+async fn refuse_read_only(writer: &SqlitePool) -> sqlx::Result<()> {
+    let mut db = writer.acquire().await?;
+    // A writer, such as a long import, is not waited for: that it writes is enough to know.
+    sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&mut *db).await?;
+    let refused = match try_to_write(&mut db).await {
+        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code.parse() != Ok(BUSY)) => {
+            Err(sqlx::Error::Database(error))
+        }
+        _ => Ok(()),
+    };
+    let patience = format!("PRAGMA busy_timeout = {}", PATIENCE.as_millis());
+    sqlx::raw_sql(AssertSqlSafe(patience)).execute(&mut *db).await?;
+    refused
+}
+
+/// Writes, and takes it back.
+async fn try_to_write(db: &mut SqliteConnection) -> sqlx::Result<()> {
+    let mut write = db.begin_with("BEGIN IMMEDIATE").await?;
+    let version = read::schema_version(&mut write).await?;
+    write::set_schema_version(&mut write, version).await?;
+    write.rollback().await
+}
+
 /// An SQLite database.
 pub(super) struct Sqlite {
     readers: SqlitePool,
     /// SQLite has one writer at a time; waiting here is fair and cheap.
     writer: SqlitePool,
+    /// Whether the storage has failed a write and none has succeeded since.
+    failing: AtomicBool,
 }
 
 impl Sqlite {
@@ -89,16 +119,23 @@ impl Sqlite {
             // The database is the connection: it must never be recycled.
             let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
             let pool = pool.acquire_timeout(PATIENCE).connect_with(options).await.map_err(unreachable)?;
-            Self { readers: pool.clone(), writer: pool }
+            Self { readers: pool.clone(), writer: pool, failing: AtomicBool::new(false) }
         } else {
             let options = options.journal_mode(SqliteJournalMode::Wal);
             let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(PATIENCE);
-            let writer = pool(1).connect_with(options.clone()).await.map_err(unreachable)?;
+            let writer = pool(1).before_acquire(|db, _| Box::pin(async { Ok(!db.is_in_transaction()) }));
+            let writer = writer.connect_with(options.clone()).await.map_err(&unreachable)?;
+            refuse_read_only(&writer).await.map_err(&unreachable)?;
             let readers = pool(4)
                 .after_connect(|db, _| Box::pin(limit(db, BUDGET)))
-                .before_acquire(|db, _| Box::pin(async { limit(db, BUDGET).await.map(|()| true) }))
+                .before_acquire(|db, _| {
+                    Box::pin(async {
+                        limit(db, BUDGET).await?;
+                        Ok(!db.is_in_transaction())
+                    })
+                })
                 .connect_lazy_with(options.pragma("query_only", "ON"));
-            Self { readers, writer }
+            Self { readers, writer, failing: AtomicBool::new(false) }
         };
         store.migrate(unreachable).await?;
         Ok(store)
@@ -129,6 +166,16 @@ impl Sqlite {
     /// One snapshot: all that is read in it is of one moment.
     async fn snapshot(&self) -> Result<Transaction<'static, Engine>> {
         Ok(self.readers.begin().await?)
+    }
+
+    /// Remembers whether the storage takes writes.
+    fn noted<T>(&self, written: Result<T>) -> Result<T> {
+        match &written {
+            Ok(_) => self.failing.store(false, Ordering::Relaxed),
+            Err(error) if error.is_of_storage() => self.failing.store(true, Ordering::Relaxed),
+            Err(_) => (),
+        }
+        written
     }
 
     /// The one write under way.
@@ -203,12 +250,19 @@ impl Store for Sqlite {
     }
 
     async fn replace_tags(&self, org: Uuid, id: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Result<TagWrite> {
-        let mut write = self.write().await?;
-        let outcome = write::replace_if(&mut write, org, id, tags, if_match).await?;
-        if matches!(outcome, TagWrite::Written(_)) {
-            write.commit().await?;
+        let replaced = async {
+            let mut write = self.write().await?;
+            let outcome = write::replace_if(&mut write, org, id, tags, if_match).await?;
+            let written = matches!(outcome, TagWrite::Written(_));
+            if written {
+                write.commit().await?;
+            }
+            Ok((outcome, written))
+        };
+        match replaced.await {
+            Ok((outcome, false)) => Ok(outcome),
+            replaced => self.noted(replaced.map(|(outcome, _)| outcome)),
         }
-        Ok(outcome)
     }
 
     async fn running_sandboxes(&self, org: Uuid) -> Result<Vec<Sandbox>> {
@@ -220,14 +274,31 @@ impl Store for Sqlite {
     }
 
     async fn create_key(&self, org: Uuid, key: &NewKey) -> Result<()> {
-        let mut write = self.write().await?;
-        write::ensure_org(&mut write, org).await?;
-        write::insert_key(&mut write, org, key).await?;
-        Ok(write.commit().await?)
+        let created = async {
+            let mut write = self.write().await?;
+            write::ensure_org(&mut write, org).await?;
+            write::insert_key(&mut write, org, key).await?;
+            Ok(write.commit().await?)
+        };
+        self.noted(created.await)
     }
 
     async fn touch_keys(&self, uses: &[KeyUse]) -> Result<()> {
-        write::touch_keys(&mut *self.writer.acquire().await?, uses).await
+        let touched = async { write::touch_keys(&mut *self.writer.acquire().await?, uses).await };
+        self.noted(touched.await)
+    }
+
+    async fn check_writes(&self) -> Result<()> {
+        if !self.failing.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let written = async {
+            let mut write = self.write().await?;
+            let version = read::schema_version(&mut write).await?;
+            write::set_schema_version(&mut write, version).await?;
+            Ok(write.commit().await?)
+        };
+        self.noted(written.await)
     }
 
     fn pools(&self) -> Vec<PoolUse> {
@@ -249,7 +320,7 @@ impl Store for Sqlite {
         let mut write = self.write().await?;
         write::ensure_org(&mut write, org).await?;
         sqlx::query(sql::STAGE).execute(&mut *write).await?;
-        Ok(Box::new(import::Import { write, org }))
+        Ok(Box::new(import::Import { write, org, writer: self.writer.clone() }))
     }
 
     async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled> {
@@ -296,5 +367,57 @@ mod tests {
         assert!(matches!(StoreError::from(error), StoreError::TimedOut(_)));
         limit(&mut db, BUDGET).await.unwrap();
         sqlx::query("SELECT 1").execute(&mut db).await.unwrap();
+    }
+
+    async fn file() -> (tempfile::TempDir, Sqlite) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&format!("sqlite://{}/usage.db", directory.path().display())).await.unwrap();
+        (directory, store)
+    }
+
+    fn key(name: &str) -> NewKey {
+        crate::keys::generate(name).unwrap().0
+    }
+
+    /// Lets no page be added over the writer's present connection, as on a disk that is full.
+    async fn fill(store: &Sqlite) {
+        let sql = "PRAGMA page_count";
+        let mut db = store.writer.acquire().await.unwrap();
+        let pages: i64 = sqlx::query_scalar(sql).fetch_one(&mut *db).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).execute(&mut *db).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_write_that_found_the_disk_full_leaves_no_broken_connection() {
+        let (_directory, store) = file().await;
+        for round in 0..3 {
+            fill(&store).await;
+            let long = "x".repeat(100_000);
+            let error = store.create_key(Uuid::from_u128(1), &key(&long)).await.unwrap_err();
+            assert!(matches!(error, StoreError::Unavailable(_)), "{round}: {error}");
+            store.create_key(Uuid::from_u128(1), &key("next")).await.unwrap();
+            store.check_writes().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn readiness_knows_of_writes_that_fail_until_one_succeeds() {
+        let (_directory, store) = file().await;
+        store.check_writes().await.unwrap();
+        fill(&store).await;
+        store.create_key(Uuid::from_u128(1), &key(&"x".repeat(100_000))).await.unwrap_err();
+        assert!(store.failing.load(Ordering::Relaxed));
+        // The storage holds what a look at it writes, so the fault is over.
+        store.check_writes().await.unwrap();
+        assert!(!store.failing.load(Ordering::Relaxed));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_written_is_refused() {
+        let (directory, store) = file().await;
+        store.close().await;
+        let url = format!("sqlite://{}/usage.db?mode=ro", directory.path().display());
+        let refused = Sqlite::open(&url).await.err().unwrap().to_string();
+        assert!(refused.contains("cannot open the database") && refused.contains("readonly"), "{refused}");
     }
 }
