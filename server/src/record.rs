@@ -31,6 +31,10 @@ pub enum Record {
 impl Record {
     /// Reads a line without white space around it; the error says in words what is wrong with it.
     pub fn parse(line: &[u8]) -> Result<Self, String> {
+        Self::read(line).map_err(|fault| shortened(&fault))
+    }
+
+    fn read(line: &[u8]) -> Result<Self, String> {
         if std::str::from_utf8(line).is_err() {
             return Err("a line must be valid UTF-8".to_owned());
         }
@@ -49,6 +53,30 @@ impl Record {
             _ => Ok(record),
         }
     }
+}
+
+/// Cuts what a message quotes of a line to 64 characters each.
+fn shortened(message: &str) -> String {
+    const LONGEST: usize = 64;
+    let mut short = String::new();
+    let mut rest = message;
+    while let Some(start) = rest.find(['`', '"']) {
+        let (before, quoted) = rest.split_at(start);
+        let quote = if quoted.starts_with('`') { '`' } else { '"' };
+        let inside = quoted.get(1..).unwrap_or_default();
+        let (text, after) = inside.split_once(quote).map_or((inside, ""), |(text, after)| (text, after));
+        short.push_str(before);
+        short.push(quote);
+        short.extend(text.chars().take(LONGEST));
+        if text.chars().count() > LONGEST {
+            short.push('…');
+        }
+        if inside.len() > text.len() {
+            short.push(quote);
+        }
+        rest = after;
+    }
+    short + rest
 }
 
 /// What is wrong with a line that could not be read, and with which member of it where that can be told.
@@ -231,5 +259,29 @@ fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     match u64::deserialize(deserializer)? {
         size @ 0..=MAX_SIZE => Ok(size),
         size => Err(D::Error::custom(format!("the size {size} is too large, at most {MAX_SIZE} is allowed"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_quotes_at_most_64_characters_of_a_line() {
+        let long = "é".repeat(900);
+        for line in [
+            format!(r#"{{"type":"tags","sandboxId":"sb-1","tags":{{}},"{long}":1}}"#),
+            format!(r#"{{"type":"{long}"}}"#),
+            format!(r#"{{"type":"tags","sandboxId":"sb-1","tags":{{"{long}":"1"}}}}"#),
+            format!(r#"{{"type":"tags","sandboxId":"sb-1","tags":{{"{long}":"1","{long}":"1"}}}}"#),
+            format!(r#"{{"type":"tags","sandboxId":"sb-1","tags":"{long}"}}"#),
+            format!(r#"{{"type":"scale","sandboxId":"sb-1","memoryMb":"{long}"}}"#),
+            format!(r#"{{"type":"scale","sandboxId":"sb-1","startedAt":"{long}"}}"#),
+        ] {
+            let fault = Record::parse(line.as_bytes()).unwrap_err();
+            assert!(fault.chars().count() < 400 && !fault.contains(&"é".repeat(65)), "{fault}");
+        }
+        assert_eq!(shortened("`a` is \"b\", `c"), "`a` is \"b\", `c");
+        assert_eq!(shortened(&format!("`{long}` twice")), format!("`{}…` twice", "é".repeat(64)));
     }
 }
