@@ -24,8 +24,8 @@ demo: server npm-package wheel ## serve a made-up fleet and report on it from bo
 
 test: test-rust test-api test-ts test-packages test-py ## run every test
 
-test-rust: ## run the Rust tests on SQLite and a throw-away PostgreSQL, and check that the core imports nothing
-	scripts/needs nextest wasm postgres
+test-rust: ## run the Rust tests on SQLite and a throw-away PostgreSQL with PgBouncer, and check that the core imports nothing
+	scripts/needs nextest wasm postgres pgbouncer
 	echo "==> testing Rust"
 	scripts/postgres cargo nextest run --locked $(RUST_TESTED)
 	cargo test --locked --quiet --doc -p opencomputer-usage-core -p opencomputer-usage
