@@ -1,5 +1,6 @@
 //! The usage API: an axum server over a store, thin on both sides of the core, which holds every rule.
 
+mod deadline;
 pub mod demo;
 pub mod http;
 pub mod import;

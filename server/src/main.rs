@@ -181,7 +181,8 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 /// Writes a fault as one line, whatever the texts in it bring along.
 fn complain(text: &str) {
     let parts = text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty());
-    eprintln!("{}", parts.collect::<Vec<_>>().join(" "));
+    // Where nobody can read it, the exit code still tells.
+    let _ = writeln!(io::stderr(), "{}", parts.collect::<Vec<_>>().join(" "));
 }
 
 /// What is wrong with the command line, without the hints that follow it.
@@ -227,8 +228,10 @@ async fn run_on(store: &Arc<dyn Store>, command: Command) -> Result<()> {
             {
                 bail!("the key would have expired already, at {expires}");
             }
-            let key = create_key(&**store, org, &name, expires).await?;
-            say(&format!("key `{name}` of org {org}, shown only now: {key}"))
+            let (mut stored, key) = keys::generate(&name).context("no random numbers to be had")?;
+            stored.expires_at = expires;
+            let shown = format!("key `{name}` of org {org}, shown only now: {key}");
+            Ok(store.create_key_once_shown(org, &stored, &mut || write_line(&shown)).await?)
         }
         Command::Rollup { org, from, to, json, accounting } => {
             let reading = Reading { window: Window::new(from, to)?, as_of: store.now().await?, rule: accounting.rule };
@@ -249,15 +252,12 @@ async fn run_on(store: &Arc<dyn Store>, command: Command) -> Result<()> {
 
 /// Prints a result. A reader that has gone away is no reason to panic.
 fn say(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).context("cannot write to standard output")
+    write_line(text).context("cannot write to standard output")
 }
 
-async fn create_key(store: &dyn Store, org: Uuid, name: &str, expires_at: Option<Timestamp>) -> Result<String> {
-    let (mut stored, key) = keys::generate(name).context("no random numbers to be had")?;
-    stored.expires_at = expires_at;
-    store.create_key(org, &stored).await?;
-    Ok(key)
+fn write_line(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush())
 }
 
 async fn serve(store: Arc<dyn Store>, serving: Serving, key: Option<String>) -> Result<()> {
@@ -311,12 +311,12 @@ async fn run_import(store: &dyn Store, file: &PathBuf, org: Uuid) -> Result<()> 
     let shown = io::stderr().is_terminal();
     let progress = |lines: u64, bytes: u64| {
         if shown && lines.is_multiple_of(2_000) {
-            eprint!("\r{}", progress_bar(lines, bytes, size));
+            let _ = write!(io::stderr(), "\r{}", progress_bar(lines, bytes, size));
         }
     };
     let imported = import::import(store, org, input, progress).await;
     if shown {
-        eprint!("\r\x1b[K");
+        let _ = write!(io::stderr(), "\r\x1b[K");
     }
     say(&imported?.to_string())
 }
@@ -338,7 +338,8 @@ async fn run_demo(once: bool, serving: Serving) -> Result<()> {
         return say(demo_report(&*store, serving.accounting.rule).await?.trim_end());
     }
     tracing::info!("{imported}");
-    let key = create_key(&*store, demo::ORG, "demo", None).await?;
+    let (stored, key) = keys::generate("demo").context("no random numbers to be had")?;
+    store.create_key(demo::ORG, &stored).await?;
     serve(store, serving, Some(key)).await
 }
 

@@ -264,3 +264,52 @@ fn the_demo_reports_and_reconciles() {
     assert!(report.contains("memory reconciles: rollup ") && report.contains("(untagged)"), "{report}");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "the demo leaves no file");
 }
+
+fn full() -> Stdio {
+    Stdio::from(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap())
+}
+
+#[test]
+fn a_key_that_could_not_be_shown_is_not_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["keys", "create", "--org", ORG, "--name", "unseen"];
+    let output = command(&directory, &arguments).stdout(full()).output().unwrap();
+    assert!(refusal(&output).contains("cannot write to standard output"), "{output:?}");
+    let database = std::fs::read(directory.path().join("opencomputer-usage.db")).unwrap();
+    let holds = |text: &str| database.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(!holds("unseen"));
+    assert!(run(&directory, &["keys", "create", "--org", ORG, "--name", "seen"]).status.success());
+}
+
+#[test]
+fn a_standard_error_that_takes_nothing_changes_no_exit_code() {
+    let directory = tempfile::tempdir().unwrap();
+    for (arguments, code) in [
+        (&["migrate"][..], 0),
+        (&["migrate", "--database", "mysql://x"], 1),
+        (&["import", "missing.jsonl", "--org", ORG], 1),
+        (&["migrate", "--nonsense"], 2),
+        (&["migrate", "--database", "postgres://x:1/hunter2@host/name"], 1),
+    ] {
+        let output = command(&directory, arguments).stderr(full()).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+    }
+}
+
+#[test]
+fn no_message_or_log_shows_a_part_of_a_url_that_was_not_understood() {
+    let directory = tempfile::tempdir().unwrap();
+    for url in [
+        "postgres://user@127.0.0.1:1/name?passwd=hunter2",
+        "postgres://user@127.0.0.1:1/name?pwd=hunter2",
+        "postgres://user:1/hunter2@127.0.0.1/name",
+        "postgres://user:hunter2?x@127.0.0.1/name",
+        "sqlite://usage.db?hunter2=1",
+        "sqlite://usage.db?cache=hunter2",
+        "hunter2://x",
+    ] {
+        let output = command(&directory, &["migrate"]).env("DATABASE_URL", url).output().unwrap();
+        let told = refusal(&output);
+        assert!(told.contains("the database URL") && !told.contains("hunter2"), "{url}: {told}");
+    }
+}

@@ -284,6 +284,60 @@ async fn a_statement_over_budget_is_cancelled_in_the_database() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_waits_for_a_lock_ends_in_the_database_with_its_request() {
+    let server = Server::start(Engine::Postgres).await;
+    server.import(ORG, &scale("sb-1", 1024, at(1_767_225_600_000_000), None)).await.unwrap();
+    let mut blocker = server.database.connect().await;
+    let lock = format!("SELECT pg_advisory_lock(hashtextextended('{ORG}', 77))");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut blocker).await.unwrap();
+    // The body comes late, so the wait begins late.
+    let put = Request::new("PUT", "/api/sandboxes/sb-1/tags").key(&server.key).json(r#"{"a":"b"}"#);
+    let answer = put.pause(Duration::from_secs(5)).send(&server).await;
+    assert_eq!((answer.status, answer.code().as_str()), (504, "query_timeout"));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let waiting = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    assert_eq!(server.database.texts(waiting).await, Vec::<String>::new());
+    blocker.close().await.unwrap();
+    assert_eq!(server.put("/api/sandboxes/sb-1/tags", r#"{"a":"b"}"#).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_a_new_org_does_not_wait_for_its_first_import() {
+    let server = Server::start(Engine::Postgres).await;
+    let org = uuid::Uuid::from_u128(77);
+    let importing = server.store.importer(org).await.unwrap();
+    let key = server.create_key(org).await;
+    importing.commit().await.unwrap();
+    assert_eq!(Request::new("GET", "/api/tags").key(&key).send(&server).await.status, 200);
+    // The first import of another makes the org by itself.
+    let other = uuid::Uuid::from_u128(78);
+    server.import(other, &scale("sb-1", 1024, at(1_767_225_600_000_000), None)).await.unwrap();
+    let known = server.database.texts(&format!("SELECT id::text FROM orgs WHERE id = '{other}'")).await;
+    assert_eq!(known, [other.to_string()]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_of_connections_below_the_pool_starves_nobody() {
+    let database = common::Database::create(Engine::Postgres).await;
+    let owner = Server::on(database.clone(), Rule::V1).await;
+    owner.import(ORG, &scale("sb-1", 1024, at(1_767_225_600_000_000), None)).await.unwrap();
+    let role = format!("limited_{}", uuid::Uuid::new_v4().simple());
+    database
+        .execute(&format!(
+            "CREATE ROLE {role} LOGIN CONNECTION LIMIT 4 PASSWORD '{role}'; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"
+        ))
+        .await;
+    let limited = database.clone().with_role(&role);
+    let server = Server::with_key(limited, Rule::V1, owner.key.clone()).await;
+    let puts = (0..48).map(|n| server.put("/api/sandboxes/sb-1/tags", format!(r#"{{"n":"{n}"}}"#)));
+    for answer in join_all(puts).await {
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    server.store.close().await;
+    database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_statement_over_budget_is_interrupted_in_the_embedded_engine() {
     let server = Server::start(Engine::Sqlite).await;
     let endless = "ALTER TABLE sandbox_tags RENAME TO kept;

@@ -124,3 +124,38 @@ async fn several_servers_migrate_and_serve_at_once() {
         assert_eq!(reads[0].header("etag"), reads[2].header("etag"));
     }
 }
+
+#[tokio::test]
+async fn an_infinite_start_on_a_platform_fails_no_list() {
+    let database = Database::create(Engine::Platform).await;
+    database.add_org(ORG).await;
+    let session = |id: &str, start: &str| {
+        format!(
+            "INSERT INTO sandbox_sessions (sandbox_id, org_id, region, worker_id, started_at)
+                 VALUES ('{id}', '{ORG}', 'use2', 'w-1', '{start}');"
+        )
+    };
+    let sql = [("sb-1", "-infinity"), ("sb-2", "2026-01-01Z"), ("sb-3", "infinity")].map(|(id, at)| session(id, at));
+    database.execute(&sql.concat()).await;
+    let server = Server::on_platform(database, ORG).await;
+    let list = server.get("/api/sandboxes").await.json();
+    let starts: Vec<_> = list.as_array().unwrap().iter().map(|one| one["startedAt"].as_str().unwrap()).collect();
+    assert_eq!(starts, ["9999-12-31T23:59:59.999999Z", "2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z"]);
+    let one = server.get("/api/sandboxes/sb-3").await;
+    assert_eq!((one.status, &one.json()["startedAt"]), (200, &json!("9999-12-31T23:59:59.999999Z")));
+    assert_eq!(server.get("/api/sandboxes/sb-1/usage?from=2026-01-01&to=2026-01-02").await.status, 200);
+}
+
+/// A pooler in transaction mode leaves such a lock to a connection that nobody has any more.
+#[tokio::test]
+async fn a_lock_that_an_idle_connection_holds_is_named_and_not_waited_for() {
+    let database = Database::create(Engine::Postgres).await;
+    let mut holder = database.connect().await;
+    let lock = "SELECT pg_backend_pid() || '' FROM pg_advisory_lock(7302491750618246)";
+    let process: String = sqlx::query_scalar(lock).fetch_one(&mut holder).await.unwrap();
+    let refused = open(&database).await.err().unwrap();
+    let wanted = format!("held by an idle connection, process {process} of the database");
+    assert!(refused.contains(&wanted), "{refused}");
+    drop(holder);
+    open(&database).await.unwrap();
+}

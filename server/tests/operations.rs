@@ -400,3 +400,20 @@ async fn an_import_beside_a_server_leaves_no_large_log_behind() {
     let file = place.size_of("opencomputer-usage.db");
     assert!(log < 100_000 && file > 500_000, "the log has {log} bytes, the file {file}");
 }
+
+#[tokio::test]
+async fn a_request_that_ran_out_of_time_is_logged_as_an_error_with_its_cause() {
+    let place = Place::new();
+    place.import(&lines());
+    let key = place.key(&[]);
+    let live = place.serve(&["--log-format", "json"]);
+    let mut slow = live.connect();
+    let head = format!("{}content-type: application/json\r\ncontent-length: 9\r\n", key_header(&key));
+    write!(slow, "PUT /api/sandboxes/sb-secret/tags HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{head}\r\n{{").unwrap();
+    assert_eq!(status(&answer(slow)), "504");
+    live.terminate();
+    let log = live.log();
+    let entries: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let entry = entries.iter().find(|entry| entry["status"] == 504).unwrap();
+    assert_eq!((&entry["level"], entry["cause"].as_str().is_some()), (&"ERROR".into(), true), "{entry}");
+}

@@ -43,6 +43,13 @@ impl Timestamp {
         (FIRST..=LAST).contains(&micros).then_some(Self(micros))
     }
 
+    /// Returns the instant at these microseconds since 1970-01-01T00:00:00Z, or the first or last that can be written if it lies
+    /// outside.
+    #[must_use]
+    pub fn nearest(micros: i64) -> Self {
+        Self(micros.clamp(FIRST, LAST))
+    }
+
     /// Returns whether a default window may end at this instant.
     pub(crate) const fn can_end_a_window(self) -> bool {
         self.0 >= FIRST + DEFAULT_WINDOW

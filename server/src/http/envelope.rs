@@ -9,7 +9,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use opencomputer_usage_core::Code;
 use opencomputer_usage_core::limits::QUERY_BUDGET_SECONDS;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
@@ -17,6 +16,7 @@ use uuid::Uuid;
 use super::REQUEST_ID;
 use super::error::{self, Failure};
 use super::metrics::Metrics;
+use crate::deadline;
 
 /// What a request is counted as whose client did not wait for the answer; nginx has made it known.
 const CLIENT_GONE: u16 = 499;
@@ -48,8 +48,9 @@ pub(super) async fn survive(request: Request, next: Next) -> Response {
 /// Ends a request that takes longer than the contract allows.
 pub(super) async fn budget(request: Request, next: Next) -> Response {
     let budget = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
-    let answer = tokio::time::timeout(budget, next.run(request)).await;
-    answer.unwrap_or_else(|_| Failure::from(Code::QueryTimeout.plain()).into_response())
+    let answer = deadline::within(budget, tokio::time::timeout(budget, next.run(request))).await;
+    let cause = format_args!("the request was not answered within {QUERY_BUDGET_SECONDS} s");
+    answer.unwrap_or_else(|_| Failure::timed_out(cause).into_response())
 }
 
 /// One request under way. A client that goes away drops it, which must not hide the request.

@@ -30,6 +30,11 @@ impl Failure {
         Self { error: Code::Unavailable.plain(), cause: Some(cause.to_string().into()) }
     }
 
+    /// A request that has used its budget up.
+    pub(super) fn timed_out(cause: impl fmt::Display) -> Self {
+        Self { error: Code::QueryTimeout.plain(), cause: Some(cause.to_string().into()) }
+    }
+
     /// A handler that panicked.
     pub(super) fn panicked(payload: &(dyn Any + Send)) -> Self {
         let text = payload.downcast_ref::<&str>().copied();
@@ -52,6 +57,7 @@ impl From<StoreError> for Failure {
             StoreError::Denied(_)
             | StoreError::UnknownOrg(_)
             | StoreError::PlatformReconciles
+            | StoreError::NotShown(_)
             | StoreError::Internal(_) => Code::Internal,
         };
         Self { error: code.plain(), cause: Some(error.to_string().into()) }

@@ -25,6 +25,9 @@ pub enum StoreError {
     /// The platform knows more of its hibernated sandboxes than this program.
     #[error("this database has `sandbox_hibernations`: here the platform itself reconciles its workers")]
     PlatformReconciles,
+    /// A new key could not be shown, so it was not stored.
+    #[error("cannot write to standard output: {0}")]
+    NotShown(std::io::Error),
     /// Anything else.
     #[error("the database failed: {0}")]
     Internal(Box<dyn Error + Send + Sync>),
@@ -118,6 +121,18 @@ pub enum OpenError {
         /// What the engine says.
         reason: String,
     },
+    /// A pooler that hands connections from client to client.
+    #[error(
+        "a connection pooler in {0} mode stands before PostgreSQL, and this server needs one in session mode (PgBouncer: \
+         `pool_mode = session`)"
+    )]
+    Pooled(&'static str),
+    /// A connection holds the lock of migrations and does nothing.
+    #[error(
+        "the lock of migrations is held by an idle connection, process {0} of the database: a connection pooler in \
+         transaction mode leaves one behind. End it there with `SELECT pg_terminate_backend({0})`"
+    )]
+    Locked(i32),
     /// There are tables that this program can neither use nor make.
     #[error("the database is neither empty nor a platform's: {0}")]
     Unsuitable(String),

@@ -8,6 +8,7 @@ mod sqlite;
 mod statements;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -146,6 +147,9 @@ pub struct Reconciled {
     pub scales: u64,
 }
 
+/// Shows a new key to the one who asked for it.
+pub type Show<'a> = &'a mut (dyn FnMut() -> io::Result<()> + Send);
+
 /// A database that holds sessions, scale events and tags.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -189,7 +193,12 @@ pub trait Store: Send + Sync {
     async fn sandbox(&self, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>>;
 
     /// Stores a new key, and its org if it is unknown.
-    async fn create_key(&self, org: Uuid, key: &NewKey) -> Result<()>;
+    async fn create_key(&self, org: Uuid, key: &NewKey) -> Result<()> {
+        self.create_key_once_shown(org, key, &mut || Ok(())).await
+    }
+
+    /// As [`create_key`](Self::create_key), but nothing is stored if `show` fails.
+    async fn create_key_once_shown(&self, org: Uuid, key: &NewKey, show: Show<'_>) -> Result<()>;
 
     /// Fails where the last write has failed for want of storage and another one, made now, fails, too.
     async fn check_writes(&self) -> Result<()>;

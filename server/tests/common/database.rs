@@ -75,6 +75,11 @@ impl Database {
         self
     }
 
+    /// The same database, by another way.
+    pub fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
+    }
+
     pub async fn connect(&self) -> PgConnection {
         PgConnection::connect_with(&PgConnectOptions::from_str(&self.url).unwrap()).await.unwrap()
     }

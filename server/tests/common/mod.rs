@@ -11,6 +11,7 @@
 pub mod database;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use opencomputer_usage_core::accounting::Rule;
 use opencomputer_usage_server::http::{self, App};
@@ -129,12 +130,13 @@ impl Server {
 pub struct Request {
     head: Vec<u8>,
     body: Vec<u8>,
+    pause: Duration,
 }
 
 impl Request {
     pub fn new(method: &str, target: &str) -> Self {
         let head = format!("{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n").into_bytes();
-        Self { head, body: Vec::new() }
+        Self { head, body: Vec::new(), pause: Duration::ZERO }
     }
 
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
@@ -156,9 +158,17 @@ impl Request {
         self.header("content-type", "application/json").body(body)
     }
 
+    /// Lets the body wait after the head.
+    pub fn pause(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
+    }
+
     pub async fn send(self, server: &Server) -> Answer {
         let mut stream = TcpStream::connect(&server.address).await.unwrap();
-        stream.write_all(&[&self.head, b"\r\n".as_slice(), &self.body].concat()).await.unwrap();
+        stream.write_all(&[&self.head, b"\r\n".as_slice()].concat()).await.unwrap();
+        tokio::time::sleep(self.pause).await;
+        stream.write_all(&self.body).await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
         Answer::read(&answer)

@@ -5,8 +5,8 @@ use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
-use super::sql;
 use super::types::Instant;
+use super::{sql, write};
 use crate::record::{Scale, Session, Tags};
 use crate::store::{Importer, Result, StoreError};
 
@@ -86,6 +86,8 @@ impl Importer for Import {
         let delete = sqlx::query(sql::DELETE_STAGED_TAGS).bind(self.org).bind(RESERVED_KEY_PREFIX);
         delete.execute(&mut *self.write).await?;
         sqlx::query(sql::UPSERT_STAGED_TAGS).bind(self.org).execute(&mut *self.write).await?;
+        // Last, since another import or a new key of the same org waits for it.
+        write::ensure_org(&mut self.write, self.org, self.platform).await?;
         self.write.commit().await?;
         if let Err(error) = refresh(&self.pool, !self.platform && self.scales >= MANY).await {
             tracing::warn!(%error, "the statistics of the imported tables could not be refreshed");

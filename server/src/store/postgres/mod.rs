@@ -6,10 +6,10 @@ mod read;
 mod schema;
 pub(super) mod sql;
 mod types;
+mod url;
 mod write;
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -22,21 +22,26 @@ use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Postgres as Engine, Transaction};
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Postgres as Engine, Transaction};
 use uuid::Uuid;
 
 use self::read::Events;
 use self::schema::Fault;
 use super::error::reason;
 use super::{
-    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Store,
-    TagWrite, Tier,
+    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Show, Store,
+    StoreError, TagWrite, Tier,
 };
+use crate::deadline;
 use crate::keys::NewKey;
 
 /// How long a request waits for a connection, also while the database is away.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a request may take.
+const BUDGET: Duration = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
+/// What a request may have taken already before its statements are told.
+const LATE: Duration = Duration::from_millis(100);
 /// Most connections of one server.
 const CONNECTIONS: u32 = 16;
 
@@ -79,25 +84,29 @@ pub(super) struct Postgres {
 
 impl Postgres {
     pub(super) async fn open(url: &str) -> Result<Self, OpenError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|error| OpenError::Unreachable { place: "of that URL".to_owned(), reason: reason(&error) })?
-            .application_name("opencomputer-usage")
-            .disable_statement_logging();
+        let options = url::options(url)?;
         let database = options.get_database().unwrap_or_else(|| options.get_username());
         let place = format!("`{database}` on `{}:{}`", options.get_host(), options.get_port());
-        let platform = migrate::migrate(&options).await.map_err(|fault| match fault {
+        let found = migrate::migrate(&options).await.map_err(|fault| match fault {
             Fault::Refused(error) => error,
             Fault::Database(error) => OpenError::Unreachable { place, reason: reason(&error) },
         })?;
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+        // A pool that wants more than it can have waits for connections that never come, while its own go idle. One is left
+        // for a command that runs beside the server.
+        let size = found.connections.saturating_sub(1).clamp(1, CONNECTIONS);
+        if size < CONNECTIONS {
+            tracing::warn!("the database allows {} connections: {size} are used", found.connections);
+        }
+        let pool = PgPoolOptions::new().max_connections(size).acquire_timeout(PATIENCE);
         let pool = pool.after_connect(|db, _| {
             Box::pin(async {
-                let session = format!("{SESSION} '{QUERY_BUDGET_SECONDS}s'");
+                let session = format!("{SESSION} {}", (BUDGET - deadline::MARGIN).as_millis());
                 sqlx::raw_sql(AssertSqlSafe(session)).execute(db).await?;
                 Ok(())
             })
         });
-        Ok(Self { pool: pool.connect_lazy_with(options), platform, failing: AtomicBool::new(false) })
+        let pool = pool.connect_lazy_with(options);
+        Ok(Self { pool, platform: found.platform, failing: AtomicBool::new(false) })
     }
 
     fn events(&self, org: Uuid) -> Events {
@@ -105,7 +114,19 @@ impl Postgres {
     }
 
     async fn snapshot(&self) -> Result<Transaction<'static, Engine>> {
-        Ok(self.pool.begin_with(SNAPSHOT).await?)
+        self.begin(SNAPSHOT).await
+    }
+
+    /// Begins a transaction of a request, whose statements end when the request does.
+    async fn begin(&self, how: &'static str) -> Result<Transaction<'static, Engine>> {
+        let mut begun = self.pool.begin_with(how).await?;
+        let left = deadline::left(BUDGET);
+        // Most requests come here at once: then the limit of the session is theirs.
+        if left + LATE < BUDGET - deadline::MARGIN {
+            let limit = format!("SET LOCAL statement_timeout = {}", left.as_millis());
+            sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *begun).await?;
+        }
+        Ok(begun)
     }
 
     /// A snapshot for statements that read a whole org.
@@ -197,7 +218,7 @@ impl Store for Postgres {
 
     async fn replace_tags(&self, org: Uuid, id: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Result<TagWrite> {
         let replaced = async {
-            let mut write = self.pool.begin().await?;
+            let mut write = self.begin("BEGIN").await?;
             let outcome = write::replace_if(&mut write, org, id, tags, if_match).await?;
             if matches!(outcome, TagWrite::Written(_)) {
                 write.commit().await?;
@@ -221,10 +242,11 @@ impl Store for Postgres {
         read::sandbox(&mut *self.pool.acquire().await?, org, id).await
     }
 
-    async fn create_key(&self, org: Uuid, key: &NewKey) -> Result<()> {
+    async fn create_key_once_shown(&self, org: Uuid, key: &NewKey, show: Show<'_>) -> Result<()> {
         let mut write = self.pool.begin().await?;
         write::ensure_org(&mut write, org, self.platform).await?;
         write::insert_key(&mut write, org, key).await?;
+        show().map_err(StoreError::NotShown)?;
         Ok(write.commit().await?)
     }
 
@@ -251,7 +273,9 @@ impl Store for Postgres {
 
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>> {
         let mut write = self.pool.begin_with(UNHURRIED).await?;
-        write::ensure_org(&mut write, org, self.platform).await?;
+        if self.platform && !read::has_org(&mut write, org).await? {
+            return Err(StoreError::UnknownOrg(org));
+        }
         sqlx::query(sql::LOCK_ORG).bind(org).execute(&mut *write).await?;
         sqlx::query(sql::STAGE).execute(&mut *write).await?;
         Ok(Box::new(import::Import { write, org, scales: 0, platform: self.platform, pool: self.pool.clone() }))

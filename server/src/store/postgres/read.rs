@@ -255,7 +255,7 @@ pub(super) async fn session_span(
     let query = query.bind(Instant(started_before)).bind(Instant(open_end)).bind(Instant::from(reading.window.to()));
     let (first, last, open): (Option<Instant>, Option<Instant>, Option<bool>) = query.fetch_one(db).await?;
     let last = last.filter(|_| open != Some(true));
-    Ok((first.map(Instant::timestamp).transpose()?, last.map(Instant::timestamp).transpose()?))
+    Ok((first.map(Instant::timestamp), last.map(Instant::timestamp)))
 }
 
 /// What and where these sandboxes are: two statements, however many they are.
@@ -281,7 +281,7 @@ pub(super) async fn tags_of(db: &mut PgConnection, org: Uuid, ids: &[&str]) -> R
     let mut all = BTreeMap::<String, SandboxTags>::new();
     for (id, key, value, updated_at) in rows {
         let one = all.entry(id).or_default();
-        one.tags_last_updated_at = one.tags_last_updated_at.max(Some(updated_at.timestamp()?));
+        one.tags_last_updated_at = one.tags_last_updated_at.max(Some(updated_at.timestamp()));
         one.tags.insert(key, value);
     }
     Ok(all)
@@ -317,32 +317,32 @@ type SessionRow = (String, String, String, String, String, Instant, Option<Strin
 /// The newest running sandboxes: those whose latest session runs.
 pub(super) async fn running(db: &mut PgConnection, org: Uuid) -> Result<Vec<Sandbox>> {
     let rows: Vec<SessionRow> = sqlx::query_as(sql::RUNNING).bind(org).fetch_all(db).await?;
-    rows.into_iter().map(sandbox_of).collect()
+    Ok(rows.into_iter().map(sandbox_of).collect())
 }
 
 /// One sandbox as its latest session has it.
 pub(super) async fn sandbox(db: &mut PgConnection, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
     let row: Option<SessionRow> = sqlx::query_as(sql::SANDBOX).bind(org).bind(id.as_str()).fetch_optional(db).await?;
-    row.map(sandbox_of).transpose()
+    Ok(row.map(sandbox_of))
 }
 
-fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alias): SessionRow) -> Result<Sandbox> {
-    let started_at = started_at.timestamp()?;
+fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alias): SessionRow) -> Sandbox {
+    let started_at = started_at.timestamp();
     let (tags, tags_last_updated_at) = (None, None);
     let (region, worker_id, template) = (Some(region), Some(worker_id), Some(template));
-    Ok(Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags, tags_last_updated_at })
+    Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags, tags_last_updated_at }
 }
 
 /// The owner of a key, and the time. The one look-up that cannot know the org.
 pub(super) async fn caller(db: &mut PgConnection, key_hash: &str) -> Result<Option<Caller>> {
     let row: Option<(Uuid, Instant)> = sqlx::query_as(sql::CALLER).bind(key_hash).fetch_optional(db).await?;
-    row.map(|(org, now)| Ok(Caller { org, now: now.timestamp()? })).transpose()
+    Ok(row.map(|(org, now)| Caller { org, now: now.timestamp() }))
 }
 
 /// The database's clock.
 pub(super) async fn now(db: &mut PgConnection) -> Result<Timestamp> {
     let now: Instant = sqlx::query_scalar(sql::NOW).fetch_one(db).await?;
-    now.timestamp()
+    Ok(now.timestamp())
 }
 
 /// The version of the schema, and whether the database is a platform's.

@@ -7,7 +7,7 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
 
-use crate::store::{Result, StoreError};
+use crate::store::Result;
 
 /// 2000-01-01T00:00:00Z, from which PostgreSQL counts, in microseconds since 1970.
 const EPOCH: i64 = 946_684_800_000_000;
@@ -17,10 +17,9 @@ const EPOCH: i64 = 946_684_800_000_000;
 pub(super) struct Instant(pub(super) i64);
 
 impl Instant {
-    /// The instant, where it lies in the years that can be written.
-    pub(super) fn timestamp(self) -> Result<Timestamp> {
-        Timestamp::from_micros(self.0)
-            .ok_or_else(|| StoreError::internal(format!("stored time {} is outside the years 0001 to 9999", self.0)))
+    /// Returns the instant, or the nearest that can be written: a platform may have stored an infinity.
+    pub(super) fn timestamp(self) -> Timestamp {
+        Timestamp::nearest(self.0)
     }
 }
 

@@ -28,9 +28,10 @@ use uuid::Uuid;
 use super::error::reason;
 use super::statements::FILTERS;
 use super::{
-    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Store,
+    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Show, Store,
     StoreError, TagWrite, Tier,
 };
+use crate::deadline;
 use crate::keys::NewKey;
 
 /// What each version adds, in order; the version is the position, counted from one.
@@ -41,6 +42,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The one URL of a database in memory.
 const MEMORY: &str = "sqlite::memory:";
+
+const UNKNOWN_OPTIONS: &str = "the database URL has options that are not known, or have other values than are known; \
+     known are `mode`, `cache`, `immutable` and `vfs`";
 
 /// Refuses what names no file: every connection would have a database of its own, and lose it.
 fn check(url: &str) -> Result<(), OpenError> {
@@ -109,8 +113,10 @@ impl Sqlite {
         check(url)?;
         let place = format!("`{}`", url.trim_start_matches("sqlite:").trim_start_matches("//"));
         let unreachable = |error: sqlx::Error| OpenError::Unreachable { place: place.clone(), reason: reason(&error) };
+        // What the engine says of an option repeats it, whatever it may be.
+        let unknown = |_| OpenError::Unsupported(UNKNOWN_OPTIONS.to_owned());
         let options = SqliteConnectOptions::from_str(url)
-            .map_err(unreachable)?
+            .map_err(unknown)?
             .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(PATIENCE)
@@ -127,10 +133,10 @@ impl Sqlite {
             let writer = writer.connect_with(options.clone()).await.map_err(&unreachable)?;
             refuse_read_only(&writer).await.map_err(&unreachable)?;
             let readers = pool(4)
-                .after_connect(|db, _| Box::pin(limit(db, BUDGET)))
+                .after_connect(|db, _| Box::pin(limit(db, deadline::left(BUDGET))))
                 .before_acquire(|db, _| {
                     Box::pin(async {
-                        limit(db, BUDGET).await?;
+                        limit(db, deadline::left(BUDGET)).await?;
                         Ok(!db.is_in_transaction())
                     })
                 })
@@ -273,11 +279,12 @@ impl Store for Sqlite {
         read::sandbox(&mut *self.readers.acquire().await?, org, id).await
     }
 
-    async fn create_key(&self, org: Uuid, key: &NewKey) -> Result<()> {
+    async fn create_key_once_shown(&self, org: Uuid, key: &NewKey, show: Show<'_>) -> Result<()> {
         let created = async {
             let mut write = self.write().await?;
             write::ensure_org(&mut write, org).await?;
             write::insert_key(&mut write, org, key).await?;
+            show().map_err(StoreError::NotShown)?;
             Ok(write.commit().await?)
         };
         self.noted(created.await)
@@ -336,12 +343,6 @@ pub(super) fn statements(filters: &Filters) -> Vec<(&'static str, String)> {
     let conditions = read::Conditions::of(filters).map(|conditions| conditions.sql).unwrap_or_default();
     let all = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
     all.chain([("SUMS with filters", sql::SUMS.replace(FILTERS, &conditions))]).collect()
-}
-
-/// A stored instant.
-fn instant(micros: i64) -> Result<Timestamp> {
-    Timestamp::from_micros(micros)
-        .ok_or_else(|| StoreError::internal(format!("stored time {micros} is outside the years 0001 to 9999")))
 }
 
 /// Many texts as one argument, for `json_each`.

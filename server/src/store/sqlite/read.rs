@@ -16,7 +16,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{AssertSqlSafe, FromRow, Sqlite};
 use uuid::Uuid;
 
-use super::{Connection, instant, json_list, sql};
+use super::{Connection, json_list, sql};
 use crate::store::statements::FILTERS;
 use crate::store::{Caller, Details, Reading, Result, StoreError, Tier};
 
@@ -141,7 +141,7 @@ pub(super) async fn session_span(
     let (first, last, open): (Option<i64>, Option<i64>, Option<bool>) =
         query.bind(open_end).bind(reading.window.to().micros()).fetch_one(db).await?;
     let last = last.filter(|_| open != Some(true));
-    Ok((first.map(instant).transpose()?, last.map(instant).transpose()?))
+    Ok((first.map(Timestamp::nearest), last.map(Timestamp::nearest)))
 }
 
 /// What and where these sandboxes are: two statements, however many they are.
@@ -167,7 +167,7 @@ pub(super) async fn tags_of(db: &mut Connection, org: Uuid, ids: &[&str]) -> Res
     let mut all = BTreeMap::<String, SandboxTags>::new();
     for (id, key, value, updated_at) in rows {
         let one = all.entry(id).or_default();
-        one.tags_last_updated_at = one.tags_last_updated_at.max(Some(instant(updated_at)?));
+        one.tags_last_updated_at = one.tags_last_updated_at.max(Some(Timestamp::nearest(updated_at)));
         one.tags.insert(key, value);
     }
     Ok(all)
@@ -203,21 +203,21 @@ type SessionRow = (String, String, String, String, String, i64, Option<String>);
 /// The newest running sandboxes: those whose latest session runs.
 pub(super) async fn running(db: &mut Connection, org: Uuid) -> Result<Vec<Sandbox>> {
     let rows: Vec<SessionRow> = sqlx::query_as(sql::RUNNING).bind(org.to_string()).fetch_all(db).await?;
-    rows.into_iter().map(sandbox_of).collect()
+    Ok(rows.into_iter().map(sandbox_of).collect())
 }
 
 /// One sandbox as its latest session has it.
 pub(super) async fn sandbox(db: &mut Connection, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
     let query = sqlx::query_as(sql::SANDBOX).bind(org.to_string()).bind(id.as_str());
     let row: Option<SessionRow> = query.fetch_optional(db).await?;
-    row.map(sandbox_of).transpose()
+    Ok(row.map(sandbox_of))
 }
 
-fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alias): SessionRow) -> Result<Sandbox> {
-    let started_at = instant(started_at)?;
+fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alias): SessionRow) -> Sandbox {
+    let started_at = Timestamp::nearest(started_at);
     let (tags, tags_last_updated_at) = (None, None);
     let (region, worker_id, template) = (Some(region), Some(worker_id), Some(template));
-    Ok(Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags, tags_last_updated_at })
+    Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags, tags_last_updated_at }
 }
 
 /// The owner of a key, and the time. The one look-up that cannot know the org.
@@ -226,12 +226,15 @@ pub(super) async fn caller(db: &mut Connection, key_hash: &str) -> Result<Option
     let Some((org, now)) = row else {
         return Ok(None);
     };
-    Ok(Some(Caller { org: org.parse().map_err(|error: uuid::Error| StoreError::internal(error))?, now: instant(now)? }))
+    Ok(Some(Caller {
+        org: org.parse().map_err(|error: uuid::Error| StoreError::internal(error))?,
+        now: Timestamp::nearest(now),
+    }))
 }
 
 /// The database's clock.
 pub(super) async fn now(db: &mut Connection) -> Result<Timestamp> {
-    instant(sqlx::query_scalar(sql::NOW).fetch_one(db).await?)
+    Ok(Timestamp::nearest(sqlx::query_scalar(sql::NOW).fetch_one(db).await?))
 }
 
 pub(super) async fn schema_version(db: &mut Connection) -> sqlx::Result<u32> {

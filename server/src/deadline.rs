@@ -1,0 +1,42 @@
+//! The deadline of the request under way, for what the store asks of its database: a statement is to end before the
+//! request does, so that the log has its cause and no connection works on for nobody.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+tokio::task_local! {
+    static DEADLINE: Instant;
+}
+
+/// How much earlier than the request its statements end.
+pub(crate) const MARGIN: Duration = Duration::from_millis(250);
+
+/// Runs a request that has to end within its budget.
+pub(crate) async fn within<F: Future>(budget: Duration, request: F) -> F::Output {
+    DEADLINE.scope(Instant::now() + budget, request).await
+}
+
+/// Returns how long a statement of the request under way may take: `budget` less the margin where there is no request.
+pub(crate) fn left(budget: Duration) -> Duration {
+    let left = DEADLINE.try_with(|deadline| deadline.saturating_duration_since(Instant::now()));
+    left.map_or(budget, |left| left.min(budget)).saturating_sub(MARGIN).max(Duration::from_millis(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_statement_has_what_its_request_has_left() {
+        let budget = Duration::from_secs(10);
+        assert_eq!(left(budget), Duration::from_millis(9_750));
+        within(budget, async {
+            tokio::time::advance(Duration::from_secs(8)).await;
+            assert_eq!(left(budget), Duration::from_millis(1_750));
+            tokio::time::advance(Duration::from_secs(8)).await;
+            assert_eq!(left(budget), Duration::from_millis(1));
+        })
+        .await;
+    }
+}
