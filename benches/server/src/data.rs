@@ -95,10 +95,10 @@ pub(crate) async fn export_csv(db: &mut PgConnection, folder: &Path) -> Result<(
     copy(db, tags, "(FORMAT csv, HEADER)", &folder.join("tags.csv")).await
 }
 
-/// Writes what the big org has as lines to import.
-pub(crate) async fn export_lines(db: &mut PgConnection, file: &Path) -> Result<()> {
+/// Writes what an org has as lines to import.
+pub(crate) async fn export_lines(db: &mut PgConnection, number: u32, file: &Path) -> Result<()> {
     let time = |column: &str| format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");
-    let org = org(BIG);
+    let org = org(number);
     let (started, stopped, ended) = (time("started_at"), time("stopped_at"), time("ended_at"));
     // Nothing in the fleet needs the escapes of the text format.
     let query = format!(

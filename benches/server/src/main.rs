@@ -9,6 +9,7 @@ mod http;
 mod load;
 mod reference;
 mod server;
+mod tenants;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -48,6 +49,18 @@ impl Cluster {
     async fn create(&self, part: &str) -> Result<String> {
         let name = Self::name(part);
         sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut self.admin().await?).await?;
+        self.url_of(&name)
+    }
+
+    /// A copy of a database to which nobody is connected.
+    async fn copy(&self, from: &str, part: &str) -> Result<String> {
+        let (from, name) = (Self::name(from), Self::name(part));
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {from}");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.admin().await?).await?;
+        self.url_of(&name)
+    }
+
+    fn url_of(&self, name: &str) -> Result<String> {
         let (start, query) = self.url.split_once('?').unwrap_or((&self.url, ""));
         let (start, _) = start.rsplit_once('/').context("the URL of PostgreSQL names no database")?;
         Ok(format!("{start}/{name}?{query}"))
@@ -74,8 +87,10 @@ async fn main() -> Result<()> {
         stop = told_to_stop() => stop.map(|()| None)?,
     };
     let dropped = async {
-        cluster.drop("main").await?;
-        cluster.drop("import").await
+        for part in ["main", "import", "stale"] {
+            cluster.drop(part).await?;
+        }
+        cluster.drop("fresh").await
     };
     let (Some(measured), dropped) = (ended, dropped.await) else { bail!("told to stop, no figures are written") };
     dropped?;
@@ -101,6 +116,10 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
     let began = Instant::now();
     let say = |text: &str| eprintln!("==> {:>4.0} s: {text}", began.elapsed().as_secs_f64());
 
+    // The case of two tenants alone takes a minute.
+    if std::env::var_os("BENCH_TENANTS_ONLY").is_some() {
+        return tenants::measure(cluster, scale, folder.path(), figures).await;
+    }
     say(&format!("loading {events} events of one org, and as many of fifty others"));
     let database = cluster.create("main").await?;
     drop(Server::start(&database).await?);
@@ -129,7 +148,7 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
 
     say("imports");
     let lines = folder.path().join("fleet.jsonl");
-    data::export_lines(&mut db, &lines).await?;
+    data::export_lines(&mut db, BIG, &lines).await?;
     let size = std::fs::metadata(&lines)?.len() as f64 / 1e6;
     figures.report("import: size of the file", "MB", vec![size]);
     let sqlite = format!("sqlite://{}", folder.path().join("bench.db").display());
@@ -169,6 +188,11 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
             figures.report(&format!("memory: server, {engine}, after 200 clients (peak)"), "MB", vec![peak]);
         }
     }
+    drop((server, embedded));
+    drop(db);
+
+    say("two tenants under stale and fresh statistics");
+    tenants::measure(cluster, scale, folder.path(), figures).await?;
     say("done");
     Ok(())
 }

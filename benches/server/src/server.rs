@@ -70,3 +70,12 @@ pub(crate) async fn import(database: &str, org: &str, file: &Path) -> Result<(f6
         }
     }
 }
+
+/// Runs a rollup; returns the seconds that the whole command took.
+pub(crate) async fn rollup(database: &str, org: &str, [from, to]: [&str; 2]) -> Result<f64> {
+    let started = Instant::now();
+    let arguments = ["rollup", "--database", database, "--org", org, "--from", from, "--to", to, "--json"];
+    let ended = Command::new(program()?).args(arguments).stdout(Stdio::null()).status().await?;
+    ensure!(ended.success(), "the rollup failed");
+    Ok(started.elapsed().as_secs_f64())
+}
