@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{Connection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::types::Instant;
@@ -98,14 +98,15 @@ impl Importer for Import {
 
 /// Tells the planner what the tables hold now, so that it does not plan with what they held before this import.
 async fn refresh(pool: &PgPool, vacuum: bool) -> sqlx::Result<()> {
-    let mut db = pool.acquire().await?;
+    // It is closed afterwards, as no other may have its settings.
+    let mut db = pool.acquire().await?.detach();
     // A user who does not own a platform's tables may not: the database warns and goes on.
     let unhurried = "SET statement_timeout = 0; SET lock_timeout = '10s'; SET client_min_messages = error";
-    sqlx::raw_sql(unhurried).execute(&mut *db).await?;
+    sqlx::raw_sql(unhurried).execute(&mut db).await?;
     // Sums read the index alone only where the table's pages are known to be all visible.
     let events = if vacuum { "VACUUM (ANALYZE) sandbox_scale_events" } else { "ANALYZE sandbox_scale_events" };
     for sql in [events, "ANALYZE sandbox_tags", "ANALYZE sandbox_sessions"] {
-        sqlx::raw_sql(sql).execute(&mut *db).await?;
+        sqlx::raw_sql(sql).execute(&mut db).await?;
     }
     db.close().await
 }

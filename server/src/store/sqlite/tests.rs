@@ -1,0 +1,68 @@
+//! Limits and recovery of connections.
+
+use sqlx::Connection as _;
+
+use super::*;
+
+#[tokio::test]
+async fn an_endless_statement_is_interrupted() {
+    let mut db = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    let endless = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n";
+    limit(&mut db, Duration::from_millis(20)).await.unwrap();
+    let error = sqlx::query(endless).execute(&mut db).await.unwrap_err();
+    assert!(matches!(StoreError::from(error), StoreError::TimedOut(_)));
+    limit(&mut db, BUDGET).await.unwrap();
+    sqlx::query("SELECT 1").execute(&mut db).await.unwrap();
+}
+
+async fn file() -> (tempfile::TempDir, Sqlite) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&format!("sqlite://{}/usage.db", directory.path().display())).await.unwrap();
+    (directory, store)
+}
+
+fn key(name: &str) -> NewKey {
+    crate::keys::generate(name).unwrap().0
+}
+
+/// Lets no page be added over the writer's present connection, as on a disk that is full.
+async fn fill(store: &Sqlite) {
+    let sql = "PRAGMA page_count";
+    let mut db = store.writer.acquire().await.unwrap();
+    let pages: i64 = sqlx::query_scalar(sql).fetch_one(&mut *db).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).execute(&mut *db).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_that_found_the_disk_full_leaves_no_broken_connection() {
+    let (_directory, store) = file().await;
+    for round in 0..3 {
+        fill(&store).await;
+        let long = "x".repeat(100_000);
+        let error = store.create_key(Uuid::from_u128(1), &key(&long)).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{round}: {error}");
+        store.create_key(Uuid::from_u128(1), &key("next")).await.unwrap();
+        store.check_writes().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn readiness_knows_of_writes_that_fail_until_one_succeeds() {
+    let (_directory, store) = file().await;
+    store.check_writes().await.unwrap();
+    fill(&store).await;
+    store.create_key(Uuid::from_u128(1), &key(&"x".repeat(100_000))).await.unwrap_err();
+    assert!(store.failing.load(Ordering::Relaxed));
+    // The storage holds what a look at it writes, so the fault is over.
+    store.check_writes().await.unwrap();
+    assert!(!store.failing.load(Ordering::Relaxed));
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_is_refused() {
+    let (directory, store) = file().await;
+    store.close().await;
+    let url = format!("sqlite://{}/usage.db?mode=ro", directory.path().display());
+    let refused = Sqlite::open(&url).await.err().unwrap().to_string();
+    assert!(refused.contains("cannot open the database") && refused.contains("readonly"), "{refused}");
+}
