@@ -131,8 +131,8 @@ async fn an_infinite_start_on_a_platform_fails_no_list() {
     database.add_org(ORG).await;
     let session = |id: &str, start: &str| {
         format!(
-            "INSERT INTO sandbox_sessions (sandbox_id, org_id, region, worker_id, started_at)
-                 VALUES ('{id}', '{ORG}', 'use2', 'w-1', '{start}');"
+            "INSERT INTO sandbox_sessions (sandbox_id, org_id, template, region, worker_id, started_at)
+                 VALUES ('{id}', '{ORG}', 'base', 'use2', 'w-1', '{start}');"
         )
     };
     let sql = [("sb-1", "-infinity"), ("sb-2", "2026-01-01Z"), ("sb-3", "infinity")].map(|(id, at)| session(id, at));

@@ -89,17 +89,15 @@ pub(super) async fn sums_by_size(
     plan: &Plan,
     filters: Conditions,
 ) -> Result<Vec<Part>> {
-    let mut sums = Vec::<SandboxSum>::new();
+    let mut sums = BTreeMap::<String, SandboxSum>::new();
     let mut rows = filtered(sql::SUMS_BY_SIZE, events, plan, filters).fetch(db);
     while let Some((sandbox_id, memory_mb, disk_mb, micros, tag_value)) = rows.try_next().await? {
         let (sandbox_id, tag_value): (String, Option<String>) = (sandbox_id, tag_value);
-        let usage = tier((memory_mb, disk_mb, micros)).usage();
-        match sums.last_mut().filter(|last| last.sandbox_id == sandbox_id) {
-            Some(last) => last.usage += usage,
-            None => sums.push(SandboxSum { sandbox_id, tag_value, usage }),
-        }
+        let first = || SandboxSum { sandbox_id: sandbox_id.clone(), tag_value, usage: Usage::default() };
+        let sum = sums.entry(sandbox_id.clone()).or_insert_with(first);
+        sum.usage += tier((memory_mb, disk_mb, micros)).usage();
     }
-    Ok(sums.into_iter().map(|sum| plan.part(sum)).collect())
+    Ok(sums.into_values().map(|sum| plan.part(sum)).collect())
 }
 
 /// Prepares a measuring statement with the key that is grouped by, the included disk and the filters of a plan.
@@ -236,7 +234,9 @@ pub(super) async fn sandbox_totals(
 /// The billed time of an org by memory and disk size.
 pub(super) async fn tiers(db: &mut PgConnection, events: Events, reading: Reading) -> Result<Vec<Tier>> {
     let query = measured(sql::TIERS, events, reading.measure());
-    Ok(query.fetch_all(db).await?.into_iter().map(tier).collect())
+    let mut tiers: Vec<_> = query.fetch_all(db).await?.into_iter().map(tier).collect();
+    tiers.sort_unstable_by_key(|tier| (tier.memory_mb, tier.disk_mb));
+    Ok(tiers)
 }
 
 fn tier((memory_mb, disk_mb, Sum(micros)): (i64, i64, Sum)) -> Tier {

@@ -114,7 +114,7 @@ statements! {
         r#"SELECT sums.sandbox_id, memory_mb::bigint, disk_mb::bigint, micros, tag.value
          FROM (SELECT sandbox_id COLLATE "C" AS sandbox_id, memory_mb, disk_mb, sum("#, billed!(), ") AS micros ",
         counted!(), r#" AND $9::int4 IS NOT NULL /* filters */
-             GROUP BY sandbox_id COLLATE "C", memory_mb, disk_mb) AS sums "#, with_tag!(), " ORDER BY sums.sandbox_id"
+             GROUP BY sandbox_id COLLATE "C", memory_mb, disk_mb) AS sums "#, with_tag!()
     );
     /// The events of a sandbox that meet a window: the core adds them up.
     SANDBOX_EVENTS = r#"SELECT memory_mb, disk_mb, started_at, ended_at FROM sandbox_scale_events
@@ -122,7 +122,7 @@ statements! {
              AND (ended_at > $3) IS NOT FALSE"#;
     TIERS = concat!(
         "SELECT memory_mb::bigint, disk_mb::bigint, sum(", billed!(), ") ", counted!(),
-        " GROUP BY memory_mb, disk_mb ORDER BY memory_mb, disk_mb"
+        " GROUP BY memory_mb, disk_mb"
     );
     /// The sandboxes that have one of these values of a tag; the limit tells whether they are few.
     TAGGED = r#"SELECT has.sandbox_id FROM unnest($3::text[]) AS wanted (value) CROSS JOIN LATERAL (
