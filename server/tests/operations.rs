@@ -390,12 +390,12 @@ async fn an_import_beside_a_server_leaves_no_large_log_behind() {
     let key = place.key(&[]);
     let live = place.serve(&[]);
     assert_eq!(status(&live.ask("GET", "/api/tags", &key_header(&key))), "200");
-    let line = |n: u32| {
+    let event = |n: u32| {
         format!(
             r#"{{"type":"scale","sandboxId":"sb-{n}","memoryMb":1024,"cpuPercent":1,"diskMb":1,"startedAt":"2026-01-01"}}"#
         ) + "\n"
     };
-    place.import(&(0..5_000).map(line).collect::<String>());
+    place.import(&(0..5_000).map(event).collect::<String>());
     let log = place.size_of("opencomputer-usage.db-wal");
     let file = place.size_of("opencomputer-usage.db");
     assert!(log < 100_000 && file > 500_000, "the log has {log} bytes, the file {file}");

@@ -29,21 +29,21 @@ const BAR: Bar = Bar::AtMost(1.5);
 
 /// Measures each kind of statement under stale and under fresh statistics of the same rows, in turn.
 pub(crate) async fn measure(cluster: &Cluster, scale: f64, folder: &Path, figures: &mut Figures) -> Result<()> {
-    let stale = cluster.create("stale").await?;
-    drop(Server::start(&stale).await?);
+    let old = cluster.create("stale").await?;
+    drop(Server::start(&old).await?);
     let lines = folder.join("tenant.jsonl");
     {
-        let mut db = options(&stale)?.connect().await?;
+        let mut db = options(&old)?.connect().await?;
         load(&mut db, scale).await?;
         data::export_lines(&mut db, LATER, &lines).await?;
     }
     let fresh = cluster.copy("stale", "fresh").await?;
     let mut db = options(&fresh)?.connect().await?;
     sqlx::raw_sql("VACUUM ANALYZE").execute(&mut db).await?;
-    requests(&stale, &fresh, &mut db, figures).await?;
+    requests(&old, &fresh, &mut db, figures).await?;
 
     let org = org(IMPORTED).to_string();
-    let (seconds_stale, _) = server::import(&stale, &org, &lines).await?;
+    let (seconds_stale, _) = server::import(&old, &org, &lines).await?;
     // The statistics know the org once it has been imported, and keep it while its rows go.
     server::import(&fresh, &org, &lines).await?;
     for table in TABLES {

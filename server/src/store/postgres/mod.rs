@@ -100,7 +100,7 @@ impl Postgres {
         let pool = PgPoolOptions::new().max_connections(size).acquire_timeout(PATIENCE);
         let pool = pool.after_connect(|db, _| {
             Box::pin(async {
-                let session = format!("{SESSION} {}", (BUDGET - deadline::MARGIN).as_millis());
+                let session = format!("{SESSION} {}", BUDGET.saturating_sub(deadline::MARGIN).as_millis());
                 sqlx::raw_sql(AssertSqlSafe(session)).execute(db).await?;
                 Ok(())
             })
@@ -122,7 +122,7 @@ impl Postgres {
         let mut begun = self.pool.begin_with(how).await?;
         let left = deadline::left(BUDGET);
         // Most requests come here at once: then the limit of the session is theirs.
-        if left + LATE < BUDGET - deadline::MARGIN {
+        if left + LATE < BUDGET.saturating_sub(deadline::MARGIN) {
             let limit = format!("SET LOCAL statement_timeout = {}", left.as_millis());
             sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *begun).await?;
         }

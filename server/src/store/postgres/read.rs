@@ -29,7 +29,7 @@ const OUT_OF_RANGE: &str = "22003";
 const FLOAT_MICROS: i64 = 1 << 50;
 
 /// Up to this many sandboxes are looked up one by one.
-const FEW: i64 = 500;
+const FEW: u16 = 500;
 
 type Query<'q, T> = QueryAs<'q, Postgres, T, PgArguments>;
 
@@ -141,10 +141,10 @@ impl Conditions {
                 (Dimension::Sandbox, Filter::AnyOf(ids)) => ids.clone(),
                 (Dimension::Tag(key), Filter::AnyOf(values)) => {
                     let query = sqlx::query_scalar(sql::TAGGED).bind(org).bind(key.as_str()).bind(values);
-                    query.bind(FEW + 1).fetch_all(&mut *db).await?
+                    query.bind(i64::from(FEW) + 1).fetch_all(&mut *db).await?
                 }
             };
-            if ids.len() <= FEW as usize {
+            if ids.len() <= usize::from(FEW) {
                 return Ok(Self::of_few(ids, dimension, filters));
             }
         }
