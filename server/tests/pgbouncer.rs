@@ -1,5 +1,5 @@
-//! PostgreSQL behind PgBouncer, in each of its modes.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+//! PostgreSQL behind `PgBouncer`, in each of its modes.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 
@@ -12,7 +12,7 @@ use opencomputer_usage_server::store;
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 
-/// A PgBouncer with the settings that it comes with, but for the mode.
+/// A `PgBouncer` with the settings that it comes with, but for the mode.
 struct Pooler {
     child: Child,
     port: u16,

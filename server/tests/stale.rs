@@ -33,7 +33,7 @@ fn fleet(name: &str) -> String {
         let id = format!("{name}-{n:05}");
         let session = json!({
             "type": "session", "sandboxId": id, "template": "base", "region": "use2", "workerId": "w-1",
-            "status": if n % 3 == 0 { "running" } else { "stopped" }, "startedAt": "2026-01-01T00:00:00Z",
+            "status": if n.is_multiple_of(3) { "running" } else { "stopped" }, "startedAt": "2026-01-01T00:00:00Z",
         });
         let tags = json!({
             "type": "tags", "sandboxId": id,
