@@ -5,6 +5,7 @@ pub mod demo;
 pub mod http;
 pub mod import;
 pub mod keys;
+pub mod log;
 pub mod record;
 pub mod report;
 pub mod store;

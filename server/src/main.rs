@@ -15,6 +15,7 @@ use opencomputer_usage_core::accounting::Rule;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::window::{Timestamp, Window};
 use opencomputer_usage_server::http::{self, App, Options, Origin, openapi};
+use opencomputer_usage_server::log::Log;
 use opencomputer_usage_server::store::{self, Reading, Reconciled, Store};
 use opencomputer_usage_server::{demo, import, keys, report};
 use tokio::net::TcpListener;
@@ -147,19 +148,26 @@ enum Keys {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let Ok(log) = Log::start() else { return ExitCode::FAILURE };
+    let code = run_command_line(&log).await;
+    log.flush();
+    code
+}
+
+async fn run_command_line(log: &Log) -> ExitCode {
     let cli = match read_command_line() {
         Ok(cli) => cli,
         Err(told) if !told.use_stderr() => told.exit(),
         Err(fault) => {
-            complain(&fault_text(&fault));
+            complain(log, &fault_text(&fault));
             return ExitCode::from(2);
         }
     };
-    start_log(cli.log_format);
+    start_log(log, cli.log_format);
     match run(cli).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("error: {error:#}"));
+            complain(log, &format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -179,10 +187,9 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 }
 
 /// Writes a fault as one line, whatever the texts in it bring along.
-fn complain(text: &str) {
+fn complain(log: &Log, text: &str) {
     let parts = text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty());
-    // Where nobody can read it, the exit code still tells.
-    let _ = writeln!(io::stderr(), "{}", parts.collect::<Vec<_>>().join(" "));
+    log.line(&parts.collect::<Vec<_>>().join(" "));
 }
 
 /// What is wrong with the command line, without the hints that follow it.
@@ -196,12 +203,14 @@ fn fault_text(fault: &clap::Error) -> String {
     hints.iter().fold(&*text, |text, hint| text.rsplit_once(hint).map_or(text, |(before, _)| before)).to_owned()
 }
 
-fn start_log(format: LogFormat) {
-    let log = tracing_subscriber::fmt().with_target(false).with_max_level(LevelFilter::INFO).with_writer(io::stderr);
+fn start_log(log: &Log, format: LogFormat) {
+    let log = tracing_subscriber::fmt().with_target(false).with_max_level(LevelFilter::INFO).with_writer(log.clone());
     match format {
         LogFormat::Text => log.compact().with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
     }
+    // The default hook writes to standard error itself, and so could block.
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
 }
 
 async fn run(cli: Cli) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What Prometheus reads at `/metrics`. Labels are route patterns, methods and statuses: nothing of a tenant's.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -15,6 +15,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::{Failure, Result};
+use crate::log::LOST_LINES;
 use crate::store::Store;
 
 /// Upper bounds in seconds; the last is the budget of a request.
@@ -63,6 +64,8 @@ impl Metrics {
         let help = "Time from a request's head to its answer, in seconds";
         registry.register("http_request_duration_seconds", help, durations.clone());
         registry.register("http_requests_in_flight", "Requests that are being answered", in_flight.clone());
+        let help = "Lines of the log that could not be written";
+        registry.register("log_lines_lost", help, LazyLock::force(&LOST_LINES).clone());
         registry.register("db_connections", "Database connections by pool and state", connections.clone());
         Self { registry, requests, durations, in_flight, connections, store }
     }

@@ -1,4 +1,5 @@
 //! The binary itself on a temporary database, and a client that can stop in the middle of a request.
+#![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -36,6 +37,10 @@ impl Place {
         self.command(arguments).output().unwrap()
     }
 
+    pub fn run_logging_to(&self, log: Stdio, arguments: &[&str]) -> Output {
+        self.command(arguments).stderr(log).output().unwrap()
+    }
+
     /// A new key.
     pub fn key(&self, arguments: &[&str]) -> String {
         let created = self.run(&[&["keys", "create", "--org", ORG, "--name", "test"], arguments].concat());
@@ -61,8 +66,12 @@ impl Place {
     }
 
     pub fn serve(&self, arguments: &[&str]) -> Live {
+        self.serve_logging_to(Stdio::piped(), arguments)
+    }
+
+    pub fn serve_logging_to(&self, log: Stdio, arguments: &[&str]) -> Live {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
-        let mut child = self.command(&arguments).spawn().unwrap();
+        let mut child = self.command(&arguments).stderr(log).spawn().unwrap();
         let mut first = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
         let address = first.trim().strip_prefix("listening on http://").unwrap().to_owned();
