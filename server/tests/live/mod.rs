@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tempfile::TempDir;
@@ -71,11 +71,26 @@ impl Place {
 
     pub fn serve_logging_to(&self, log: Stdio, arguments: &[&str]) -> Live {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
-        let mut child = self.command(&arguments).stderr(log).spawn().unwrap();
-        let mut first = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        let address = first.trim().strip_prefix("listening on http://").unwrap().to_owned();
-        Live { child: Some(child), address }
+        Live::start(self.command(&arguments).stderr(log)).0
+    }
+
+    /// A server that may open so many files.
+    pub fn serve_with_open_files(&self, limit: u32) -> Live {
+        let server = self.command(&[]);
+        let mut command = Command::new("sh");
+        let limited = format!("ulimit -n {limit}; exec \"$0\" serve --listen 127.0.0.1:0");
+        command.args(["-c", &limited]).arg(server.get_program()).current_dir(self.0.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Live::start(&mut command).0
+    }
+
+    /// A server of the demo fleet, and a key of it.
+    pub fn demo(&self) -> (Live, String) {
+        let (live, mut out) = Live::start(self.command(&["demo", "--listen", "127.0.0.1:0"]).stderr(Stdio::null()));
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let key = line.trim().strip_prefix("key ").unwrap().to_owned();
+        (live, key)
     }
 }
 
@@ -86,6 +101,14 @@ pub struct Live {
 }
 
 impl Live {
+    fn start(command: &mut Command) -> (Self, BufReader<ChildStdout>) {
+        let mut child = command.spawn().unwrap();
+        let (mut out, mut line) = (BufReader::new(child.stdout.take().unwrap()), String::new());
+        out.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+        (Self { child: Some(child), address }, out)
+    }
+
     pub fn connect(&self) -> TcpStream {
         TcpStream::connect(&self.address).unwrap()
     }

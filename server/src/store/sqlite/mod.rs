@@ -1,4 +1,4 @@
-//! The embedded engine: one file, or one connection in memory.
+//! The embedded engine: one file, or a database in memory.
 
 mod import;
 mod read;
@@ -10,7 +10,8 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -108,6 +109,14 @@ pub(super) struct Sqlite {
     writer: SqlitePool,
     /// Whether the storage has failed a write and none has succeeded since.
     failing: AtomicBool,
+    /// Keeps a database in memory alive. No request uses this connection, so none can end it.
+    _anchor: Option<Mutex<SqliteConnection>>,
+}
+
+/// A name for a database in memory that every connection of this process opens.
+fn name_in_memory() -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    format!("/usage-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Sqlite {
@@ -117,34 +126,30 @@ impl Sqlite {
         let unreachable = |error: sqlx::Error| OpenError::Unreachable { place: place.clone(), reason: reason(&error) };
         // What the engine says of an option repeats it, whatever it may be.
         let unknown = |_| OpenError::Unsupported(UNKNOWN_OPTIONS.to_owned());
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(unknown)?
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .busy_timeout(PATIENCE)
-            .disable_statement_logging();
-        let store = if url == MEMORY {
-            // The database is the connection: it must never be recycled.
-            let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-            let pool = pool.acquire_timeout(PATIENCE).connect_with(options).await.map_err(unreachable)?;
-            Self { readers: pool.clone(), writer: pool, failing: AtomicBool::new(false) }
+        let in_memory = url == MEMORY;
+        let options = if in_memory {
+            // The engine's own file system in memory has the locks of a file, unlike a shared cache.
+            SqliteConnectOptions::new().vfs("memdb").filename(name_in_memory())
         } else {
-            let options = options.journal_mode(SqliteJournalMode::Wal);
-            let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(PATIENCE);
-            let writer = pool(1).before_acquire(|db, _| Box::pin(async { Ok(!db.is_in_transaction()) }));
-            let writer = writer.connect_with(options.clone()).await.map_err(&unreachable)?;
-            refuse_read_only(&writer).await.map_err(&unreachable)?;
-            let readers = pool(4)
-                .after_connect(|db, _| Box::pin(limit(db, deadline::left(BUDGET))))
-                .before_acquire(|db, _| {
-                    Box::pin(async {
-                        limit(db, deadline::left(BUDGET)).await?;
-                        Ok(!db.is_in_transaction())
-                    })
-                })
-                .connect_lazy_with(options.pragma("query_only", "ON"));
-            Self { readers, writer, failing: AtomicBool::new(false) }
+            SqliteConnectOptions::from_str(url).map_err(unknown)?.journal_mode(SqliteJournalMode::Wal)
         };
+        let options =
+            options.create_if_missing(true).foreign_keys(true).busy_timeout(PATIENCE).disable_statement_logging();
+        let anchor = if in_memory { Some(Mutex::new(options.connect().await.map_err(&unreachable)?)) } else { None };
+        let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(PATIENCE);
+        let writer = pool(1).before_acquire(|db, _| Box::pin(async { Ok(!db.is_in_transaction()) }));
+        let writer = writer.connect_with(options.clone()).await.map_err(&unreachable)?;
+        refuse_read_only(&writer).await.map_err(&unreachable)?;
+        let readers = pool(4)
+            .after_connect(|db, _| Box::pin(limit(db, deadline::left(BUDGET))))
+            .before_acquire(|db, _| {
+                Box::pin(async {
+                    limit(db, deadline::left(BUDGET)).await?;
+                    Ok(!db.is_in_transaction())
+                })
+            })
+            .connect_lazy_with(options.pragma("query_only", "ON"));
+        let store = Self { readers, writer, failing: AtomicBool::new(false), _anchor: anchor };
         store.migrate(unreachable).await?;
         Ok(store)
     }
