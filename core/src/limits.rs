@@ -42,3 +42,6 @@ limits! {
 
 /// Prefix of system tag keys: readable, groupable and filterable, never writable through the API.
 pub const RESERVED_KEY_PREFIX: &str = "oc:";
+
+/// Violations that one error response carries. Its `violationCount` counts all of them.
+pub const MAX_REPORTED_VIOLATIONS: usize = 1_000;

@@ -289,7 +289,19 @@ async fn every_answer_is_named_and_not_stored(engine: Engine) {
     assert_eq!((head.status, head.text.as_str()), (200, ""));
 }
 
+async fn the_first_thousand_violations_are_reported_and_all_are_counted(engine: Engine) {
+    let server = server(engine).await;
+    for (tags, reported, counted) in [(1, 1, 1), (999, 1_000, 1_000), (1_000, 1_000, 1_001), (2_000, 1_000, 2_001)] {
+        let body: serde_json::Map<_, _> = (0..tags).map(|n| (format!("k{n}"), Value::Null)).collect();
+        let refused = server.put("/api/sandboxes/sb-a/tags", Value::from(body).to_string()).await;
+        let body = refused.json();
+        assert_eq!((refused.status, body["violations"].as_array().unwrap().len()), (400, reported));
+        assert_eq!(body["violationCount"], counted);
+    }
+}
+
 on_both_engines!(
+    the_first_thousand_violations_are_reported_and_all_are_counted,
     usage_by_tag_adds_up,
     filters_keep_what_they_name,
     a_walk_shows_each_group_once_and_keeps_its_instant,

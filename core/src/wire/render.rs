@@ -7,6 +7,7 @@ use super::types::{
 };
 use crate::error::{Error, Refusal, Violation};
 use crate::etag::etag;
+use crate::limits::MAX_REPORTED_VIOLATIONS;
 use crate::tags::Tags;
 use crate::usage::accounting::{Totals, Usage, gb_seconds, seconds};
 use crate::usage::dimension::Dimension;
@@ -110,17 +111,22 @@ pub struct ErrorBody {
     pub code: &'static str,
     /// The id of the request in the server's log.
     pub request_id: String,
-    /// Every broken tag rule, with `invalid_tags`.
+    /// The first [`MAX_REPORTED_VIOLATIONS`] broken tag rules, with `invalid_tags`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<Violation>,
+    /// The number of broken tag rules in all; absent if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub violation_count: Option<usize>,
 }
 
 impl ErrorBody {
     /// Renders an error for one request.
     #[must_use]
     pub fn new(error: Error, request_id: String) -> Self {
-        let Refusal { code, message, violations } = error.into();
-        Self { error: message, code: code.as_str(), request_id, violations }
+        let Refusal { code, message, mut violations } = error.into();
+        let violation_count = Some(violations.len()).filter(|&count| count > 0);
+        violations.truncate(MAX_REPORTED_VIOLATIONS);
+        Self { error: message, code: code.as_str(), request_id, violations, violation_count }
     }
 }
 

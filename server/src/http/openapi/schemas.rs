@@ -229,7 +229,8 @@ fn errors() -> Vec<(&'static str, Value)> {
         ("error", text("One sentence for people: what was wrong and what is allowed")),
         ("code", json!({ "type": "string", "enum": codes, "description": "For programs" })),
         ("requestId", text("What finds the request in the server's log")),
-        ("violations", list("Violation", "Every broken tag rule, with `invalid_tags`")),
+        ("violations", list("Violation", "The first 1,000 broken tag rules, with `invalid_tags`")),
+        ("violationCount", count("How many tag rules are broken in all, with `invalid_tags`")),
     ];
     let violation = [
         ("code", text("Which rule, such as `key_too_long`")),
