@@ -344,8 +344,8 @@ async fn a_statement_over_budget_is_interrupted_in_the_embedded_engine() {
         CREATE VIEW sandbox_tags AS WITH RECURSIVE n (x) AS (SELECT COUNT(*) FROM orgs UNION ALL SELECT x + 1 FROM n)
             SELECT x AS org_id, x AS sandbox_id, x AS key, x AS value, x AS updated_at FROM n";
     server.database.execute(endless).await;
-    // As many as there are readers: if they went on, nobody could be answered any more.
-    for answer in join_all((0..4).map(|_| server.get("/api/tags"))).await {
+    // As many as one org may have: if they went on, none of its aggregates could be answered any more.
+    for answer in join_all((0..3).map(|_| server.get("/api/tags"))).await {
         assert_eq!((answer.status, answer.code().as_str()), (504, "query_timeout"));
     }
     server.database.execute("DROP VIEW sandbox_tags; ALTER TABLE kept RENAME TO sandbox_tags").await;

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -12,27 +13,49 @@ use opencomputer_usage_core::{Code, Error};
 
 use crate::store::StoreError;
 
+/// When to come back to a server that has too much to do.
+const BUSY: Duration = Duration::from_secs(1);
+
 /// A refusal or a fault. What the client is told and what the log is told are different things.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     error: Error,
     cause: Option<Arc<str>>,
+    retry_after: Option<Duration>,
 }
 
 impl Failure {
     /// A fault of the server's own.
     pub(super) fn internal(cause: impl fmt::Display) -> Self {
-        Self { error: Code::Internal.plain(), cause: Some(cause.to_string().into()) }
+        Self::caused(Code::Internal.plain(), cause)
     }
 
     /// A fault that may pass.
     pub(super) fn unavailable(cause: impl fmt::Display) -> Self {
-        Self { error: Code::Unavailable.plain(), cause: Some(cause.to_string().into()) }
+        Self::caused(Code::Unavailable.plain(), cause)
     }
 
-    /// A request that has used its budget up.
+    /// A request that took longer than its budget.
     pub(super) fn timed_out(cause: impl fmt::Display) -> Self {
-        Self { error: Code::QueryTimeout.plain(), cause: Some(cause.to_string().into()) }
+        Self::caused(Code::QueryTimeout.plain(), cause)
+    }
+
+    /// A server that has too much to do.
+    pub(super) fn busy(cause: impl fmt::Display) -> Self {
+        Self::caused(Code::Unavailable.error("the server is busy, retry later"), cause).retry_after(BUSY)
+    }
+
+    /// A caller that asks for more than its share.
+    pub(super) fn rate_limited(wait: Duration) -> Self {
+        Self::from(Code::RateLimited.plain()).retry_after(wait)
+    }
+
+    fn caused(error: Error, cause: impl fmt::Display) -> Self {
+        Self { error, cause: Some(cause.to_string().into()), retry_after: None }
+    }
+
+    fn retry_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
     }
 
     /// A handler that panicked.
@@ -45,22 +68,23 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, cause: None }
+        Self { error, cause: None, retry_after: None }
     }
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let code = match &error {
-            StoreError::Unavailable(_) => Code::Unavailable,
-            StoreError::TimedOut(_) => Code::QueryTimeout,
+        match &error {
+            StoreError::Unavailable(_) => Self::unavailable(error),
+            StoreError::Crowded { by_caller: true, .. } => Self::rate_limited(BUSY),
+            StoreError::Crowded { .. } => Self::busy(error),
+            StoreError::TimedOut(_) | StoreError::Locked { .. } => Self::timed_out(error),
             StoreError::Denied(_)
             | StoreError::UnknownOrg(_)
             | StoreError::PlatformReconciles
             | StoreError::NotShown(_)
-            | StoreError::Internal(_) => Code::Internal,
-        };
-        Self { error: code.plain(), cause: Some(error.to_string().into()) }
+            | StoreError::Internal(_) => Self::internal(error),
+        }
     }
 }
 
@@ -75,8 +99,13 @@ impl IntoResponse for Failure {
 
 /// Writes the body of a failure, if the response is one; returns what only the log may know.
 pub(super) fn render(response: &mut Response, request_id: &str) -> Option<Arc<str>> {
-    let Failure { error, cause } = response.extensions_mut().remove()?;
+    let Failure { error, cause, retry_after } = response.extensions_mut().remove()?;
     let headers = response.headers_mut();
+    if let Some(wait) = retry_after {
+        // The header counts whole seconds, so it rounds up.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if error.code == Code::Unauthorized {
@@ -85,4 +114,18 @@ pub(super) fn render(response: &mut Response, request_id: &str) -> Option<Arc<st
     let body = serde_json::to_vec(&ErrorBody::new(error, request_id.to_owned())).unwrap_or_default();
     *response.body_mut() = Body::from(body);
     cause
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_rounds_up() {
+        for (wait, header) in [(1, "1"), (1_000, "1"), (1_001, "2")] {
+            let mut response = Failure::rate_limited(Duration::from_millis(wait)).into_response();
+            render(&mut response, "id");
+            assert_eq!(response.headers()[header::RETRY_AFTER], header);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong below the seam.
 
 use std::error::Error;
+use std::time::Duration;
 
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
@@ -19,6 +20,22 @@ pub enum StoreError {
     /// The database's user lacks a privilege.
     #[error("the database does not allow it: {0}")]
     Denied(Box<dyn Error + Send + Sync>),
+    /// All connections for this kind of work are in use; the same call may work later.
+    #[error("no connection of the lane `{lane}` was free within {} s", waited.as_secs())]
+    Crowded {
+        /// The kind of work.
+        lane: &'static str,
+        /// Whether the caller's own org uses its whole share.
+        by_caller: bool,
+        /// How long the call waited.
+        waited: Duration,
+    },
+    /// Another transaction, such as an import, holds what this one writes to.
+    #[error("another transaction, such as an import, held a lock for {} s", waited.as_secs())]
+    Locked {
+        /// How long the call waited.
+        waited: Duration,
+    },
     /// The org is unknown, and the platform's to create.
     #[error("there is no org {0}, and on a platform's database only the platform makes one")]
     UnknownOrg(Uuid),
@@ -61,6 +78,7 @@ impl From<sqlx::Error> for StoreError {
             }
             E::Database(cause) => match of_database(&**cause) {
                 Kind::Passing => Self::Unavailable(error.into()),
+                Kind::Locked => Self::Locked { waited: Duration::ZERO },
                 Kind::TimedOut => Self::TimedOut(error.into()),
                 Kind::Denied => Self::Denied(error.into()),
                 Kind::Other => Self::internal(error),
@@ -72,6 +90,7 @@ impl From<sqlx::Error> for StoreError {
 
 enum Kind {
     Passing,
+    Locked,
     TimedOut,
     Denied,
     Other,
@@ -85,6 +104,8 @@ fn of_database(error: &dyn DatabaseError) -> Kind {
             // Cancelled by the statement's time limit.
             (_, "57014") => Kind::TimedOut,
             (_, "42501") => Kind::Denied,
+            // Not locked within the time limit of locks.
+            (_, "55P03") => Kind::Locked,
             // Connection lost or refused, lack of resources, shutting down, no such database or one that is closed for
             // now; a deadlock, or a primary that has become a standby.
             ("08" | "28" | "3D" | "53" | "57", _) | (_, "55000" | "40001" | "40P01" | "25006") => Kind::Passing,

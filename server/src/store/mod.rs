@@ -3,6 +3,7 @@
 //! All SQL of an engine lives in its own module. Every operation that touches tenant data takes the org.
 
 mod error;
+mod lanes;
 mod postgres;
 mod sqlite;
 mod statements;

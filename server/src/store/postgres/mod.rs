@@ -11,7 +11,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use opencomputer_usage_core::dimension::Dimension;
@@ -29,6 +29,7 @@ use uuid::Uuid;
 use self::read::Events;
 use self::schema::Fault;
 use super::error::reason;
+use super::lanes::{Lane, Lanes};
 use super::{
     Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Show, Store,
     StoreError, TagWrite, Tier,
@@ -42,8 +43,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const BUDGET: Duration = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
 /// What a request may have taken already before its statements are told.
 const LATE: Duration = Duration::from_millis(100);
+/// Connections that look up keys, that read little, that write and that sum; and one for what belongs to no org, such
+/// as `/readyz`.
+const KEY_CONNECTIONS: u32 = 3;
+const LIGHT_CONNECTIONS: u32 = 3;
+const WRITE_CONNECTIONS: u32 = 3;
+const HEAVY_CONNECTIONS: u32 = 6;
 /// Most connections of one server.
-const CONNECTIONS: u32 = 16;
+const CONNECTIONS: u32 = KEY_CONNECTIONS + LIGHT_CONNECTIONS + WRITE_CONNECTIONS + HEAVY_CONNECTIONS + 1;
+
+/// How long a write of tags leaves its connection to others before it tries a lock again that another transaction holds.
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+/// One try: long enough for the writes of one sandbox to pass each other.
+const BRIEFLY_LOCKED: &str = "BEGIN; SET LOCAL lock_timeout = '50ms'";
 
 /// The settings of every connection.
 ///
@@ -76,6 +88,7 @@ const UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_
 /// A PostgreSQL database.
 pub(super) struct Postgres {
     pool: PgPool,
+    lanes: Lanes,
     /// Whether orgs, keys, sessions and events are a platform's.
     platform: bool,
     /// Whether the storage has failed a write and none has succeeded since.
@@ -106,7 +119,14 @@ impl Postgres {
             })
         });
         let pool = pool.connect_lazy_with(options);
-        Ok(Self { pool, platform: found.platform, failing: AtomicBool::new(false) })
+        let part = |connections: u32| (connections * size / CONNECTIONS).max(1);
+        let lanes = Lanes {
+            keys: Lane::new("keys", part(KEY_CONNECTIONS)),
+            light: Lane::new("light reads", part(LIGHT_CONNECTIONS)),
+            writes: Lane::new("writes", part(WRITE_CONNECTIONS)),
+            heavy: Lane::new("heavy reads", part(HEAVY_CONNECTIONS)),
+        };
+        Ok(Self { pool, lanes, platform: found.platform, failing: AtomicBool::new(false) })
     }
 
     fn events(&self, org: Uuid) -> Events {
@@ -114,27 +134,67 @@ impl Postgres {
     }
 
     async fn snapshot(&self) -> Result<Transaction<'static, Engine>> {
-        self.begin(SNAPSHOT).await
+        begin(&self.pool, SNAPSHOT).await
     }
 
-    /// Begins a transaction of a request, whose statements end when the request does.
-    async fn begin(&self, how: &'static str) -> Result<Transaction<'static, Engine>> {
-        let mut begun = self.pool.begin_with(how).await?;
-        let left = deadline::left(BUDGET);
-        // Most requests come here at once: then the limit of the session is theirs.
-        if left + LATE < BUDGET.saturating_sub(deadline::MARGIN) {
-            let limit = format!("SET LOCAL statement_timeout = {}", left.as_millis());
-            sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *begun).await?;
+    /// Replaces tags if the locks can be had at once, or nearly so: a connection is not for waiting in.
+    async fn try_replace_tags(
+        &self,
+        org: Uuid,
+        id: &SandboxId,
+        tags: &TagSet,
+        if_match: Option<&str>,
+    ) -> Result<TagWrite> {
+        let _slot = self.lanes.writes.enter(org).await?;
+        let mut write = begin(&self.pool, BRIEFLY_LOCKED).await?;
+        let outcome = write::replace_if(&mut write, org, id, tags, if_match).await?;
+        if matches!(outcome, TagWrite::Written(_)) {
+            write.commit().await?;
         }
-        Ok(begun)
+        Ok(outcome)
     }
+}
 
-    /// A snapshot for statements that read a whole org.
-    async fn snapshot_of_org(&self) -> Result<Transaction<'static, Engine>> {
-        let mut snapshot = self.snapshot().await?;
-        sqlx::raw_sql(WHOLE_ORG).execute(&mut *snapshot).await?;
-        Ok(snapshot)
+/// Begins a transaction of a request, whose statements end when the request does.
+async fn begin(pool: &PgPool, how: &'static str) -> Result<Transaction<'static, Engine>> {
+    let mut begun = pool.begin_with(how).await?;
+    let left = deadline::left(BUDGET);
+    // Most requests come here at once: then the limit of the session is theirs.
+    if left + LATE < BUDGET.saturating_sub(deadline::MARGIN) {
+        let limit = format!("SET LOCAL statement_timeout = {}", left.as_millis());
+        sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *begun).await?;
     }
+    Ok(begun)
+}
+
+/// A snapshot for statements that read a whole org.
+async fn snapshot_of_org(pool: &PgPool) -> Result<Transaction<'static, Engine>> {
+    let mut snapshot = begin(pool, SNAPSHOT).await?;
+    sqlx::raw_sql(WHOLE_ORG).execute(&mut *snapshot).await?;
+    Ok(snapshot)
+}
+
+async fn usage(pool: PgPool, events: Events, plan: Plan) -> Result<(Page, Details)> {
+    let mut snapshot = begin(&pool, SNAPSHOT).await?;
+    let filters = read::Conditions::choose(&mut snapshot, events.org, &plan.query().filters).await?;
+    let parts = if let Some(parts) = read::sums(&mut snapshot, events, &plan, filters).await? {
+        parts
+    } else {
+        // The failed statement has ended the snapshot; another is as good, for nothing was taken from it yet.
+        snapshot.rollback().await?;
+        snapshot = begin(&pool, SNAPSHOT).await?;
+        let filters = read::Conditions::choose(&mut snapshot, events.org, &plan.query().filters).await?;
+        read::sums_by_size(&mut snapshot, events, &plan, filters).await?
+    };
+    let page = plan.page(parts);
+    let mut details = Details::new();
+    if plan.query().group_by == Dimension::Sandbox {
+        let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();
+        sqlx::raw_sql(BY_KEY).execute(&mut *snapshot).await?;
+        details = read::details(&mut snapshot, events.org, &ids).await?;
+    }
+    snapshot.commit().await?;
+    Ok((page, details))
 }
 
 #[async_trait]
@@ -149,33 +209,17 @@ impl Store for Postgres {
     }
 
     async fn authenticate(&self, key_hash: &str) -> Result<Option<Caller>> {
+        let _slot = self.lanes.enter_for_key(key_hash).await?;
         read::caller(&mut *self.pool.acquire().await?, key_hash).await
     }
 
     async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)> {
-        let mut snapshot = self.snapshot().await?;
-        let filters = read::Conditions::choose(&mut snapshot, org, &plan.query().filters).await?;
-        let parts = if let Some(parts) = read::sums(&mut snapshot, self.events(org), plan, filters).await? {
-            parts
-        } else {
-            // The failed statement has ended the snapshot; another is as good, for nothing was taken from it yet.
-            snapshot.rollback().await?;
-            snapshot = self.snapshot().await?;
-            let filters = read::Conditions::choose(&mut snapshot, org, &plan.query().filters).await?;
-            read::sums_by_size(&mut snapshot, self.events(org), plan, filters).await?
-        };
-        let page = plan.page(parts);
-        let mut details = Details::new();
-        if plan.query().group_by == Dimension::Sandbox {
-            let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();
-            sqlx::raw_sql(BY_KEY).execute(&mut *snapshot).await?;
-            details = read::details(&mut snapshot, org, &ids).await?;
-        }
-        snapshot.commit().await?;
-        Ok((page, details))
+        let slot = self.lanes.heavy.enter(org).await?;
+        slot.finish(usage(self.pool.clone(), self.events(org), plan.clone())).await
     }
 
     async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Option<SandboxReading>> {
+        let _slot = self.lanes.light.enter(org).await?;
         let mut snapshot = self.snapshot().await?;
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
@@ -189,7 +233,7 @@ impl Store for Postgres {
     }
 
     async fn rollup(&self, org: Uuid, reading: Reading) -> Result<Option<Vec<Tier>>> {
-        let mut snapshot = self.snapshot_of_org().await?;
+        let mut snapshot = snapshot_of_org(&self.pool).await?;
         if !read::has_org(&mut snapshot, org).await? {
             return Ok(None);
         }
@@ -197,14 +241,18 @@ impl Store for Postgres {
     }
 
     async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>> {
-        read::tag_keys(&mut *self.snapshot_of_org().await?, org).await
+        let slot = self.lanes.heavy.enter(org).await?;
+        let pool = self.pool.clone();
+        slot.finish(async move { read::tag_keys(&mut *snapshot_of_org(&pool).await?, org).await }).await
     }
 
     async fn has_sandbox(&self, org: Uuid, id: &SandboxId) -> Result<bool> {
+        let _slot = self.lanes.light.enter(org).await?;
         read::has_sandbox(&mut *self.pool.acquire().await?, org, id).await
     }
 
     async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTags>> {
+        let _slot = self.lanes.light.enter(org).await?;
         let mut snapshot = self.snapshot().await?;
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
@@ -213,19 +261,22 @@ impl Store for Postgres {
     }
 
     async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
+        let _slot = self.lanes.light.enter(org).await?;
         read::tags_of(&mut *self.pool.acquire().await?, org, ids).await
     }
 
     async fn replace_tags(&self, org: Uuid, id: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Result<TagWrite> {
-        let replaced = async {
-            let mut write = self.begin("BEGIN").await?;
-            let outcome = write::replace_if(&mut write, org, id, tags, if_match).await?;
-            if matches!(outcome, TagWrite::Written(_)) {
-                write.commit().await?;
+        let (started, patience) = (Instant::now(), deadline::left(BUDGET));
+        let replaced = loop {
+            let tried = Instant::now();
+            match self.try_replace_tags(org, id, tags, if_match).await {
+                Err(StoreError::Locked { .. }) if started.elapsed() + tried.elapsed() + LOCK_PAUSE < patience => {
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                }
+                Err(StoreError::Locked { .. }) => break Err(StoreError::Locked { waited: started.elapsed() }),
+                replaced => break replaced,
             }
-            Ok(outcome)
         };
-        let replaced: Result<_> = replaced.await;
         match &replaced {
             Ok(TagWrite::Written(_)) => self.failing.store(false, Ordering::Relaxed),
             Err(error) if error.is_of_storage() => self.failing.store(true, Ordering::Relaxed),
@@ -235,10 +286,12 @@ impl Store for Postgres {
     }
 
     async fn running_sandboxes(&self, org: Uuid) -> Result<Vec<Sandbox>> {
+        let _slot = self.lanes.light.enter(org).await?;
         read::running(&mut *self.pool.acquire().await?, org).await
     }
 
     async fn sandbox(&self, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
+        let _slot = self.lanes.light.enter(org).await?;
         read::sandbox(&mut *self.pool.acquire().await?, org, id).await
     }
 

@@ -277,9 +277,10 @@ pub(super) async fn details(db: &mut PgConnection, org: Uuid, ids: &[&str]) -> R
 /// The tags of these sandboxes.
 pub(super) async fn tags_of(db: &mut PgConnection, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
     let query = sqlx::query_as(sql::TAGS_OF).bind(org).bind(ids);
-    let rows: Vec<(String, String, String, Instant)> = query.fetch_all(db).await?;
+    let mut rows = query.fetch(db);
     let mut all = BTreeMap::<String, SandboxTags>::new();
-    for (id, key, value, updated_at) in rows {
+    while let Some((id, key, value, updated_at)) = rows.try_next().await? {
+        let (id, key, value, updated_at): (String, String, String, Instant) = (id, key, value, updated_at);
         let one = all.entry(id).or_default();
         one.tags_last_updated_at = one.tags_last_updated_at.max(Some(updated_at.timestamp()));
         one.tags.insert(key, value);

@@ -29,6 +29,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Sqlite as Engine, Sql
 use uuid::Uuid;
 
 use super::error::reason;
+use super::lanes::{Lane, Lanes};
 use super::statements::FILTERS;
 use super::{
     Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Show, Store,
@@ -48,6 +49,12 @@ const MEMORY: &str = "sqlite::memory:";
 
 const UNKNOWN_OPTIONS: &str = "the database URL has options that are not known, or have other values than are known; \
      known are `mode`, `cache`, `immutable` and `vfs`";
+
+/// Readers that look up keys, that read little, and that sum; and one for what belongs to no org, such as `/readyz`.
+const KEY_READERS: u32 = 2;
+const LIGHT_READERS: u32 = 4;
+const HEAVY_READERS: u32 = 4;
+const READERS: u32 = KEY_READERS + LIGHT_READERS + HEAVY_READERS + 1;
 
 /// Refuses what names no file: every connection would have a database of its own, and lose it.
 fn check(url: &str) -> Result<(), OpenError> {
@@ -105,8 +112,9 @@ async fn try_to_write(db: &mut SqliteConnection) -> sqlx::Result<()> {
 /// An SQLite database.
 pub(super) struct Sqlite {
     readers: SqlitePool,
-    /// SQLite has one writer at a time; waiting here is fair and cheap.
+    /// SQLite has one writer at a time; waiting in its lane is fair and cheap.
     writer: SqlitePool,
+    lanes: Lanes,
     /// Whether the storage has failed a write and none has succeeded since.
     failing: AtomicBool,
     /// Keeps a database in memory alive. No request uses this connection, so none can end it.
@@ -140,7 +148,7 @@ impl Sqlite {
         let writer = pool(1).before_acquire(|db, _| Box::pin(async { Ok(!db.is_in_transaction()) }));
         let writer = writer.connect_with(options.clone()).await.map_err(&unreachable)?;
         refuse_read_only(&writer).await.map_err(&unreachable)?;
-        let readers = pool(4)
+        let readers = pool(READERS)
             .after_connect(|db, _| Box::pin(limit(db, deadline::left(BUDGET))))
             .before_acquire(|db, _| {
                 Box::pin(async {
@@ -149,7 +157,13 @@ impl Sqlite {
                 })
             })
             .connect_lazy_with(options.pragma("query_only", "ON"));
-        let store = Self { readers, writer, failing: AtomicBool::new(false), _anchor: anchor };
+        let lanes = Lanes {
+            keys: Lane::new("keys", KEY_READERS),
+            light: Lane::new("light reads", LIGHT_READERS),
+            writes: Lane::new("writes", 1),
+            heavy: Lane::new("heavy reads", HEAVY_READERS),
+        };
+        let store = Self { readers, writer, lanes, failing: AtomicBool::new(false), _anchor: anchor };
         store.migrate(unreachable).await?;
         Ok(store)
     }
@@ -208,21 +222,28 @@ impl Store for Sqlite {
     }
 
     async fn authenticate(&self, key_hash: &str) -> Result<Option<Caller>> {
+        let _slot = self.lanes.enter_for_key(key_hash).await?;
         read::caller(&mut *self.readers.acquire().await?, key_hash).await
     }
 
     async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)> {
-        let mut snapshot = self.snapshot().await?;
-        let page = plan.page(read::sums(&mut snapshot, org, plan).await?);
-        if plan.query().group_by != Dimension::Sandbox {
-            return Ok((page, Details::new()));
-        }
-        let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();
-        let details = read::details(&mut snapshot, org, &ids).await?;
-        Ok((page, details))
+        let slot = self.lanes.heavy.enter(org).await?;
+        let (readers, plan) = (self.readers.clone(), plan.clone());
+        slot.finish(async move {
+            let mut snapshot = readers.begin().await?;
+            let page = plan.page(read::sums(&mut snapshot, org, &plan).await?);
+            if plan.query().group_by != Dimension::Sandbox {
+                return Ok((page, Details::new()));
+            }
+            let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();
+            let details = read::details(&mut snapshot, org, &ids).await?;
+            Ok((page, details))
+        })
+        .await
     }
 
     async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Option<SandboxReading>> {
+        let _slot = self.lanes.light.enter(org).await?;
         let mut snapshot = self.snapshot().await?;
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
@@ -243,14 +264,18 @@ impl Store for Sqlite {
     }
 
     async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>> {
-        read::tag_keys(&mut *self.readers.acquire().await?, org).await
+        let slot = self.lanes.heavy.enter(org).await?;
+        let readers = self.readers.clone();
+        slot.finish(async move { read::tag_keys(&mut *readers.acquire().await?, org).await }).await
     }
 
     async fn has_sandbox(&self, org: Uuid, id: &SandboxId) -> Result<bool> {
+        let _slot = self.lanes.light.enter(org).await?;
         read::has_sandbox(&mut *self.readers.acquire().await?, org, id).await
     }
 
     async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTags>> {
+        let _slot = self.lanes.light.enter(org).await?;
         let mut snapshot = self.snapshot().await?;
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
@@ -259,10 +284,12 @@ impl Store for Sqlite {
     }
 
     async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
+        let _slot = self.lanes.light.enter(org).await?;
         read::tags_of(&mut *self.readers.acquire().await?, org, ids).await
     }
 
     async fn replace_tags(&self, org: Uuid, id: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Result<TagWrite> {
+        let _slot = self.lanes.writes.enter(org).await?;
         let replaced = async {
             let mut write = self.write().await?;
             let outcome = write::replace_if(&mut write, org, id, tags, if_match).await?;
@@ -279,10 +306,12 @@ impl Store for Sqlite {
     }
 
     async fn running_sandboxes(&self, org: Uuid) -> Result<Vec<Sandbox>> {
+        let _slot = self.lanes.light.enter(org).await?;
         read::running(&mut *self.readers.acquire().await?, org).await
     }
 
     async fn sandbox(&self, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
+        let _slot = self.lanes.light.enter(org).await?;
         read::sandbox(&mut *self.readers.acquire().await?, org, id).await
     }
 

@@ -163,9 +163,10 @@ pub(super) async fn details(db: &mut Connection, org: Uuid, ids: &[&str]) -> Res
 /// The tags of these sandboxes.
 pub(super) async fn tags_of(db: &mut Connection, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
     let query = sqlx::query_as(sql::TAGS_OF).bind(org.to_string()).bind(json_list(ids)?);
-    let rows: Vec<(String, String, String, i64)> = query.fetch_all(db).await?;
+    let mut rows = query.fetch(db);
     let mut all = BTreeMap::<String, SandboxTags>::new();
-    for (id, key, value, updated_at) in rows {
+    while let Some((id, key, value, updated_at)) = rows.try_next().await? {
+        let (id, key, value, updated_at): (String, String, String, i64) = (id, key, value, updated_at);
         let one = all.entry(id).or_default();
         one.tags_last_updated_at = one.tags_last_updated_at.max(Some(Timestamp::nearest(updated_at)));
         one.tags.insert(key, value);

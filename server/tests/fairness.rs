@@ -1,0 +1,166 @@
+//! Tenants that ask for too much, on both engines: the others must not notice.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{Engine, ORG, OTHER, Request, Server, on_both_engines};
+use futures_util::future::join_all;
+use opencomputer_usage_core::tags::TagSet;
+use opencomputer_usage_server::store::StoreError;
+use serde_json::json;
+use sqlx::Connection as _;
+
+const AGGREGATE: &str = "/api/usage?groupBy=sandbox&from=2026-01-01&to=2026-02-01";
+const TAGS: &str = "/api/sandboxes/sb-1/tags";
+
+/// A server on which both orgs have a sandbox of the same id.
+async fn server(engine: Engine) -> Arc<Server> {
+    let server = Server::start(engine).await;
+    let line = json!({
+        "type": "scale", "sandboxId": "sb-1", "memoryMb": 1024, "cpuPercent": 100, "diskMb": 20_480,
+        "startedAt": "2026-01-10T00:00:00Z", "endedAt": "2026-01-11T00:00:00Z",
+    });
+    let tags = json!({ "type": "tags", "sandboxId": "sb-1", "tags": { "team": "a" } });
+    for org in [ORG, OTHER] {
+        server.import(org, &format!("{line}\n{tags}\n")).await.unwrap();
+    }
+    Arc::new(server)
+}
+
+/// Requests of one org, under way; their statuses.
+fn flood(server: &Arc<Server>, times: usize, target: &'static str, body: Option<&'static str>) -> Vec<Flood> {
+    let one = |n: usize| {
+        let server = server.clone();
+        tokio::spawn(async move {
+            match body {
+                Some(body) => server.put(target, body.replace("#", &n.to_string())).await.status,
+                None => server.get(target).await.status,
+            }
+        })
+    };
+    (0..times).map(one).collect()
+}
+
+type Flood = tokio::task::JoinHandle<u16>;
+
+async fn statuses(flood: Vec<Flood>) -> Vec<u16> {
+    join_all(flood).await.into_iter().map(|status| status.unwrap()).collect()
+}
+
+/// Everything that the other org asks for is answered, several times over.
+async fn the_other_org_is_served(server: &Server, writes: bool) {
+    for round in 0..5 {
+        for target in [AGGREGATE, "/api/tags", TAGS, "/api/sandboxes/sb-1/usage", "/api/sandboxes"] {
+            let answer = Request::new("GET", target).key(&server.other_key).send(server).await;
+            assert_eq!(answer.status, 200, "{target} {}", answer.text);
+        }
+        if writes {
+            let body = format!(r#"{{"team":"{round}"}}"#);
+            let answer = Request::new("PUT", TAGS).key(&server.other_key).json(body).send(server).await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        }
+    }
+}
+
+/// Lets sums over the events of one org never end.
+async fn make_endless(server: &Server) {
+    let sql = match server.database.engine {
+        Engine::Sqlite => format!(
+            "ALTER TABLE sandbox_scale_events RENAME TO kept;
+             CREATE VIEW sandbox_scale_events AS
+                 WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)
+                 SELECT * FROM kept WHERE org_id <> '{ORG}'
+                 UNION ALL SELECT kept.* FROM kept CROSS JOIN n WHERE org_id = '{ORG}'"
+        ),
+        _ => format!(
+            "ALTER TABLE sandbox_scale_events RENAME TO kept;
+             CREATE VIEW sandbox_scale_events AS
+                 SELECT * FROM kept WHERE org_id <> '{ORG}'
+                 UNION ALL SELECT * FROM kept WHERE org_id = '{ORG}' AND pg_sleep(60) IS NOT NULL"
+        ),
+    };
+    server.database.execute(&sql).await;
+}
+
+async fn an_org_whose_sums_never_end_leaves_the_database_to_others(engine: Engine) {
+    let server = server(engine).await;
+    make_endless(&server).await;
+    let slow = flood(&server, 40, AGGREGATE, None);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    the_other_org_is_served(&server, true).await;
+    assert_eq!(server.get("/api/sandboxes").await.status, 200, "what the org reads besides goes on, too");
+    let mut statuses = statuses(slow).await;
+    statuses.sort_unstable();
+    statuses.dedup();
+    assert_eq!(statuses, [429, 504]);
+}
+
+async fn requests_that_nobody_waits_for_leave_the_database_to_others(engine: Engine) {
+    let server = server(engine).await;
+    make_endless(&server).await;
+    for _ in 0..20 {
+        let slow = flood(&server, 10, AGGREGATE, None);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        slow.iter().for_each(Flood::abort);
+    }
+    the_other_org_is_served(&server, true).await;
+}
+
+async fn answers_to_crowds_say_when_to_come_back(engine: Engine) {
+    let server = server(engine).await;
+    make_endless(&server).await;
+    let answers = join_all((0..40).map(|_| server.get(AGGREGATE))).await;
+    let refused = answers.iter().find(|answer| answer.status == 429).unwrap();
+    assert_eq!((refused.code().as_str(), refused.header("retry-after")), ("rate_limited", Some("1")));
+}
+
+on_both_engines!(
+    an_org_whose_sums_never_end_leaves_the_database_to_others,
+    requests_that_nobody_waits_for_leave_the_database_to_others,
+    answers_to_crowds_say_when_to_come_back,
+);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_org_that_waits_for_its_import_leaves_the_database_to_others() {
+    let server = server(Engine::Postgres).await;
+    let import = server.store.importer(ORG).await.unwrap();
+    let writes = flood(&server, 60, TAGS, Some(r##"{"team":"#"}"##));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    the_other_org_is_served(&server, true).await;
+    assert_eq!(server.get(TAGS).await.status, 200);
+    import.commit().await.unwrap();
+    assert_eq!(statuses(writes).await, [200; 60], "and its writes go on after the import");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_org_that_waits_for_a_row_leaves_the_database_to_others() {
+    let server = server(Engine::Postgres).await;
+    let mut platform = server.database.connect().await;
+    let mut lock = platform.begin().await.unwrap();
+    let rows = format!("SELECT 1 FROM sandbox_tags WHERE org_id = '{ORG}' FOR UPDATE");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut *lock).await.unwrap();
+    let writes = flood(&server, 60, TAGS, Some(r##"{"team":"#"}"##));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    the_other_org_is_served(&server, true).await;
+    lock.rollback().await.unwrap();
+    assert_eq!(statuses(writes).await, [200; 60]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_waits_for_too_long_names_the_lock_and_leaves_nothing_behind() {
+    let server = server(Engine::Postgres).await;
+    let import = server.store.importer(ORG).await.unwrap();
+    let tags = TagSet::from_json(br#"{"team":"b"}"#).unwrap();
+    let id = "sb-1".parse().unwrap();
+    let (direct, answer) =
+        tokio::join!(server.store.replace_tags(ORG, &id, &tags, None), server.put(TAGS, r#"{"team":"b"}"#));
+    assert!(matches!(direct, Err(StoreError::Locked { .. })), "{direct:?}");
+    assert_eq!((answer.status, answer.code().as_str()), (504, "query_timeout"));
+    let waiting = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    assert_eq!(server.database.texts(waiting).await, Vec::<String>::new());
+    drop(import);
+    assert_eq!(server.get(TAGS).await.json()["tags"], json!({ "team": "a" }));
+}
