@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use opencomputer_usage_core::accounting::Rule;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::window::{Timestamp, Window};
-use opencomputer_usage_server::http::{self, App, Options, Origin, openapi};
+use opencomputer_usage_server::http::{self, App, Limits, Options, Origin, openapi};
 use opencomputer_usage_server::log::Log;
 use opencomputer_usage_server::store::{self, Reading, Reconciled, Store};
 use opencomputer_usage_server::{demo, import, keys, report};
@@ -119,6 +119,12 @@ struct Serving {
     /// Requests per second that each key may make; by default there is no limit
     #[arg(long, env = "OPENCOMPUTER_RATE_LIMIT", value_name = "N")]
     rate_limit: Option<NonZeroU32>,
+    /// The most connections; by default 4096, or what the limit of open files has room for
+    #[arg(long, env = "OPENCOMPUTER_MAX_CONNECTIONS", value_name = "N")]
+    max_connections: Option<NonZeroUsize>,
+    /// The most connections from one IPv4 address or IPv6 /64; by default a quarter of all
+    #[arg(long, env = "OPENCOMPUTER_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    max_connections_per_address: Option<NonZeroUsize>,
     #[command(flatten)]
     accounting: Accounting,
 }
@@ -270,14 +276,18 @@ fn write_line(text: &str) -> io::Result<()> {
 }
 
 async fn serve(store: Arc<dyn Store>, serving: Serving, key: Option<String>) -> Result<()> {
-    let Serving { listen, cors_origin, rate_limit, accounting } = serving;
+    let Serving { listen, cors_origin, rate_limit, max_connections, max_connections_per_address, accounting } = serving;
+    let [total, per_address] = [max_connections, max_connections_per_address].map(|limit| limit.map(NonZeroUsize::get));
+    let (connections, open_files) = Limits::of_process(total, per_address);
+    let Limits { total, per_address } = connections;
+    tracing::info!(open_files, max_connections = total, max_connections_per_address = per_address, "limits");
     let listener = TcpListener::bind(&listen).await.with_context(|| format!("cannot listen on `{listen}`"))?;
     let (mut stop, mut at_once) = (Stop::new()?, Stop::new()?);
     say(&format!("listening on http://{}", listener.local_addr()?))?;
     if let Some(key) = key {
         say(&format!("key {key}"))?;
     }
-    let options = Options { cors_origins: cors_origin, rate_limit };
+    let options = Options { cors_origins: cors_origin, rate_limit, connections };
     let serving = http::serve(listener, App { store, rule: accounting.rule }, &options, stop.wait());
     let twice = async {
         at_once.wait().await;

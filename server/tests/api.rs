@@ -282,6 +282,9 @@ async fn every_answer_is_named_and_not_stored(engine: Engine) {
     let made = Request::new("GET", "/healthz").header("x-request-id", "not visible").send(&server).await;
     assert_eq!((made.status, made.header("x-request-id").unwrap().len()), (200, 32));
     assert_eq!(server.get("/readyz").await.status, 200);
+    for answer in [&given, &made, &server.get("/openapi.json").await, &server.get("/api/tags").await] {
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    }
     let wrong = Request::new("DELETE", "/api/sandboxes/sb-a/tags").key(&server.key).send(&server).await;
     assert_eq!(wrong.status, 405);
     assert_eq!(wrong.header("allow"), Some("GET,HEAD,PUT"));

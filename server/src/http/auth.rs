@@ -7,8 +7,11 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use opencomputer_usage_core::{Code, query};
 
+use super::brake::{Brake, Peer};
 use super::cors::API_KEY;
-use super::{Result, limit};
+use super::envelope::Known;
+use super::limit::Limiter;
+use super::{Failure, Result};
 use crate::keys;
 use crate::store::Store;
 use crate::uses::KeyUses;
@@ -18,16 +21,30 @@ use crate::uses::KeyUses;
 pub(super) struct Gate {
     pub(super) store: Arc<dyn Store>,
     pub(super) uses: Arc<KeyUses>,
-    pub(super) limiter: Option<Arc<limit::Limiter>>,
+    pub(super) limiter: Option<Arc<Limiter<String>>>,
+    pub(super) brake: Arc<Brake>,
 }
 
 /// Lets a request through with its [`Caller`](crate::store::Caller), or refuses it.
 pub(super) async fn require(State(gate): State<Gate>, mut request: Request, next: Next) -> Result {
     let key = key(request.headers()).ok_or_else(|| Code::Unauthorized.plain())?;
     let hash = keys::hash(key);
-    let caller = gate.store.authenticate(&hash).await?.ok_or_else(|| Code::Unauthorized.plain())?;
-    if let Some(Err(wait)) = gate.limiter.as_ref().map(|limiter| limiter.take(&hash)) {
-        return Ok(limit::refusal(wait));
+    let peer = request.extensions().get::<Peer>().copied();
+    if let Some(peer) = peer {
+        gate.brake.check(peer, &hash).map_err(Failure::rate_limited)?;
+    }
+    let Some(caller) = gate.store.authenticate(&hash).await? else {
+        if let Some(peer) = peer {
+            gate.brake.wrong(peer);
+        }
+        return Err(Code::Unauthorized.plain().into());
+    };
+    gate.brake.right_key(&hash);
+    if let Some(known) = request.extensions().get::<Known>() {
+        known.set();
+    }
+    if let Some(limiter) = &gate.limiter {
+        limiter.take(&*hash).map_err(Failure::rate_limited)?;
     }
     gate.uses.note(caller.org, hash, caller.now);
     query::check_length(request.uri().query().unwrap_or_default())?;

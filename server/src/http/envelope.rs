@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
@@ -14,6 +15,7 @@ use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::REQUEST_ID;
+use super::connections::Crowded;
 use super::error::{self, Failure};
 use super::metrics::Metrics;
 use crate::deadline;
@@ -22,16 +24,18 @@ use crate::deadline;
 const CLIENT_GONE: u16 = 499;
 
 /// The outermost layer: names the request, renders errors, logs and counts the outcome.
-pub(super) async fn wrap(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+pub(super) async fn wrap(State(metrics): State<Arc<Metrics>>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let is_api = request.uri().path().starts_with("/api");
     let watch = Watch::begin(metrics, &request, &id);
+    request.extensions_mut().insert(watch.known.clone());
     let mut response = next.run(request).instrument(watch.span.clone()).await;
     let cause = error::render(&mut response, &id);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if is_api {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -45,6 +49,14 @@ pub(super) async fn survive(request: Request, next: Next) -> Response {
     caught.unwrap_or_else(|panic| Failure::panicked(panic.as_ref()).into_response())
 }
 
+/// Turns away a request of a connection beyond the limits.
+pub(super) async fn turn_away(request: Request, next: Next) -> Response {
+    if request.extensions().get::<Crowded>().is_some() {
+        return Failure::busy("there are too many connections").into_response();
+    }
+    next.run(request).await
+}
+
 /// Ends a request that takes longer than the contract allows.
 pub(super) async fn budget(request: Request, next: Next) -> Response {
     let budget = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
@@ -53,12 +65,23 @@ pub(super) async fn budget(request: Request, next: Next) -> Response {
     answer.unwrap_or_else(|_| Failure::timed_out(cause).into_response())
 }
 
+/// Whether a request came with a key that exists. The lines of those without one are rationed.
+#[derive(Clone, Default)]
+pub(super) struct Known(Arc<AtomicBool>);
+
+impl Known {
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// One request under way. A client that goes away drops it, which must not hide the request.
 struct Watch {
     metrics: Arc<Metrics>,
     span: Span,
     method: &'static str,
     route: String,
+    known: Known,
     started: Instant,
     ended: Option<(u16, Option<Arc<str>>)>,
 }
@@ -70,7 +93,7 @@ impl Watch {
         // The pattern: ids are the tenant's business and no log's.
         let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
         let span = tracing::info_span!("request", %id, %method, %route);
-        Self { metrics, span, method, route, started: Instant::now(), ended: None }
+        Self { metrics, span, method, route, known: Known::default(), started: Instant::now(), ended: None }
     }
 
     fn end(mut self, status: u16, cause: Option<Arc<str>>) {
@@ -82,22 +105,25 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let took = self.started.elapsed();
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let _entered = self.span.enter();
-        let status = match self.ended.take() {
-            None => {
-                tracing::warn!(status = CLIENT_GONE, ms, "the client did not wait");
-                CLIENT_GONE
-            }
-            Some((status, Some(cause))) => {
-                tracing::error!(status, ms, %cause, "failed");
-                status
-            }
-            Some((status, None)) => {
-                tracing::info!(status, ms, "answered");
-                status
-            }
-        };
+        let (status, cause) = self.ended.take().unwrap_or((CLIENT_GONE, None));
         self.metrics.end(self.method, &self.route, status, took);
+        let (written, left_out) = match (self.known.0.load(Ordering::Relaxed), &cause) {
+            (true, _) => (true, 0),
+            (false, Some(_)) => self.metrics.failures_without_key.take(),
+            (false, None) => self.metrics.lines_without_key.take(),
+        };
+        if left_out > 0 {
+            tracing::warn!(left_out, "requests without a valid key came too often to log each");
+        }
+        if !written {
+            return;
+        }
+        let _entered = self.span.enter();
+        match cause {
+            _ if status == CLIENT_GONE => tracing::warn!(status, ms, "the client did not wait"),
+            Some(cause) => tracing::error!(status, ms, %cause, "failed"),
+            None => tracing::info!(status, ms, "answered"),
+        }
     }
 }
 

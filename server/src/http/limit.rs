@@ -1,64 +1,86 @@
-//! The rate limit of a key: a token bucket of one second's worth, kept as a single instant a key.
+//! Token buckets: so many requests in so much time, kept as a single instant for each key.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
-use opencomputer_usage_core::Code;
 use tokio::time::Instant;
-
-use super::Failure;
 
 /// Keys that are remembered before those are dropped whose buckets are full again.
 const SWEEP_ABOVE: usize = 1024;
 
-/// So many requests a second for each key; a key that was quiet may spend one second's worth at once.
-pub(super) struct Limiter {
+/// A bucket for each key. A key that was quiet may spend its whole bucket at once.
+pub(super) struct Limiter<K> {
     /// What one request costs.
     cost: Duration,
+    /// What a full bucket is worth.
+    bucket: Duration,
     /// When each key's bucket will be full again (the generic cell rate algorithm).
-    full_at: Mutex<HashMap<String, Instant>>,
+    full_at: Mutex<HashMap<K, Instant>>,
 }
 
-impl Limiter {
+impl<K: Hash + Eq> Limiter<K> {
+    /// So many requests a second, and as many at once.
     pub(super) fn new(per_second: NonZeroU32) -> Self {
-        Self { cost: Duration::from_secs(1) / per_second.get(), full_at: Mutex::default() }
+        Self::with_burst(per_second, per_second)
     }
 
-    /// Takes a request of a key, or says how long to wait for it. Only keys that exist may come here, so their
-    /// number is bounded.
-    pub(super) fn take(&self, key_hash: &str) -> Result<(), Duration> {
-        let now = Instant::now();
-        let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() > SWEEP_ABOVE {
-            buckets.retain(|_, full_at| *full_at > now);
-        }
-        let full_at = buckets.get(key_hash).map_or(now, |full_at| now.max(*full_at)) + self.cost;
-        let wait = full_at.duration_since(now).saturating_sub(Duration::from_secs(1));
-        if !wait.is_zero() {
-            return Err(wait);
-        }
-        buckets.insert(key_hash.to_owned(), full_at);
+    /// So many requests a second, and `burst` at once.
+    pub(super) fn with_burst(per_second: NonZeroU32, burst: NonZeroU32) -> Self {
+        let cost = Duration::from_secs(1) / per_second.get();
+        Self { cost, bucket: cost * burst.get(), full_at: Mutex::default() }
+    }
+
+    /// Takes a request from a key's bucket, or returns how long to wait for it.
+    pub(super) fn take<Q>(&self, key: &Q) -> Result<(), Duration>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        let mut buckets = self.buckets();
+        let full_at = self.full_after_one_more(&buckets, key)?;
+        buckets.insert(key.to_owned(), full_at);
         Ok(())
     }
-}
 
-/// What a key is told that is over its limit. The header counts whole seconds, so it rounds up.
-pub(super) fn refusal(wait: Duration) -> Response {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    let mut response = Failure::from(Code::RateLimited.plain()).into_response();
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
-    response
+    /// Returns how long to wait until a request can be taken from a key's bucket.
+    pub(super) fn check<Q>(&self, key: &Q) -> Result<(), Duration>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.full_after_one_more(&self.buckets(), key).map(|_| ())
+    }
+
+    fn full_after_one_more<Q>(&self, buckets: &HashMap<K, Instant>, key: &Q) -> Result<Instant, Duration>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let now = Instant::now();
+        let full_at = buckets.get(key).map_or(now, |full_at| now.max(*full_at)) + self.cost;
+        let wait = full_at.duration_since(now).saturating_sub(self.bucket);
+        if wait.is_zero() { Ok(full_at) } else { Err(wait) }
+    }
+
+    fn buckets(&self) -> MutexGuard<'_, HashMap<K, Instant>> {
+        let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() > SWEEP_ABOVE {
+            let now = Instant::now();
+            buckets.retain(|_, full_at| *full_at > now);
+        }
+        buckets
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn limiter(per_second: u32) -> Limiter {
+    fn limiter(per_second: u32) -> Limiter<String> {
         Limiter::new(NonZeroU32::new(per_second).unwrap())
     }
 
@@ -74,6 +96,15 @@ mod tests {
         assert_eq!((limiter.take("a"), limiter.take("a").is_err()), (Ok(()), true));
         tokio::time::advance(Duration::from_hours(1)).await;
         assert_eq!((0..15).filter(|_| limiter.take("a").is_ok()).count(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bucket_may_hold_more_than_a_second() {
+        let limiter = Limiter::<String>::with_burst(NonZeroU32::new(10).unwrap(), NonZeroU32::new(25).unwrap());
+        assert_eq!((0..40).filter(|_| limiter.take("a").is_ok()).count(), 25);
+        assert_eq!((limiter.check("a"), limiter.check("b")), (Err(Duration::from_millis(100)), Ok(())));
+        tokio::time::advance(Duration::from_millis(100)).await;
+        assert_eq!((limiter.check("a"), limiter.check("a")), (Ok(()), Ok(())), "looking takes nothing");
     }
 
     #[tokio::test(start_paused = true)]
@@ -95,12 +126,5 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         limiter.take("last").unwrap();
         assert_eq!(limiter.full_at.lock().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn the_wait_rounds_up() {
-        for (wait, header) in [(1, "1"), (1_000, "1"), (1_001, "2")] {
-            assert_eq!(refusal(Duration::from_millis(wait)).headers()[header::RETRY_AFTER], header);
-        }
     }
 }

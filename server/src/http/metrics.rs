@@ -14,12 +14,18 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::brake::Ration;
+use super::connections::ConnectionMetrics;
 use super::{Failure, Result};
 use crate::log::LOST_LINES;
 use crate::store::Store;
 
 /// Upper bounds in seconds; the last is the budget of a request.
 const BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Lines that the log takes of requests without a valid key in each window.
+const LINES_WITHOUT_KEY: u64 = 100;
+const LINES_WINDOW: Duration = Duration::from_secs(10);
 
 const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -49,6 +55,12 @@ pub(super) struct Metrics {
     durations: Family<Endpoint, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
     connections: Family<Connections, Gauge>,
+    pub(super) http_connections: ConnectionMetrics,
+    /// Bytes of large responses that wait for their clients.
+    pub(super) bytes_in_flight: Gauge,
+    /// Log lines about requests without a valid key, which anybody can send: those that failed, and all others.
+    pub(super) failures_without_key: Ration,
+    pub(super) lines_without_key: Ration,
     store: Arc<dyn Store>,
 }
 
@@ -67,7 +79,27 @@ impl Metrics {
         let help = "Lines of the log that could not be written";
         registry.register("log_lines_lost", help, LazyLock::force(&LOST_LINES).clone());
         registry.register("db_connections", "Database connections by pool and state", connections.clone());
-        Self { registry, requests, durations, in_flight, connections, store }
+        let http_connections = ConnectionMetrics::default();
+        let ConnectionMetrics { open, evicted, refused } = http_connections.clone();
+        registry.register("http_connections", "Connections of clients that are open", open);
+        registry.register("http_connections_evicted", "Idle connections that made room for new ones", evicted);
+        registry.register("http_connections_refused", "Connections that were closed at once", refused);
+        let bytes_in_flight = Gauge::default();
+        let help = "Bytes of large responses that wait for their clients";
+        registry.register("http_response_bytes_in_flight", help, bytes_in_flight.clone());
+        let [failures_without_key, lines_without_key] = [(); 2].map(|()| Ration::new(LINES_WITHOUT_KEY, LINES_WINDOW));
+        Self {
+            registry,
+            requests,
+            durations,
+            in_flight,
+            connections,
+            http_connections,
+            bytes_in_flight,
+            failures_without_key,
+            lines_without_key,
+            store,
+        }
     }
 
     /// A request has come in.

@@ -1,12 +1,16 @@
 //! The API over HTTP: routes and what every request passes through. The rules are the core's.
 
 mod auth;
+mod brake;
+mod connections;
 mod cors;
 mod envelope;
 mod error;
+mod head;
 mod limit;
 mod metrics;
 pub mod openapi;
+mod page;
 mod sandboxes;
 mod serve;
 mod tags;
@@ -15,22 +19,24 @@ mod usage;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{FromRequestParts, RawPathParams, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use opencomputer_usage_core::Code;
 use opencomputer_usage_core::accounting::Rule;
 use opencomputer_usage_core::query::Parameters;
 use opencomputer_usage_core::sandbox::SandboxId;
 use serde::Serialize;
 
+pub use self::connections::Limits;
 pub use self::cors::Origin;
 use self::error::Failure;
 use self::metrics::Metrics;
+use self::page::Flights;
 pub use self::serve::serve;
 use crate::store::Store;
 use crate::uses::KeyUses;
@@ -49,25 +55,27 @@ pub struct App {
     pub rule: Rule,
 }
 
-/// What an operator may choose; by default nothing is allowed and nothing limited.
+/// What an operator may choose; by default no other origin is allowed and no key is limited.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Whose pages may call the API.
     pub cors_origins: Vec<Origin>,
     /// Requests per second that each key may make.
     pub rate_limit: Option<NonZeroU32>,
+    /// How many connections there may be.
+    pub connections: Limits,
 }
 
 /// All routes of the server, with the default options.
 pub fn router(app: App) -> Router {
-    routes(app, &Options::default(), Arc::default())
+    let metrics = Arc::new(Metrics::new(app.store.clone()));
+    routes(app, &Options::default(), Arc::default(), metrics)
 }
 
 /// All routes of the server. The uses of keys are noted in `uses`; somebody else has to store them.
-fn routes(app: App, options: &Options, uses: Arc<KeyUses>) -> Router {
+fn routes(app: App, options: &Options, uses: Arc<KeyUses>, metrics: Arc<Metrics>) -> Router {
     let limiter = options.rate_limit.map(limit::Limiter::new).map(Arc::new);
-    let gate = auth::Gate { store: app.store.clone(), uses, limiter };
-    let metrics = Arc::new(Metrics::new(app.store.clone()));
+    let gate = auth::Gate { store: app.store.clone(), uses, limiter, brake: Arc::default() };
     let not_allowed = async || Failure::from(Code::MethodNotAllowed.plain());
     let api = Router::new()
         .route("/api/usage", get(usage::aggregate))
@@ -79,11 +87,12 @@ fn routes(app: App, options: &Options, uses: Arc<KeyUses>) -> Router {
         .route("/api/sandboxes/{id}/usage", get(usage::drilldown))
         .route("/api/sandboxes/{id}/tags", get(tags::read).put(tags::replace))
         .method_not_allowed_fallback(not_allowed)
+        .layer(Extension(Arc::new(Flights::new(metrics.bytes_in_flight.clone()))))
         .route_layer(middleware::from_fn_with_state(gate, auth::require))
         .route_layer(middleware::from_fn(envelope::budget));
     let document = Router::new().route("/openapi.json", get(openapi::show)).method_not_allowed_fallback(not_allowed);
     let mut public = api.merge(document).fallback(async || Failure::from(Code::RouteNotFound.plain()));
-    public = public.layer(middleware::from_fn(envelope::survive));
+    public = public.layer(middleware::from_fn(envelope::survive)).layer(middleware::from_fn(envelope::turn_away));
     if !options.cors_origins.is_empty() {
         public = public.layer(cors::layer(&options.cors_origins));
     }

@@ -1,23 +1,29 @@
 //! Connections: taken in until the server is told to stop, then let finish what they are at.
 
+use std::convert::Infallible;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{HeaderValue, header};
 use axum::serve::Listener;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::Sleep;
 
-use super::{App, Options, routes};
+use super::brake::Peer;
+use super::connections::{Crowded, Doing, Seat, Seats};
+use super::metrics::Metrics;
+use super::{App, Options, head, routes};
 use crate::uses::{self, KeyUses};
 
 /// How long running requests may take to finish once the server is told to stop.
@@ -30,10 +36,25 @@ const LOOK: Duration = Duration::from_millis(200);
 /// idle connections, so that they do not send into one that is being closed.
 const PATIENCE: Duration = Duration::from_secs(75);
 
+/// The same for a connection beyond the limits, which is there for health checks.
+const SHORT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a client may take nothing of a response.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Bytes of a response that the operating system buffers: enough for 2 MB/s at 100 ms, and a slow reader shows by them.
+const SEND_BUFFER_BYTES: usize = 256 * 1024;
+
+/// Bytes that a connection buffers: the longest head, and of a response what waits to be sent.
+const BUFFER_BYTES: usize = 64 * 1024;
+
 /// Serves until `stop` comes true, then finishes running requests and stores what is left to store.
 pub async fn serve(listener: TcpListener, app: App, options: &Options, stop: impl Future<Output = ()>) {
     let (store, uses) = (app.store.clone(), Arc::<KeyUses>::default());
-    let serving = connections(listener, routes(app, options, uses.clone()), PATIENCE, stop);
+    let metrics = Arc::new(Metrics::new(store.clone()));
+    let seats = Seats::new(options.connections, metrics.http_connections.clone());
+    let router = routes(app, options, uses.clone(), metrics);
+    let serving = connections(listener, router, seats, (PATIENCE, WRITE_PATIENCE), stop);
     tokio::select! {
         () = serving => (),
         () = uses.keep_storing(&*store, uses::INTERVAL) => (),
@@ -43,16 +64,25 @@ pub async fn serve(listener: TcpListener, app: App, options: &Options, stop: imp
     }
 }
 
-async fn connections(mut listener: TcpListener, router: Router, patience: Duration, stop: impl Future<Output = ()>) {
+/// Takes connections; `patience` is for the head of a request and for each step of a response.
+async fn connections(
+    mut listener: TcpListener,
+    router: Router,
+    seats: Arc<Seats>,
+    patience: (Duration, Duration),
+    stop: impl Future<Output = ()>,
+) {
     let (stopping, mut stop) = (watch::Sender::new(()), pin!(stop));
     loop {
-        let stream = tokio::select! {
-            (stream, _) = Listener::accept(&mut listener) => stream,
+        let (stream, address) = tokio::select! {
+            accepted = Listener::accept(&mut listener) => accepted,
             () = &mut stop => break,
         };
-        // Answers are written whole: waiting to fill a packet would only delay them.
+        let Some(seat) = seats.take(Peer::from(address.ip())) else { continue };
+        // Responses are written whole: waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
-        tokio::spawn(connection(stream, router.clone(), patience, stopping.subscribe()));
+        let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
+        tokio::spawn(connection(stream, router.clone(), seat, patience, stopping.subscribe()));
     }
     drop(listener);
     tracing::info!("stopping, running requests are finished first");
@@ -63,23 +93,48 @@ async fn connections(mut listener: TcpListener, router: Router, patience: Durati
 }
 
 /// Serves one connection. A connection that breaks is the client's affair; its request was logged.
-async fn connection(stream: TcpStream, router: Router, patience: Duration, mut stopping: watch::Receiver<()>) {
-    let doing = Arc::<Doing>::default();
-    let stream = TokioIo::new(Watched { stream, doing: doing.clone() });
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    seat: Seat,
+    (patience, write_patience): (Duration, Duration),
+    mut stopping: watch::Receiver<()>,
+) {
+    let (doing, crowded) = (seat.doing.clone(), seat.crowded);
+    let stream = TokioIo::new(Watched { stream, doing: doing.clone(), patience: write_patience, deadline: None });
     let service = TowerToHyperService::new(router);
-    let service = service_fn(|request| {
-        let under_way = UnderWay::new(doing.clone());
-        let answer = service.call(request);
+    let service = service_fn(|mut request| {
+        let under_way = doing.request();
+        let refusal = head::refusal(&request);
+        request.extensions_mut().insert(seat.peer);
+        if crowded {
+            request.extensions_mut().insert(Crowded);
+        }
+        let response = refusal.is_none().then(|| service.call(request));
         async move {
             let _under_way = under_way;
-            answer.await
+            let mut response = match (refusal, response) {
+                (None, Some(response)) => response.await?,
+                (refusal, _) => refusal.unwrap_or_default(),
+            };
+            if crowded {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
         }
     });
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(patience);
+    let patience = if crowded { patience.min(SHORT_PATIENCE) } else { patience };
+    server.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(BUFFER_BYTES);
     let mut connection = pin!(server.serve_connection(stream, service));
     tokio::select! {
         _ = connection.as_mut() => return,
+        () = seat.leave.notified() => {
+            if doing.nothing() {
+                return;
+            }
+            seat.stay();
+        }
         _ = stopping.changed() => (),
     }
     connection.as_mut().graceful_shutdown();
@@ -90,47 +145,27 @@ async fn connection(stream: TcpStream, router: Router, patience: Duration, mut s
     }
 }
 
-/// What a connection is at.
-#[derive(Default)]
-struct Doing {
-    /// Requests whose answer is not made yet.
-    requests: AtomicUsize,
-    /// Whether the client has yet to take what is there of an answer.
-    writing: AtomicBool,
-}
-
-impl Doing {
-    fn nothing(&self) -> bool {
-        self.requests.load(Ordering::Relaxed) == 0 && !self.writing.load(Ordering::Relaxed)
-    }
-}
-
-/// Counts as a request under way for as long as it lives.
-struct UnderWay(Arc<Doing>);
-
-impl UnderWay {
-    fn new(doing: Arc<Doing>) -> Self {
-        doing.requests.fetch_add(1, Ordering::Relaxed);
-        Self(doing)
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.requests.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A stream that notes whether its last write had to wait: then more is to be written.
+/// A stream that notes whether its last write had to wait, and breaks when one waits for too long.
 struct Watched {
     stream: TcpStream,
     doing: Arc<Doing>,
+    patience: Duration,
+    /// When the write that waits has waited for too long.
+    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl Watched {
-    fn noted<T>(&self, written: Poll<T>) -> Poll<T> {
-        self.doing.writing.store(written.is_pending(), Ordering::Relaxed);
-        written
+    fn noted(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.doing.writing(written.is_pending());
+        if written.is_ready() {
+            self.deadline = None;
+            return written;
+        }
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.patience)));
+        deadline.as_mut().poll(cx).map(|()| {
+            tracing::warn!("a client stopped reading its response: the connection is closed");
+            Err(io::ErrorKind::TimedOut.into())
+        })
     }
 }
 
@@ -143,7 +178,7 @@ impl AsyncRead for Watched {
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, from);
-        self.noted(written)
+        self.noted(cx, written)
     }
 
     fn poll_write_vectored(
@@ -152,7 +187,7 @@ impl AsyncWrite for Watched {
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, from);
-        self.noted(written)
+        self.noted(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -170,19 +205,92 @@ impl AsyncWrite for Watched {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
     use super::*;
+    use crate::http::connections::{ConnectionMetrics, Limits};
+
+    fn seats() -> Arc<Seats> {
+        Seats::new(Limits::default(), ConnectionMetrics::default())
+    }
+
+    /// Starts a server; returns its address.
+    async fn start(router: Router, seats: Arc<Seats>, patience: (Duration, Duration)) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(connections(listener, router, seats, patience, std::future::pending()));
+        address
+    }
+
+    #[tokio::test]
+    async fn a_client_that_stops_reading_is_cut_and_a_slow_one_is_not() {
+        let size = 16 << 20;
+        let router = Router::new().route("/", get(async move || "x".repeat(size)));
+        let metrics = ConnectionMetrics::default();
+        let seats = Seats::new(Limits::default(), metrics.clone());
+        let address = start(router, seats, (PATIENCE, Duration::from_millis(500))).await;
+        let ask = async || {
+            // A small buffer on this side, so that the server notices at once how slowly it is read.
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.set_recv_buffer_size(64 * 1024).unwrap();
+            let mut stream = socket.connect(address).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+            stream
+        };
+        let (mut slow, mut stalled) = (ask().await, ask().await);
+        let (mut read, mut buffer) = (0, vec![0; 64 * 1024]);
+        loop {
+            match slow.read(&mut buffer).await.unwrap() {
+                0 => break,
+                bytes => read += bytes,
+            }
+            if read < 8 << 20 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        assert!(read > size, "{read}");
+        let gone = async {
+            while metrics.open.get() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
+        let mut rest = Vec::new();
+        let ended = stalled.read_to_end(&mut rest).await;
+        assert!(ended.is_err() || rest.len() < size);
+    }
+
+    #[tokio::test]
+    async fn idle_connections_make_room_for_new_ones() {
+        let router = Router::new().route("/", get(async || "hello"));
+        let seats = Seats::new(Limits { total: 4, per_address: 4 }, ConnectionMetrics::default());
+        let address = start(router, seats, (PATIENCE, WRITE_PATIENCE)).await;
+        let mut idle = Vec::new();
+        for _ in 0..20 {
+            idle.push(TcpStream::connect(address).await.unwrap());
+        }
+        for _ in 0..10 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"), "{answer}");
+        }
+        let mut rest = Vec::new();
+        assert_eq!(idle[0].read_to_end(&mut rest).await.unwrap(), 0, "the oldest was closed");
+    }
 
     #[tokio::test]
     async fn a_head_that_never_ends_is_not_waited_for() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(async || "hello"));
-        let patience = Duration::from_millis(200);
-        tokio::spawn(connections(listener, router, patience, std::future::pending()));
+        let patience = (Duration::from_millis(200), WRITE_PATIENCE);
+        tokio::spawn(connections(listener, router, seats(), patience, std::future::pending()));
         for (sent, wanted) in [("GET / HT", ""), ("GET / HTTP/1.1\r\nhost: x\r\n\r\n", "hello")] {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(sent.as_bytes()).await.unwrap();
@@ -198,7 +306,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(async move || "x".repeat(size)));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let serving = connections(listener, router, PATIENCE, async { stopped.await.unwrap() });
+        let patience = (PATIENCE, WRITE_PATIENCE);
+        let serving = connections(listener, router, seats(), patience, async { stopped.await.unwrap() });
         let serving = tokio::spawn(serving);
         let mut half = TcpStream::connect(address).await.unwrap();
         half.write_all(b"GET / HT").await.unwrap();

@@ -1,5 +1,8 @@
 //! Usage: the aggregate and the drilldown.
 
+use std::mem;
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::http::Uri;
@@ -7,15 +10,30 @@ use opencomputer_usage_core::Code;
 use opencomputer_usage_core::query::{UsageQuery, parse_period};
 use opencomputer_usage_core::wire::{SandboxDetails, SandboxUsage, UsagePage};
 
+use super::page::{self, Flights};
 use super::{App, Named, Result, json, parameters};
 use crate::store::{Caller, Reading};
 
 /// `GET /api/usage`
-pub(super) async fn aggregate(State(app): State<App>, Extension(caller): Extension<Caller>, uri: Uri) -> Result {
+pub(super) async fn aggregate(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Extension(flights): Extension<Arc<Flights>>,
+    uri: Uri,
+) -> Result {
     let query = UsageQuery::parse(&parameters(&uri), Some(caller.now))?;
     let plan = query.plan(caller.now, app.rule)?;
     let (page, mut details) = app.store.usage(caller.org, &plan).await?;
-    json(&UsagePage::render(&plan, page, |id| details.remove(id).unwrap_or_default()))
+    match UsagePage::render(&plan, page, |id| details.remove(id).unwrap_or_default()) {
+        UsagePage::Tags(mut page) => {
+            let items = mem::take(&mut page.items);
+            page::respond(&flights, caller.org, &page, items)
+        }
+        UsagePage::Sandboxes(mut page) => {
+            let items = mem::take(&mut page.items);
+            page::respond(&flights, caller.org, &page, items)
+        }
+    }
 }
 
 /// `GET /api/sandboxes/{id}/usage`

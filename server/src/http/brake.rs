@@ -1,0 +1,142 @@
+//! What holds back clients without a key: wrong keys are braked by address, and their log lines are rationed.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::limit::Limiter;
+
+/// Wrong keys that one address may try at once, and in each second after that.
+const WRONG_KEYS: (u32, u32) = (100, 10);
+/// How long a key that was right is let through from a braked address.
+const REMEMBERED: Duration = Duration::from_hours(1);
+/// Keys that are remembered before old ones are dropped.
+const SWEEP_ABOVE: usize = 10_000;
+
+/// The address that a request came from. IPv6 clients own a whole /64, so they are known by that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Peer(IpAddr);
+
+impl From<IpAddr> for Peer {
+    fn from(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V6(address) => Self(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()),
+            address => Self(address),
+        }
+    }
+}
+
+/// Looks up fewer keys for an address that has sent many wrong ones.
+pub(super) struct Brake {
+    wrong: Limiter<Peer>,
+    /// When each key was last right. A proxy brings good and bad clients from one address; the good ones go on.
+    right: Mutex<HashMap<String, Instant>>,
+}
+
+impl Default for Brake {
+    fn default() -> Self {
+        let [burst, rate] = [WRONG_KEYS.0, WRONG_KEYS.1].map(|n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN));
+        Self { wrong: Limiter::with_burst(rate, burst), right: Mutex::default() }
+    }
+}
+
+impl Brake {
+    /// Whether a key may be looked up, or how long the address has to wait.
+    pub(super) fn check(&self, peer: Peer, key_hash: &str) -> Result<(), Duration> {
+        let wait = self.wrong.check(&peer);
+        let known = || self.right().get(key_hash).is_some_and(|at| at.elapsed() < REMEMBERED);
+        if wait.is_err() && known() { Ok(()) } else { wait }
+    }
+
+    /// Notes a wrong key.
+    pub(super) fn wrong(&self, peer: Peer) {
+        let _ = self.wrong.take(&peer);
+    }
+
+    /// Notes a key that was right.
+    pub(super) fn right_key(&self, key_hash: &str) {
+        let (mut right, now) = (self.right(), Instant::now());
+        if right.len() > SWEEP_ABOVE {
+            right.retain(|_, at| at.elapsed() < REMEMBERED);
+        }
+        match right.get_mut(key_hash) {
+            Some(at) => *at = now,
+            None => drop(right.insert(key_hash.to_owned(), now)),
+        }
+    }
+
+    fn right(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.right.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lines of one kind that are written in a window of time; the rest are counted.
+pub(super) struct Ration {
+    lines: u64,
+    window: Duration,
+    state: Mutex<(Option<Instant>, u64)>,
+}
+
+impl Ration {
+    /// So many lines in each `window`.
+    pub(super) fn new(lines: u64, window: Duration) -> Self {
+        Self { lines, window, state: Mutex::default() }
+    }
+
+    /// Whether to write one more line, and how many were left out in the window before.
+    pub(super) fn take(&self) -> (bool, u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (started, asked) = &mut *state;
+        let mut left_out = 0;
+        if started.is_none_or(|started| started.elapsed() >= self.window) {
+            left_out = asked.saturating_sub(self.lines);
+            (*started, *asked) = (Some(Instant::now()), 0);
+        }
+        *asked += 1;
+        (*asked <= self.lines, left_out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(address: &str) -> Peer {
+        address.parse::<IpAddr>().unwrap().into()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn wrong_keys_brake_their_address_and_no_key_that_was_right() {
+        let brake = Brake::default();
+        let (bad, other) = (peer("192.0.2.1"), peer("192.0.2.2"));
+        brake.right_key("right");
+        for _ in 0..WRONG_KEYS.0 {
+            assert_eq!(brake.check(bad, "guess"), Ok(()));
+            brake.wrong(bad);
+        }
+        assert_eq!(brake.check(bad, "guess"), Err(Duration::from_millis(100)));
+        assert_eq!((brake.check(bad, "right"), brake.check(other, "guess")), (Ok(()), Ok(())));
+        tokio::time::advance(Duration::from_millis(100)).await;
+        assert_eq!(brake.check(bad, "guess"), Ok(()));
+    }
+
+    #[test]
+    fn one_client_has_one_address() {
+        assert_eq!(peer("2001:db8::1"), peer("2001:db8::2:3:4:5"));
+        assert_ne!(peer("2001:db8::1"), peer("2001:db8:0:1::1"));
+        assert_eq!(peer("::ffff:192.0.2.1"), peer("192.0.2.1"));
+        assert_ne!(peer("192.0.2.1"), peer("192.0.2.2"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lines_above_the_ration_are_counted() {
+        let ration = Ration::new(2, Duration::from_secs(10));
+        assert_eq!([(); 4].map(|()| ration.take()), [(true, 0), (true, 0), (false, 0), (false, 0)]);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!([(); 2].map(|()| ration.take()), [(true, 2), (true, 0)]);
+    }
+}
