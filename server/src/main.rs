@@ -279,9 +279,9 @@ async fn serve(store: Arc<dyn Store>, serving: Serving, key: Option<String>) -> 
     let Serving { listen, cors_origin, rate_limit, max_connections, max_connections_per_address, accounting } = serving;
     let [total, per_address] = [max_connections, max_connections_per_address].map(|limit| limit.map(NonZeroUsize::get));
     let (connections, open_files) = Limits::of_process(total, per_address);
+    let listener = TcpListener::bind(&listen).await.with_context(|| format!("cannot listen on `{listen}`"))?;
     let Limits { total, per_address } = connections;
     tracing::info!(open_files, max_connections = total, max_connections_per_address = per_address, "limits");
-    let listener = TcpListener::bind(&listen).await.with_context(|| format!("cannot listen on `{listen}`"))?;
     let (mut stop, mut at_once) = (Stop::new()?, Stop::new()?);
     say(&format!("listening on http://{}", listener.local_addr()?))?;
     if let Some(key) = key {

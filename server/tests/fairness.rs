@@ -36,7 +36,7 @@ fn flood(server: &Arc<Server>, times: usize, target: &'static str, body: Option<
         let server = server.clone();
         tokio::spawn(async move {
             match body {
-                Some(body) => server.put(target, body.replace("#", &n.to_string())).await.status,
+                Some(body) => server.put(target, body.replace('#', &n.to_string())).await.status,
                 None => server.get(target).await.status,
             }
         })

@@ -59,7 +59,7 @@ fn malformed_and_oversized_heads_are_refused() {
         ),
     ] {
         let got = raw(&live, &sent);
-        assert_eq!(status(&got), wanted, "{} … {got}", &sent[..80.min(sent.len())]);
+        assert_eq!(status(&got), wanted, "{} … {got}", sent.chars().take(80).collect::<String>());
     }
 }
 
@@ -140,6 +140,6 @@ fn busy_connections_leave_room_for_health_checks_and_a_timeout_is_logged() {
     drop(busy);
     live.terminate();
     let log = live.log();
-    let line = log.lines().find(|line| line.contains("status=504")).unwrap();
-    assert!(line.contains("ERROR") && line.contains("the request was not answered within 10 s"), "{line}");
+    let logged = log.lines().find(|line| line.contains("status=504")).unwrap();
+    assert!(logged.contains("ERROR") && logged.contains("the request was not answered within 10 s"), "{logged}");
 }

@@ -29,17 +29,13 @@ pub(super) struct Gate {
 pub(super) async fn require(State(gate): State<Gate>, mut request: Request, next: Next) -> Result {
     let key = key(request.headers()).ok_or_else(|| Code::Unauthorized.plain())?;
     let hash = keys::hash(key);
-    let peer = request.extensions().get::<Peer>().copied();
-    if let Some(peer) = peer {
-        gate.brake.check(peer, &hash).map_err(Failure::rate_limited)?;
+    let peer = request.extensions().get::<Peer>();
+    let look_up = peer.map(|peer| gate.brake.try_key(*peer, &hash)).transpose().map_err(Failure::rate_limited)?;
+    let found = gate.store.authenticate(&hash).await;
+    if let Some(look_up) = look_up {
+        gate.brake.settle(look_up, &hash, found.as_ref().ok().map(Option::is_some));
     }
-    let Some(caller) = gate.store.authenticate(&hash).await? else {
-        if let Some(peer) = peer {
-            gate.brake.wrong(peer);
-        }
-        return Err(Code::Unauthorized.plain().into());
-    };
-    gate.brake.right_key(&hash);
+    let caller = found?.ok_or_else(|| Code::Unauthorized.plain())?;
     if let Some(known) = request.extensions().get::<Known>() {
         known.set();
     }

@@ -25,7 +25,7 @@ impl From<IpAddr> for Peer {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V6(address) => Self(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()),
-            address => Self(address),
+            IpAddr::V4(address) => Self(address.into()),
         }
     }
 }
@@ -45,33 +45,43 @@ impl Default for Brake {
 }
 
 impl Brake {
-    /// Whether a key may be looked up, or how long the address has to wait.
-    pub(super) fn check(&self, peer: Peer, key_hash: &str) -> Result<(), Duration> {
-        let wait = self.wrong.check(&peer);
-        let known = || self.right().get(key_hash).is_some_and(|at| at.elapsed() < REMEMBERED);
-        if wait.is_err() && known() { Ok(()) } else { wait }
-    }
-
-    /// Notes a wrong key.
-    pub(super) fn wrong(&self, peer: Peer) {
-        let _ = self.wrong.take(&peer);
-    }
-
-    /// Notes a key that was right.
-    pub(super) fn right_key(&self, key_hash: &str) {
-        let (mut right, now) = (self.right(), Instant::now());
-        if right.len() > SWEEP_ABOVE {
-            right.retain(|_, at| at.elapsed() < REMEMBERED);
+    /// Whether a key may be looked up, or how long the address has to wait. A key that is not known to be right counts as
+    /// wrong until the look-up is [settled](Self::settle).
+    pub(super) fn try_key(&self, peer: Peer, key_hash: &str) -> Result<Try, Duration> {
+        let counted = self.right().get(key_hash).is_none_or(|at| at.elapsed() >= REMEMBERED);
+        if counted {
+            self.wrong.take(&peer)?;
         }
-        match right.get_mut(key_hash) {
-            Some(at) => *at = now,
-            None => drop(right.insert(key_hash.to_owned(), now)),
+        Ok(Try { peer, counted })
+    }
+
+    /// Notes what a look-up found; `None` where it failed.
+    pub(super) fn settle(&self, Try { peer, counted }: Try, key_hash: &str, right: Option<bool>) {
+        if counted && right != Some(false) {
+            self.wrong.refund(&peer);
+        }
+        let mut keys = self.right();
+        match right {
+            Some(true) => {
+                if keys.len() > SWEEP_ABOVE {
+                    keys.retain(|_, at| at.elapsed() < REMEMBERED);
+                }
+                keys.insert(key_hash.to_owned(), Instant::now());
+            }
+            Some(false) => drop(keys.remove(key_hash)),
+            None => (),
         }
     }
 
     fn right(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
         self.right.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A look-up of a key under way.
+pub(super) struct Try {
+    peer: Peer,
+    counted: bool,
 }
 
 /// Lines of one kind that are written in a window of time; the rest are counted.
@@ -113,15 +123,29 @@ mod tests {
     async fn wrong_keys_brake_their_address_and_no_key_that_was_right() {
         let brake = Brake::default();
         let (bad, other) = (peer("192.0.2.1"), peer("192.0.2.2"));
-        brake.right_key("right");
+        let key = |peer, key, right| brake.try_key(peer, key).map(|look_up| brake.settle(look_up, key, right));
+        assert_eq!(key(bad, "right", Some(true)), Ok(()));
+        assert_eq!(key(bad, "unknown", None), Ok(()), "a failed look-up costs nothing");
         for _ in 0..WRONG_KEYS.0 {
-            assert_eq!(brake.check(bad, "guess"), Ok(()));
-            brake.wrong(bad);
+            assert_eq!(key(bad, "guess", Some(false)), Ok(()));
         }
-        assert_eq!(brake.check(bad, "guess"), Err(Duration::from_millis(100)));
-        assert_eq!((brake.check(bad, "right"), brake.check(other, "guess")), (Ok(()), Ok(())));
+        let wait = Err(Duration::from_millis(100));
+        assert_eq!((key(bad, "guess", Some(false)), key(bad, "new", Some(true))), (wait, wait));
+        assert_eq!((key(bad, "right", Some(true)), key(other, "guess", Some(false))), (Ok(()), Ok(())));
+        // A key that has been deleted is as good as any guess.
+        assert_eq!((key(bad, "right", Some(false)), key(bad, "right", Some(true))), (Ok(()), wait));
         tokio::time::advance(Duration::from_millis(100)).await;
-        assert_eq!(brake.check(bad, "guess"), Ok(()));
+        assert_eq!((key(bad, "new", Some(true)), key(bad, "guess", Some(false))), (Ok(()), Ok(())));
+        assert_eq!((key(bad, "guess", Some(false)), key(bad, "new", Some(true))), (wait, Ok(())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn look_ups_under_way_count_as_wrong() {
+        let brake = Brake::default();
+        let bad = peer("192.0.2.1");
+        let tries: Vec<_> = (0..WRONG_KEYS.0).map(|_| brake.try_key(bad, "guess").unwrap()).collect();
+        assert!(brake.try_key(bad, "guess").is_err());
+        drop(tries);
     }
 
     #[test]

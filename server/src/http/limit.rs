@@ -40,30 +40,26 @@ impl<K: Hash + Eq> Limiter<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
     {
+        let now = Instant::now();
         let mut buckets = self.buckets();
-        let full_at = self.full_after_one_more(&buckets, key)?;
+        let full_at = buckets.get(key).map_or(now, |full_at| now.max(*full_at)) + self.cost;
+        let wait = full_at.duration_since(now).saturating_sub(self.bucket);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
         buckets.insert(key.to_owned(), full_at);
         Ok(())
     }
 
-    /// Returns how long to wait until a request can be taken from a key's bucket.
-    pub(super) fn check<Q>(&self, key: &Q) -> Result<(), Duration>
+    /// Puts a request back into a key's bucket.
+    pub(super) fn refund<Q>(&self, key: &Q)
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.full_after_one_more(&self.buckets(), key).map(|_| ())
-    }
-
-    fn full_after_one_more<Q>(&self, buckets: &HashMap<K, Instant>, key: &Q) -> Result<Instant, Duration>
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        let now = Instant::now();
-        let full_at = buckets.get(key).map_or(now, |full_at| now.max(*full_at)) + self.cost;
-        let wait = full_at.duration_since(now).saturating_sub(self.bucket);
-        if wait.is_zero() { Ok(full_at) } else { Err(wait) }
+        if let Some(full_at) = self.buckets().get_mut(key) {
+            *full_at -= self.cost;
+        }
     }
 
     fn buckets(&self) -> MutexGuard<'_, HashMap<K, Instant>> {
@@ -102,9 +98,8 @@ mod tests {
     async fn a_bucket_may_hold_more_than_a_second() {
         let limiter = Limiter::<String>::with_burst(NonZeroU32::new(10).unwrap(), NonZeroU32::new(25).unwrap());
         assert_eq!((0..40).filter(|_| limiter.take("a").is_ok()).count(), 25);
-        assert_eq!((limiter.check("a"), limiter.check("b")), (Err(Duration::from_millis(100)), Ok(())));
-        tokio::time::advance(Duration::from_millis(100)).await;
-        assert_eq!((limiter.check("a"), limiter.check("a")), (Ok(()), Ok(())), "looking takes nothing");
+        limiter.refund("a");
+        assert_eq!((limiter.take("a"), limiter.take("a")), (Ok(()), Err(Duration::from_millis(100))));
     }
 
     #[tokio::test(start_paused = true)]

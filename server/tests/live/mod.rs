@@ -87,9 +87,9 @@ impl Place {
     /// A server of the demo fleet, and a key of it.
     pub fn demo(&self) -> (Live, String) {
         let (live, mut out) = Live::start(self.command(&["demo", "--listen", "127.0.0.1:0"]).stderr(Stdio::null()));
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        let key = line.trim().strip_prefix("key ").unwrap().to_owned();
+        let mut printed = String::new();
+        out.read_line(&mut printed).unwrap();
+        let key = printed.trim().strip_prefix("key ").unwrap().to_owned();
         (live, key)
     }
 }
