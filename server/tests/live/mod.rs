@@ -1,5 +1,6 @@
 //! The binary itself on a temporary database, and a client that can stop in the middle of a request.
 #![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::panic, reason = "a test may panic")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -76,10 +77,9 @@ impl Place {
 
     /// A server that may open so many files.
     pub fn serve_with_open_files(&self, limit: u32) -> Live {
-        let server = self.command(&[]);
         let mut command = Command::new("sh");
         let limited = format!("ulimit -n {limit}; exec \"$0\" serve --listen 127.0.0.1:0");
-        command.args(["-c", &limited]).arg(server.get_program()).current_dir(self.0.path());
+        command.args(["-c", &limited, env!("CARGO_BIN_EXE_opencomputer-usage-server")]).current_dir(self.0.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Live::start(&mut command).0
     }
@@ -105,6 +105,9 @@ impl Live {
         let mut child = command.spawn().unwrap();
         let (mut out, mut line) = (BufReader::new(child.stdout.take().unwrap()), String::new());
         out.read_line(&mut line).unwrap();
+        if line.is_empty() {
+            panic!("the server does not start: {:?}", child.wait_with_output());
+        }
         let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
         (Self { child: Some(child), address }, out)
     }
