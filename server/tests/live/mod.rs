@@ -105,9 +105,7 @@ impl Live {
         let mut child = command.spawn().unwrap();
         let (mut out, mut line) = (BufReader::new(child.stdout.take().unwrap()), String::new());
         out.read_line(&mut line).unwrap();
-        if line.is_empty() {
-            panic!("the server does not start: {:?}", child.wait_with_output());
-        }
+        assert!(!line.is_empty(), "the server does not start: {:?}", child.wait_with_output());
         let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
         (Self { child: Some(child), address }, out)
     }
