@@ -72,13 +72,15 @@ fn configured(message: &mut Message<'_>) -> Result<Client, ClientError> {
     Client::new(&message.name(), &message.value())
 }
 
-/// Begins a call with what configures a client, the name of an operation, its arguments by name, its query and
-/// `{ timeoutMs?, maxRetries?, headers? }`; answers the number of the exchange.
+/// Begins a call with the configuration of a client, `{ timeoutMs?, maxRetries?, headers? }`, the name of an operation,
+/// its arguments by name, its query and what [`NextPage`](opencomputer_usage_core::client::NextPage) puts in place of
+/// the query's members. Returns the number of the exchange.
 fn begun(message: &mut Message<'_>, now_ms: f64) -> Result<usize, ClientError> {
-    let client = configured(message)?;
-    let (operation, arguments, query) = (message.name(), message.value(), message.value());
-    let operation = Operation::parse(&operation, joined(arguments, query))?;
-    let exchange = client.with(&message.value())?.call(operation, now_ms);
+    let client = configured(message)?.with(&message.value())?;
+    let (operation, arguments) = (message.name(), message.value());
+    let (query, next) = (message.value(), message.value());
+    let operation = Operation::parse(&operation, joined(arguments, replaced(query, next)))?;
+    let exchange = client.call(operation, now_ms);
     Ok(EXCHANGES.with_borrow_mut(|exchanges| {
         let free = exchanges.iter().position(Option::is_none).unwrap_or(exchanges.len());
         exchanges.resize_with(exchanges.len().max(free + 1), || None);
@@ -87,6 +89,19 @@ fn begun(message: &mut Message<'_>, now_ms: f64) -> Result<usize, ClientError> {
         }
         free
     }))
+}
+
+/// A query with the parameters of the next page instead of its own of the same names.
+fn replaced(query: Raw, next: Raw) -> Raw {
+    match (query, next) {
+        (Raw::Map(mut query), Raw::Map(next)) => {
+            query.retain(|(name, _)| next.iter().all(|(other, _)| other != name));
+            query.extend(next);
+            Raw::Map(query)
+        }
+        (query, next) if query.is_absent() => next,
+        (query, _) => query,
+    }
 }
 
 /// The members of both, so that a query cannot replace an argument. A query that is no map is the core's to refuse.

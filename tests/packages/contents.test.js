@@ -47,10 +47,10 @@ test("every public item is documented, and every link leads somewhere, as TypeDo
 
 test("it compiles in a strict project that looks into its declarations", async () => {
   const main = `
-    import { UsageClient, type UsageSandboxItem } from "@opencomputer/usage";
+    import { UsageClient, type SandboxUsageItem } from "@opencomputer/usage";
     import { type TagViolation, validateTags } from "@opencomputer/usage/validate";
     export const violations: TagViolation[] = validateTags({});
-    export async function first(client: UsageClient): Promise<UsageSandboxItem | undefined> {
+    export async function first(client: UsageClient): Promise<SandboxUsageItem | undefined> {
       return (await client.usage.bySandbox({ limit: 1 })).items[0];
     }
   `;

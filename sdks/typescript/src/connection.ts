@@ -1,7 +1,7 @@
 import { packed, reading } from "./core.js";
 import { InvalidRequestError } from "./errors.js";
 import { environment, isBrowser } from "./runtime.js";
-import { type Carrier, carry, tell } from "./transport.js";
+import { type Carrier, carry, type Outcome, tell } from "./transport.js";
 import type { ChangeTags, Fetch, RequestOptions } from "./types.js";
 import { isMap, part, withTimes } from "./values.js";
 import { version } from "./version.js";
@@ -53,15 +53,29 @@ export class Connection {
     options: RequestOptions | undefined,
     change?: ChangeTags,
   ): Promise<T> {
+    return (await this.prepare<T>(operation, args, query, options, change)()).value;
+  }
+
+  /**
+   * Reads a call, which is then made with the parameters of the core for the next page, or with none. It is read once:
+   * a query that is changed afterwards does not change the pages that follow.
+   */
+  prepare<T>(
+    operation: string,
+    args: Readonly<Record<string, unknown>>,
+    query: unknown,
+    options: RequestOptions | undefined,
+    change?: ChangeTags,
+  ): (next?: unknown) => Promise<Outcome<T>> {
     const [rest, signal] = reading(() => signalled(options));
-    const values = packed(
+    const call = packed(
+      rest,
       operation,
       args,
       reading(() => withTimes(query)),
-      rest,
     );
-    const begin = packed("call") + this.#config + values;
-    return carry(begin, this.#carrier, signal, change);
+    const begin = packed("call") + this.#config + call;
+    return async (next) => carry(begin + packed(next), this.#carrier, signal, change);
   }
 }
 

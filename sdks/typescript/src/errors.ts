@@ -1,4 +1,4 @@
-import type { TagViolation } from "./types.js";
+import type { TagViolation } from "./rules.js";
 
 /** What an error can say besides its message. */
 export interface ErrorDetails {
@@ -179,6 +179,25 @@ export class DecodeError extends OpenComputerError {
   }
 }
 
+/**
+ * The server does not know what was asked for, which its answer shows: it is an older one, or the platform's own. The
+ * message says what was not understood and whether anything was written.
+ */
+export class UnsupportedByServerError extends OpenComputerError {
+  /** The name of the class, minified or not. */
+  override get name(): string {
+    return "UnsupportedByServerError";
+  }
+
+  /** The body of the answer: parsed JSON, or the text that it was. */
+  readonly body: unknown;
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, details);
+    this.body = details.body;
+  }
+}
+
 /** The core's name of a class of errors, and the class. */
 const CLASSES: Readonly<Record<string, typeof OpenComputerError>> = {
   tag_validation: TagValidationError,
@@ -193,6 +212,7 @@ const CLASSES: Readonly<Record<string, typeof OpenComputerError>> = {
   connection: ConnectionError,
   timeout: TimeoutError,
   decode: DecodeError,
+  unsupported_by_server: UnsupportedByServerError,
 };
 
 /** An error as the core tells it. */

@@ -15,8 +15,22 @@ export {
   ServerError,
   TagValidationError,
   TimeoutError,
+  UnsupportedByServerError,
 } from "./errors.js";
-export { Tags, Usage } from "./legacy.js";
+export {
+  type SandboxUsagePoint,
+  type SandboxUsageResponse,
+  type TagKeyInfo,
+  Tags,
+  Usage,
+  type UsageBySandboxResponse,
+  type UsageByTagResponse,
+  type UsageFilterMap,
+  type UsageQueryOpts,
+  type UsageSandboxItem,
+  type UsageTagItem,
+  type UsageUntaggedBucket,
+} from "./legacy.js";
 export {
   type PageData,
   PagePromise,

@@ -1,19 +1,169 @@
 import { Connection } from "./connection.js";
+import { reading } from "./core.js";
+import { UnsupportedByServerError } from "./errors.js";
 import { TagsApi } from "./resources/tags.js";
 import { UsageApi } from "./resources/usage.js";
+import type {
+  SandboxTags,
+  SandboxUsageTotals,
+  TagKey,
+  TagMap,
+  UsagePoint,
+  UsageSort,
+  UsageTotals,
+} from "./types.js";
+import { isMap } from "./values.js";
+
+/** @deprecated The platform's name; {@link TagKey} is the one of this package. */
+export type TagKeyInfo = TagKey;
+
+/** @deprecated The platform's name; {@link UsagePoint} is the one of this package. */
+export type SandboxUsagePoint = UsagePoint;
+
+/** @deprecated The platform's name; {@link UntaggedUsage} is the one of this package. */
+export interface UsageUntaggedBucket extends UsageTotals {
+  /** How many sandboxes. */
+  sandboxCount: number;
+}
+
+/** @deprecated The platform's name; {@link TagUsageItem} is the one of this package. */
+export interface UsageTagItem extends UsageTotals {
+  /** The key that is grouped by. */
+  tagKey: string;
+  /** The value that the sandboxes share. */
+  tagValue: string;
+  /** How many sandboxes. */
+  sandboxCount: number;
+}
+
+/** @deprecated What the platform promises of {@link SandboxUsageItem}. */
+export interface UsageSandboxItem extends UsageTotals {
+  /** The sandbox. */
+  sandboxId: string;
+  /** Name that the user gave. */
+  alias?: string;
+  /** Of the latest session. */
+  status?: string;
+  /** All tags. */
+  tags: Record<string, string>;
+  /** When a tag value last changed. */
+  tagsLastUpdatedAt: string | null;
+}
+
+/** @deprecated What the platform promises of a {@link SandboxUsagePage}. */
+export interface UsageBySandboxResponse {
+  /** Start of the window, inclusive. */
+  from: string;
+  /** End of the window, exclusive. */
+  to: string;
+  /** The dimension. */
+  groupBy: "sandbox";
+  /** All that matches the window and the filters. */
+  total: UsageTotals;
+  /** The sandboxes of this page. */
+  items: UsageSandboxItem[];
+  /** Where the next page starts; null on the last. */
+  nextCursor: string | null;
+}
+
+/** @deprecated What the platform promises of a {@link TagUsagePage}. */
+export interface UsageByTagResponse {
+  /** Start of the window, inclusive. */
+  from: string;
+  /** End of the window, exclusive. */
+  to: string;
+  /** The dimension, `tag:<key>`. */
+  groupBy: string;
+  /** All that matches the window and the filters. */
+  total: UsageTotals;
+  /** The part of the total that lacks the tag. */
+  untagged: UsageUntaggedBucket;
+  /** The values of this page. */
+  items: UsageTagItem[];
+  /** Where the next page starts; null on the last. */
+  nextCursor: string | null;
+}
+
+/** @deprecated What the platform promises of {@link SandboxUsage}. */
+export interface SandboxUsageResponse {
+  /** The sandbox. */
+  sandboxId: string;
+  /** Name that the user gave. */
+  alias?: string;
+  /** Start of the window, inclusive. */
+  from: string;
+  /** End of the window, exclusive. */
+  to: string;
+  /** Allocated and used memory over the window. */
+  totals: SandboxUsageTotals;
+  /** The same over time. */
+  points: SandboxUsagePoint[];
+}
+
+/** @deprecated The platform's filters, as text of the wire; {@link UsageFilter} takes lists of exact values. */
+export interface UsageFilterMap {
+  /** Comma-separated values; empty for *the sandbox lacks the tag*. */
+  [tagFilter: string]: string;
+}
+
+/** @deprecated The platform's options of a report; {@link UsageQuery} is the type of this package. */
+export interface UsageQueryOpts {
+  /** Start of the window, inclusive. */
+  from?: string;
+  /** End of the window, exclusive. */
+  to?: string;
+  /** What is kept. */
+  filter?: UsageFilterMap;
+  /** The order of items. */
+  sort?: UsageSort;
+  /** Items of a page. */
+  limit?: number;
+  /** The `nextCursor` of a page. */
+  cursor?: string;
+}
 
 /**
  * Usage reports, in the shape of the platform's own SDK. New code is better served by {@link UsageClient}.
+ *
+ * An option that is `""` counts as not given. Results have the platform's types: where a server leaves out a member
+ * that they promise, the call fails with an {@link UnsupportedByServerError} that names it.
  *
  * @example
  * ```ts
  * const page = await new Usage("https://api.example.com", "oc_…").byTag("team");
  * ```
  */
-export class Usage extends UsageApi {
+export class Usage {
+  readonly #usage: UsageApi;
+
   /** @throws {@link InvalidRequestError} for a URL or a key that breaks a rule. */
   constructor(apiUrl: string, apiKey: string) {
-    super(new Connection({ baseUrl: apiUrl, apiKey }));
+    this.#usage = new UsageApi(new Connection({ baseUrl: apiUrl, apiKey }));
+  }
+
+  /** One page of usage by sandbox. */
+  async bySandbox(opts: UsageQueryOpts = {}): Promise<UsageBySandboxResponse> {
+    const page = await this.#usage.bySandbox(given(opts));
+    for (const item of page.items) promised(item, "tags");
+    return { ...page, groupBy: "sandbox" } as unknown as UsageBySandboxResponse;
+  }
+
+  /** One page of usage by the values of a tag. */
+  async byTag(tagKey: string, opts: UsageQueryOpts = {}): Promise<UsageByTagResponse> {
+    const page = await this.#usage.byTag(tagKey, given(opts));
+    promised(page, "untagged");
+    return { ...page } as unknown as UsageByTagResponse;
+  }
+
+  /** Usage of one sandbox. */
+  async forSandbox(
+    sandboxId: string,
+    opts: Pick<UsageQueryOpts, "from" | "to"> = {},
+  ): Promise<SandboxUsageResponse> {
+    const usage = await this.#usage.forSandbox(sandboxId, given(opts));
+    promised(usage, "totals");
+    promised(usage, "points");
+    return usage as SandboxUsageResponse;
   }
 }
 
@@ -25,9 +175,42 @@ export class Usage extends UsageApi {
  * await new Tags("https://api.example.com", "oc_…").set("sb-1", { team: "payments" });
  * ```
  */
-export class Tags extends TagsApi {
+export class Tags {
+  readonly #tags: TagsApi;
+
   /** @throws {@link InvalidRequestError} for a URL or a key that breaks a rule. */
   constructor(apiUrl: string, apiKey: string) {
-    super(new Connection({ baseUrl: apiUrl, apiKey }));
+    this.#tags = new TagsApi(new Connection({ baseUrl: apiUrl, apiKey }));
   }
+
+  /** Every tag key in use. */
+  async listKeys(): Promise<TagKeyInfo[]> {
+    return this.#tags.listKeys();
+  }
+
+  /** The tags of a sandbox. */
+  async get(sandboxId: string): Promise<SandboxTags> {
+    return this.#tags.get(sandboxId);
+  }
+
+  /** Replaces all user tags of a sandbox. The last writer wins. */
+  async set(sandboxId: string, tags: TagMap): Promise<SandboxTags> {
+    return this.#tags.set(sandboxId, tags);
+  }
+}
+
+/** Options without those that are `""`, which the platform's SDK does not send. */
+function given<T>(opts: T): T {
+  return reading(() => {
+    if (!isMap(opts)) return opts;
+    return Object.fromEntries(Object.entries(opts).filter(([, value]) => value !== "")) as T;
+  });
+}
+
+/** Holds an answer to a member that the platform's type promises. */
+function promised<T>(answer: T, name: keyof T & string): void {
+  if (answer[name] !== null) return;
+  throw new UnsupportedByServerError(
+    `the server's answer lacks \`${name}\`, which the platform's SDK promises; \`UsageClient\` reads what there is`,
+  );
 }

@@ -1,5 +1,5 @@
 import { InvalidRequestError } from "./errors.js";
-import type { UsageSandboxItem, UsageTagItem, UsageTotals, UsageUntaggedBucket } from "./types.js";
+import type { SandboxUsageItem, TagUsageItem, UntaggedUsage, UsageTotals } from "./types.js";
 
 /** A page as it came, without its methods. */
 export type PageData<Page> = Omit<
@@ -20,8 +20,8 @@ export abstract class UsagePage<Item> implements AsyncIterable<Item> {
   declare readonly from: string;
   /** End of the window, exclusive. */
   declare readonly to: string;
-  /** When running sandboxes were measured. */
-  declare readonly asOf: string;
+  /** When running sandboxes were measured; null from the platform's own servers. */
+  declare readonly asOf: string | null;
   /** All that matches the window and the filters, not just this page. */
   declare readonly total: UsageTotals;
   /** The groups of this page, in order. */
@@ -29,16 +29,17 @@ export abstract class UsagePage<Item> implements AsyncIterable<Item> {
   /** Where the next page starts; null on the last. */
   declare readonly nextCursor: string | null;
 
-  readonly #next: (cursor: string) => Promise<this>;
+  readonly #next: (() => Promise<this>) | null;
 
-  constructor(data: PageData<UsagePage<Item>>, next: (cursor: string) => Promise<UsagePage<Item>>) {
+  /** @param next fetches the page that follows; null on the last page. */
+  constructor(data: PageData<UsagePage<Item>>, next: (() => Promise<UsagePage<Item>>) | null) {
     Object.assign(this, data);
-    this.#next = next as (cursor: string) => Promise<this>;
+    this.#next = next as (() => Promise<this>) | null;
   }
 
   /** Whether more items follow. */
   hasNextPage(): boolean {
-    return this.nextCursor !== null;
+    return this.#next !== null;
   }
 
   /**
@@ -47,8 +48,8 @@ export abstract class UsagePage<Item> implements AsyncIterable<Item> {
    * @throws {@link InvalidRequestError} on the last page, and what a call throws.
    */
   async getNextPage(): Promise<this> {
-    if (this.nextCursor === null) throw new InvalidRequestError("this is the last page");
-    return this.#next(this.nextCursor);
+    if (!this.#next) throw new InvalidRequestError("this is the last page");
+    return this.#next();
   }
 
   /** The items of this page and of all that follow. */
@@ -61,17 +62,17 @@ export abstract class UsagePage<Item> implements AsyncIterable<Item> {
 }
 
 /** A page of usage by the values of a tag. */
-export class TagUsagePage extends UsagePage<UsageTagItem> {
+export class TagUsagePage extends UsagePage<TagUsageItem> {
   /** The dimension. */
   declare readonly groupBy: `tag:${string}`;
-  /** The part of the total that lacks the tag. */
-  declare readonly untagged: UsageUntaggedBucket;
+  /** The part of the total that lacks the tag; null where the server does not say. */
+  declare readonly untagged: UntaggedUsage | null;
 }
 
 /** A page of usage by sandbox. */
-export class SandboxUsagePage extends UsagePage<UsageSandboxItem> {
-  /** The dimension. */
-  declare readonly groupBy: "sandbox";
+export class SandboxUsagePage extends UsagePage<SandboxUsageItem> {
+  /** The dimension; null where the server does not name it. */
+  declare readonly groupBy: "sandbox" | null;
 }
 
 /**

@@ -18,12 +18,18 @@ interface Request {
   readonly body: string | null;
 }
 
+/** What a call returns, and the core's parameters for the page that follows; null where none does. */
+export interface Outcome<T> {
+  readonly value: T;
+  readonly next: unknown;
+}
+
 /** What the core wants next. */
 type Step<T> =
   | { readonly step: "send"; readonly request: Request; readonly timeoutMs: number }
   | { readonly step: "wait"; readonly ms: number }
   | { readonly step: "change"; readonly tags: TagMap; readonly timeoutMs: number }
-  | { readonly step: "done"; readonly value: T }
+  | ({ readonly step: "done" } & Outcome<T>)
   | { readonly step: "failed"; readonly error: Failure };
 
 /** What happened, told to the core, which answers with its next step: a function of it, packed values, a body. */
@@ -49,7 +55,7 @@ export async function carry<T>(
   carrier: Carrier,
   signal: AbortSignal | undefined,
   change: ChangeTags | undefined,
-): Promise<T> {
+): Promise<Outcome<T>> {
   const exchange = tell<number>(begin);
   const home = core();
   const advance = ([name, values = "", body]: Event): Step<T> => {
@@ -73,7 +79,7 @@ export async function carry<T>(
           step = advance(await changed(journey, step.tags, step.timeoutMs, change));
           break;
         case "done":
-          return step.value;
+          return step;
         case "failed":
           throw errorOf(step.error, journey.cause);
       }

@@ -1,3 +1,5 @@
+export type * from "./rules.js";
+
 /** An instant: RFC 3339 with an offset, `YYYY-MM-DD` (midnight UTC), or a `Date`. */
 export type Time = string | Date;
 
@@ -86,13 +88,13 @@ export interface UsageTotals {
 }
 
 /** Usage of the sandboxes that lack the tag that is grouped by. */
-export interface UsageUntaggedBucket extends UsageTotals {
+export interface UntaggedUsage extends UsageTotals {
   /** How many sandboxes. */
   readonly sandboxCount: number;
 }
 
 /** Usage of the sandboxes that share one value of a tag. */
-export interface UsageTagItem extends UsageTotals {
+export interface TagUsageItem extends UsageTotals {
   /** The key that is grouped by. */
   readonly tagKey: string;
   /** The value they share. */
@@ -101,42 +103,86 @@ export interface UsageTagItem extends UsageTotals {
   readonly sandboxCount: number;
 }
 
-/** What and where a sandbox is. */
-export interface SandboxDetails {
+/** Usage of one sandbox of a page. */
+export interface SandboxUsageItem extends UsageTotals {
+  /** The sandbox. */
+  readonly sandboxId: string;
   /** Name that the user gave; absent where there is none. */
   readonly alias?: string;
   /** Absent where it is unknown. */
   readonly status?: SandboxStatus;
-  /** All tags, system tags (`oc:…`) among them. */
-  readonly tags: TagMap;
+  /** All tags, system tags (`oc:…`) among them; null where the server does not say. */
+  readonly tags: TagMap | null;
   /** When a tag value last changed; a removed tag leaves no trace. Attribution is live: a retag moves all history. */
   readonly tagsLastUpdatedAt: string | null;
 }
 
-/** Usage of one sandbox of a page. */
-export interface UsageSandboxItem extends UsageTotals, SandboxDetails {
+/** Usage of one sandbox. The platform's own servers leave out much of it. */
+export interface SandboxUsage {
   /** The sandbox. */
   readonly sandboxId: string;
-}
-
-/** Usage of one sandbox. */
-export interface SandboxUsage extends UsageTotals, SandboxDetails {
-  /** The sandbox. */
-  readonly sandboxId: string;
+  /** Name that the user gave; absent where there is none. */
+  readonly alias?: string;
+  /** Absent where it is unknown. */
+  readonly status?: SandboxStatus;
   /** Start of the window, inclusive. */
   readonly from: string;
   /** End of the window, exclusive. */
   readonly to: string;
-  /** When a running sandbox was measured. */
-  readonly asOf: string;
+  /** When a running sandbox was measured; null where the server does not say. */
+  readonly asOf: string | null;
+  /** Memory, GB-seconds (1 GB = 1024 MB). */
+  readonly memoryGbSeconds: number;
+  /** Disk above the included 20 GB, GB-seconds; null where the server does not say. */
+  readonly diskOverageGbSeconds: number | null;
+  /** All tags, system tags (`oc:…`) among them; null where the server does not say. */
+  readonly tags: TagMap | null;
+  /** When a tag value last changed; null where there are no tags. */
+  readonly tagsLastUpdatedAt: string | null;
   /** Start of the first session that meets the window, clamped into it; null where none does. */
   readonly firstStartedAt: string | null;
   /** End of the last session that meets the window, clamped into it; null while one is open, and where none meets it. */
   readonly lastEndedAt: string | null;
+  /** Allocated and used memory over the window; null where the server does not say. */
+  readonly totals: SandboxUsageTotals | null;
+  /** The same over time, one point a bucket; null where the server does not say. */
+  readonly points: UsagePoint[] | null;
+}
+
+/** Allocated and used memory of one sandbox, clipped to the window. */
+export interface SandboxUsageTotals {
+  /** Allocated memory, GB-seconds. */
+  readonly memoryAllocatedGbSeconds: number;
+  /** Measured memory, GB-seconds; 0 without samples. */
+  readonly memoryUsedGbSeconds: number;
+  /** Time during which memory was allocated, seconds. */
+  readonly uptimeSeconds: number;
+  /** The most memory that was allocated at once, MB of 2²⁰ bytes. */
+  readonly memoryAllocatedPeakMb: number;
+  /** The most memory that was measured, MB of 2²⁰ bytes; 0 without samples. */
+  readonly memoryUsedPeakMb: number;
+}
+
+/** Allocated and used memory of one sandbox in one bucket of the window. */
+export interface UsagePoint {
+  /** Start of the bucket. */
+  readonly ts: string;
+  /** Allocated memory, GB-seconds. */
+  readonly memoryAllocatedGbSeconds: number;
+  /** Measured memory, GB-seconds; 0 without samples. */
+  readonly memoryUsedGbSeconds: number;
+  /** Time during which memory was allocated, seconds. */
+  readonly uptimeSeconds: number;
+  /** Mean of the allocated memory over the bucket, MB of 2²⁰ bytes. */
+  readonly allocatedMemoryMb: number;
+  /** Mean of the measured memory over the bucket, MB of 2²⁰ bytes. */
+  readonly usedMemoryMbAvg: number;
+  /** The most memory that was measured, MB of 2²⁰ bytes. */
+  readonly usedMemoryMbPeak: number;
 }
 
 /** One tag key in use. */
-export interface TagKeyInfo {
+export interface TagKey {
   /** The key. */
   readonly key: string;
   /** How many sandboxes have it. */
@@ -146,7 +192,7 @@ export interface TagKeyInfo {
 }
 
 /** A sandbox's tags as they are. */
-export interface TagState {
+export interface SandboxTags {
   /** All tags, system tags (`oc:…`) among them. */
   readonly tags: TagMap;
   /** When a tag value last changed; null where there are no tags. */
@@ -161,95 +207,18 @@ export interface Sandbox {
   readonly sandboxID: string;
   /** Of its latest session. */
   readonly status: SandboxStatus;
-  /** Where it runs. */
-  readonly region: string;
-  /** The worker it runs on. */
-  readonly workerID: string;
-  /** What it was made from. */
-  readonly template: string;
+  /** Where it runs; null where the server does not say. */
+  readonly region: string | null;
+  /** The worker it runs on; null where the server does not say. */
+  readonly workerID: string | null;
+  /** What it was made from; null where the server does not say. */
+  readonly template: string | null;
   /** When its latest session started. */
   readonly startedAt: string;
   /** Name that the user gave; absent where there is none. */
   readonly alias?: string;
-  /** All tags; absent where only their look-up failed. */
+  /** All tags; absent where only their look-up failed, and where the server does not say. */
   readonly tags?: TagMap;
-  /** When a tag value last changed; absent where only the look-up of tags failed. */
+  /** When a tag value last changed; absent where the tags are. */
   readonly tagsLastUpdatedAt?: string | null;
-}
-
-/** One broken tag rule. */
-export interface TagViolation {
-  /** The rule, such as `key_too_long`. */
-  readonly code: string;
-  /** The key of the tag; null where the whole map or a single value is meant. */
-  readonly key: string | null;
-  /** What was wrong and what is allowed. */
-  readonly message: string;
-}
-
-/** What usage is grouped by. */
-export type GroupBy = GroupBySandbox | GroupByTag;
-
-/** Usage is grouped by sandbox. */
-export interface GroupBySandbox {
-  /** The dimension. */
-  readonly kind: "sandbox";
-}
-
-/** Usage is grouped by the values of a tag. */
-export interface GroupByTag {
-  /** The dimension. */
-  readonly kind: "tag";
-  /** The tag's key. */
-  readonly key: string;
-}
-
-/** What a cursor holds: the last item of a page, and what pins the walk (all of it or nothing). */
-export interface Cursor {
-  /** The item's sort value, GB-seconds. */
-  readonly v: number;
-  /** The item's tag value or sandbox id, which breaks ties. */
-  readonly t: string;
-  /** The item's exact sort value, MB × µs, as a decimal number. */
-  readonly s?: string;
-  /** Start of the window. */
-  readonly from?: string;
-  /** End of the window. */
-  readonly to?: string;
-  /** When running sandboxes are measured. */
-  readonly asOf?: string;
-  /** A digest of the query. */
-  readonly q?: string;
-}
-
-/** The limits of the API. */
-export interface Limits {
-  /** User tags on one sandbox. */
-  readonly maxTags: number;
-  /** Characters (Unicode scalar values) of a tag key. */
-  readonly maxTagKeyCharacters: number;
-  /** Characters of a tag value. */
-  readonly maxTagValueCharacters: number;
-  /** Days of a usage window that was not given a start. */
-  readonly defaultWindowDays: number;
-  /** Days of the longest usage window. */
-  readonly maxWindowDays: number;
-  /** Items of a page that was not given a limit. */
-  readonly defaultPageLimit: number;
-  /** Items of the largest page. */
-  readonly maxPageLimit: number;
-  /** Values in one filter, counted before duplicates are dropped. */
-  readonly maxFilterValues: number;
-  /** Filters in one query. */
-  readonly maxFilters: number;
-  /** Bytes of an encoded query string. */
-  readonly maxQueryBytes: number;
-  /** Bytes of the body of a write of tags. */
-  readonly maxBodyBytes: number;
-  /** Characters of a sandbox id. */
-  readonly maxSandboxIdCharacters: number;
-  /** Seconds a usage request may take on the server. */
-  readonly queryBudgetSeconds: number;
-  /** Megabytes of disk that are not charged for. */
-  readonly includedDiskMb: number;
 }

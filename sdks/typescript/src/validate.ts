@@ -1,6 +1,6 @@
 import { ask, askPacked, type Core, core, inside, packed, reading } from "./core.js";
 import { packMap } from "./message.js";
-import type { Cursor, GroupBy, Limits, TagViolation } from "./types.js";
+import type { Cursor, GroupBy, Limits, TagViolation } from "./rules.js";
 import { isMap } from "./values.js";
 import { limits } from "./wasm/limits.js";
 
@@ -12,7 +12,7 @@ export type {
   GroupByTag,
   Limits,
   TagViolation,
-} from "./types.js";
+} from "./rules.js";
 
 /**
  * Checks a map of tags and reports every violation; none where the map may be written.

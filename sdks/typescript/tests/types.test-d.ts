@@ -7,14 +7,19 @@ import {
   type PagePromise,
   parseFilter,
   parseGroupBy,
+  type Sandbox,
+  type SandboxTags,
+  type SandboxUsage,
+  type SandboxUsageItem,
   type SandboxUsagePage,
-  type TagState,
-  type TagUsagePage,
+  type SandboxUsageTotals,
+  type TagMap,
+  type TagUsageItem,
+  TagUsagePage,
   type TagViolation,
+  type UntaggedUsage,
   UsageClient,
-  type UsageSandboxItem,
-  type UsageTagItem,
-  type UsageUntaggedBucket,
+  type UsagePoint,
   validateTags,
 } from "@opencomputer/usage";
 import * as pure from "@opencomputer/usage/validate";
@@ -25,18 +30,33 @@ const client = {} as UsageClient;
 describe("reports", () => {
   test("by tag have an untagged part and values, by sandbox neither", () => {
     expectTypeOf(client.usage.byTag("team")).toEqualTypeOf<
-      PagePromise<TagUsagePage, UsageTagItem>
+      PagePromise<TagUsagePage, TagUsageItem>
     >();
-    expectTypeOf<TagUsagePage["untagged"]>().toEqualTypeOf<UsageUntaggedBucket>();
+    expectTypeOf<TagUsagePage["untagged"]>().toEqualTypeOf<UntaggedUsage | null>();
     expectTypeOf<SandboxUsagePage>().not.toHaveProperty("untagged");
-    expectTypeOf<UsageTagItem>().not.toHaveProperty("sandboxId");
-    expectTypeOf<UsageSandboxItem>().not.toHaveProperty("tagValue");
+    expectTypeOf<TagUsageItem>().not.toHaveProperty("sandboxId");
+    expectTypeOf<SandboxUsageItem>().not.toHaveProperty("tagValue");
   });
 
-  test("are told apart by what they are grouped by", () => {
+  test("are told apart by their classes", () => {
     const page = {} as TagUsagePage | SandboxUsagePage;
-    if (page.groupBy === "sandbox") expectTypeOf(page).toEqualTypeOf<SandboxUsagePage>();
-    else expectTypeOf(page.untagged.sandboxCount).toEqualTypeOf<number>();
+    if (page instanceof TagUsagePage) {
+      expectTypeOf(page.untagged?.sandboxCount).toEqualTypeOf<number | undefined>();
+    } else expectTypeOf(page).toEqualTypeOf<SandboxUsagePage>();
+  });
+
+  test("say what the platform's own servers leave out", () => {
+    expectTypeOf<SandboxUsagePage["asOf"]>().toEqualTypeOf<string | null>();
+    expectTypeOf<SandboxUsagePage["groupBy"]>().toEqualTypeOf<"sandbox" | null>();
+    expectTypeOf<SandboxUsageItem["tags"]>().toEqualTypeOf<TagMap | null>();
+    expectTypeOf<SandboxUsage["asOf"]>().toEqualTypeOf<string | null>();
+    expectTypeOf<SandboxUsage["diskOverageGbSeconds"]>().toEqualTypeOf<number | null>();
+    expectTypeOf<SandboxUsage["tags"]>().toEqualTypeOf<TagMap | null>();
+    expectTypeOf<SandboxUsage["totals"]>().toEqualTypeOf<SandboxUsageTotals | null>();
+    expectTypeOf<SandboxUsage["points"]>().toEqualTypeOf<UsagePoint[] | null>();
+    for (const name of ["region", "workerID", "template"] as const) {
+      expectTypeOf<Sandbox[typeof name]>().toEqualTypeOf<string | null>();
+    }
   });
 
   test("are awaited as pages and iterated as items", async () => {
@@ -44,7 +64,7 @@ describe("reports", () => {
       Awaited<ReturnType<typeof client.usage.bySandbox>>
     >().toEqualTypeOf<SandboxUsagePage>();
     for await (const item of client.usage.bySandbox()) {
-      expectTypeOf(item).toEqualTypeOf<UsageSandboxItem>();
+      expectTypeOf(item).toEqualTypeOf<SandboxUsageItem>();
     }
   });
 });
@@ -72,7 +92,7 @@ describe("what may be asked", () => {
     new UsageClient({ key: "k" });
     client.tags.get("sb-1", { signal: new AbortController().signal, headers: { a: "b" } });
     expectTypeOf(client.tags.update("sb-1", async (tags) => ({ ...tags, a: "b" }))).toEqualTypeOf<
-      Promise<TagState>
+      Promise<SandboxTags>
     >();
   });
 });

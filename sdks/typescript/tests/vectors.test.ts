@@ -5,10 +5,12 @@ import {
   formatFilter,
   formatGroupBy,
   type GroupBy,
+  type PagePromise,
   parseFilter,
   parseGroupBy,
   type TagViolation,
   type UsageClient,
+  type UsagePage,
   validateTagKey,
   validateTags,
   validateTagValue,
@@ -106,6 +108,65 @@ suite<Calling & { response: Answer; result: unknown }>("responses", async (testC
   const result = await call(client({ maxRetries: 0 }), testCase.operation, testCase.params);
   expect(result).toEqual(testCase.result);
 });
+
+interface Walking extends Calling {
+  pages: { query: string; answer: Answer }[];
+  items: string[];
+}
+
+describe("walks", () => {
+  const named = (item: object) =>
+    "tagValue" in item ? item.tagValue : "sandboxId" in item ? item.sandboxId : undefined;
+  const cases = load<Walking>("walks").map((testCase) => [testCase.name, testCase] as const);
+
+  test.for(cases)("%s", async ([, { operation, params, pages, items, error: expected }]) => {
+    const ahead = [...pages];
+    const { client, sent } = recorded(() => {
+      const page = ahead.shift() ?? expect.unreachable("a request after the last page");
+      return response(page.answer);
+    });
+    const walked: unknown[] = [];
+    const walk = async () => {
+      const call = walkOf(client({ maxRetries: 0 }), operation, params);
+      for await (const item of call) walked.push(named(item));
+    };
+    if (expected) expectError(await failure(walk), expected as ExpectedError);
+    else await walk();
+    expect(walked).toEqual(items);
+    expect(sent.map(({ url }) => url.search.slice(1))).toEqual(pages.map(({ query }) => query));
+  });
+
+  test.for(cases)("page by page: %s", async ([, { operation, params, pages, items, error }]) => {
+    const ahead = [...pages];
+    const { client } = recorded(() => response(ahead.shift()?.answer ?? { status: 418 }));
+    const walked: unknown[] = [];
+    const walk = async () => {
+      let page: UsagePage<object> = await walkOf(client({ maxRetries: 0 }), operation, params);
+      for (;;) {
+        walked.push(...page.items.map(named));
+        if (!page.hasNextPage()) return;
+        page = await page.getNextPage();
+      }
+    };
+    if (error) expectError(await failure(walk), error as ExpectedError);
+    else await walk();
+    expect(walked).toEqual(items);
+    expect(ahead).toEqual([]);
+  });
+});
+
+/** A call of one of the lists. */
+function walkOf(
+  client: UsageClient,
+  operation: string,
+  { key, ...query }: Record<string, unknown>,
+): PagePromise<UsagePage<object>, object> {
+  const call =
+    operation === "usage.by_tag"
+      ? client.usage.byTag(key as string, query)
+      : client.usage.bySandbox(query);
+  return call as unknown as PagePromise<UsagePage<object>, object>;
+}
 
 interface Step {
   send?: Request;

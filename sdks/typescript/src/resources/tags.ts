@@ -4,10 +4,10 @@ import { InvalidRequestError } from "../errors.js";
 import type {
   ChangeTags,
   RequestOptions,
+  SandboxTags,
   SetTagsOptions,
-  TagKeyInfo,
+  TagKey,
   TagMap,
-  TagState,
 } from "../types.js";
 import { part } from "../values.js";
 
@@ -28,7 +28,7 @@ export class TagsApi {
    * for (const { key, sandboxCount } of await client.tags.listKeys()) console.log(key, sandboxCount);
    * ```
    */
-  listKeys(requestOptions?: RequestOptions): Promise<TagKeyInfo[]> {
+  listKeys(requestOptions?: RequestOptions): Promise<TagKey[]> {
     return this.#connection.call("tags.list_keys", {}, undefined, requestOptions);
   }
 
@@ -42,7 +42,7 @@ export class TagsApi {
    * const { tags, etag } = await client.tags.get("sb-1");
    * ```
    */
-  get(sandboxId: string, requestOptions?: RequestOptions): Promise<TagState> {
+  get(sandboxId: string, requestOptions?: RequestOptions): Promise<SandboxTags> {
     return this.#connection.call("tags.get", { sandboxId }, undefined, requestOptions);
   }
 
@@ -60,7 +60,7 @@ export class TagsApi {
     sandboxId: string,
     tags: Readonly<TagMap>,
     options?: SetTagsOptions,
-  ): Promise<TagState> {
+  ): Promise<SandboxTags> {
     const [ifMatch, others] = reading(() => part(options, "ifMatch"));
     const args = { sandboxId, tags, ifMatch };
     return this.#connection.call("tags.set", args, undefined, others as RequestOptions | undefined);
@@ -81,7 +81,7 @@ export class TagsApi {
     sandboxId: string,
     change: ChangeTags,
     requestOptions?: RequestOptions,
-  ): Promise<TagState> {
+  ): Promise<SandboxTags> {
     if (typeof change !== "function") {
       throw new InvalidRequestError("what changes the tags must be a function");
     }

@@ -1,5 +1,4 @@
 import type { Connection } from "../connection.js";
-import { reading } from "../core.js";
 import {
   type PageData,
   PagePromise,
@@ -10,15 +9,15 @@ import {
 import type {
   RequestOptions,
   SandboxUsage,
+  SandboxUsageItem,
+  TagUsageItem,
   UsageQuery,
-  UsageSandboxItem,
-  UsageTagItem,
   UsageWindow,
 } from "../types.js";
 
 type PageClass<Page, Item> = new (
   data: PageData<UsagePage<Item>>,
-  next: (cursor: string) => Promise<UsagePage<Item>>,
+  next: (() => Promise<UsagePage<Item>>) | null,
 ) => Page;
 
 /** Usage reports, in GB-seconds (1 GB = 1024 MB). */
@@ -37,14 +36,14 @@ export class UsageApi {
    * @example
    * ```ts
    * const page = await client.usage.byTag("team", { from: "2026-04-01", to: "2026-05-01" });
-   * console.log(page.total.memoryGbSeconds, page.untagged.sandboxCount, page.items);
+   * console.log(page.total.memoryGbSeconds, page.untagged?.sandboxCount, page.items);
    * ```
    */
   byTag(
     key: string,
     query?: UsageQuery,
     requestOptions?: RequestOptions,
-  ): PagePromise<TagUsagePage, UsageTagItem> {
+  ): PagePromise<TagUsagePage, TagUsageItem> {
     return this.#pages(TagUsagePage, "usage.by_tag", { key }, query, requestOptions);
   }
 
@@ -62,7 +61,7 @@ export class UsageApi {
   bySandbox(
     query?: UsageQuery,
     requestOptions?: RequestOptions,
-  ): PagePromise<SandboxUsagePage, UsageSandboxItem> {
+  ): PagePromise<SandboxUsagePage, SandboxUsageItem> {
     return this.#pages(SandboxUsagePage, "usage.by_sandbox", {}, query, requestOptions);
   }
 
@@ -90,10 +89,13 @@ export class UsageApi {
     query: UsageQuery | undefined,
     options: RequestOptions | undefined,
   ): PagePromise<Page, Item> {
-    const fetchPage = async (query: UsageQuery | undefined): Promise<Page> => {
-      const data = await this.#connection.call<PageData<Page>>(operation, args, query, options);
-      return new Page(data, (cursor) => fetchPage(reading(() => ({ ...query, cursor }))));
-    };
-    return new PagePromise((resolve) => resolve(fetchPage(query)));
+    return new PagePromise((resolve) => {
+      const call = this.#connection.prepare<PageData<Page>>(operation, args, query, options);
+      const fetchPage = async (next?: unknown): Promise<Page> => {
+        const { value, next: after } = await call(next);
+        return new Page(value, after === null ? null : () => fetchPage(after));
+      };
+      resolve(fetchPage());
+    });
   }
 }

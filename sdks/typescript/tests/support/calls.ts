@@ -12,6 +12,7 @@ import {
   ServerError,
   TagValidationError,
   TimeoutError,
+  UnsupportedByServerError,
   UsageClient,
 } from "@opencomputer/usage";
 import { expect } from "vitest";
@@ -60,6 +61,7 @@ const KINDS: Record<string, new (message: string) => OpenComputerError> = {
   connection: ConnectionError,
   timeout: TimeoutError,
   decode: DecodeError,
+  unsupported_by_server: UnsupportedByServerError,
 };
 
 /** Compares an error by what the vector says of it. */

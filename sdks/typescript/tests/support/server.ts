@@ -1,41 +1,90 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** A server with a made-up fleet in memory. */
-export interface DemoServer {
+/** A server under test. */
+export interface LiveServer {
   url: string;
   apiKey: string;
   stop: () => Promise<void>;
 }
 
-/** Starts the server that cargo built; fails with what it wrote where it does not start. */
-export async function startDemo(): Promise<DemoServer> {
+/** The platform's servers that are imitated. */
+export const VARIANTS = ["original", "today", "edge", "combined"] as const;
+
+/** One of {@link VARIANTS}. */
+export type Variant = (typeof VARIANTS)[number];
+
+const LISTEN = ["--listen", "127.0.0.1:0"];
+
+/** Starts our server with a made-up fleet in memory. */
+export function startDemo(): Promise<LiveServer> {
+  return start("opencomputer-usage-server", ["demo", ...LISTEN]);
+}
+
+/** Starts a server that answers like the platform. */
+export function startPlatform(variant: Variant): Promise<LiveServer> {
+  return start("opencomputer-usage-platform", ["--variant", variant, ...LISTEN]);
+}
+
+/** Starts our server with what these lines of an import say. */
+export async function startWith(lines: readonly object[]): Promise<LiveServer> {
+  const directory = mkdtempSync(join(tmpdir(), "opencomputer-usage-"));
+  const path = program("opencomputer-usage-server");
+  const org = ["--org", "11111111-1111-4111-8111-111111111111"];
+  const env = { ...process.env, DATABASE_URL: `sqlite://${join(directory, "usage.db")}` };
+  const file = join(directory, "fleet.jsonl");
+  writeFileSync(file, lines.map((line) => JSON.stringify(line)).join("\n"));
+  execFileSync(path, ["import", file, ...org], { env, stdio: "pipe" });
+  const created = execFileSync(path, ["keys", "create", ...org, "--name", "test"], { env });
+  const apiKey = created.toString().trim().split(/\s+/).at(-1);
+  const server = await start("opencomputer-usage-server", ["serve", ...LISTEN], env, apiKey);
+  const stop = async () => {
+    await server.stop();
+    rmSync(directory, { recursive: true });
+  };
+  return { ...server, stop };
+}
+
+function program(name: string): string {
   const target =
     process.env["CARGO_TARGET_DIR"] ??
     fileURLToPath(new URL("../../../../target", import.meta.url));
-  const program = `${target}/debug/opencomputer-usage-server`;
-  const server = spawn(program, ["demo", "--listen", "127.0.0.1:0"], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  return `${target}/debug/${name}`;
+}
+
+/** Starts a server that cargo built; fails with what it wrote where it does not start. */
+async function start(
+  name: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  key?: string,
+): Promise<LiveServer> {
+  const server = spawn(program(name), args, { env, stdio: ["ignore", "pipe", "pipe"] });
   let complaints = "";
   server.stderr.on("data", (data) => {
     complaints += data;
   });
   const failed = once(server, "exit").then(() => {
-    throw new Error(`${program} stopped: ${complaints}`);
+    throw new Error(`${name} stopped: ${complaints}`);
   });
-  const [url, apiKey] = await Promise.race([announced(server.stdout), failed]);
+  const [url, apiKey] = await Promise.race([announced(server.stdout, key), failed]);
   failed.catch(() => {});
   return { url, apiKey, stop: () => stop(server) };
 }
 
-async function announced(output: NodeJS.ReadableStream): Promise<[url: string, apiKey: string]> {
+async function announced(
+  output: NodeJS.ReadableStream,
+  key: string | undefined,
+): Promise<[url: string, apiKey: string]> {
   let url: string | undefined;
   for await (const line of createInterface(output)) {
     url ??= /^listening on (\S+)$/.exec(line)?.[1];
-    const apiKey = /^key (\S+)$/.exec(line)?.[1];
+    const apiKey = key ?? /^key (\S+)$/.exec(line)?.[1];
     if (url && apiKey) return [url, apiKey];
   }
   throw new Error("the server announced no address and key");
