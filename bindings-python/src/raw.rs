@@ -31,7 +31,7 @@ fn read(value: &Bound<'_, PyAny>, depth: u8) -> PyResult<Raw> {
     } else if let Ok(mapping) = value.cast::<PyMapping>() {
         entries(&mapping.items()?, depth)?
     } else {
-        Raw::Other
+        Raw::Other("an unsupported type")
     })
 }
 
@@ -50,7 +50,7 @@ fn entries(entries: &Bound<'_, PyList>, depth: u8) -> PyResult<Raw> {
         let (key, value) = entry.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
         match key.cast::<PyString>() {
             Ok(key) => map.push((text(key)?, read(&value, depth - 1)?)),
-            Err(_) => return Ok(Raw::Other),
+            Err(_) => return Ok(Raw::Other("an unsupported type")),
         }
     }
     Ok(Raw::Map(map))

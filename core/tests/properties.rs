@@ -27,7 +27,8 @@ fn text() -> impl Strategy<Value = Text> {
 }
 
 fn value() -> impl Strategy<Value = Raw> {
-    let odd = vec![Raw::Null, Raw::Undefined, Raw::Bool(true), Raw::Number(1.0), Raw::List(vec![]), Raw::Other];
+    let odd =
+        vec![Raw::Null, Raw::Undefined, Raw::Bool(true), Raw::Number(1.0), Raw::List(vec![]), Raw::Other("a function")];
     prop_oneof![8 => text().prop_map(Raw::Text), 1 => prop::sample::select(odd)]
 }
 

@@ -198,7 +198,9 @@ impl Settings {
     }
 }
 
-pub(super) fn unknown_option(name: &str, names: &[&str]) -> ClientError {
+/// The refusal of an option that is not among `names`.
+#[must_use]
+pub fn unknown_option(name: &str, names: &[&str]) -> ClientError {
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     let message = format!("unknown option {}, allowed are {}", quoted(name), names.join(", "));
     Code::UnknownParameter.error(message).into()

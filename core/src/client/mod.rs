@@ -26,7 +26,7 @@ mod retry;
 mod walk;
 
 pub use answer::{Answer, JsonValue, Outcome, Reply, TagState, Value};
-pub use config::{Client, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_MS, Request};
+pub use config::{Client, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_MS, Request, unknown_option};
 pub use exchange::{Event, Exchange, Fault, Step};
 pub use fault::{ClientError, Failure, Kind};
 pub use operation::Operation;

@@ -21,8 +21,8 @@ pub enum Raw {
     List(Vec<Raw>),
     /// An object or dict; keys are unique unless it came from JSON.
     Map(Vec<(Text, Raw)>),
-    /// Anything else: a function, a symbol, an instance of a class, a value that is nested too deeply.
-    Other,
+    /// Anything else, as its language calls it: `a function`, `a Map`.
+    Other(&'static str),
 }
 
 impl Raw {
@@ -37,7 +37,7 @@ impl Raw {
             Self::Text(_) => "a string",
             Self::List(_) => "an array",
             Self::Map(_) => "an object",
-            Self::Other => "an unsupported type",
+            Self::Other(kind) => kind,
         }
     }
 

@@ -66,7 +66,7 @@ pub fn to_raw(value: &Value) -> Raw {
     match value {
         Value::Null => Raw::Null,
         Value::Bool(value) => Raw::Bool(*value),
-        Value::Number(number) => number.as_f64().map_or(Raw::Other, Raw::Number),
+        Value::Number(number) => number.as_f64().map_or(Raw::Other("an unsupported type"), Raw::Number),
         Value::String(text) => Raw::Text(to_text(text)),
         Value::Array(items) => Raw::List(items.iter().map(to_raw).collect()),
         Value::Object(members) => Raw::Map(members.iter().map(|(key, value)| (to_text(key), to_raw(value))).collect()),
