@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::parameter::{Digest, Parameter, QueryString};
+use super::parameter::{Digest, Digested, Parameter, QueryString};
 use super::parameters::Parameters;
 use crate::error::{Code, Error, quoted};
 use crate::host::Decimal;
@@ -277,7 +277,9 @@ impl Parameter for Option<CursorText> {
             query.push(NAME, &cursor.text);
         }
     }
+}
 
+impl Digested for Option<CursorText> {
     fn digest(&self, _: &mut Digest) {
         // A cursor is bound to the query, not to the cursor before it.
     }

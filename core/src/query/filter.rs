@@ -1,6 +1,6 @@
 //! `filter[<dimension>]`: which values of a dimension to keep, and the quoting that lets any value stand in a list.
 
-use super::parameter::{Digest, Parameter, QueryString};
+use super::parameter::{Digest, Digested, Parameter, QueryString};
 use super::parameters::{Parameters, Scalar};
 use crate::error::{Code, Error, quoted};
 use crate::host::value::{Raw, text_of};
@@ -210,7 +210,9 @@ impl Parameter for Filters {
             query.push(&format!("{NAME}[{dimension}]"), &filter.write());
         }
     }
+}
 
+impl Digested for Filters {
     fn digest(&self, digest: &mut Digest) {
         let mut filters: Vec<_> = self.iter().collect();
         filters.sort_by_key(|(dimension, _)| *dimension);

@@ -1,6 +1,6 @@
 //! `groupBy`: the dimension whose values are the groups.
 
-use super::parameter::{Digest, Parameter, QueryString};
+use super::parameter::{Digest, Digested, Parameter, QueryString};
 use super::parameters::{Parameters, Scalar};
 use crate::error::{Code, Error};
 use crate::usage::dimension::Dimension;
@@ -28,7 +28,9 @@ impl Parameter for Dimension {
     fn write(&self, query: &mut QueryString) {
         query.push(NAME, &self.to_string());
     }
+}
 
+impl Digested for Dimension {
     fn digest(&self, digest: &mut Digest) {
         digest.field(&self.to_string());
     }

@@ -1,6 +1,6 @@
 //! `limit`: the number of items of a page.
 
-use super::parameter::{Digest, Parameter, QueryString};
+use super::parameter::{Digest, Digested, Parameter, QueryString};
 use super::parameters::{Parameters, Scalar};
 use crate::error::{Code, Error, quoted};
 use crate::host::value::{Raw, whole_number};
@@ -59,7 +59,9 @@ impl Parameter for Limit {
             query.push(NAME, &self.0.to_string());
         }
     }
+}
 
+impl Digested for Limit {
     fn digest(&self, _: &mut Digest) {
         // A walk may change the size of its pages.
     }

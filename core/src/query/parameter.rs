@@ -11,7 +11,10 @@ use crate::hex::hex;
 pub(crate) trait Parameter {
     /// Writes the parameter; a default is left out.
     fn write(&self, query: &mut QueryString);
+}
 
+/// What a parameter adds to the digest. Apart from [`Parameter`], so that a client does not carry SHA-256.
+pub(crate) trait Digested {
     /// Adds what makes two queries different walks; a parameter that may change from page to page adds nothing.
     fn digest(&self, digest: &mut Digest);
 }

@@ -1,6 +1,6 @@
 //! `from` and `to`: the window.
 
-use super::parameter::{Digest, Parameter, QueryString};
+use super::parameter::{Digest, Digested, Parameter, QueryString};
 use super::parameters::{Names, Parameters};
 use crate::error::{Code, Error};
 use crate::usage::window::{Timestamp, Window};
@@ -74,7 +74,9 @@ impl Parameter for Period {
             }
         }
     }
+}
 
+impl Digested for Period {
     fn digest(&self, _: &mut Digest) {
         // A cursor holds the window itself.
     }

@@ -1,6 +1,6 @@
 //! `sort`: the order of items.
 
-use super::parameter::{Digest, Parameter, QueryString};
+use super::parameter::{Digest, Digested, Parameter, QueryString};
 use super::parameters::Parameters;
 use crate::error::{Code, Error, quoted};
 
@@ -47,7 +47,9 @@ impl Parameter for Sort {
             query.push(NAME, self.as_str());
         }
     }
+}
 
+impl Digested for Sort {
     fn digest(&self, digest: &mut Digest) {
         digest.field(self.as_str());
     }
