@@ -2,9 +2,11 @@
 
 use anyhow::{Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use opencomputer_usage_core::{json::ToJson as _, pure::Limits};
+use lzma_rust2::{LzmaOptions, LzmaWriter};
+use opencomputer_usage_core::{json::ToJson as _, limits::RESERVED_KEY_PREFIX, pure::Limits};
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -44,9 +46,9 @@ pub fn run(root: &Path) -> Result<()> {
         crate::run(Command::new(&wasm_opt).args(FEATURES).args(PASSES).arg(&module).arg("-o").arg(&module))?;
 
         let bytes = fs::read(&module)?;
-        let deflated = deflate(&bytes)?;
-        fs::write(module.with_extension("ts"), inline(name, &bytes, &deflated))?;
-        println!("{name}.wasm: {} bytes, {} deflated", bytes.len(), deflated.len());
+        let packed = pack(&bytes)?;
+        fs::write(module.with_extension("ts"), inline(name, &bytes, &packed))?;
+        println!("{name}.wasm: {} bytes, {} packed", bytes.len(), packed.len());
     }
     fs::write(out.join("limits.ts"), limits())?;
     Ok(())
@@ -85,23 +87,28 @@ fn exported(module: &Path) -> Result<Vec<u8>> {
     Ok(module.emit_wasm())
 }
 
-/// The module as base64 of raw deflate: base64 hides the repetitions that a server's own compression would look for.
-fn inline(name: &str, bytes: &[u8], deflated: &[u8]) -> String {
-    let (size, text) = (bytes.len(), BASE64_STANDARD.encode(deflated));
+/// The module as base64 of LZMA: base64 hides the repetitions that a server's own compression would look for.
+fn inline(name: &str, bytes: &[u8], packed: &[u8]) -> String {
+    let (size, text) = (bytes.len(), BASE64_STANDARD.encode(packed));
     format!(
         "/** Bytes of `{name}.wasm`. */\nexport const size: number = {size};\n\n\
-         /** `{name}.wasm`, deflated, in base64. */\nexport const deflated: string =\n  \"{text}\";\n"
+         /** `{name}.wasm`, packed, in base64. */\nexport const packed: string =\n  \"{text}\";\n"
     )
 }
 
 /// The limits as an object that needs no module.
 fn limits() -> String {
     let limits = Limits.to_json();
-    format!("/** The limits, as the core has them. */\nexport const limits = {limits} as const;\n")
+    format!(
+        "/** The limits, as the core has them. */\nexport const limits = {limits} as const;\n\n\
+         /** What keys of system tags start with. */\nexport const reservedKeyPrefix = \"{RESERVED_KEY_PREFIX}\" as const;\n"
+    )
 }
 
-fn deflate(bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut deflated = Vec::new();
-    zopfli::compress(zopfli::Options::default(), zopfli::Format::Deflate, bytes, &mut deflated)?;
-    Ok(deflated)
+/// Packs as `unpack.ts` unpacks: no header and no end marker, and code has no use for positions.
+fn pack(bytes: &[u8]) -> Result<Vec<u8>> {
+    let options = LzmaOptions { lc: 3, lp: 0, pb: 0, nice_len: 273, ..LzmaOptions::with_preset(9) };
+    let mut writer = LzmaWriter::new_no_header(Vec::new(), &options, false)?;
+    writer.write_all(bytes)?;
+    Ok(writer.finish()?)
 }

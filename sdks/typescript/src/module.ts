@@ -1,9 +1,9 @@
-import inflate from "tiny-inflate";
-import { deflated, size } from "./wasm/core.js";
+import { unpack } from "./unpack.js";
+import { packed, size } from "./wasm/core.js";
 
 /** The core's module, from text that every bundler and every runtime can carry. */
 export function wasmModule(): WebAssembly.Module {
-  return new WebAssembly.Module(inflate(bytes(deflated), new Uint8Array(size)));
+  return new WebAssembly.Module(unpack(bytes(packed), size));
 }
 
 function bytes(base64: string): Uint8Array {
