@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use opencomputer_usage_core::client::{
-    Answer, Client, ClientError, Event, Exchange, Fault, JsonValue, Operation, Step,
+    Answer, Client, ClientError, Event, Exchange, Fault, JsonValue, Operation, Step, unknown_option,
 };
 use opencomputer_usage_core::json::ToJson as _;
 use opencomputer_usage_core::raw::Raw;
@@ -12,20 +12,32 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::message::Message;
 use crate::{Json, no_function, reply};
 
+/// The options of a client. Some never leave the host, and are here for the list of what is allowed.
+const CLIENT_OPTIONS: [&str; 8] =
+    ["apiKey", "baseUrl", "timeoutMs", "maxRetries", "fetch", "headers", "logger", "dangerouslyAllowBrowser"];
+/// The options of a call, and of a write the last one, too.
+const CALL_OPTIONS: [&str; 5] = ["signal", "timeoutMs", "maxRetries", "headers", "ifMatch"];
+
 thread_local! {
     static EXCHANGES: RefCell<Vec<Option<Exchange>>> = const { RefCell::new(Vec::new()) };
+    static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Answers a message about a call as `run` does others. Of its words the first are packed values, the rest hold so many
-/// `bytes` of a body.
+/// Returns where the body of an answer of so many bytes is written, before the message that is about it.
 #[must_use]
 #[wasm_bindgen]
-pub fn call(packed: usize, bytes: usize, now_ms: f64, random: f64) -> isize {
-    reply(|message| {
-        let (packed, body) = message.split_at_checked(packed).unwrap_or_default();
-        let body = || body.iter().flat_map(|word| word.to_le_bytes()).take(bytes).collect();
-        answered(&mut Message::new(packed), body, now_ms, random)
+pub fn body(bytes: usize) -> *const u8 {
+    BODY.with_borrow_mut(|body| {
+        body.resize(bytes, 0);
+        body.as_ptr()
     })
+}
+
+/// Answers a message about a call, as `run` does others.
+#[must_use]
+#[wasm_bindgen]
+pub fn call(words: usize, now_ms: f64, random: f64) -> isize {
+    reply(words, |message| answered(message, now_ms, random))
 }
 
 /// Forgets an exchange that is over.
@@ -35,26 +47,30 @@ pub fn forget(exchange: usize) {
 }
 
 /// What can be told of a call, by its name.
-fn answered(message: &mut Message<'_>, body: impl FnOnce() -> Vec<u8>, now_ms: f64, random: f64) -> Json {
+fn answered(message: &mut Message<'_>, now_ms: f64, random: f64) -> Json {
     let step = |exchange, event| advance(exchange, event, now_ms, random);
     match message.name().as_str() {
         "configure" => configured(message).map(|_| "null".to_owned()),
         "call" => begun(message, now_ms).map(|exchange| exchange.to_string()),
         "begin" => step(message.index(), Event::Begin),
         "waited" => step(message.index(), Event::Waited),
-        "timeout" => step(message.index(), Event::Fault(Fault::Timeout, String::new())),
+        "timeout" => step(message.index(), Event::Fault(Fault::Timeout, message.name())),
         "fault" => step(message.index(), Event::Fault(Fault::Connection, message.name())),
         "changed" => step(message.index(), Event::Changed(message.value())),
-        "answer" => {
-            let (exchange, status) = (message.index(), message.index().unwrap_or_default());
-            let headers = match message.value() {
-                Raw::List(headers) => headers.iter().map_while(header).collect(),
-                _ => Vec::new(),
-            };
-            step(exchange, Event::Answer(Answer { status, headers, body: body() }))
-        }
+        "answer" => step(message.index(), Event::Answer(answer(message))),
+        "unreadable" => step(message.index(), Event::Unreadable(answer(message), message.name())),
         _ => no_function(),
     }
+}
+
+/// Takes a status, the pairs of headers, and the body.
+fn answer(message: &mut Message<'_>) -> Answer {
+    let status = message.index().unwrap_or_default();
+    let headers = match message.value() {
+        Raw::List(headers) => headers.iter().map_while(header).collect(),
+        _ => Vec::new(),
+    };
+    Answer { status, headers, body: BODY.take() }
 }
 
 fn header(pair: &Raw) -> Option<(String, String)> {
@@ -69,15 +85,27 @@ fn header(pair: &Raw) -> Option<(String, String)> {
 
 /// Takes a user agent and `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }`.
 fn configured(message: &mut Message<'_>) -> Result<Client, ClientError> {
-    Client::new(&message.name(), &message.value())
+    let (user_agent, options) = (message.name(), message.value());
+    check_names(&options, &CLIENT_OPTIONS)?;
+    Client::new(&user_agent, &options)
+}
+
+/// Refuses an option that there is not, with the list of all that there are.
+fn check_names(options: &Raw, names: &[&str]) -> Result<(), ClientError> {
+    let Raw::Map(options) = options else { return Ok(()) };
+    let unknown = options.iter().map(|(name, _)| name.to_string()).find(|name| !names.contains(&name.as_str()));
+    unknown.map_or(Ok(()), |name| Err(unknown_option(&name, names)))
 }
 
 /// Begins a call with the configuration of a client, `{ timeoutMs?, maxRetries?, headers? }`, the name of an operation,
 /// its arguments by name, its query and what [`NextPage`](opencomputer_usage_core::client::NextPage) puts in place of
 /// the query's members. Returns the number of the exchange.
 fn begun(message: &mut Message<'_>, now_ms: f64) -> Result<usize, ClientError> {
-    let client = configured(message)?.with(&message.value())?;
+    let (client, options) = (configured(message)?, message.value());
     let (operation, arguments) = (message.name(), message.value());
+    let [call_options @ .., _] = &CALL_OPTIONS;
+    check_names(&options, if operation == "tags.set" { &CALL_OPTIONS } else { call_options })?;
+    let client = client.with(&options)?;
     let (query, next) = (message.value(), message.value());
     let operation = Operation::parse(&operation, joined(arguments, replaced(query, next)))?;
     let exchange = client.call(operation, now_ms);

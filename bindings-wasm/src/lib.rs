@@ -63,14 +63,30 @@ pub fn accepts(tags: usize) -> bool {
     })
 }
 
-/// Where a message of so many words is written.
+/// Words of a message that is large.
+const LARGE: usize = 1 << 16;
+/// Bytes that the answer to a large message takes for each word of it, at most: many short keys, each with a violation.
+const BYTES_PER_WORD: usize = 48;
+
+/// Returns where a message of so many words is written.
 #[must_use]
 #[wasm_bindgen]
 pub fn message(words: usize) -> *const u16 {
+    if words > LARGE {
+        reserve(words.saturating_mul(BYTES_PER_WORD));
+    }
     MESSAGE.with_borrow_mut(|message| {
         message.resize(words, 0);
         message.as_ptr()
     })
+}
+
+/// Grows the memory at once. Each of many small steps would cost a garbage collection of the host. Pages that are not
+/// used take none of its memory; where there are not as many, the small steps are left.
+fn reserve(bytes: usize) {
+    let mut block = Vec::<u8>::new();
+    let _ = block.try_reserve_exact(bytes);
+    std::hint::black_box(&block);
 }
 
 /// Answers a message for one of the pure functions. The answer is so many bytes of JSON text at [`answer`]; where it is
@@ -78,12 +94,13 @@ pub fn message(words: usize) -> *const u16 {
 #[must_use]
 #[wasm_bindgen]
 pub fn run(words: usize) -> isize {
-    reply(|message| answered(&mut Message::new(message.get(..words).unwrap_or_default())))
+    reply(words, answered)
 }
 
-/// Takes the message, and leaves the answer to it.
-fn reply(to: impl FnOnce(&[u16]) -> Json) -> isize {
-    let result = to(&MESSAGE.take());
+/// Takes a message of so many words, and leaves the answer to it.
+fn reply(words: usize, to: impl FnOnce(&mut Message<'_>) -> Json) -> isize {
+    let message = MESSAGE.take();
+    let result = to(&mut Message::new(message.get(..words).unwrap_or_default()));
     let failed = result.is_err();
     let text = result.unwrap_or_else(|error| error.to_json());
     let length = isize::try_from(text.len()).unwrap_or_default();

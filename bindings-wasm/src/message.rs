@@ -2,6 +2,21 @@
 
 use opencomputer_usage_core::raw::{Raw, Text};
 
+const UNSUPPORTED: &str = "an unsupported type";
+/// What JavaScript has besides JSON, in the order of `KINDS` in `message.ts`.
+const KINDS: [&str; 10] = [
+    UNSUPPORTED,
+    "a function",
+    "a symbol",
+    "a bigint",
+    "an object with a symbol for a key",
+    "a sparse array",
+    "a Date",
+    "a Map",
+    "a Set",
+    "a Promise",
+];
+
 /// What is left of a message. A host that packs wrongly gets values that no rule takes, never a fault.
 pub struct Message<'a> {
     words: &'a [u16],
@@ -31,8 +46,14 @@ impl<'a> Message<'a> {
                 let entries = self.count();
                 Raw::Map((0..entries).map_while(|_| self.item().map(|value| (self.text(), value))).collect())
             }
-            _ => Raw::Other,
+            Some(b'x') => Raw::Other(self.kind()),
+            _ => Raw::Other(UNSUPPORTED),
         }
+    }
+
+    fn kind(&mut self) -> &'static str {
+        let kind = self.word().and_then(|kind| KINDS.get(usize::from(kind)));
+        kind.copied().unwrap_or(UNSUPPORTED)
     }
 
     /// The next value, as a name that the host chose.

@@ -1,15 +1,16 @@
-import { packed, reading } from "./core.js";
+import { core, packed, reading } from "./core.js";
 import { InvalidRequestError } from "./errors.js";
+import { pack } from "./message.js";
 import { environment, isBrowser } from "./runtime.js";
 import { type Carrier, carry, type Outcome, tell } from "./transport.js";
 import type { ChangeTags, Fetch, RequestOptions } from "./types.js";
-import { isMap, part, withTimes } from "./values.js";
+import { isPlain, part, withTimes } from "./values.js";
 import { version } from "./version.js";
 
 /** Where log lines go; `console` is one. */
 export interface Logger {
-  /** One line per request and its answer, never with headers or the key. */
-  debug(message: string): void;
+  /** One line per request and its answer, never with headers or the key. What it throws, or rejects with, is dropped. */
+  debug(message: string): unknown;
 }
 
 /** The options of a client. */
@@ -42,7 +43,7 @@ export class Connection {
     const [config, carrier] = reading(() => configured(options ?? {}));
     this.#config = packed(`opencomputer-usage-typescript/${version}`, config);
     this.#carrier = carrier;
-    tell(packed("configure") + this.#config);
+    tell(core(), packed("configure") + this.#config);
   }
 
   /** Makes a call: its name in the core, its arguments by name, its query and its options. */
@@ -68,13 +69,11 @@ export class Connection {
     change?: ChangeTags,
   ): (next?: unknown) => Promise<Outcome<T>> {
     const [rest, signal] = reading(() => signalled(options));
-    const call = packed(
-      rest,
-      operation,
-      args,
-      reading(() => withTimes(query)),
+    // The values of tags are the deepest that is looked at, and a value that is a list or a map is none.
+    const call = reading(
+      () => pack(rest) + pack(operation) + pack(args, 2) + pack(withTimes(query)),
     );
-    const begin = packed("call") + this.#config + call;
+    const begin = pack("call") + this.#config + call;
     return async (next) => carry(begin + packed(next), this.#carrier, signal, change);
   }
 }
@@ -99,15 +98,10 @@ function configured(options: ClientOptions): [unknown, Carrier] {
     fetch: (url, init) => (fetch ?? globalThis.fetch)(url, init),
     // A browser sets its own, and would ask the server's leave for ours.
     dropHeaders: isBrowser() ? ["user-agent"] : [],
-    log: (line) => {
-      try {
-        logger?.debug(line);
-      } catch {
-        // A call does not fail because its log does.
-      }
-    },
+    // A call does not fail because its log does, now or later.
+    log: (line) => void (async () => logger?.debug(line))().catch(() => {}),
   };
-  if (!isMap(options)) return [options, carrier];
+  if (!isPlain(options)) return [options, carrier];
   config.apiKey ??= environment("OPENCOMPUTER_API_KEY");
   config.baseUrl ??= environment("OPENCOMPUTER_API_URL");
   return [config, carrier];
@@ -123,6 +117,7 @@ function signalled(options: unknown): [unknown, AbortSignal | undefined] {
 }
 
 function isSignal(value: unknown): value is AbortSignal {
-  const { throwIfAborted, addEventListener } = value as Partial<AbortSignal>;
-  return typeof throwIfAborted === "function" && typeof addEventListener === "function";
+  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;
+  const methods = [addEventListener, removeEventListener];
+  return typeof aborted === "boolean" && methods.every((method) => typeof method === "function");
 }

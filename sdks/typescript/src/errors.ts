@@ -8,6 +8,10 @@ export interface ErrorDetails {
   readonly status?: number | null | undefined;
   /** What finds the request in the server's log. */
   readonly requestId?: string | null | undefined;
+  /** The headers of the answer. */
+  readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
+  /** Seconds that the server asks to wait. */
+  readonly retryAfter?: number | null | undefined;
   /** Every broken tag rule. */
   readonly violations?: readonly TagViolation[] | undefined;
   /** The body of the answer: parsed JSON, or the text that it was. */
@@ -15,6 +19,9 @@ export interface ErrorDetails {
   /** The error behind this one. */
   readonly cause?: unknown;
 }
+
+/** What every copy of this package marks its errors with. */
+const MARK = /* @__PURE__ */ Symbol.for("@opencomputer/usage");
 
 /**
  * Every error of this package.
@@ -24,15 +31,33 @@ export interface ErrorDetails {
  * try {
  *   await client.usage.byTag("team");
  * } catch (error) {
- *   if (!(error instanceof OpenComputerError)) throw error;
+ *   if (!OpenComputerError.isInstance(error)) throw error;
  *   console.error(error.message, error.code, error.requestId);
  * }
  * ```
  */
 export class OpenComputerError extends Error {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "OpenComputerError";
+  static readonly className: string = "OpenComputerError";
+
+  /**
+   * Whether a value is an error of this class. Unlike `instanceof` it also knows those of another copy of this package:
+   * of the CommonJS one in an ES module, or of another realm.
+   *
+   * @example
+   * ```ts
+   * if (RateLimitError.isInstance(error)) await sleep(1_000 * (error.retryAfter ?? 1));
+   * ```
+   */
+  static isInstance<T extends typeof OpenComputerError>(
+    this: T,
+    value: unknown,
+  ): value is InstanceType<T> {
+    if (value instanceof this) return true;
+    const names = (value as { readonly [MARK]?: unknown } | null | undefined)?.[MARK];
+    // A class of the user's has its base's name, but is another.
+    const isOurs = Object.hasOwn(this, "className") && Array.isArray(names);
+    return isOurs && names.includes(this.className);
   }
 
   /** The API's code, such as `invalid_cursor`; undefined where there is none for it. */
@@ -41,13 +66,35 @@ export class OpenComputerError extends Error {
   readonly status: number | undefined;
   /** What finds the request in the server's log; undefined where no answer told it. */
   readonly requestId: string | undefined;
+  /** The headers of the answer by their names in lower case, without secrets; undefined where no answer came. */
+  readonly headers: Readonly<Record<string, string>> | undefined;
 
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = details.code ?? undefined;
     this.status = details.status ?? undefined;
     this.requestId = details.requestId ?? undefined;
+    this.headers = details.headers?.length ? Object.fromEntries(details.headers) : undefined;
+    Object.defineProperty(this, MARK, { value: lineage(new.target) });
   }
+
+  /** The name of the class, unless it was set. */
+  override get name(): string {
+    return (this.constructor as typeof OpenComputerError).className;
+  }
+
+  override set name(name: string) {
+    Object.defineProperty(this, "name", { value: name, writable: true, configurable: true });
+  }
+}
+
+/** The names of a class of errors and of those that it extends. */
+function lineage(Class: unknown): string[] {
+  const names = [];
+  for (let at = Class; at !== Error; at = Object.getPrototypeOf(at)) {
+    names.push((at as typeof OpenComputerError).className);
+  }
+  return names;
 }
 
 /**
@@ -62,9 +109,7 @@ export class OpenComputerError extends Error {
  */
 export class TagValidationError extends OpenComputerError {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "TagValidationError";
-  }
+  static override readonly className: string = "TagValidationError";
 
   /** Every broken rule, in a fixed order. */
   readonly violations: readonly TagViolation[];
@@ -78,97 +123,78 @@ export class TagValidationError extends OpenComputerError {
 /** A request that breaks a rule, which {@link OpenComputerError.code} names: found before sending, or by the server. */
 export class InvalidRequestError extends OpenComputerError {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "InvalidRequestError";
-  }
+  static override readonly className: string = "InvalidRequestError";
 }
 
 /** An answer whose status is no success. */
 export class APIError extends OpenComputerError {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "APIError";
-  }
+  static override readonly className: string = "APIError";
 
-  /** The body of the answer: parsed JSON, or the text that it was. */
+  /** The body of the answer, of a long one the start: parsed JSON, or the text that it was. */
   readonly body: unknown;
+  /** Seconds that the server asks to wait before the next request; undefined where it does not ask. */
+  readonly retryAfter: number | undefined;
 
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, details);
     this.body = details.body;
+    this.retryAfter = details.retryAfter ?? undefined;
   }
 }
 
 /** 401: the API key is missing, unknown or expired. */
 export class AuthenticationError extends APIError {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "AuthenticationError";
-  }
+  static override readonly className: string = "AuthenticationError";
 }
 
 /** 403: the API key may not do this. */
 export class PermissionDeniedError extends APIError {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "PermissionDeniedError";
-  }
+  static override readonly className: string = "PermissionDeniedError";
 }
 
 /** 404: there is no such sandbox, or no such route. */
 export class NotFoundError extends APIError {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "NotFoundError";
-  }
+  static override readonly className: string = "NotFoundError";
 }
 
 /** 409 or 412: the tags changed since they were read. */
 export class ConflictError extends APIError {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "ConflictError";
-  }
+  static override readonly className: string = "ConflictError";
 }
 
 /** 429: too many requests, and the retries are used up. */
 export class RateLimitError extends APIError {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "RateLimitError";
-  }
+  static override readonly className: string = "RateLimitError";
 }
 
 /** 5xx: the server failed, and the retries are used up. */
 export class ServerError extends APIError {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "ServerError";
-  }
+  static override readonly className: string = "ServerError";
 }
 
 /** No answer came, and the retries are used up; `cause` is what `fetch` threw last. */
 export class ConnectionError extends OpenComputerError {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "ConnectionError";
-  }
+  static override readonly className: string = "ConnectionError";
 }
 
 /** No answer came within the time that the call was given. */
 export class TimeoutError extends ConnectionError {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "TimeoutError";
-  }
+  static override readonly className: string = "TimeoutError";
 }
 
 /** An answer came that is not what the API promises. */
 export class DecodeError extends OpenComputerError {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "DecodeError";
-  }
+  static override readonly className: string = "DecodeError";
 
   /** The body of the answer: parsed JSON, or the text that it was. */
   readonly body: unknown;
@@ -185,9 +211,7 @@ export class DecodeError extends OpenComputerError {
  */
 export class UnsupportedByServerError extends OpenComputerError {
   /** The name of the class, minified or not. */
-  override get name(): string {
-    return "UnsupportedByServerError";
-  }
+  static override readonly className: string = "UnsupportedByServerError";
 
   /** The body of the answer: parsed JSON, or the text that it was. */
   readonly body: unknown;
@@ -229,15 +253,24 @@ export function errorOf(failure: Failure, cause?: unknown): OpenComputerError {
 
 /** What was thrown while something of the user's was read. */
 export function refusal(thrown: unknown): OpenComputerError {
-  if (thrown instanceof OpenComputerError) return thrown;
+  if (OpenComputerError.isInstance(thrown)) return thrown;
   return new InvalidRequestError(`an argument cannot be read: ${told(thrown)}`, { cause: thrown });
+}
+
+/** What an error of any realm looks like. */
+interface ErrorLike {
+  readonly name?: unknown;
+  readonly message?: unknown;
+  readonly code?: unknown;
+  readonly cause?: unknown;
 }
 
 /** What an error says, with what lies behind it: `fetch failed: connect ECONNREFUSED 127.0.0.1:80`. */
 export function told(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return typeof thrown === "string" ? thrown : typeof thrown;
-  const { cause } = thrown;
-  if (!(cause instanceof Error)) return thrown.message;
-  const why = cause.message || ("code" in cause && String(cause.code)) || cause.name;
-  return `${thrown.message}: ${why}`;
+  if (typeof thrown === "string") return thrown;
+  if (typeof thrown !== "object" || thrown === null) return typeof thrown;
+  const { name, message, code, cause } = thrown as ErrorLike;
+  const own = [message, code, name].find((text) => text && typeof text === "string");
+  if (own === undefined) return "object";
+  return typeof cause === "object" && cause !== null ? `${own}: ${told(cause)}` : String(own);
 }

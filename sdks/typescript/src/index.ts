@@ -50,6 +50,7 @@ export {
   LIMITS,
   parseFilter,
   parseGroupBy,
+  userTags,
   validateTagKey,
   validateTags,
   validateTagValue,

@@ -12,7 +12,7 @@ import type {
   UsageSort,
   UsageTotals,
 } from "./types.js";
-import { isMap } from "./values.js";
+import { bind, isPlain } from "./values.js";
 
 /** @deprecated The platform's name; {@link TagKey} is the one of this package. */
 export type TagKeyInfo = TagKey;
@@ -139,6 +139,7 @@ export class Usage {
   /** @throws {@link InvalidRequestError} for a URL or a key that breaks a rule. */
   constructor(apiUrl: string, apiKey: string) {
     this.#usage = new UsageApi(new Connection({ baseUrl: apiUrl, apiKey }));
+    bind(this, Usage);
   }
 
   /** One page of usage by sandbox. */
@@ -181,6 +182,7 @@ export class Tags {
   /** @throws {@link InvalidRequestError} for a URL or a key that breaks a rule. */
   constructor(apiUrl: string, apiKey: string) {
     this.#tags = new TagsApi(new Connection({ baseUrl: apiUrl, apiKey }));
+    bind(this, Tags);
   }
 
   /** Every tag key in use. */
@@ -202,7 +204,7 @@ export class Tags {
 /** Options without those that are `""`, which the platform's SDK does not send. */
 function given<T>(opts: T): T {
   return reading(() => {
-    if (!isMap(opts)) return opts;
+    if (!isPlain(opts)) return opts;
     return Object.fromEntries(Object.entries(opts).filter(([, value]) => value !== "")) as T;
   });
 }

@@ -1,11 +1,25 @@
-import { isMap } from "./values.js";
+import { isPlain } from "./values.js";
 
-/** Options hold maps of maps of lists; the core looks at nothing that lies deeper. */
-const DEPTH = 4;
+/** How deep options go: maps of maps of lists. The core looks at nothing that lies deeper. */
+const DEPTH = 3;
+
+/** What the core has words for, after the first, which is for any other type: in the order of its own table. */
+const KINDS = [
+  "",
+  "function",
+  "symbol",
+  "bigint",
+  "[object Object]",
+  "[object Array]",
+  "[object Date]",
+  "[object Map]",
+  "[object Set]",
+  "[object Promise]",
+];
 
 /**
  * A value as the core reads it, each character a 16-bit word, so that lone surrogates survive. What a value's getters
- * throw is thrown.
+ * throw is thrown. Of lists and maps that lie deeper than `depth` the members are not read.
  */
 export function pack(value: unknown, depth: number = DEPTH): string {
   switch (typeof value) {
@@ -21,9 +35,14 @@ export function pack(value: unknown, depth: number = DEPTH): string {
     case "object":
       if (value === null) return "0";
       if (Array.isArray(value)) return list(value, depth);
-      if (isMap(value)) return map(value, depth);
+      if (isPlain(value)) return packMap(depth > 0 ? Object.entries(value) : [], depth);
+      return odd(Object.prototype.toString.call(value));
   }
-  return "x";
+  return odd(typeof value);
+}
+
+function odd(kind: string): string {
+  return `x${String.fromCharCode(Math.max(0, KINDS.indexOf(kind)))}`;
 }
 
 /** A number that this package chose: an exchange, a status, a length. */
@@ -40,22 +59,15 @@ function list(items: readonly unknown[], depth: number): string {
   // What an array has besides its items, as a match of a regular expression does, comes after them.
   const values = depth > 0 ? Object.values(items).slice(0, items.length) : [];
   // A sparse array claims any length and holds little.
-  if (depth > 0 && values.length !== items.length) return "x";
+  if (depth > 0 && values.length !== items.length) return odd("[object Array]");
   return values.reduce(
     (packed: string, item) => packed + pack(item, depth - 1),
     `l${count(values.length)}`,
   );
 }
 
-function map(members: Readonly<Record<string, unknown>>, depth: number): string {
-  return packMap(depth > 0 ? Object.entries(members) : [], depth);
-}
-
 /** A map of these entries. Each value stands before its key, which is always text. */
-export function packMap(
-  entries: readonly (readonly [string, unknown])[],
-  depth: number = DEPTH,
-): string {
+export function packMap(entries: readonly (readonly [string, unknown])[], depth: number): string {
   return entries.reduce(
     (packed, [key, value]) => packed + pack(value, depth - 1) + sized(key),
     `m${count(entries.length)}`,

@@ -1,10 +1,10 @@
 import { InvalidRequestError } from "./errors.js";
 import type { SandboxUsageItem, TagUsageItem, UntaggedUsage, UsageTotals } from "./types.js";
 
-/** A page as it came, without its methods. */
+/** A page as it came, without its methods: plain data, to serialize or to hand to a component of the client. */
 export type PageData<Page> = Omit<
   Page,
-  "hasNextPage" | "getNextPage" | typeof Symbol.asyncIterator
+  "hasNextPage" | "getNextPage" | "toJSON" | typeof Symbol.iterator | typeof Symbol.asyncIterator
 >;
 
 /**
@@ -15,7 +15,7 @@ export type PageData<Page> = Omit<
  * for await (const item of page) console.log(item.memoryGbSeconds); // this page and all that follow
  * ```
  */
-export abstract class UsagePage<Item> implements AsyncIterable<Item> {
+export abstract class UsagePage<Item> implements Iterable<Item>, AsyncIterable<Item> {
   /** Start of the window, inclusive. */
   declare readonly from: string;
   /** End of the window, exclusive. */
@@ -52,7 +52,20 @@ export abstract class UsagePage<Item> implements AsyncIterable<Item> {
     return this.#next();
   }
 
-  /** The items of this page and of all that follow. */
+  /**
+   * The page as plain data. `JSON.stringify` and React's server components take it by themselves; hand them this where
+   * they look for an iterator first, as they do with a promise of a page.
+   */
+  toJSON(): PageData<this> {
+    return { ...this };
+  }
+
+  /** The items of this page alone: `for (const item of page)`, `Array.from(page)`. */
+  [Symbol.iterator](): IterableIterator<Item> {
+    return this.items[Symbol.iterator]();
+  }
+
+  /** The items of this page and of all that follow: `for await (const item of page)`. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
     for (let page: UsagePage<Item> = this; ; page = await page.getNextPage()) {
       yield* page.items;

@@ -1,7 +1,8 @@
-import { send as ask, core, lost, packed } from "./core.js";
+import { type Core, core, packed, send as tellCore } from "./core.js";
 import { errorOf, type Failure, told } from "./errors.js";
 import { count } from "./message.js";
-import type { ChangeTags, Fetch, TagMap } from "./types.js";
+import { abortable, onAbort, throwIfAborted } from "./signals.js";
+import type { ChangeTags, Fetch, FetchResponse, TagMap } from "./types.js";
 
 /** What carries a call. */
 export interface Carrier {
@@ -33,20 +34,26 @@ type Step<T> =
   | { readonly step: "failed"; readonly error: Failure };
 
 /** What happened, told to the core, which answers with its next step: a function of it, packed values, a body. */
-type Event = readonly [name: string, values?: string, body?: Uint8Array];
+type Event = readonly [name: string, values?: string, body?: Uint8Array[]];
 
 /** Timers take no more: a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** Bytes of the longest body that a call succeeds with. */
+const MAX_BODY = 64 << 20;
+/** Bytes that are read of an error's body; the rest is left out. */
+const MAX_ERROR_BODY = 64 << 10;
 
 /** Milliseconds since the epoch, from a clock that does not jump where there is one. */
 export function now(): number {
-  return typeof performance === "object" ? performance.timeOrigin + performance.now() : Date.now();
+  // Fake timers replace the parts of it by functions that return nothing.
+  const { timeOrigin } = globalThis.performance ?? {};
+  return typeof timeOrigin === "number" ? timeOrigin + performance.now() : Date.now();
 }
 
-/** Tells the core something of a call, with a body where it is about any. */
-export function tell<T>(message: string, body?: Uint8Array): T {
-  const [bytes, random] = [body?.length ?? 0, Math.random()];
-  return ask(message, (core) => core.call(message.length, bytes, now(), random), errorOf, body);
+/** Tells a core something of a call, with a body where it is about any. */
+export function tell<T>(core: Core, message: string, body?: Uint8Array[]): T {
+  const random = Math.random();
+  return tellCore(core, message, ({ call }) => call(message.length, now(), random), errorOf, body);
 }
 
 /** Carries a call to its end: sends, waits and asks as the core says, which then forgets it. */
@@ -56,12 +63,11 @@ export async function carry<T>(
   signal: AbortSignal | undefined,
   change: ChangeTags | undefined,
 ): Promise<Outcome<T>> {
-  const exchange = tell<number>(begin);
+  // A call stays with its core, should another take its place.
   const home = core();
-  const advance = ([name, values = "", body]: Event): Step<T> => {
-    if (core() !== home) throw lost();
-    return tell(packed(name) + count(exchange) + values, body);
-  };
+  const exchange = tell<number>(home, begin);
+  const advance = ([name, values = "", body]: Event): Step<T> =>
+    tell(home, packed(name) + count(exchange) + values, body);
   const journey: Journey = { carrier, signal, retries: 0, cause: undefined };
   try {
     let step = advance(["begin"]);
@@ -85,7 +91,7 @@ export async function carry<T>(
       }
     }
   } finally {
-    if (core() === home) home.forget(exchange);
+    if (!home.lost) home.exports.forget(exchange);
   }
 }
 
@@ -100,7 +106,7 @@ interface Journey {
 /** Sends a request once. Rejects with the reason of the user's signal, and with nothing else. */
 async function send(journey: Journey, request: Request, timeoutMs: number): Promise<Event> {
   const { carrier, signal } = journey;
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   const started = now();
   const log = (what: string) => {
     const retry = journey.retries > 0 ? `, retry ${journey.retries}` : "";
@@ -108,44 +114,89 @@ async function send(journey: Journey, request: Request, timeoutMs: number): Prom
     carrier.log(`${request.method} ${request.path} ${what} in ${ms} ms${retry}`);
   };
   const abort = new AbortController();
-  const relay = () => abort.abort(signal?.reason);
   const timer = setTimeout(() => abort.abort(), Math.min(timeoutMs, MAX_TIMER_MS));
-  signal?.addEventListener("abort", relay, { once: true });
+  const forget = signal && onAbort(signal, () => abort.abort(signal.reason));
   journey.cause = undefined;
   try {
-    const response = await abortable(abort.signal, () => receive(request, carrier, abort.signal));
-    log(String(response.status));
-    return ["answer", count(response.status) + packed(response.headers), response.body];
+    const event = await abortable(abort.signal, () => receive(request, carrier, abort.signal, log));
+    return event;
   } catch (error) {
     log(abort.signal.aborted ? (signal?.aborted ? "aborted" : "timed out") : "failed");
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     if (abort.signal.aborted) return ["timeout"];
     journey.cause = error;
-    return ["fault", packed(told(error))];
+    const isTimeout = (error as { readonly name?: unknown } | null)?.name === "TimeoutError";
+    return [isTimeout ? "timeout" : "fault", packed(told(error))];
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", relay);
+    forget?.();
   }
 }
 
-interface Received {
-  readonly status: number;
-  readonly headers: readonly (readonly [string, string])[];
-  readonly body: Uint8Array;
-}
-
-async function receive(request: Request, carrier: Carrier, signal: AbortSignal): Promise<Received> {
+async function receive(
+  request: Request,
+  carrier: Carrier,
+  signal: AbortSignal,
+  log: (what: string) => void,
+): Promise<Event> {
   const headers = request.headers.filter(([name]) => !carrier.dropHeaders.includes(name));
   const response = await carrier.fetch(request.url, {
     method: request.method,
-    headers: headers.map(([name, value]): [string, string] => [name, value]),
+    headers: Object.fromEntries(headers),
     body: request.body,
     redirect: "manual",
     signal,
   });
-  const body = new Uint8Array(await response.arrayBuffer());
-  return { status: response.status, headers: [...response.headers], body };
+  const { status } = response;
+  const isSuccess = status >= 200 && status < 300;
+  const [body, isWhole] = await read(response, isSuccess ? MAX_BODY : MAX_ERROR_BODY);
+  const pairs: [string, string][] = [];
+  response.headers.forEach((value, name) => {
+    pairs.push([name, value]);
+  });
+  log(String(status));
+  const values = count(status) + packed(pairs);
+  if (isWhole || !isSuccess) return ["answer", values, body];
+  // What was read of it is of no use to anybody.
+  return ["unreadable", values + packed(`its body is longer than ${MAX_BODY >> 20} MiB`)];
 }
+
+/** Reads so many bytes of a body at most, and whether that is all of it. */
+async function read(
+  response: FetchResponse,
+  most: number,
+): Promise<[parts: Uint8Array[], isWhole: boolean]> {
+  const parts: Uint8Array[] = [];
+  let room = most;
+  /** Keeps a part; returns whether there is room for another. */
+  const keep = (part: Uint8Array) => {
+    if (part.length > 0) parts.push(part.length > room ? part.slice(0, Math.max(room, 0)) : part);
+    room -= part.length;
+    return room >= 0;
+  };
+  const { body } = response;
+  if (isStream(body)) {
+    const reader = body.getReader();
+    for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+      if (value && !keep(value)) {
+        reader.cancel().catch(() => {});
+        break;
+      }
+    }
+  } else if (isIterable(body)) {
+    // What Node.js calls a stream; leaving the loop ends it.
+    for await (const part of body) if (!keep(part)) break;
+  } else {
+    keep(new Uint8Array(await response.arrayBuffer()));
+  }
+  return [parts, room >= 0];
+}
+
+const isStream = (body: unknown): body is ReadableStream<Uint8Array> =>
+  typeof (body as Partial<ReadableStream> | null)?.getReader === "function";
+
+const isIterable = (body: unknown): body is AsyncIterable<Uint8Array> =>
+  typeof (body as Partial<AsyncIterable<unknown>> | null)?.[Symbol.asyncIterator] === "function";
 
 async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -160,7 +211,7 @@ async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> 
   }
 }
 
-const LATE = Symbol("late");
+const LATE = /* @__PURE__ */ Symbol("late");
 
 /** Asks the user what the tags shall become, for as long as the call has time. */
 async function changed(
@@ -181,21 +232,5 @@ async function changed(
     return ["changed", packed(answer)];
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** Settles as the work does, or as soon as the signal aborts; leaves no listener behind. */
-async function abortable<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-  if (!signal) return work();
-  signal.throwIfAborted();
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([work(), aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
   }
 }

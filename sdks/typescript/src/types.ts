@@ -71,8 +71,37 @@ export interface SetTagsOptions extends RequestOptions {
   readonly ifMatch?: string | null | undefined;
 }
 
-/** What this package needs of `fetch`. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+/** What this package needs of `fetch`: the host's own, `undici`'s, `node-fetch`'s and mocks fit. */
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
+
+/** What a {@link Fetch} is given. */
+export interface FetchInit {
+  /** `GET` or `PUT`. */
+  method: string;
+  /** Headers by their names in lower case. */
+  headers: Record<string, string>;
+  /** JSON, or null. */
+  body: string | null;
+  /** A redirect is never followed: a key must not travel to another host. */
+  redirect: "manual";
+  /** Aborts the request when its time is up, or with the signal of the call. */
+  signal: AbortSignal;
+}
+
+/** What a {@link Fetch} answers. */
+export interface FetchResponse {
+  /** The HTTP status. */
+  readonly status: number;
+  /** The headers. */
+  readonly headers: {
+    /** Calls a function for each header. */
+    forEach(run: (value: string, name: string) => void): void;
+  };
+  /** A stream of the web or of Node.js. Without either the body is read whole. */
+  readonly body?: unknown;
+  /** The whole body. */
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
 
 /** Says what a sandbox's user tags shall become. It must not change the map that it is given. */
 export type ChangeTags = (

@@ -1,8 +1,8 @@
-import { ask, askPacked, type Core, core, inside, packed, reading } from "./core.js";
-import { packMap } from "./message.js";
+import { ask, askPacked, type Core, core, inside, reading } from "./core.js";
+import { pack, packMap } from "./message.js";
 import type { Cursor, GroupBy, Limits, TagViolation } from "./rules.js";
-import { isMap } from "./values.js";
-import { limits } from "./wasm/limits.js";
+import { isPlain } from "./values.js";
+import { limits, reservedKeyPrefix } from "./wasm/limits.js";
 
 export { InvalidRequestError, OpenComputerError } from "./errors.js";
 export type {
@@ -26,10 +26,10 @@ export type {
  */
 export function validateTags(tags: unknown): TagViolation[] {
   // Read once, so that a getter cannot tell the two checks different things.
-  const entries = reading(() => (isMap(tags) ? Object.entries(tags) : undefined));
+  const entries = reading(() => (isPlain(tags) ? Object.entries(tags) : undefined));
   if (!entries) return ask("validateTags", tags);
   if (isAccepted(entries)) return [];
-  return askPacked(packed("validateTags") + reading(() => packMap(entries)));
+  return askPacked(pack("validateTags") + reading(() => packMap(entries, 1)));
 }
 
 /** Lengths of as many keys and values as may be, and of some more, so that there is something to refuse. */
@@ -37,42 +37,43 @@ const MOST_LENGTHS = 2 * 64;
 /** The bytes that hold as many tags as are allowed, at their longest, where most of them is ASCII. */
 const MOST_TEXT = 32 * 1024;
 
-/** Views of where the core looks for tags; they die when its memory grows, and with their core. */
-let lengths = /* @__PURE__ */ new Uint16Array();
-let text = /* @__PURE__ */ new Uint8Array();
-const encoder = /* @__PURE__ */ new TextEncoder();
-
-function look({ memory, lengths: lengthsAt, text: textAt }: Core): void {
+/** Finds where a core looks for tags. */
+function look(core: Core): void {
+  const { exports } = core;
+  const { buffer } = exports.memory;
+  if (core.text.buffer === buffer) return;
   // Both before the first view, as either may make the memory grow.
-  const [lengthsStart, textStart] = inside(
-    () => [lengthsAt(MOST_LENGTHS), textAt(MOST_TEXT)] as const,
+  const [lengths, text] = inside(
+    core,
+    () => [exports.lengths(MOST_LENGTHS), exports.text(MOST_TEXT)] as const,
   );
-  lengths = new Uint16Array(memory.buffer, lengthsStart, MOST_LENGTHS);
-  text = new Uint8Array(memory.buffer, textStart, MOST_TEXT);
+  core.lengths = new Uint16Array(exports.memory.buffer, lengths, MOST_LENGTHS);
+  core.text = new Uint8Array(exports.memory.buffer, text, MOST_TEXT);
 }
 
 /** Whether the core accepts these tags. Where not, the whole check tells why, or that it does after all. */
 function isAccepted(entries: readonly (readonly [string, unknown])[]): boolean {
   const running = core();
-  if (text.buffer !== running.memory.buffer) look(running);
+  look(running);
+  const { lengths, text } = running;
   // One string, because each that crosses by itself would take as long as checking it.
   let all = "";
   let at = 0;
   for (const [key, value] of entries) {
-    if (typeof value !== "string") return false;
+    if (typeof value !== "string" || at >= lengths.length) return false;
     lengths[at++] = key.length;
     lengths[at++] = value.length;
     all += key;
     all += value;
   }
-  if (at > lengths.length || all.length > text.length) return false;
-  const { read, written } = encoder.encodeInto(all, text);
+  if (all.length > text.length) return false;
+  const { read, written } = running.encoder.encodeInto(all, text);
   if (read !== all.length) return false;
   if (written !== all.length) {
     if (!isUnicode(all)) return false;
     lengths.set(entries.flat().map(utf8Length));
   }
-  return inside(() => running.accepts(entries.length)) === 1;
+  return inside(running, () => running.exports.accepts(entries.length)) === 1;
 }
 
 /** Whether no surrogate stands alone, as far as this host can tell. */
@@ -89,6 +90,20 @@ function utf8Length(text: unknown): number {
     bytes += unit < 0x80 ? 1 : unit < 0x800 || (unit & 0xf800) === 0xd800 ? 2 : 3;
   }
   return bytes;
+}
+
+/**
+ * The user's part of tags that were read: all but system tags (`oc:…`), which are readable and never writable. It is what
+ * `tags.set` takes back.
+ *
+ * @example
+ * ```ts
+ * await client.tags.set(row.sandboxId, { ...userTags(row.tags ?? {}), env: "prod" });
+ * ```
+ */
+export function userTags(tags: Readonly<Record<string, string>>): Record<string, string> {
+  const entries = reading(() => Object.entries(tags));
+  return Object.fromEntries(entries.filter(([key]) => !key.startsWith(reservedKeyPrefix)));
 }
 
 /**

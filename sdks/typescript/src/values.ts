@@ -2,7 +2,7 @@
  * Whether a value is what the core reads as a map: a plain object, or an instance of a user's class. One with a key that
  * is a symbol is none: it would be left out in silence.
  */
-export function isMap(value: unknown): value is Record<string, unknown> {
+export function isPlain(value: unknown): value is Record<string, unknown> {
   return (
     Object.prototype.toString.call(value) === "[object Object]" &&
     !Object.getOwnPropertySymbols(value).some((key) =>
@@ -13,7 +13,7 @@ export function isMap(value: unknown): value is Record<string, unknown> {
 
 /** A query whose dates are text; one that is no date of the calendar is text that the core refuses. */
 export function withTimes(query: unknown): unknown {
-  if (!isMap(query)) return query;
+  if (!isPlain(query)) return query;
   const copy = { ...query };
   for (const end of ["from", "to"]) {
     if (end in copy) copy[end] = timeText(copy[end]);
@@ -29,7 +29,20 @@ function timeText(time: unknown): unknown {
 
 /** Parts one option from the others. What is no map is left whole, for the core to refuse. */
 export function part(options: unknown, name: string): [option: unknown, others: unknown] {
-  if (!isMap(options)) return [undefined, options];
+  if (!isPlain(options)) return [undefined, options];
   const { [name]: option, ...others } = options;
   return [option, others];
+}
+
+/** Binds the methods of an object to it, so that they survive destructuring. */
+export function bind(object: object, { prototype }: { readonly prototype: object }): void {
+  for (const name of Object.getOwnPropertyNames(prototype)) {
+    const method: unknown = Reflect.get(object, name);
+    if (name === "constructor" || typeof method !== "function") continue;
+    Object.defineProperty(object, name, {
+      value: method.bind(object),
+      writable: true,
+      configurable: true,
+    });
+  }
 }

@@ -44,7 +44,7 @@ describe("the documented examples", () => {
     const files = ["reference", "guide", "types"].map((name) => `tests/documented/${name}.ts`);
     const options = "--strict --noEmit --target es2022 --module nodenext --types node".split(" ");
     execFileSync("npx", ["tsc", "--ignoreConfig", ...options, ...files], { cwd, stdio: "pipe" });
-  });
+  }, 60_000);
 
   /** Runs an example as it stands against a server; returns the lines that it printed. */
   async function printed(example: string, server: LiveServer): Promise<string[]> {

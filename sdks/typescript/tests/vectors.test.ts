@@ -218,9 +218,9 @@ describe("with a clock of its own", () => {
       const step = next("a send");
       expect(step.send, "a send where none was expected").toBeDefined();
       if (step.send) expectSent({ url: new URL(url), init }, step.send);
-      if (step.fault === "timeout") return new Promise<Response>(() => {});
       await new Promise((resolve) => setTimeout(resolve, step.elapsedMs ?? 0));
       idleSince = Date.now();
+      if (step.fault === "timeout") throw new DOMException("too late", "TimeoutError");
       if (step.fault) throw new TypeError("fetch failed");
       return response(step.answer ?? expect.unreachable("a send without an answer"));
     });

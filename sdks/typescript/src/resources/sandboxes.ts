@@ -1,5 +1,6 @@
 import type { Connection } from "../connection.js";
 import type { RequestOptions, Sandbox } from "../types.js";
+import { bind } from "../values.js";
 
 /** Sandboxes and their tags. */
 export class SandboxesApi {
@@ -7,6 +8,7 @@ export class SandboxesApi {
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    bind(this, SandboxesApi);
   }
 
   /**

@@ -9,7 +9,7 @@ import type {
   TagKey,
   TagMap,
 } from "../types.js";
-import { part } from "../values.js";
+import { bind, part } from "../values.js";
 
 /** Tags of sandboxes. */
 export class TagsApi {
@@ -17,6 +17,7 @@ export class TagsApi {
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    bind(this, TagsApi);
   }
 
   /**
@@ -83,7 +84,7 @@ export class TagsApi {
     requestOptions?: RequestOptions,
   ): Promise<SandboxTags> {
     if (typeof change !== "function") {
-      throw new InvalidRequestError("what changes the tags must be a function");
+      throw new InvalidRequestError("`change` must be a function from tags to tags");
     }
     return this.#connection.call("tags.update", { sandboxId }, undefined, requestOptions, change);
   }

@@ -14,6 +14,7 @@ import type {
   UsageQuery,
   UsageWindow,
 } from "../types.js";
+import { bind } from "../values.js";
 
 type PageClass<Page, Item> = new (
   data: PageData<UsagePage<Item>>,
@@ -26,6 +27,7 @@ export class UsageApi {
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    bind(this, UsageApi);
   }
 
   /**
@@ -89,13 +91,16 @@ export class UsageApi {
     query: UsageQuery | undefined,
     options: RequestOptions | undefined,
   ): PagePromise<Page, Item> {
-    return new PagePromise((resolve) => {
-      const call = this.#connection.prepare<PageData<Page>>(operation, args, query, options);
+    const call = new PagePromise<Page, Item>((resolve) => {
+      const begin = this.#connection.prepare<PageData<Page>>(operation, args, query, options);
       const fetchPage = async (next?: unknown): Promise<Page> => {
-        const { value, next: after } = await call(next);
+        const { value, next: after } = await begin(next);
         return new Page(value, after === null ? null : () => fetchPage(after));
       };
       resolve(fetchPage());
     });
+    // It may be awaited later than it fails, or iterated; until then that is no unhandled rejection.
+    call.catch(() => {});
+    return call;
   }
 }
