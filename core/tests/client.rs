@@ -142,3 +142,18 @@ fn an_error_hides_the_key_and_keeps_the_start_of_the_body() {
         .advance::<Outcome>(fault, 0.0, 0.0);
     assert!(matches!(&step, Step::Failed { error } if !error.message.contains(KEY)), "{step:?}");
 }
+
+#[test]
+fn a_refusal_names_the_option_and_what_is_allowed() {
+    let cases = [
+        (json!({ "timeoutMs": -1 }), "`timeoutMs` must be a positive, finite number of milliseconds"),
+        (json!({ "timeoutMs": "5" }), "`timeoutMs` must be a positive, finite number of milliseconds, got a string"),
+        (json!({ "maxRetries": 0.5 }), "`maxRetries` must be a whole number from 0 to 4294967295"),
+        (json!({ "maxRetries": [] }), "`maxRetries` must be a whole number from 0 to 4294967295, got an array"),
+        (json!({ "headers": [] }), "`headers` must be an object of strings, got an array"),
+        (json!({ "apiKey": "" }), "the API key is empty"),
+    ];
+    for (options, message) in cases {
+        assert_eq!(client(options).unwrap_err().message, message);
+    }
+}

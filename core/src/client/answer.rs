@@ -165,7 +165,10 @@ pub struct JsonValue {
 
 impl Value for JsonValue {
     fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String> {
-        let text = str::from_utf8(&answer.body).map_err(|_| "it is not UTF-8")?;
+        let text = str::from_utf8(&answer.body).map_err(|_| match answer.body.as_slice() {
+            [0x1f, 0x8b, ..] => "it is compressed with gzip, which was not asked for",
+            _ => "it is not UTF-8",
+        })?;
         let body = Json::parse(text).map_err(|at| format!("it is no JSON, from byte {at} on"))?;
         let (value, shape) = match reply {
             Reply::TagUsage => (Ok(Some(&body)), TagUsagePage::<String>::SHAPE),
@@ -370,7 +373,7 @@ impl Answer {
             500..=599 => Kind::Server,
             _ => Kind::Api,
         };
-        let redirect = matches!(self.status, 0 | 300..=399);
+        let redirect = matches!(self.status, 0 | 300..=303 | 305..=399);
         let message = member("error").or_else(|| member("message")).or_else(|| sentence(&text));
         let message = message.unwrap_or_else(|| match self.status {
             _ if redirect => "the server redirects, which is never followed: check the base URL".to_owned(),

@@ -164,15 +164,16 @@ impl Settings {
             match (name.as_str(), value) {
                 (_, value) if value.is_absent() => {}
                 ("timeoutMs", Raw::Number(ms)) if *ms > 0.0 && ms.is_finite() => self.timeout_ms = *ms,
-                ("timeoutMs", _) => return Err(ClientError::usage("the timeout must be a positive, finite number")),
-                ("maxRetries", Raw::Number(count)) => self.max_retries = retries(*count)?,
-                ("maxRetries", _) => return Err(bad_retries()),
+                ("timeoutMs", value) => {
+                    return Err(bad_option("timeoutMs", "a positive, finite number of milliseconds", value));
+                }
+                ("maxRetries", value) => self.max_retries = retries(value)?,
                 ("headers", Raw::Map(headers)) => {
                     for (name, value) in headers {
                         self.set_header(&name.to_string(), value)?;
                     }
                 }
-                ("headers", _) => return Err(ClientError::usage("headers must be an object of strings")),
+                ("headers", value) => return Err(bad_option("headers", "an object of strings", value)),
                 (name, value) => other(name, value)?,
             }
         }
@@ -206,12 +207,16 @@ pub fn unknown_option(name: &str, names: &[&str]) -> ClientError {
     Code::UnknownParameter.error(message).into()
 }
 
-fn retries(count: f64) -> Result<u32, ClientError> {
-    whole_number(count).and_then(|count| count.try_into().ok()).ok_or_else(bad_retries)
+fn retries(value: &Raw) -> Result<u32, ClientError> {
+    let count = if let Raw::Number(count) = value { whole_number(*count) } else { None };
+    let allowed = || bad_option("maxRetries", &format!("a whole number from 0 to {}", u32::MAX), value);
+    count.and_then(|count| count.try_into().ok()).ok_or_else(allowed)
 }
 
-fn bad_retries() -> ClientError {
-    ClientError::usage(format!("the number of retries must be a whole number from 0 to {}", u32::MAX))
+/// The refusal of a value of an option. A number is out of range; of anything else the type is wrong.
+fn bad_option(name: &str, allowed: &str, value: &Raw) -> ClientError {
+    let got = if let Raw::Number(_) = value { String::new() } else { format!(", got {}", value.kind()) };
+    ClientError::usage(format!("`{name}` must be {allowed}{got}"))
 }
 
 pub(super) fn is_header_value(text: &str) -> bool {
@@ -219,8 +224,11 @@ pub(super) fn is_header_value(text: &str) -> bool {
 }
 
 fn api_key(value: &Raw) -> Result<String, ClientError> {
-    let key = text_of(value).ok().filter(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()));
-    key.ok_or_else(|| ClientError::usage("the API key must be a string of visible ASCII without spaces"))
+    match text_of(value) {
+        Ok(key) if key.is_empty() => Err(ClientError::usage("the API key is empty")),
+        Ok(key) if key.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(key),
+        _ => Err(ClientError::usage("the API key must be a string of visible ASCII without spaces")),
+    }
 }
 
 /// Returns the base URL without `/api`. Messages do not show the input, which may be the key in the wrong place.
