@@ -14,7 +14,8 @@ struct Backoff {
 
 impl Backoff {
     fn wait_ms(&self, n: u32, random: f64) -> f64 {
-        random * (self.first_ms * f64::from(n).exp2()).min(self.most_ms)
+        let doubled = f64::from(1_u32.checked_shl(n).unwrap_or(u32::MAX));
+        random * (self.first_ms * doubled).min(self.most_ms)
     }
 }
 
