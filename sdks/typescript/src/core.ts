@@ -40,7 +40,9 @@ let running: Core | undefined;
 export function core(): Core {
   if (running) return running;
   for (const name of ["WebAssembly", "TextDecoder", "TextEncoder"]) {
-    if (!(name in globalThis)) throw new OpenComputerError(`\`${name}\` is missing here`);
+    if (!(name in globalThis)) {
+      throw new OpenComputerError(`this package needs \`${name}\`, which is missing here`);
+    }
   }
   try {
     module ??= wasmModule();
@@ -96,9 +98,9 @@ export function packed(...values: readonly unknown[]): string {
   return reading(() => values.reduce((message: string, value) => message + pack(value), ""));
 }
 
-/** Asks the core for one of its pure functions, which read members of their argument to a depth of one. */
-export function ask<T>(name: string, value: unknown): T {
-  return askPacked(pack(name) + reading(() => pack(value, 1)));
+/** Asks the core for one of its pure functions, which look at the members of their argument, or not even at those. */
+export function ask<T>(name: string, value: unknown, depth: 0 | 1 = 1): T {
+  return askPacked(pack(name) + reading(() => pack(value, depth)));
 }
 
 /** As {@link ask}, with a message that is packed. */

@@ -53,11 +53,13 @@ export class OpenComputerError extends Error {
     this: T,
     value: unknown,
   ): value is InstanceType<T> {
+    // biome-ignore-start lint/complexity/noThisInStatic: it is the class that is asked.
     if (value instanceof this) return true;
     const names = (value as { readonly [MARK]?: unknown } | null | undefined)?.[MARK];
     // A class of the user's has its base's name, but is another.
     const isOurs = Object.hasOwn(this, "className") && Array.isArray(names);
     return isOurs && names.includes(this.className);
+    // biome-ignore-end lint/complexity/noThisInStatic: it is the class that is asked.
   }
 
   /** The API's code, such as `invalid_cursor`; undefined where there is none for it. */

@@ -1,5 +1,5 @@
 import { type Core, core, packed, send as tellCore } from "./core.js";
-import { errorOf, type Failure, told } from "./errors.js";
+import { errorOf, type Failure, InvalidRequestError, OpenComputerError, told } from "./errors.js";
 import { count } from "./message.js";
 import { abortable, onAbort, throwIfAborted } from "./signals.js";
 import type { ChangeTags, Fetch, FetchResponse, TagMap } from "./types.js";
@@ -125,8 +125,9 @@ async function send(journey: Journey, request: Request, timeoutMs: number): Prom
     throwIfAborted(signal);
     if (abort.signal.aborted) return ["timeout"];
     journey.cause = error;
+    if (OpenComputerError.isInstance(error)) throw error;
     const isTimeout = (error as { readonly name?: unknown } | null)?.name === "TimeoutError";
-    return [isTimeout ? "timeout" : "fault", packed(told(error))];
+    return [isTimeout ? "timeout" : "fault", packed(explained(error, request.url))];
   } finally {
     clearTimeout(timer);
     forget?.();
@@ -147,6 +148,9 @@ async function receive(
     redirect: "manual",
     signal,
   });
+  if (typeof response?.status !== "number") {
+    throw new InvalidRequestError("`fetch` must return a promise of a `Response`");
+  }
   const { status } = response;
   const isSuccess = status >= 200 && status < 300;
   const [body, isWhole] = await read(response, isSuccess ? MAX_BODY : MAX_ERROR_BODY);
@@ -159,6 +163,22 @@ async function receive(
   if (isWhole || !isSuccess) return ["answer", values, body];
   // What was read of it is of no use to anybody.
   return ["unreadable", values + packed(`its body is longer than ${MAX_BODY >> 20} MiB`)];
+}
+
+/** What an error behind a request says, in the words of Node.js, and what may help. */
+const HINTS: readonly (readonly [said: RegExp, hint: string])[] = [
+  [/wrong version number|packet length too long/i, "does it speak plain HTTP: `http://`?"],
+  [/Parse Error|HPE_|other side closed/i, "does it speak TLS: `https://`?"],
+  [/certificate/i, "`NODE_EXTRA_CA_CERTS` names a file of authorities to trust"],
+];
+
+/** What a request failed with, and where it went. */
+function explained(error: unknown, url: string): string {
+  const [scheme = "", host = ""] = url.split(/:?\/\/|\//, 2);
+  const port = /:\d+$/.test(host) ? "" : scheme === "https" ? ":443" : ":80";
+  const why = told(error).trim();
+  const hint = HINTS.find(([said]) => said.test(why));
+  return `${scheme}://${host}${port}: ${why}${hint ? ` (${hint[1]})` : ""}`;
 }
 
 /** Reads so many bytes of a body at most, and whether that is all of it. */

@@ -12,6 +12,11 @@ export type UsageSort = "-memoryGbSeconds" | "-diskOverageGbSeconds";
 /** A sandbox's tags by their keys. */
 export type TagMap = Record<string, string>;
 
+/** Tags of any type whose members are strings, an `interface` among them. */
+export type TagsOf<T> = {
+  readonly [K in keyof T & string]?: T[K] extends string | undefined ? T[K] : string;
+};
+
 /**
  * What one dimension is filtered by: a list of exact values, `null` for *the sandbox lacks the tag*, or the text of
  * the wire (comma-separated, quoted as {@link formatFilter} does) as is.

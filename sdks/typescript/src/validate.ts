@@ -27,7 +27,7 @@ export type {
 export function validateTags(tags: unknown): TagViolation[] {
   // Read once, so that a getter cannot tell the two checks different things.
   const entries = reading(() => (isPlain(tags) ? Object.entries(tags) : undefined));
-  if (!entries) return ask("validateTags", tags);
+  if (!entries) return ask("validateTags", tags, 0);
   if (isAccepted(entries)) return [];
   return askPacked(pack("validateTags") + reading(() => packMap(entries, 1)));
 }
@@ -116,7 +116,7 @@ export function userTags(tags: Readonly<Record<string, string>>): Record<string,
  * ```
  */
 export function validateTagKey(key: string): TagViolation[] {
-  return ask("validateTagKey", key);
+  return ask("validateTagKey", key, 0);
 }
 
 /**
@@ -128,7 +128,7 @@ export function validateTagKey(key: string): TagViolation[] {
  * ```
  */
 export function validateTagValue(value: unknown): TagViolation[] {
-  return ask("validateTagValue", value);
+  return ask("validateTagValue", value, 0);
 }
 
 /**

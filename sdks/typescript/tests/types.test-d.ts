@@ -86,6 +86,37 @@ describe("what may be asked", () => {
     client.tags.set("sb-1", { a: 1 });
   });
 
+  test("takes tags of an interface", () => {
+    interface Known {
+      team: string;
+      env?: string;
+    }
+    const known: Known = { team: "payments" };
+    client.tags.set("sb-1", known);
+    client.tags.set("sb-1", { team: "payments" } as TagMap);
+    client.tags.set("sb-1", {});
+    // @ts-expect-error: tags are strings.
+    client.tags.set("sb-1", { team: 1 });
+    // @ts-expect-error: a list is no map.
+    client.tags.set("sb-1", ["team"]);
+    // @ts-expect-error: nor is a Map.
+    client.tags.set("sb-1", new Map([["team", "payments"]]));
+  });
+
+  test("takes a fetch that has what is needed", () => {
+    new UsageClient({ fetch });
+    new UsageClient({ fetch: async (_url: string) => new Response() });
+    new UsageClient({
+      fetch: async (_url, { headers }) => ({
+        status: headers["accept"] ? 200 : 400,
+        headers: new Map<string, string>(),
+        arrayBuffer: async () => new ArrayBuffer(0),
+      }),
+    });
+    // @ts-expect-error: it returns no promise of a response.
+    new UsageClient({ fetch: () => 5 });
+  });
+
   test("takes options of a client and of a call", () => {
     new UsageClient({ apiKey: "k", baseUrl: "u", timeoutMs: 1, maxRetries: 0, logger: console });
     // @ts-expect-error: there is no such option.

@@ -7,7 +7,7 @@ import type {
   SandboxTags,
   SetTagsOptions,
   TagKey,
-  TagMap,
+  TagsOf,
 } from "../types.js";
 import { bind, part } from "../values.js";
 
@@ -57,9 +57,9 @@ export class TagsApi {
    * await client.tags.set("sb-1", { team: "payments" });
    * ```
    */
-  async set(
+  async set<T extends object>(
     sandboxId: string,
-    tags: Readonly<TagMap>,
+    tags: T & TagsOf<T>,
     options?: SetTagsOptions,
   ): Promise<SandboxTags> {
     const [ifMatch, others] = reading(() => part(options, "ifMatch"));
@@ -72,7 +72,8 @@ export class TagsApi {
    *
    * @param change gets the user tags and returns what they shall become. It may be called several times, so it
    * must not do anything else; what it throws rejects the call.
-   * @throws {@link ConflictError} where others wrote in between every time, else as {@link TagsApi.set} does.
+   * @throws {@link ConflictError} where others wrote in between until the time of the call was up, else as
+   * {@link TagsApi.set} does.
    * @example
    * ```ts
    * await client.tags.update("sb-1", (tags) => ({ ...tags, env: "prod" }));
