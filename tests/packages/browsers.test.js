@@ -11,7 +11,7 @@ import * as vite from "vite";
 import webpack from "webpack";
 import { closeBrowser, STRICT, serve, visit } from "./browser.js";
 import { FOUND } from "./probe.js";
-import { cleanUp, liveServer, project } from "./support.js";
+import { cleanUp, liveServer, program, project, run } from "./support.js";
 
 after(closeBrowser);
 after(cleanUp);
@@ -83,6 +83,13 @@ test("webpack bundles it", async () => {
   const complaints = stats?.toJson({ all: false, errors: true, warnings: true });
   assert.deepEqual(complaints, { errors: [], warnings: [] });
   assert.deepEqual(await found(await serve(join(directory, "dist"))), FOUND);
+});
+
+test("Parcel builds with it by default, without reading its exports", async () => {
+  const directory = await project({ "main.js": MAIN, "index.html": page("./main.js") });
+  const args = ["build", "index.html", "--no-source-maps", "--cache-dir", "cache", "--dist-dir", "out"];
+  await run(program("parcel"), args, { cwd: directory });
+  assert.deepEqual(await found(await serve(join(directory, "out"))), FOUND);
 });
 
 test("Vite builds with it", async () => {

@@ -12,10 +12,11 @@ import { cleanUp, packedTarball, program, project, run } from "./support.js";
 
 after(cleanUp);
 
+const TSC = fileURLToPath(new URL("node_modules/typescript/bin/tsc", import.meta.url));
+
 test("its types resolve in every mode of TypeScript, as attw tells", async () => {
   const tarball = await packedTarball();
-  // Node.js 10 knew no subpaths; whoever resolves like it has the main entry.
-  await run(program("attw"), [tarball, "--profile", "node16", "--format", "table"], { cwd: "." });
+  await run(program("attw"), [tarball, "--format", "table"], { cwd: "." });
 });
 
 test("its manifest is in order, as publint tells", async () => {
@@ -68,11 +69,108 @@ test("it compiles in a strict project that looks into its declarations", async (
     ["node16", "node16"],
     ["nodenext", "nodenext"],
   ]) {
-    await run(program("tsc"), ["--module", module, "--moduleResolution", moduleResolution], {
+    await run(process.execPath, [TSC, "--module", module, "--moduleResolution", moduleResolution], {
       cwd,
     });
   }
-  await run(program("tsc"), ["--module", "preserve", "--moduleResolution", "bundler"], { cwd });
+  await run(process.execPath, [TSC, "--module", "preserve", "--moduleResolution", "bundler"], {
+    cwd,
+  });
+  const node10 = [
+    TSC,
+    "--module",
+    "commonjs",
+    "--moduleResolution",
+    "node10",
+    "--ignoreDeprecations",
+    "5.0",
+  ];
+  await run(process.execPath, node10, { cwd });
+});
+
+test("the types of /validate need no DOM and no Node.js", async () => {
+  const main = `
+    import { InvalidRequestError, LIMITS, type TagViolation, validateTags } from "@opencomputer/usage/validate";
+    export const violations: TagViolation[] = validateTags({});
+    export const most: number = LIMITS.maxTags;
+    export const message = (error: unknown) => InvalidRequestError.isInstance(error) && error.code;
+  `;
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: "es2022",
+    lib: ["es2022"],
+    types: [],
+    module: "node16",
+  };
+  const config = JSON.stringify({ compilerOptions, files: ["main.mts"] });
+  const cwd = await project({ "main.mts": main, "tsconfig.json": config });
+  await run(process.execPath, [TSC], { cwd });
+});
+
+/** The oldest TypeScript that the documentation names. */
+const OLDEST = "4.7";
+
+test(`its types are read by TypeScript ${OLDEST}, the oldest that is supported`, async () => {
+  const main = `
+    import { RateLimitError, Usage, UsageClient, type UsageQuery } from "@opencomputer/usage";
+    import { validateTags } from "@opencomputer/usage/validate";
+    const query: UsageQuery = { filter: { "tag:env": ["prod"] } };
+    interface Known { team: string }
+    export async function all(client: UsageClient, known: Known): Promise<number> {
+      let sum = validateTags(known).length;
+      for await (const item of client.usage.bySandbox(query)) sum += item.memoryGbSeconds;
+      await client.tags.set("sb", known).catch((error: unknown) => RateLimitError.isInstance(error) && error.retryAfter);
+      return sum + (await new Usage("https://a.test", "k").byTag("team")).untagged.memoryGbSeconds;
+    }
+  `;
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: "es2022",
+    lib: ["es2022", "dom"],
+    types: [],
+    module: "node16",
+  };
+  const config = JSON.stringify({ compilerOptions, files: ["main.mts", "main.cts"] });
+  const cwd = await project({ "main.mts": main, "main.cts": main, "tsconfig.json": config });
+  const compiler = fileURLToPath(
+    new URL("node_modules/typescript-oldest/bin/tsc", import.meta.url),
+  );
+  assert.match(
+    await run(process.execPath, [compiler, "--version"], { cwd }),
+    new RegExp(`^Version ${OLDEST}`),
+  );
+  await run(process.execPath, [compiler], { cwd });
+});
+
+test("a fetch of undici 6 and 7 and of node-fetch fits the option's type", async () => {
+  const main = ["undici-6", "undici-7", "node-fetch"]
+    .map((name, i) => {
+      const at = JSON.stringify(fileURLToPath(new URL(`node_modules/${name}`, import.meta.url)));
+      return name === "node-fetch"
+        ? `import f${i} from ${at.replace('fetch"', 'fetch/@types/index.js"')}; use(f${i});`
+        : `import { fetch as f${i} } from ${at.replace(/"$/, '/index.js"')}; use(f${i});`;
+    })
+    .join("\n");
+  const use = `
+    import { UsageClient } from "@opencomputer/usage";
+    const use = (fetch: ConstructorParameters<typeof UsageClient>[0] extends infer O ? NonNullable<O> extends { fetch?: infer F } ? F : never : never) =>
+      new UsageClient({ fetch });
+  `;
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    target: "es2022",
+    lib: ["es2022", "dom", "dom.iterable"],
+    types: ["node"],
+    typeRoots: [fileURLToPath(new URL("node_modules/@types", import.meta.url))],
+    module: "node16",
+  };
+  const config = JSON.stringify({ compilerOptions, files: ["main.mts"] });
+  const cwd = await project({ "main.mts": use + main, "tsconfig.json": config });
+  await run(process.execPath, [TSC], { cwd });
 });
 
 test("nothing in it evaluates text, waits at the top level or asks for Node.js", async () => {

@@ -33,6 +33,35 @@ const FILES = {
       return sdk.validateTags({}).length;
     }
   `,
+  // A page of a report, from a component of the server to one of the client: by toJSON, as it is, and by a promise.
+  "app/flight/page.jsx": `
+    import { UsageClient } from "@opencomputer/usage";
+    import Chart from "./chart.jsx";
+    export const dynamic = "force-dynamic";
+    export default async function Page() {
+      let asked = 0;
+      const row = { tagKey: "team", tagValue: "a", memoryGbSeconds: 1, diskOverageGbSeconds: 0, sandboxCount: 1 };
+      const fetch = async () => Response.json({
+        from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z", asOf: "2026-01-02T00:00:00Z", groupBy: "tag:team",
+        total: { memoryGbSeconds: 9, diskOverageGbSeconds: 0 }, untagged: { memoryGbSeconds: 8, diskOverageGbSeconds: 0, sandboxCount: 1 },
+        items: [row], nextCursor: btoa(JSON.stringify({ v: 9 - asked++, t: "a" })).replaceAll("=", ""),
+      });
+      const client = new UsageClient({ apiKey: "oc_key", baseUrl: "https://api.test", fetch });
+      const page = await client.usage.byTag("team");
+      return <Chart data={page.toJSON()} page={page} promise={Promise.resolve(page.toJSON())} asked={asked} />;
+    }
+  `,
+  "app/flight/chart.jsx": `"use client";
+    import { use, useEffect } from "react";
+    export default function Chart({ data, page, promise, asked }) {
+      const later = use(promise);
+      useEffect(() => {
+        const seen = ({ total, untagged, items }) => [total?.memoryGbSeconds, untagged?.sandboxCount, items?.length];
+        window.report = { data: seen(data), page: seen(page), later: seen(later), asked };
+      });
+      return null;
+    }
+  `,
   "app/node/route.js": route("nodejs"),
   "app/edge/route.js": route("edge"),
 };
@@ -55,6 +84,9 @@ test("Next.js builds with it, and its pages and routes use it", async () => {
   try {
     const config = await liveServer();
     assert.deepEqual(await visit(url, config), FOUND);
+    const fields = [9, 1, 1];
+    const flown = { data: fields, page: fields, later: fields, asked: 1 };
+    assert.deepEqual(await visit(`${url}/flight`, {}), flown);
     for (const path of ["node", "edge"]) {
       const response = await fetch(`${url}/${path}`, {
         method: "POST",

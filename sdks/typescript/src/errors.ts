@@ -85,6 +85,7 @@ export class OpenComputerError extends Error {
     return (this.constructor as typeof OpenComputerError).className;
   }
 
+  /** Sets another name. */
   override set name(name: string) {
     Object.defineProperty(this, "name", { value: name, writable: true, configurable: true });
   }

@@ -41,7 +41,7 @@ export {
 export type { SandboxesApi } from "./resources/sandboxes.js";
 export type { TagsApi } from "./resources/tags.js";
 export type { UsageApi } from "./resources/usage.js";
-export type * from "./types.js";
+export * from "./types.js";
 export {
   decodeCursor,
   encodeCursor,

@@ -1,4 +1,4 @@
-export type * from "./rules.js";
+export * from "./rules.js";
 
 /** An instant: RFC 3339 with an offset, `YYYY-MM-DD` (midnight UTC), or a `Date`. */
 export type Time = string | Date;
