@@ -87,7 +87,15 @@ test("webpack bundles it", async () => {
 
 test("Parcel builds with it by default, without reading its exports", async () => {
   const directory = await project({ "main.js": MAIN, "index.html": page("./main.js") });
-  const args = ["build", "index.html", "--no-source-maps", "--cache-dir", "cache", "--dist-dir", "out"];
+  const args = [
+    "build",
+    "index.html",
+    "--no-source-maps",
+    "--cache-dir",
+    "cache",
+    "--dist-dir",
+    "out",
+  ];
   await run(program("parcel"), args, { cwd: directory });
   assert.deepEqual(await found(await serve(join(directory, "out"))), FOUND);
 });

@@ -39,7 +39,7 @@ export {
   UsagePage,
 } from "./page.js";
 export type { SandboxesApi } from "./resources/sandboxes.js";
-export type { TagsApi } from "./resources/tags.js";
+export { condition, type TagsApi } from "./resources/tags.js";
 export type { UsageApi } from "./resources/usage.js";
 export * from "./types.js";
 export {

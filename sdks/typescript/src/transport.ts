@@ -165,11 +165,11 @@ async function receive(
   return ["unreadable", values + packed(`its body is longer than ${MAX_BODY >> 20} MiB`)];
 }
 
-/** What an error behind a request says, in the words of Node.js, and what may help. */
-const HINTS: readonly (readonly [said: RegExp, hint: string])[] = [
-  [/wrong version number|packet length too long/i, "does it speak plain HTTP: `http://`?"],
-  [/Parse Error|HPE_|other side closed/i, "does it speak TLS: `https://`?"],
-  [/certificate/i, "`NODE_EXTRA_CA_CERTS` names a file of authorities to trust"],
+/** What Node.js says of a wrong scheme or certificate, by the scheme that was used, and what may help. */
+const HINTS: readonly (readonly [scheme: string, said: RegExp, hint: string])[] = [
+  ["https", /wrong version number|packet length too long/i, "does it speak plain HTTP: `http://`?"],
+  ["https", /certificate/i, "`NODE_EXTRA_CA_CERTS` names a file of authorities to trust"],
+  ["http", /Parse Error|other side closed|ECONNRESET/i, "does it speak TLS: `https://`?"],
 ];
 
 /** What a request failed with, and where it went. */
@@ -177,8 +177,8 @@ function explained(error: unknown, url: string): string {
   const [scheme = "", host = ""] = url.split(/:?\/\/|\//, 2);
   const port = /:\d+$/.test(host) ? "" : scheme === "https" ? ":443" : ":80";
   const why = told(error).trim();
-  const hint = HINTS.find(([said]) => said.test(why));
-  return `${scheme}://${host}${port}: ${why}${hint ? ` (${hint[1]})` : ""}`;
+  const hint = HINTS.find(([by, said]) => by === scheme && said.test(why));
+  return `${scheme}://${host}${port}: ${why}${hint ? ` (${hint[2]})` : ""}`;
 }
 
 /** Reads so many bytes of a body at most, and whether that is all of it. */

@@ -72,8 +72,11 @@ export interface RequestOptions {
 
 /** The options of a write of tags. */
 export interface SetTagsOptions extends RequestOptions {
-  /** Writes only where the tags are still those of this entity tag; a {@link ConflictError} otherwise. */
-  readonly ifMatch?: string | null | undefined;
+  /**
+   * Writes only where the tags are still those of this entity tag, a {@link ConflictError} otherwise. {@link condition}
+   * takes it from tags that were read.
+   */
+  readonly ifMatch?: string | undefined;
 }
 
 /** What this package needs of `fetch`: the host's own, `undici`'s, `node-fetch`'s and mocks fit. */
@@ -231,7 +234,7 @@ export interface SandboxTags {
   readonly tags: TagMap;
   /** When a tag value last changed; null where there are no tags. */
   readonly tagsLastUpdatedAt: string | null;
-  /** For `ifMatch`; null where the server sent none. */
+  /** Names these tags, for {@link condition}; null where the server sent none. */
   readonly etag: string | null;
 }
 

@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import vm from "node:vm";
 import * as esm from "@opencomputer/usage";
@@ -448,6 +448,18 @@ describe("messages", () => {
     expectOurs(error, ConnectionError);
     expect(error).toHaveProperty("message", expect.stringContaining(`${baseUrl}: fetch failed`));
     expect(error).toHaveProperty("message", expect.stringContaining("`http://`"));
+    server.close();
+  });
+
+  test("plain HTTP to a port that speaks TLS is told, too", async () => {
+    // What such a port answers: an alert, and the end.
+    const server = createTcpServer((socket) => socket.end("\x15\x03\x03\0\x02\x02\x46", "latin1"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const error = await failure(() => make({ baseUrl, maxRetries: 0 })().tags.listKeys());
+    expectOurs(error, ConnectionError);
+    expect(error).toHaveProperty("message", expect.stringContaining(`${baseUrl}: fetch failed`));
+    expect(error).toHaveProperty("message", expect.stringContaining("`https://`"));
     server.close();
   });
 

@@ -1,6 +1,7 @@
 import {
   AuthenticationError,
   ConflictError,
+  condition,
   decodeCursor,
   InvalidRequestError,
   NotFoundError,
@@ -98,9 +99,11 @@ describe("against the live server", () => {
 
   test("a write with an entity tag that is out of date is a conflict and writes nothing", async () => {
     const { sandboxId } = await anySandbox();
-    const { etag } = await client.tags.set(sandboxId, { a: "1" });
+    const before = await client.tags.set(sandboxId, { a: "1" });
     const after = await client.tags.set(sandboxId, { a: "2" });
-    const error = await failure(() => client.tags.set(sandboxId, { a: "3" }, { ifMatch: etag }));
+    const error = await failure(() =>
+      client.tags.set(sandboxId, { a: "3" }, { ifMatch: condition(before) }),
+    );
     expect(error).toBeInstanceOf(ConflictError);
     expect(error).toMatchObject({
       status: 412,

@@ -2,6 +2,7 @@
 
 import {
   AuthenticationError,
+  condition,
   InvalidRequestError,
   NotFoundError,
   OpenComputerError,
@@ -250,6 +251,7 @@ describe.each(VARIANTS)("the platform's server, %s:", (variant) => {
 
   test("a refused update writes nothing, a refused condition says that it wrote", async () => {
     const before = await client.tags.get("sb-abc");
+    expect(() => condition(before)).toThrow(UnsupportedByServerError);
     const update = () => client.tags.update("sb-abc", () => ({}));
     expect(await failure(update)).toHaveProperty(
       "message",

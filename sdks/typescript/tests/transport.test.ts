@@ -46,7 +46,7 @@ describe("a server that does not behave", () => {
     expect(error).not.toBeInstanceOf(TimeoutError);
     expect(error).toHaveProperty("cause", expect.any(TypeError));
     expect(String(error)).toMatch(
-      /^ConnectionError: no answer from the server: fetch failed: .*ECONNREFUSED/,
+      /^ConnectionError: no answer from the server: http:\/\/127.0.0.1:\d+: fetch failed: .*ECONNREFUSED/,
     );
   });
 

@@ -2,6 +2,7 @@ import {
   type APIError,
   type AuthenticationError,
   type Cursor,
+  condition,
   type GroupBy,
   type OpenComputerError,
   type PagePromise,
@@ -101,6 +102,13 @@ describe("what may be asked", () => {
     client.tags.set("sb-1", ["team"]);
     // @ts-expect-error: nor is a Map.
     client.tags.set("sb-1", new Map([["team", "payments"]]));
+  });
+
+  test("takes no condition that may be missing", () => {
+    const state = {} as SandboxTags;
+    client.tags.set("sb-1", {}, { ifMatch: condition(state) });
+    // @ts-expect-error: null would make the write unconditional.
+    client.tags.set("sb-1", {}, { ifMatch: state.etag });
   });
 
   test("takes a fetch that has what is needed", () => {

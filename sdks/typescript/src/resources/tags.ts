@@ -1,6 +1,6 @@
 import type { Connection } from "../connection.js";
 import { reading } from "../core.js";
-import { InvalidRequestError } from "../errors.js";
+import { InvalidRequestError, UnsupportedByServerError } from "../errors.js";
 import type {
   ChangeTags,
   RequestOptions,
@@ -10,6 +10,23 @@ import type {
   TagsOf,
 } from "../types.js";
 import { bind, part } from "../values.js";
+
+/**
+ * The `ifMatch` that makes a write depend on the tags that were read.
+ *
+ * @throws {@link UnsupportedByServerError} where the server sent no entity tag: the write would be unconditional.
+ * @example
+ * ```ts
+ * const state = await client.tags.get("sb-1");
+ * await client.tags.set("sb-1", { ...userTags(state.tags), env: "prod" }, { ifMatch: condition(state) });
+ * ```
+ */
+export function condition(state: Pick<SandboxTags, "etag">): string {
+  if (state.etag !== null) return state.etag;
+  throw new UnsupportedByServerError(
+    "the server sent no `ETag` with these tags, so a write cannot depend on them",
+  );
+}
 
 /** Tags of sandboxes. */
 export class TagsApi {
@@ -48,7 +65,8 @@ export class TagsApi {
   }
 
   /**
-   * Replaces all user tags of a sandbox; `{}` clears them. Without `ifMatch` the last writer wins.
+   * Replaces all user tags of a sandbox; `{}` clears them. Without `ifMatch` the last writer wins: to change some of the
+   * tags, {@link TagsApi.update} is safer.
    *
    * @throws {@link TagValidationError} with every violation, before anything is sent; {@link ConflictError} where
    * the tags are no longer those of `ifMatch`; else as {@link TagsApi.get} does.

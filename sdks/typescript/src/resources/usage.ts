@@ -31,7 +31,8 @@ export class UsageApi {
   }
 
   /**
-   * Usage by the values of a tag, and the part that lacks the tag.
+   * Usage by the values of a tag, and the part that lacks the tag. The key stands alone: `byTag("tag:team")` reports on
+   * the key `tag:team`, which is a valid one.
    *
    * @throws {@link InvalidRequestError} for a query that breaks a rule, before anything is sent; else what the API
    * answers ({@link APIError}), or {@link ConnectionError} where it does not. The promise rejects, nothing is thrown.
