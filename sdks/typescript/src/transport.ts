@@ -169,7 +169,7 @@ async function receive(
 const HINTS: readonly (readonly [scheme: string, said: RegExp, hint: string])[] = [
   ["https", /wrong version number|packet length too long/i, "does it speak plain HTTP: `http://`?"],
   ["https", /certificate/i, "`NODE_EXTRA_CA_CERTS` names a file of authorities to trust"],
-  ["http", /Parse Error|other side closed|ECONNRESET/i, "does it speak TLS: `https://`?"],
+  ["http", /Parse Error|Expected HTTP|other side closed/i, "does it speak TLS: `https://`?"],
 ];
 
 /** What a request failed with, and where it went. */

@@ -453,7 +453,10 @@ describe("messages", () => {
 
   test("plain HTTP to a port that speaks TLS is told, too", async () => {
     // What such a port answers: an alert, and the end.
-    const server = createTcpServer((socket) => socket.end("\x15\x03\x03\0\x02\x02\x46", "latin1"));
+    const alert = "\x15\x03\x03\0\x02\x02\x46";
+    const server = createTcpServer((socket) => {
+      socket.once("data", () => socket.end(alert, "latin1"));
+    });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const error = await failure(() => make({ baseUrl, maxRetries: 0 })().tags.listKeys());

@@ -9,6 +9,7 @@ import {
   Usage,
   UsageClient,
   type UsageTotals,
+  userTags,
 } from "@opencomputer/usage";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { failure } from "./support/calls.js";
@@ -124,6 +125,18 @@ describe("against the live server", () => {
     expect(calls).toBe(2);
     expect(tags).toMatchObject({ a: "1", b: "theirs", c: "ours" });
   });
+
+  test("twenty updates at once all come through, and lose nothing", async () => {
+    const { sandboxId } = await anySandbox();
+    await client.tags.set(sandboxId, {});
+    const keys = Array.from({ length: 20 }, (_, i) => `writer${i}`);
+    const update = (key: string) =>
+      client.tags.update(sandboxId, (tags) => ({ ...tags, [key]: "x" }));
+    await Promise.all(keys.map(update));
+    const { tags } = await client.tags.get(sandboxId);
+    expect(Object.keys(userTags(tags)).sort()).toEqual([...keys].sort());
+    await client.tags.set(sandboxId, {});
+  }, 60_000);
 
   test("sandboxes are listed", async () => {
     const sandboxes = await client.sandboxes.list();
