@@ -1,7 +1,7 @@
 //! From a body to the value of a call: decoded without Python's lock, made into objects with it.
 
 use bytes::Bytes;
-use opencomputer_usage_core::client::{self, Answer, NextPage, Reply};
+use opencomputer_usage_core::client::{self, Answer, JsonValue, Reply};
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::window::Timestamp;
 use opencomputer_usage_core::wire;
@@ -9,7 +9,9 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use crate::models::{Amounts, Sandbox, SandboxTags, SandboxUsage, TagItem, TagKeySummary, Untagged};
+use crate::models::{
+    Amounts, Sandbox, SandboxTags, SandboxUsage, SandboxUsageTotals, TagItem, TagKeySummary, Untagged, UsagePoint,
+};
 use crate::source::{self, Page, Source};
 use crate::tags;
 
@@ -25,9 +27,17 @@ pub enum Value {
 }
 
 impl Value {
-    /// Reads a body.
+    /// Reads a body. Where it cannot be read, the core says why, in the words of every language.
     pub fn decode(reply: Reply, body: Bytes, etag: Option<&str>) -> Result<Self, String> {
-        Ok(match reply {
+        Self::decoded(reply, body.clone(), etag).ok_or_else(|| {
+            let mut answer = Answer { body: body.into(), ..Answer::default() };
+            let read = <JsonValue as client::Value>::read(reply, &mut answer);
+            read.err().unwrap_or_else(|| "it is of another type".to_owned())
+        })
+    }
+
+    fn decoded(reply: Reply, body: Bytes, etag: Option<&str>) -> Option<Self> {
+        Some(match reply {
             Reply::TagUsage => Self::TagUsage(source::decode(&body)?),
             Reply::SandboxUsagePage => {
                 let (page, source) = source::page(body)?;
@@ -36,7 +46,7 @@ impl Value {
             Reply::SandboxUsage => Self::SandboxUsage(source::decode(&body)?),
             Reply::TagKeys => Self::TagKeys(source::decode::<wire::TagKeys>(&body)?.keys),
             Reply::Tags => Self::Tags(source::decode(&body)?, etag.map(str::to_owned)),
-            Reply::Sandboxes => Self::Sandboxes(source::decode(&body)?),
+            Reply::Sandboxes => Self::Sandboxes(source::decode::<Option<_>>(&body)?.unwrap_or_default()),
             Reply::Sandbox => Self::Sandbox(source::decode(&body)?),
         })
     }
@@ -103,6 +113,10 @@ impl Make<'_> {
         at.to_string().into_py_any(self.0)
     }
 
+    fn tags(&self, tags: Option<&wire::Tags>) -> Made {
+        tags.map(|tags| tags::of_map(self.0, tags)).transpose()?.into_py_any(self.0)
+    }
+
     fn maybe_time(&self, at: Option<Timestamp>) -> Made {
         at.map(|at| at.to_string()).into_py_any(self.0)
     }
@@ -112,9 +126,39 @@ impl Make<'_> {
         Amounts::new(self.number(memory)?, self.number(disk)?).into_py_any(self.0)
     }
 
-    fn untagged(&self, part: &wire::Untagged) -> Made {
+    fn untagged(&self, part: Option<&wire::Untagged>) -> Made {
+        let Some(part) = part else {
+            return Ok(self.0.None());
+        };
         let [memory, disk] = [part.memory_gb_seconds, part.disk_overage_gb_seconds];
         Untagged::new(self.number(memory)?, self.number(disk)?, self.count(part.sandbox_count)?).into_py_any(self.0)
+    }
+
+    fn totals(&self, totals: &wire::SandboxUsageTotals) -> PyResult<SandboxUsageTotals> {
+        Ok(SandboxUsageTotals::new(
+            self.number(totals.memory_allocated_gb_seconds)?,
+            self.number(totals.memory_used_gb_seconds)?,
+            self.number(totals.uptime_seconds)?,
+            self.count(totals.memory_allocated_peak_mb)?,
+            self.count(totals.memory_used_peak_mb)?,
+        ))
+    }
+
+    fn point(&self, point: &wire::UsagePoint) -> PyResult<UsagePoint> {
+        Ok(UsagePoint::new(
+            self.time(point.ts)?,
+            self.number(point.memory_allocated_gb_seconds)?,
+            self.number(point.memory_used_gb_seconds)?,
+            self.number(point.uptime_seconds)?,
+            self.count(point.allocated_memory_mb)?,
+            self.count(point.used_memory_mb_avg)?,
+            self.count(point.used_memory_mb_peak)?,
+        ))
+    }
+
+    fn points(&self, points: &[wire::UsagePoint]) -> Made {
+        let points: Vec<_> = points.iter().map(|point| self.point(point)).collect::<PyResult<_>>()?;
+        PyTuple::new(self.0, points)?.into_py_any(self.0)
     }
 
     fn tag_item(&self, item: &wire::TagItem) -> PyResult<TagItem> {
@@ -135,12 +179,12 @@ impl Make<'_> {
         Ok(Sandbox::new(
             self.text(&sandbox.sandbox_id)?,
             self.text(&sandbox.status)?,
-            self.text(&sandbox.region)?,
-            self.text(&sandbox.worker_id)?,
-            self.text(&sandbox.template)?,
+            self.maybe(sandbox.region.as_deref())?,
+            self.maybe(sandbox.worker_id.as_deref())?,
+            self.maybe(sandbox.template.as_deref())?,
             self.time(sandbox.started_at)?,
             self.maybe(sandbox.alias.as_deref())?,
-            sandbox.tags.as_ref().map(|tags| tags::of_map(self.0, tags)).transpose()?.into_py_any(self.0)?,
+            self.tags(sandbox.tags.as_ref())?,
             self.maybe_time(sandbox.tags_last_updated_at.flatten())?,
         ))
     }
@@ -150,20 +194,27 @@ impl Make<'_> {
             self.text(&usage.sandbox_id)?,
             self.time(usage.from)?,
             self.time(usage.to)?,
-            self.time(usage.as_of)?,
+            self.maybe_time(usage.as_of)?,
             self.number(usage.memory_gb_seconds)?,
-            self.number(usage.disk_overage_gb_seconds)?,
-            tags::of_map(self.0, &usage.tags)?,
+            usage.disk_overage_gb_seconds.into_py_any(self.0)?,
+            self.tags(usage.tags.as_ref())?,
             self.maybe_time(usage.tags_last_updated_at)?,
             self.maybe_time(usage.first_started_at)?,
             self.maybe_time(usage.last_ended_at)?,
             self.maybe(usage.alias.as_deref())?,
             self.maybe(usage.status.as_deref())?,
+            usage.totals.as_ref().map(|totals| self.totals(totals)).transpose()?.into_py_any(self.0)?,
+            usage.points.as_deref().map(|points| self.points(points)).transpose()?.into_py_any(self.0)?,
         ))
     }
 }
 
 impl Value {
+    /// Whether it is a page, which more may follow.
+    pub const fn is_page(&self) -> bool {
+        matches!(self, Self::TagUsage(_) | Self::SandboxesUsage(..))
+    }
+
     /// The model of the value; of a page the fields, as its class is the client's to choose.
     pub fn into_python(self, py: Python<'_>) -> Made {
         let make = Make(py);
@@ -173,10 +224,10 @@ impl Value {
                 let fields = [
                     make.time(page.from)?,
                     make.time(page.to)?,
-                    make.time(page.as_of)?,
+                    make.maybe_time(page.as_of)?,
                     make.text(&page.group_by)?,
                     make.amounts(&page.total)?,
-                    make.untagged(&page.untagged)?,
+                    make.untagged(page.untagged.as_ref())?,
                     PyTuple::new(py, items)?.into_py_any(py)?,
                     make.maybe(page.next_cursor.as_deref())?,
                 ];
@@ -186,8 +237,8 @@ impl Value {
                 let fields = [
                     make.time(page.from)?,
                     make.time(page.to)?,
-                    make.time(page.as_of)?,
-                    make.text(&page.group_by)?,
+                    make.maybe_time(page.as_of)?,
+                    make.maybe(page.group_by.as_deref())?,
                     make.amounts(&page.total)?,
                     source.into_py_any(py)?,
                     make.maybe(page.next_cursor.as_deref())?,

@@ -8,7 +8,7 @@ use opencomputer_usage_core::client::{self, Answer, Event, Fault, Operation, Ste
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::AbortHandle;
@@ -92,7 +92,8 @@ impl Client {
 }
 
 /// A call under way. Every method answers with what to do next: `("send", request)`, `("wait", seconds)`,
-/// `("change", tags)` or `("done", value)`; or raises what the call failed with.
+/// `("change", tags)` or `("done", value)`; or raises what the call failed with. The value of a page is its fields and the
+/// parameters of the page after it, or None.
 #[pyclass(frozen)]
 pub struct Exchange {
     client: Py<Client>,
@@ -221,7 +222,11 @@ pub fn shown(py: Python<'_>, step: Step<Value>) -> PyResult<Py<PyAny>> {
             }
             ("change", dict).into_py_any(py)
         }
-        Step::Done { value } => ("done", value.into_python(py)?).into_py_any(py),
+        Step::Done { value, next } if value.is_page() => {
+            let params = next.map(|next| PyDict::from_sequence(PyList::new(py, next.into_params())?.as_any()));
+            ("done", (value.into_python(py)?, params.transpose()?)).into_py_any(py)
+        }
+        Step::Done { value, .. } => ("done", value.into_python(py)?).into_py_any(py),
         Step::Failed { error } => Err(raised(error)),
     }
 }

@@ -40,8 +40,8 @@ mod _core {
     use super::inbox::Inbox;
     #[pymodule_export]
     use super::models::{
-        Amounts, Cursor, GroupBy, Limits, Sandbox, SandboxTags, SandboxUsage, TagItem, TagKeySummary, TagViolation,
-        Untagged,
+        Amounts, Cursor, GroupBy, Limits, Sandbox, SandboxTags, SandboxUsage, SandboxUsageTotals, TagItem,
+        TagKeySummary, TagViolation, Untagged, UsagePoint,
     };
     #[pymodule_export]
     use super::page::{SandboxItem, SandboxesUsage, TagUsage};

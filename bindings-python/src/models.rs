@@ -74,6 +74,42 @@ models! {
         sandbox_count => "sandboxCount",
     }
 
+    /// Allocated and used memory of one sandbox, clipped to the window. MB are of 2²⁰ bytes.
+    SandboxUsageTotals {
+        /// Allocated memory, GB-seconds.
+        memory_allocated_gb_seconds => "memoryAllocatedGbSeconds",
+        /// Measured memory, GB-seconds; 0 without samples.
+        memory_used_gb_seconds => "memoryUsedGbSeconds",
+        /// Time during which memory was allocated, seconds.
+        uptime_seconds => "uptimeSeconds",
+        /// The most memory that was allocated at once, MB.
+        memory_allocated_peak_mb => "memoryAllocatedPeakMb",
+        /// The most memory that was measured, MB; 0 without samples.
+        memory_used_peak_mb => "memoryUsedPeakMb",
+    }
+
+    /// Allocated and used memory of one sandbox in one bucket of the window. MB are of 2²⁰ bytes.
+    UsagePoint {
+        /// Start of the bucket.
+        ts => "ts",
+        /// Allocated memory, GB-seconds.
+        memory_allocated_gb_seconds => "memoryAllocatedGbSeconds",
+        /// Measured memory, GB-seconds; 0 without samples.
+        memory_used_gb_seconds => "memoryUsedGbSeconds",
+        /// Time during which memory was allocated, seconds.
+        uptime_seconds => "uptimeSeconds",
+        /// Mean of the allocated memory over the bucket, MB.
+        allocated_memory_mb => "allocatedMemoryMb",
+        /// Mean of the measured memory over the bucket, MB.
+        used_memory_mb_avg => "usedMemoryMbAvg",
+        /// The most memory that was measured, MB.
+        used_memory_mb_peak => "usedMemoryMbPeak",
+    } + {
+        /// `ts` as an aware datetime.
+        #[getter]
+        fn ts_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> { datetime(self.ts.bind(py)) }
+    }
+
     /// Usage of one sandbox in a window.
     SandboxUsage {
         /// The sandbox.
@@ -82,13 +118,13 @@ models! {
         from_ => "from",
         /// End of the window, exclusive.
         to => "to",
-        /// When a running sandbox was measured.
+        /// When a running sandbox was measured; None from the platform's own servers.
         as_of => "asOf",
         /// Memory, GB-seconds.
         memory_gb_seconds => "memoryGbSeconds",
-        /// Disk above the included 20 GB, GB-seconds.
+        /// Disk above the included 20 GB, GB-seconds; None where the server does not say.
         disk_overage_gb_seconds => "diskOverageGbSeconds",
-        /// All tags, system tags among them.
+        /// All tags, system tags among them; None where the server does not say.
         tags => "tags",
         /// When a tag value last changed; a removed tag leaves no trace.
         tags_last_updated_at => "tagsLastUpdatedAt",
@@ -100,6 +136,10 @@ models! {
         alias = none() => "alias" (optional),
         /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
         status = none() => "status" (optional),
+        /// Allocated and used memory over the window; None where the server does not say.
+        totals = none() => "totals",
+        /// The same over time, one point a bucket; None where the server does not say.
+        points = none() => "points",
     } + {
         /// `from_` as an aware datetime.
         #[getter]
@@ -162,11 +202,11 @@ models! {
         sandbox_id => "sandboxID",
         /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
         status => "status",
-        /// Where it runs.
+        /// Where it runs; None where the server does not say.
         region => "region",
-        /// The worker it runs on.
+        /// The worker it runs on; None where the server does not say.
         worker_id => "workerID",
-        /// What it was made from.
+        /// What it was made from; None where the server does not say.
         template => "template",
         /// When its latest session started.
         started_at => "startedAt",

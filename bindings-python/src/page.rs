@@ -85,7 +85,7 @@ model_methods! {
             sandbox_id: &Bound<'_, PyString>,
             memory_gb_seconds: f64,
             disk_overage_gb_seconds: f64,
-            tags: &Bound<'_, PyAny>,
+            tags: Option<&Bound<'_, PyAny>>,
             tags_last_updated_at: Option<&str>,
             alias: Option<&str>,
             status: Option<&str>,
@@ -95,7 +95,7 @@ model_methods! {
                     sandbox_id: writer.string(sandbox_id.to_str()?)?,
                     alias: alias.map(|alias| writer.string(alias)).transpose()?,
                     status: status.map(|status| writer.string(status)).transpose()?,
-                    tags: tags::write(tags, writer)?,
+                    tags: tags.map(|tags| tags::write(tags, writer)).transpose()?,
                     tags_last_updated_at: tags_last_updated_at.map(|at| writer.string(at).map(Moment)).transpose()?,
                     memory_gb_seconds,
                     disk_overage_gb_seconds,
@@ -111,10 +111,10 @@ model_methods! {
             self.item().map(|item| item.disk_overage_gb_seconds)
         }
 
-        /// All tags, system tags among them.
+        /// All tags, system tags among them; None where the server does not say.
         #[getter]
-        fn tags(&self, py: Python<'_>) -> PyResult<Tags> {
-            self.item().map(|item| Tags::new(self.source.clone_ref(py), item.tags))
+        fn tags(&self, py: Python<'_>) -> PyResult<Option<Tags>> {
+            Ok(self.item()?.tags.map(|tags| Tags::new(self.source.clone_ref(py), tags)))
         }
 
         /// When a tag value last changed; a removed tag leaves no trace.
@@ -184,7 +184,7 @@ macro_rules! page {
             /// Where the next page starts; None on the last one.
             #[pyo3(get)]
             next_cursor: Py<PyAny>,
-            /// What fetches the next page.
+            /// Fetches the next page; None on the last one, and where no client brought the page.
             #[pyo3(get)]
             _fetch: Py<PyAny>,
         }
@@ -284,13 +284,13 @@ page! {
         from_ => "from",
         /// End of the window, exclusive.
         to => "to",
-        /// When running sandboxes were measured.
+        /// When running sandboxes were measured; None from the platform's own servers.
         as_of => "asOf",
         /// The dimension, `tag:<key>`.
         group_by => "groupBy",
         /// All that matches the window and the filters, not only this page.
         total => "total",
-        /// The part of it that lacks the tag.
+        /// The part of it that lacks the tag; None where the server does not say.
         untagged => "untagged",
     }
 }
@@ -302,9 +302,9 @@ page! {
         from_ => "from",
         /// End of the window, exclusive.
         to => "to",
-        /// When running sandboxes were measured.
+        /// When running sandboxes were measured; None from the platform's own servers.
         as_of => "asOf",
-        /// The dimension, `sandbox`.
+        /// The dimension, `sandbox`; None where the server does not name it.
         group_by => "groupBy",
         /// All that matches the window and the filters, not only this page.
         total => "total",

@@ -34,10 +34,11 @@ pub struct Span {
 #[derive(Clone, Copy, Debug)]
 pub struct Range {
     start: u32,
-    end: u32,
+    /// One more than the index after the last one, which leaves zero for an item without tags.
+    after: NonZeroU32,
 }
 
-/// A timestamp, as it was written.
+/// A timestamp, in the one form that answers have in every language.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment(pub Span);
 
@@ -64,17 +65,15 @@ pub struct Source {
 }
 
 /// Reads one JSON text.
-pub fn decode<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, String> {
+pub fn decode<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Option<T> {
     let mut parser = sonic_rs::Deserializer::from_slice(text);
-    let value = T::deserialize(Bounded(&mut parser)).and_then(|value| parser.end().map(|()| value));
-    value.map_err(|error| error.to_string())
+    T::deserialize(Bounded(&mut parser)).and_then(|value| parser.end().map(|()| value)).ok()
 }
 
 /// Reads a page, and moves what its items are made of out of it.
-pub fn page(text: Bytes) -> Result<(Page, Source), String> {
-    if u32::try_from(text.len()).is_err() {
-        return Err("it has more than 4 GiB".to_owned());
-    }
+pub fn page(text: Bytes) -> Option<(Page, Source)> {
+    // Spans reach no further than 4 GiB.
+    u32::try_from(text.len()).ok()?;
     // A guess that holds for most: growing would copy.
     TAGS.set(Vec::with_capacity(text.len() / 48));
     UNESCAPED.take();
@@ -82,7 +81,7 @@ pub fn page(text: Bytes) -> Result<(Page, Source), String> {
     let shared = Shared { tags: TAGS.take(), unescaped: UNESCAPED.take() };
     let mut page: Page = decoded?;
     let items = mem::take(&mut page.items);
-    Ok((page, Source { text, shared, items }))
+    Some((page, Source { text, shared, items }))
 }
 
 impl Source {
@@ -107,7 +106,7 @@ impl Source {
     }
 
     pub fn tags(&self, range: Range) -> &[(Span, Span)] {
-        self.shared.tags.get(range.start as usize..range.end as usize).unwrap_or_default()
+        self.shared.tags.get(range.start as usize..range.after.get() as usize - 1).unwrap_or_default()
     }
 
     pub fn bytes(&self, span: Span) -> &[u8] {
@@ -166,7 +165,7 @@ fn keep(string: &str) -> Option<Span> {
 impl Range {
     fn between(start: usize, end: usize) -> Self {
         let index = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
-        Self { start: index(start), end: index(end) }
+        Self { start: index(start), after: NonZeroU32::MIN.saturating_add(index(end)) }
     }
 }
 
@@ -269,11 +268,20 @@ impl<'de> Deserialize<'de> for Moment {
 
         #[inline]
         fn moment<E: de::Error>(text: &str, span: impl FnOnce(&str) -> Option<Span>) -> Result<Moment, E> {
-            if Timestamp::is_timestamp(text) {
-                span(text).map(Moment).ok_or_else(|| E::custom(TOO_LONG))
+            let span = if may_be_canonical(text) && Timestamp::is_timestamp(text) {
+                span(text)
             } else {
-                Err(E::invalid_value(de::Unexpected::Str(text), &"a timestamp"))
-            }
+                Timestamp::read(text).and_then(|at| keep(&at.to_string()))
+            };
+            span.map(Moment).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &"a timestamp"))
+        }
+
+        /// Whether a timestamp, if it is one, is in the form that `Timestamp` writes.
+        #[inline]
+        fn may_be_canonical(text: &str) -> bool {
+            let text = text.as_bytes();
+            let in_utc = text.get(10) == Some(&b'T') && text.last() == Some(&b'Z');
+            in_utc && (text.len() == 20 || text.len() == 27 && !text.ends_with(b".000000Z"))
         }
 
         deserializer.deserialize_str(Times)

@@ -94,11 +94,11 @@ pub fn sandboxes<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>) -> PyResul
     let mut tags = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
     let mut times = Vec::with_capacity(rows.len());
     for (source, item) in &rows {
-        for &(key, value) in source.tags(item.tags) {
+        for &(key, value) in item.tags.map(|tags| source.tags(tags)).unwrap_or_default() {
             tags.keys().append_value(source.text(key));
             tags.values().append_value(source.text(value));
         }
-        tags.append(true).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        tags.append(item.tags.is_some()).map_err(|error| PyValueError::new_err(error.to_string()))?;
         times.push(item.tags_last_updated_at.map(|at| micros(source.text(at.0))).transpose()?);
     }
     let alias: StringArray = rows.iter().map(|(source, item)| item.alias.map(|alias| source.text(alias))).collect();
@@ -110,7 +110,7 @@ pub fn sandboxes<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>) -> PyResul
         ("sandbox_id", Arc::new(ids), false),
         ("memory_gb_seconds", Arc::new(memory), false),
         ("disk_overage_gb_seconds", Arc::new(disk), false),
-        ("tags", Arc::new(tags.finish()), false),
+        ("tags", Arc::new(tags.finish()), true),
         ("tags_last_updated_at", Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")), true),
         ("alias", Arc::new(alias), true),
         ("status", Arc::new(status), true),

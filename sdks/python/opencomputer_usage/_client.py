@@ -300,10 +300,12 @@ class UsageClient:
         return _io.walk(lambda: self._page(page, operation, params))
 
     def _page(self, page: Any, operation: str, params: Mapping[str, object]) -> Any:
-        def fetch(cursor: str) -> Any:
-            return self._page(page, operation, {**params, "cursor": cursor})
+        fields, following = self._call(operation, params)
 
-        return page(*self._call(operation, params), fetch)
+        def fetch() -> Any:
+            return self._page(page, operation, {**params, **following})
+
+        return page(*fields, fetch if following else None)
 
     def _call(self, operation: str, params: Mapping[str, object], change: Change | None = None) -> Any:
         if self._closed:

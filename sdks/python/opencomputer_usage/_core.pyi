@@ -25,6 +25,7 @@ __all__ = [
     "SandboxItem",
     "SandboxTags",
     "SandboxUsage",
+    "SandboxUsageTotals",
     "SandboxesUsage",
     "Table",
     "TagItem",
@@ -34,6 +35,7 @@ __all__ = [
     "Tags",
     "Task",
     "Untagged",
+    "UsagePoint",
     "__version__",
     "decode_cursor",
     "encode_cursor",
@@ -153,6 +155,72 @@ class TagItem(_Model):
     def sandbox_count(self) -> int: ...
 
 @final
+class SandboxUsageTotals(_Model):
+    __match_args__ = (
+        "memory_allocated_gb_seconds",
+        "memory_used_gb_seconds",
+        "uptime_seconds",
+        "memory_allocated_peak_mb",
+        "memory_used_peak_mb",
+    )
+    def __new__(
+        cls,
+        memory_allocated_gb_seconds: float,
+        memory_used_gb_seconds: float,
+        uptime_seconds: float,
+        memory_allocated_peak_mb: int,
+        memory_used_peak_mb: int,
+    ) -> Self: ...
+    @property
+    def memory_allocated_gb_seconds(self) -> float: ...
+    @property
+    def memory_used_gb_seconds(self) -> float: ...
+    @property
+    def uptime_seconds(self) -> float: ...
+    @property
+    def memory_allocated_peak_mb(self) -> int: ...
+    @property
+    def memory_used_peak_mb(self) -> int: ...
+
+@final
+class UsagePoint(_Model):
+    __match_args__ = (
+        "ts",
+        "memory_allocated_gb_seconds",
+        "memory_used_gb_seconds",
+        "uptime_seconds",
+        "allocated_memory_mb",
+        "used_memory_mb_avg",
+        "used_memory_mb_peak",
+    )
+    def __new__(
+        cls,
+        ts: str,
+        memory_allocated_gb_seconds: float,
+        memory_used_gb_seconds: float,
+        uptime_seconds: float,
+        allocated_memory_mb: int,
+        used_memory_mb_avg: int,
+        used_memory_mb_peak: int,
+    ) -> Self: ...
+    @property
+    def ts(self) -> str: ...
+    @property
+    def memory_allocated_gb_seconds(self) -> float: ...
+    @property
+    def memory_used_gb_seconds(self) -> float: ...
+    @property
+    def uptime_seconds(self) -> float: ...
+    @property
+    def allocated_memory_mb(self) -> int: ...
+    @property
+    def used_memory_mb_avg(self) -> int: ...
+    @property
+    def used_memory_mb_peak(self) -> int: ...
+    @property
+    def ts_datetime(self) -> datetime: ...
+
+@final
 class SandboxUsage(_Model):
     __match_args__ = (
         "sandbox_id",
@@ -167,21 +235,25 @@ class SandboxUsage(_Model):
         "last_ended_at",
         "alias",
         "status",
+        "totals",
+        "points",
     )
     def __new__(
         cls,
         sandbox_id: str,
         from_: str,
         to: str,
-        as_of: str,
+        as_of: str | None,
         memory_gb_seconds: float,
-        disk_overage_gb_seconds: float,
-        tags: Mapping[str, str],
+        disk_overage_gb_seconds: float | None,
+        tags: Mapping[str, str] | None,
         tags_last_updated_at: str | None,
         first_started_at: str | None,
         last_ended_at: str | None,
         alias: str | None = ...,
         status: str | None = ...,
+        totals: SandboxUsageTotals | None = ...,
+        points: Iterable[UsagePoint] | None = ...,
     ) -> Self: ...
     @property
     def sandbox_id(self) -> str: ...
@@ -190,13 +262,13 @@ class SandboxUsage(_Model):
     @property
     def to(self) -> str: ...
     @property
-    def as_of(self) -> str: ...
+    def as_of(self) -> str | None: ...
     @property
     def memory_gb_seconds(self) -> float: ...
     @property
-    def disk_overage_gb_seconds(self) -> float: ...
+    def disk_overage_gb_seconds(self) -> float | None: ...
     @property
-    def tags(self) -> Mapping[str, str]: ...
+    def tags(self) -> Mapping[str, str] | None: ...
     @property
     def tags_last_updated_at(self) -> str | None: ...
     @property
@@ -208,11 +280,15 @@ class SandboxUsage(_Model):
     @property
     def status(self) -> str | None: ...
     @property
+    def totals(self) -> SandboxUsageTotals | None: ...
+    @property
+    def points(self) -> tuple[UsagePoint, ...] | None: ...
+    @property
     def from_datetime(self) -> datetime: ...
     @property
     def to_datetime(self) -> datetime: ...
     @property
-    def as_of_datetime(self) -> datetime: ...
+    def as_of_datetime(self) -> datetime | None: ...
     @property
     def tags_last_updated_datetime(self) -> datetime | None: ...
     @property
@@ -261,9 +337,9 @@ class Sandbox(_Model):
         cls,
         sandbox_id: str,
         status: str,
-        region: str,
-        worker_id: str,
-        template: str,
+        region: str | None,
+        worker_id: str | None,
+        template: str | None,
         started_at: str,
         alias: str | None = ...,
         tags: Mapping[str, str] | None = ...,
@@ -274,11 +350,11 @@ class Sandbox(_Model):
     @property
     def status(self) -> str: ...
     @property
-    def region(self) -> str: ...
+    def region(self) -> str | None: ...
     @property
-    def worker_id(self) -> str: ...
+    def worker_id(self) -> str | None: ...
     @property
-    def template(self) -> str: ...
+    def template(self) -> str | None: ...
     @property
     def started_at(self) -> str: ...
     @property
@@ -372,7 +448,7 @@ class SandboxItem(_Model):
         sandbox_id: str,
         memory_gb_seconds: float,
         disk_overage_gb_seconds: float,
-        tags: Mapping[str, str],
+        tags: Mapping[str, str] | None,
         tags_last_updated_at: str | None,
         alias: str | None = ...,
         status: str | None = ...,
@@ -384,7 +460,7 @@ class SandboxItem(_Model):
     @property
     def disk_overage_gb_seconds(self) -> float: ...
     @property
-    def tags(self) -> Mapping[str, str]: ...
+    def tags(self) -> Mapping[str, str] | None: ...
     @property
     def tags_last_updated_at(self) -> str | None: ...
     @property
@@ -401,10 +477,10 @@ class TagUsage(_Model):
         cls,
         from_: str,
         to: str,
-        as_of: str,
+        as_of: str | None,
         group_by: str,
         total: Amounts,
-        untagged: Untagged,
+        untagged: Untagged | None,
         items: Iterable[TagItem],
         next_cursor: str | None,
         _fetch: Any = ...,
@@ -414,13 +490,13 @@ class TagUsage(_Model):
     @property
     def to(self) -> str: ...
     @property
-    def as_of(self) -> str: ...
+    def as_of(self) -> str | None: ...
     @property
     def group_by(self) -> str: ...
     @property
     def total(self) -> Amounts: ...
     @property
-    def untagged(self) -> Untagged: ...
+    def untagged(self) -> Untagged | None: ...
     @property
     def items(self) -> tuple[TagItem, ...]: ...
     @property
@@ -432,7 +508,7 @@ class TagUsage(_Model):
     @property
     def to_datetime(self) -> datetime: ...
     @property
-    def as_of_datetime(self) -> datetime: ...
+    def as_of_datetime(self) -> datetime | None: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
     @classmethod
     def from_json(cls, body: bytes, /) -> Self: ...
@@ -444,8 +520,8 @@ class SandboxesUsage(_Model):
         cls,
         from_: str,
         to: str,
-        as_of: str,
-        group_by: str,
+        as_of: str | None,
+        group_by: str | None,
         total: Amounts,
         items: Iterable[SandboxItem],
         next_cursor: str | None,
@@ -456,9 +532,9 @@ class SandboxesUsage(_Model):
     @property
     def to(self) -> str: ...
     @property
-    def as_of(self) -> str: ...
+    def as_of(self) -> str | None: ...
     @property
-    def group_by(self) -> str: ...
+    def group_by(self) -> str | None: ...
     @property
     def total(self) -> Amounts: ...
     @property
@@ -472,7 +548,7 @@ class SandboxesUsage(_Model):
     @property
     def to_datetime(self) -> datetime: ...
     @property
-    def as_of_datetime(self) -> datetime: ...
+    def as_of_datetime(self) -> datetime | None: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
     @classmethod
     def from_json(cls, body: bytes, /) -> Self: ...

@@ -107,6 +107,10 @@ class DecodeError(OpenComputerError):
     """An answer came that is not what the API promises."""
 
 
+class UnsupportedByServerError(OpenComputerError):
+    """The server's answer shows that it does not know what was asked for; the message says whether it wrote anything."""
+
+
 _CLASSES: dict[str, type[OpenComputerError]] = {
     "tag_validation": TagValidationError,
     "invalid_request": InvalidRequestError,
@@ -120,6 +124,7 @@ _CLASSES: dict[str, type[OpenComputerError]] = {
     "connection": APIConnectionError,
     "timeout": APITimeoutError,
     "decode": DecodeError,
+    "unsupported_by_server": UnsupportedByServerError,
 }
 
 

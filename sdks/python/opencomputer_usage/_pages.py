@@ -24,7 +24,7 @@ def _fetch_next(page: TagUsage | SandboxesUsage) -> Any:
     if page._fetch is None:
         msg = "this page knows no client, pass its next_cursor to one"
         raise RuntimeError(msg)
-    return page._fetch(page.next_cursor)
+    return page._fetch()
 
 
 def _walk(page: Any) -> Iterator[Any]:

@@ -323,7 +323,8 @@ def test_what_is_refused_sends_nothing() -> None:
 
 def test_dates_and_datetimes() -> None:
     east = timezone(timedelta(hours=2))
-    with Stub(Answer(body=sandbox_page([]))) as stub, client(stub.url) as usage_client:
+    window = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-01T23:30:00.000250Z"}
+    with Stub(Answer(body={**sandbox_page([]), **window})) as stub, client(stub.url) as usage_client:
         usage_client.usage.by_sandbox(from_=date(2026, 3, 1), to=datetime(2026, 3, 2, 1, 30, 0, 250, east))
     sent = query(stub.requests[0].path)
     assert (sent["from"], sent["to"]) == (["2026-03-01T00:00:00Z"], ["2026-03-01T23:30:00.000250Z"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ ITEMS = st.fixed_dictionaries(
         "memoryGbSeconds": AMOUNTS,
         "diskOverageGbSeconds": AMOUNTS,
         "tags": st.dictionaries(STRINGS, STRINGS),
-        "tagsLastUpdatedAt": st.none() | st.datetimes().map(lambda at: at.isoformat(timespec="microseconds") + "Z"),
+        "tagsLastUpdatedAt": st.none() | st.datetimes().map(lambda at: at.isoformat() + "Z"),
     },
     optional={"alias": STRINGS, "status": STRINGS, "later": st.lists(st.booleans())},
 )
@@ -73,7 +74,7 @@ def test_a_body_that_is_cut_off_or_damaged_is_refused_or_read(data: st.DataObjec
     ("path", "value"),
     [
         (["from"], "yesterday"),
-        (["asOf"], None),
+        (["asOf"], 7),
         (["total"], None),
         (["total", "memoryGbSeconds"], "6"),
         (["total", "memoryGbSeconds"], True),
@@ -82,7 +83,6 @@ def test_a_body_that_is_cut_off_or_damaged_is_refused_or_read(data: st.DataObjec
         (["items", 0, "sandboxId"], 7),
         (["items", 0, "sandboxId"], None),
         (["items", 1, "alias"], []),
-        (["items", 1, "tags"], None),
         (["items", 1, "tags"], []),
         (["items", 1, "tags", "team"], 1),
         (["items", 1, "tags", "team"], None),
@@ -103,9 +103,58 @@ def test_a_wrong_type_is_refused_at_once(path: list[Any], value: object) -> None
         read(json.dumps(page).encode())
     assert refused.value.body == page
     del holder[path[-1]]
-    optional = path[-1] in ("alias", "tagsLastUpdatedAt", "nextCursor", "team", 0)
+    optional = path[-1] in ("alias", "asOf", "items", "tags", "tagsLastUpdatedAt", "nextCursor", "team", 0)
     with contextlib.nullcontext() if optional else pytest.raises(ocu.DecodeError):
         read(json.dumps(page).encode())
+
+
+@given(
+    st.datetimes(datetime(1000, 1, 1)),
+    st.integers(0, 7),
+    st.sampled_from(["Z", "z", "+00:00", "-08:00", "+05:30"]),
+    st.sampled_from("Tt"),
+)
+def test_times_are_written_in_one_form(at: datetime, digits: int, zone: str, letter: str) -> None:
+    text = at.isoformat(sep=letter, timespec="seconds") + f".{at.microsecond:06}0"[: digits and digits + 1] + zone
+    instant = ocu.SandboxUsage("sb", text, text, None, 0.0, None, None, None, None, None).from_datetime
+    fraction = f".{instant.microsecond:06}" if instant.microsecond else ""
+    item = {**PAGE["items"][0], "tagsLastUpdatedAt": text}
+    for escaped in (text, text.replace("-", "\\u002d")):
+        page = read(json.dumps({**PAGE, "items": [item]}).replace(text, escaped).encode())
+        assert page.items[0].tags_last_updated_at == f"{instant:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def test_what_may_be_missing_is_none() -> None:
+    item = {"sandboxId": "sb-1", "memoryGbSeconds": 2, "diskOverageGbSeconds": 0}
+    body = {"from": PAGE["from"], "to": PAGE["to"], "total": PAGE["total"], "items": [item]}
+    page = read(json.dumps(body).encode())
+    assert (page.as_of, page.as_of_datetime, page.group_by, page.next_cursor) == (None, None, None, None)
+    row = page.items[0]
+    assert (row.tags, row.tags_last_updated_at, row.tags_last_updated_datetime) == (None, None, None)
+    assert (row.alias, row.status) == (None, None)
+    for empty in (None, []):
+        assert read(json.dumps({**body, "items": empty}).encode()).items == ()
+    tags = ocu.TagUsagePage.from_json(json.dumps({**body, "groupBy": "tag:team", "items": []}).encode())
+    assert (tags.untagged, tags.as_of) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"<html>\n<body>a secret</body></html>", "it is no JSON, from byte 0 on"),
+        (b'{"from": "a secret"', "it is no JSON, from byte 19 on"),
+        (json.dumps({**PAGE, "from": "a\nsecret"}).encode(), "`from` is missing or of another type"),
+        (json.dumps({**PAGE, "later": [{}] * 1000, "total": 7}).encode(), "`total` is missing or of another type"),
+        (b'["a secret"]', "it is of another type"),
+        (b"\xffa secret", "it is not UTF-8"),
+    ],
+    ids=["HTML", "cut off", "no time", "no total", "an array", "not UTF-8"],
+)
+def test_a_decode_error_is_one_line_without_the_body(body: bytes, why: str) -> None:
+    with pytest.raises(ocu.DecodeError) as caught:
+        read(body)
+    assert str(caught.value) == f"the body is not what the API promises: {why}"
+    assert "secret" in json.dumps(caught.value.body) or "later" in body.decode()
 
 
 @pytest.mark.parametrize("deep", [b"[" * 100_000, b'{"a":' * 100_000, b'{"later":' + b"[" * 100_000])

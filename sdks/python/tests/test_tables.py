@@ -19,6 +19,7 @@ AT = datetime(2026, 3, 5, 0, 0, 0, 250, timezone.utc)
 ITEMS = [
     ocu.SandboxItem("sb-1", 2.0, 0.25, {"team": "a", "env": "é"}, "2026-03-05T00:00:00.000250Z", "mine", "running"),
     ocu.SandboxItem("sb-2", 3.0, 0.0, {}, None),
+    ocu.SandboxItem("sb-3", 4.0, 0.0, None, None),
 ]
 
 
@@ -44,6 +45,15 @@ def test_pyarrow_reads_every_column() -> None:
             "memory_gb_seconds": 3.0,
             "disk_overage_gb_seconds": 0.0,
             "tags": [],
+            "tags_last_updated_at": None,
+            "alias": None,
+            "status": None,
+        },
+        {
+            "sandbox_id": "sb-3",
+            "memory_gb_seconds": 4.0,
+            "disk_overage_gb_seconds": 0.0,
+            "tags": None,
             "tags_last_updated_at": None,
             "alias": None,
             "status": None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from pathlib import Path
@@ -228,7 +229,60 @@ def retry(case: Case) -> object:
             kind, value = come_back(exchange, wanted, (now, draw))
     assert kind == "done"
     pages: dict[str, Any] = {"usage.by_tag": ocu.TagUsagePage, "usage.by_sandbox": ocu.SandboxUsagePage}
-    return plain(pages[case["operation"]](*value) if case["operation"] in pages else value)
+    if case["operation"] in pages:
+        fields, _ = value
+        return plain(pages[case["operation"]](*fields))
+    return plain(value)
+
+
+class Pages:
+    """A transport that gives one page after another, each for its query alone."""
+
+    def __init__(self, pages: list[dict[str, Any]]) -> None:
+        self._pages = list(pages)
+
+    def __call__(self, request: ocu.Request) -> tuple[int, dict[str, str], bytes]:
+        page = self._pages.pop(0)
+        expect_sent(request, {"method": "GET", "path": "/api/usage", "query": page["query"]})
+        return page["answer"]["status"], page["answer"].get("headers", {}), body_of(page["answer"])
+
+    def expect_over(self) -> None:
+        assert self._pages == []
+
+
+def name_of(item: ocu.TagItem | ocu.SandboxItem) -> str:
+    return item.tag_value if isinstance(item, ocu.TagItem) else item.sandbox_id
+
+
+@suite("walks")
+def test_walks(case: Case) -> None:
+    transport, names = Pages(case["pages"]), []
+
+    def walk() -> None:
+        rows: Any = call(client_of(transport), case["operation"], case["params"])
+        names.extend(name_of(row) for row in rows)
+
+    check(case, walk, None)
+    assert names == case["items"]
+    transport.expect_over()
+
+
+@suite("walks")
+def test_async_walks(case: Case) -> None:
+    transport, names = Pages(case["pages"]), []
+
+    async def send(request: ocu.Request) -> tuple[int, dict[str, str], bytes]:
+        return transport(request)
+
+    async def walk() -> None:
+        client: Any = ocu.AsyncUsageClient(api_key="key", base_url=BASE, max_retries=0, transport=send)
+        rows: Any = call(client, case["operation"], case["params"])
+        async for row in rows:
+            names.append(name_of(row))
+
+    check(case, lambda: asyncio.run(walk()), None)
+    assert names == case["items"]
+    transport.expect_over()
 
 
 def come_back(exchange: _core.Exchange, wanted: dict[str, Any], at: tuple[float, float]) -> tuple[str, Any]:
