@@ -108,7 +108,7 @@ class DecodeError(OpenComputerError):
 
 
 class UnsupportedByServerError(OpenComputerError):
-    """The server's answer shows that it does not know what was asked for; the message says whether it wrote anything."""
+    """The server does not know what was asked for, as its answer shows; the message says whether it wrote anything."""
 
 
 _CLASSES: dict[str, type[OpenComputerError]] = {
