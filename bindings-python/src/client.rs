@@ -2,6 +2,9 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use opencomputer_usage::{Call, Clock, Transport, TransportOptions};
 use opencomputer_usage_core::client::{self, Answer, Event, Fault, Operation, Step};
@@ -9,39 +12,28 @@ use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::AbortHandle;
 
 use crate::answer::Value;
+use crate::carry::{Report, carry, runtime};
 use crate::errors::raised;
-use crate::inbox::Inbox;
-use crate::lanes::{Lanes, turns};
+use crate::inbox::{Inbox, Recipient, log};
 use crate::process::PerProcess;
 use crate::raw::raw;
 
-static RUNTIME: PerProcess<&'static Runtime> = PerProcess::new();
-
-/// The runtime of async calls. Its thread polls sockets and decodes; it never touches Python.
-fn runtime(py: Python<'_>) -> PyResult<&'static Runtime> {
-    let make = || Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    Ok(RUNTIME.get(py, || make().map(|runtime| &*Box::leak(Box::new(runtime))))?)
-}
-
-/// What is opened by the first call, and once more in a forked process.
-#[derive(Clone)]
-struct Opened {
-    lanes: Lanes,
-    transport: Transport,
-}
+/// How long a signal such as Ctrl-C may go unseen.
+const TICK: Duration = Duration::from_millis(50);
 
 /// A configured client.
 #[pyclass(frozen)]
 pub struct Client {
     core: client::Client,
     /// How the server is reached; its own connections are never used.
-    transport: Transport,
-    opened: PerProcess<Opened>,
+    route: Transport,
+    /// Opened by the first call, and once more in a forked process.
+    transport: PerProcess<Transport>,
+    closed: AtomicBool,
 }
 
 type Any<'a, 'py> = &'a Bound<'py, PyAny>;
@@ -61,33 +53,41 @@ impl Client {
     ) -> PyResult<Self> {
         let core = client::Client::new(user_agent, &raw(config)?).map_err(raised)?;
         let options = TransportOptions::new(ssl_cert_file, proxy, connect_timeout, read_timeout).map_err(raised)?;
-        let transport = Transport::new(options, core.base_url()).map_err(raised)?;
-        Ok(Self { core, transport, opened: PerProcess::new() })
+        let route = Transport::new(options, core.base_url()).map_err(raised)?;
+        Ok(Self { core, route, transport: PerProcess::new(), closed: AtomicBool::new(false) })
     }
 
-    /// Begins a call; `options` are `{ timeoutMs?, maxRetries?, headers? }`.
-    #[pyo3(signature = (operation, params, options, now_ms = None))]
-    fn call(slf: Py<Self>, operation: &str, params: Any, options: Any, now_ms: Option<f64>) -> PyResult<Exchange> {
+    /// Begins a call; `options` are `{ timeoutMs?, maxRetries?, headers? }`, `log` takes a line for each attempt.
+    #[pyo3(signature = (operation, params, options, now_ms = None, log = None))]
+    fn call(
+        slf: Py<Self>,
+        operation: &str,
+        params: Any,
+        options: Any,
+        now_ms: Option<f64>,
+        log: Option<Py<PyAny>>,
+    ) -> PyResult<Exchange> {
+        if slf.get().closed.load(Ordering::Acquire) {
+            return Err(PyRuntimeError::new_err("the client is closed"));
+        }
         let operation = Operation::parse(operation, raw(params)?).map_err(raised)?;
         let client = slf.get().core.with(&raw(options)?).map_err(raised)?;
         let clock = now_ms.map_or_else(Clock::start, Clock::start_at);
         let call = Call::new(client.call(operation, clock.now_ms()), clock);
-        Ok(Exchange { client: slf, call: Arc::new(Mutex::new(call)) })
+        Ok(Exchange { client: slf, call: Arc::new(Mutex::new(call)), log })
     }
 
-    /// Lets go of the connections that are kept alive.
+    /// Lets go of the connections that are kept alive, and refuses every call from now on.
     fn close(&self, py: Python<'_>) {
-        self.opened.clear(py);
+        self.closed.store(true, Ordering::Release);
+        self.transport.clear(py);
     }
 }
 
 impl Client {
-    fn opened(&self, py: Python<'_>) -> Opened {
-        let open = || {
-            Ok::<_, Infallible>(Opened { transport: self.transport.with_own_connections(), lanes: Lanes::default() })
-        };
-        let Ok(opened) = self.opened.get(py, open);
-        opened
+    fn transport(&self, py: Python<'_>) -> Transport {
+        let Ok(transport) = self.transport.get(py, || Ok::<_, Infallible>(self.route.with_own_connections()));
+        transport
     }
 }
 
@@ -98,9 +98,30 @@ impl Client {
 pub struct Exchange {
     client: Py<Client>,
     call: Arc<Mutex<Call>>,
+    log: Option<Py<PyAny>>,
 }
 
 impl Exchange {
+    /// Carries the call on the runtime; reports what happens until it is over or asks for a change.
+    fn spawn(
+        &self,
+        py: Python<'_>,
+        event: Event,
+        report: impl Fn(Report) + Send + Sync + 'static,
+    ) -> PyResult<AbortHandle> {
+        let (transport, call, logs) = (self.client.get().transport(py), Arc::clone(&self.call), self.log.is_some());
+        let task = runtime(py)?.spawn(async move {
+            let line = |line| {
+                if logs {
+                    report(Report::Line(line));
+                }
+            };
+            let step = carry(&mut *call.lock().await, &transport, event, line).await;
+            report(Report::Step(step));
+        });
+        Ok(task.abort_handle())
+    }
+
     fn lock(&self) -> PyResult<MutexGuard<'_, Call>> {
         self.call.try_lock().map_err(|_| PyRuntimeError::new_err("the call is already being carried"))
     }
@@ -167,20 +188,18 @@ impl Exchange {
     /// Carries the call, blocking, until it is over or asks for a change; `changed` is the answer to that.
     #[pyo3(signature = (*changed))]
     fn run(&self, py: Python<'_>, changed: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
-        let (event, opened, mut call) = (event(changed)?, self.client.get().opened(py), self.lock()?);
-        let run = |transport: Transport| {
-            let call = &mut *call;
-            async move {
-                let step = call.carry::<Value>(&transport, event).await;
-                if matches!(step, Step::Failed { .. }) {
-                    // Or a connection whose answer never came would stay open until the next call.
-                    turns().await;
-                }
-                step
+        let (reports, mut receiver) = channel();
+        // A report that nobody waits for any more is not missed.
+        let task = Task(self.spawn(py, event(changed)?, move |report| drop(reports.send(report)))?);
+        loop {
+            let receiver = &mut receiver;
+            match py.detach(move || receiver.recv_timeout(TICK)) {
+                Ok(Report::Step(step)) => return shown(py, step),
+                Ok(Report::Line(line)) => log(py, self.log.as_ref(), line)?,
+                Err(RecvTimeoutError::Timeout) => py.check_signals().inspect_err(|_| task.abort())?,
+                Err(RecvTimeoutError::Disconnected) => return Err(PyRuntimeError::new_err("the call was dropped")),
             }
-        };
-        let step = opened.lanes.run(py, &opened.transport, run)?;
-        shown(py, step)
+        }
     }
 
     /// As `run`, but at once: what the call comes to resolves `future`, by way of the inbox of its event loop.
@@ -192,14 +211,9 @@ impl Exchange {
         future: Py<PyAny>,
         changed: &Bound<'_, PyTuple>,
     ) -> PyResult<Task> {
-        let event = event(changed)?;
-        let (transport, call) = (self.client.get().opened(py).transport, Arc::clone(&self.call));
         let slot = Arc::clone(&inbox.get().slot);
-        let task = runtime(py)?.spawn(async move {
-            let step = call.lock().await.carry::<Value>(&transport, event).await;
-            slot.put(future, step);
-        });
-        Ok(Task(task.abort_handle()))
+        let to = Arc::new(Recipient { future, log: self.log.as_ref().map(|log| log.clone_ref(py)) });
+        self.spawn(py, event(changed)?, move |report| slot.put(&to, report)).map(Task)
     }
 }
 

@@ -17,7 +17,10 @@ pub fn raised(error: impl Into<ClientError>) -> PyErr {
 fn exception(py: Python<'_>, error: &ClientError) -> PyResult<PyErr> {
     let violations = PyTuple::new(py, violations(py, &error.violations)?)?;
     let (code, status, request_id) = (error.code.as_deref(), error.status, error.request_id.as_deref());
-    let fields = (error.kind.as_str(), &*error.message, code, status, request_id, violations, error.body.as_deref());
+    let body = error.body.as_deref();
+    let (headers, retry_after) = (error.headers.clone(), error.retry_after);
+    let fields =
+        (error.kind.as_str(), &*error.message, code, status, request_id, violations, body, headers, retry_after);
     py.import("opencomputer_usage._errors")?.getattr("of_core")?.call1(fields).map(PyErr::from_value)
 }
 

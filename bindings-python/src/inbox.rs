@@ -7,14 +7,23 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use opencomputer_usage_core::client::Step;
 use pyo3::prelude::*;
 
-use crate::answer::Value;
+use crate::carry::Report;
 use crate::client::shown;
 
-/// What a future shall be resolved with.
-type Letter = (Py<PyAny>, Step<Value>);
+/// Who is told of a call: the future that it resolves, and perhaps what logs its lines.
+pub struct Recipient {
+    pub future: Py<PyAny>,
+    pub log: Option<Py<PyAny>>,
+}
+
+type Letter = (Arc<Recipient>, Report);
+
+/// Logs a line, where somebody does.
+pub fn log(py: Python<'_>, log: Option<&Py<PyAny>>, line: String) -> PyResult<()> {
+    log.map_or(Ok(()), |log| log.call1(py, (line,)).map(drop))
+}
 
 /// The end of it that threads of the runtime know.
 pub struct Slot {
@@ -25,8 +34,8 @@ pub struct Slot {
 }
 
 impl Slot {
-    pub fn put(&self, future: Py<PyAny>, step: Step<Value>) {
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner).push((future, step));
+    pub fn put(&self, to: &Arc<Recipient>, report: Report) {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner).push((Arc::clone(to), report));
         if !self.told.swap(true, Ordering::AcqRel) {
             // The one fault there can be is that the loop is gone: then nobody waits.
             drop((&self.bell).write(&[0]));
@@ -64,8 +73,15 @@ impl Inbox {
             _ => self.slot.told.store(false, Ordering::Release),
         }
         let letters = std::mem::take(&mut *self.slot.letters.lock().unwrap_or_else(PoisonError::into_inner));
-        for (future, step) in letters {
-            let future = future.bind(py);
+        for (to, report) in letters {
+            let step = match report {
+                Report::Step(step) => step,
+                Report::Line(line) => {
+                    log(py, to.log.as_ref(), line)?;
+                    continue;
+                }
+            };
+            let future = to.future.bind(py);
             if future.call_method0("done")?.is_truthy()? {
                 continue;
             }

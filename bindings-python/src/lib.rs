@@ -13,10 +13,11 @@
 
 mod answer;
 mod bounded;
+mod carry;
 mod client;
 mod errors;
+mod field;
 mod inbox;
-mod lanes;
 mod model;
 mod models;
 mod page;
@@ -53,9 +54,6 @@ mod _core {
     #[pymodule_export]
     use super::table::Table;
     #[pymodule_export]
-    use super::tags::Tags;
-
-    #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "Python's name for it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
@@ -63,8 +61,6 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
         module.add("LIMITS", crate::pure::limits(py)?)?;
-        let mapping = py.import("collections.abc")?.getattr("Mapping")?;
-        mapping.call_method1("register", (py.get_type::<Tags>(),))?;
         Ok(())
     }
 }

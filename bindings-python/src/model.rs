@@ -5,35 +5,12 @@ use std::ffi::CStr;
 use pyo3::IntoPyObjectExt;
 use pyo3::PyClass;
 use pyo3::basic::CompareOp;
+use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
-use crate::tags::Tags;
-
-/// A field: its name in Python and on the wire.
-pub struct Field {
-    name: &'static str,
-    pub wire: &'static str,
-    /// The wire leaves it out where the field of this name, mostly itself, is None.
-    needs: Option<&'static str>,
-}
-
-impl Field {
-    /// One that the wire always has.
-    pub const fn new(name: &'static str, wire: &'static str) -> Self {
-        Self { name, wire, needs: None }
-    }
-
-    /// One that the wire leaves out where it is None.
-    pub const fn optional(name: &'static str, wire: &'static str) -> Self {
-        Self { name, wire, needs: Some(name) }
-    }
-
-    /// One that the wire leaves out where another is None.
-    pub const fn with(name: &'static str, wire: &'static str, needs: &'static str) -> Self {
-        Self { name, wire, needs: Some(needs) }
-    }
-}
+use crate::field::Field;
+use crate::tags;
 
 /// The default of a field that may be left out.
 pub fn none() -> Py<PyAny> {
@@ -68,7 +45,7 @@ pub fn repr<T: Model>(slf: Slf<'_, '_, T>) -> PyResult<String> {
     Ok(format!("{}({})", slf.as_any().get_type().name()?, fields.join(", ")))
 }
 
-/// Equal are models of one class with equal fields.
+/// Compares the fields. Pages of the blocking and of the async client are equal where their fields are.
 pub fn compare<'py, T: Model>(
     slf: Slf<'_, 'py, T>,
     other: &Bound<'py, PyAny>,
@@ -80,7 +57,7 @@ pub fn compare<'py, T: Model>(
         CompareOp::Ne => false,
         _ => return Ok(py.NotImplemented().into_bound(py)),
     };
-    let Some(twin) = other.cast::<T>().ok().filter(|twin| slf.as_any().get_type().is(twin.as_any().get_type())) else {
+    let Ok(twin) = other.cast::<T>() else {
         return Ok(py.NotImplemented().into_bound(py));
     };
     let mut equal = true;
@@ -102,14 +79,49 @@ pub fn reduce<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<(Bound<'py, PyTyp
 
 /// The object under the wire's names, of plain dicts and lists.
 pub fn to_dict<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Bound<'py, PyDict>> {
-    let (dict, values) = (PyDict::new(slf.py()), values(slf)?);
-    let lacks = |name| T::FIELDS.iter().zip(&values).any(|(field, value)| field.name == name && value.is_none());
-    for (field, value) in T::FIELDS.iter().zip(&values) {
-        if !field.needs.is_some_and(lacks) {
-            dict.set_item(field.wire, plain(value)?)?;
-        }
+    let dict = PyDict::new(slf.py());
+    for (wire, value) in written(slf)? {
+        dict.set_item(wire, plain(&value)?)?;
     }
     Ok(dict)
+}
+
+/// The wire's names of the fields and their values, without those that the wire leaves out.
+fn written<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Vec<(&'static str, Bound<'py, PyAny>)>> {
+    let values = values(slf)?;
+    let lacks = |name| T::FIELDS.iter().zip(&values).any(|(field, value)| field.name == name && value.is_none());
+    let shown = T::FIELDS.iter().zip(&values).filter(|(field, _)| !field.needs.is_some_and(lacks));
+    Ok(shown.map(|(field, value)| (field.wire, value.clone())).collect())
+}
+
+/// The keys of `to_dict`, which make `dict(model)` the same but for what is nested in it.
+pub fn keys<T: Model>(slf: Slf<'_, '_, T>) -> PyResult<Vec<&'static str>> {
+    Ok(written(slf)?.into_iter().map(|(wire, _)| wire).collect())
+}
+
+/// The value that `to_dict` has under a key.
+pub fn item<'py, T: Model>(slf: Slf<'_, 'py, T>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let name = key.cast::<PyString>().ok().and_then(|key| key.to_str().ok());
+    let found = written(slf)?.into_iter().find(|(wire, _)| Some(*wire) == name);
+    let (_, value) = found.ok_or_else(|| PyKeyError::new_err(key.clone().unbind()))?;
+    plain(&value)
+}
+
+/// The schema of a class for pydantic, which alone asks for it.
+pub fn pydantic_schema<'py, T: Model>(
+    class: &Bound<'py, PyType>,
+    handler: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    class.py().import("opencomputer_usage._pydantic")?.getattr("schema")?.call1((class, handler))
+}
+
+/// The fields of a class, as `opencomputer_usage._pydantic` takes them.
+pub fn described<T: Model>(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
+    let field = |field: &Field| {
+        let (kind, class, nullable) = field.kind.described(py);
+        (field.name, field.wire, kind, class, nullable, field.needs.is_some())
+    };
+    PyTuple::new(py, T::FIELDS.iter().map(field))
 }
 
 fn plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -117,12 +129,24 @@ fn plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let items: Vec<_> = items.iter().map(|item| plain(&item)).collect::<PyResult<_>>()?;
         return PyList::new(value.py(), items)?.into_bound_py_any(value.py());
     }
-    if let Ok(tags) = value.cast::<Tags>() {
-        return tags.get().dict(value.py())?.into_bound_py_any(value.py());
+    if tags::is_tags(value)? {
+        return tags::copied(value)?.into_bound_py_any(value.py());
     }
     match value.getattr_opt("to_dict")? {
         Some(to_dict) => to_dict.call0(),
         None => Ok(value.clone()),
+    }
+}
+
+/// The value of the next field, checked.
+pub fn checked<'a>(
+    py: Python<'_>,
+    fields: &mut impl Iterator<Item = &'a Field>,
+    value: Py<PyAny>,
+) -> PyResult<Py<PyAny>> {
+    match fields.next() {
+        Some(field) => field.check(py, value),
+        None => Ok(value),
     }
 }
 
@@ -182,6 +206,33 @@ macro_rules! model_methods {
                 crate::model::reduce(slf)
             }
 
+            /// The keys of `to_dict()`, for `dict(model)`.
+            fn keys(slf: &pyo3::Bound<'_, Self>) -> pyo3::PyResult<Vec<&'static str>> {
+                crate::model::keys(slf)
+            }
+
+            fn __getitem__<'py>(
+                slf: &pyo3::Bound<'py, Self>,
+                key: &pyo3::Bound<'py, pyo3::PyAny>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::PyAny>> {
+                crate::model::item(slf, key)
+            }
+
+            #[classattr]
+            fn _fields(py: pyo3::Python<'_>) -> pyo3::PyResult<pyo3::Bound<'_, pyo3::types::PyTuple>> {
+                crate::model::described::<Self>(py)
+            }
+
+            #[classmethod]
+            #[pyo3(name = "__get_pydantic_core_schema__")]
+            fn pydantic_schema<'py>(
+                cls: &pyo3::Bound<'py, pyo3::types::PyType>,
+                _source: &pyo3::Bound<'py, pyo3::PyAny>,
+                handler: &pyo3::Bound<'py, pyo3::PyAny>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::PyAny>> {
+                crate::model::pydantic_schema::<Self>(cls, handler)
+            }
+
             /// The object under the API's own names, as plain dicts and lists.
             fn to_dict<'py>(slf: &pyo3::Bound<'py, Self>) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyDict>> {
                 crate::model::to_dict(slf)
@@ -191,15 +242,16 @@ macro_rules! model_methods {
 }
 pub(crate) use model_methods;
 
-/// Declares models: `Name { field => "wireName", other = none() => "otherName" (optional), } + { its own methods }`.
+/// Declares models: `Name { field: KIND => "wireName", other = none: KIND => "otherName" (optional), } + { its own
+/// methods }`. A field with a default may be left out when one is made.
 macro_rules! models {
     ($(
         $(#[$about:meta])*
-        $name:ident { $($(#[$doc:meta])* $field:ident $(= $default:expr)? => $wire:literal $(($kind:ident $($needs:literal)?))?,)* }
+        $name:ident { $($(#[$doc:meta])* $field:ident $(= $default:ident)? : $kind:expr => $wire:literal $(($how:ident $($needs:literal)?))?,)* }
         $(+ { $($own:tt)* })?
     )*) => {$(
         $(#[$about])*
-        #[pyclass(frozen, module = "opencomputer_usage")]
+        #[pyclass(frozen, mapping, weakref, module = "opencomputer_usage")]
         pub struct $name {
             $($(#[$doc])* #[pyo3(get)] pub $field: Py<PyAny>,)*
         }
@@ -219,7 +271,7 @@ macro_rules! models {
 
         impl Model for $name {
             const FIELDS: &'static [Field] =
-                &[$(models!(@field (stringify!($field), $wire) $($kind $($needs)?)?)),*];
+                &[$(models!(@field (stringify!($field), $wire, $kind) $($how $($needs)?)?)),*];
 
             fn values<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
                 Ok(vec![$(self.$field.bind(py).clone()),*])
@@ -229,16 +281,20 @@ macro_rules! models {
         model_methods! {
             impl $name {
                 #[new]
-                #[pyo3(signature = ($($field $(= $default)?),*))]
+                #[pyo3(signature = ($($field $(= $default())?),*))]
                 fn of(py: Python<'_>, $($field: Py<PyAny>),*) -> PyResult<Self> {
-                    Ok(Self::new($(frozen(py, $field)?),*))
+                    let mut fields = Self::FIELDS.iter();
+                    $(let $field = checked(py, &mut fields, $field)?;)*
+                    Ok(Self::new($($field),*))
                 }
 
                 $($($own)*)?
             }
         }
     )*};
-    (@field ($name:expr, $wire:expr)) => { Field::new($name, $wire) };
-    (@field ($name:expr, $wire:expr) $kind:ident $($needs:literal)?) => { Field::$kind($name, $wire $(, $needs)?) };
+    (@field ($name:expr, $wire:expr, $kind:expr)) => { Field::new($name, $wire, $kind) };
+    (@field ($name:expr, $wire:expr, $kind:expr) $how:ident $($needs:literal)?) => {
+        Field::$how($name, $wire, $kind $(, $needs)?)
+    };
 }
 pub(crate) use models;

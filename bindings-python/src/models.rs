@@ -1,109 +1,112 @@
 //! The small models. Amounts are GB-seconds (1 GB = 1024 MB), times are RFC 3339 in UTC.
 
+use opencomputer_usage_core::client::TagState;
 use pyo3::prelude::*;
 
-use crate::model::{Datetime, Field, Model, datetime, model_methods, models, none};
-use crate::tags::frozen;
+use crate::errors::raised;
+use crate::field::{COUNT, Field, Kind, NUMBER, TAGS, TEXT};
+use crate::model::{Datetime, Model, checked, datetime, model_methods, models, none};
+use crate::tags;
 
 models! {
     /// One broken tag rule.
     TagViolation {
         /// Which rule, such as `key_too_long`.
-        code => "code",
+        code: TEXT => "code",
         /// The key at fault; None for `too_many_tags` and for a value that was checked alone.
-        key => "key",
+        key: TEXT.maybe() => "key",
         /// What was wrong and what is allowed.
-        message => "message",
+        message: TEXT => "message",
     }
 
     /// A dimension to group by.
     GroupBy {
         /// `tag` or `sandbox`.
-        kind => "kind",
+        kind: TEXT => "kind",
         /// The tag's key, for a tag.
-        key = none() => "key" (optional),
+        key = none: TEXT.maybe() => "key" (optional),
     }
 
     /// What a cursor holds; the exact value, window, instant and digest come together or not at all.
     Cursor {
         /// Sort value of the page's last item, GB-seconds.
-        v => "v",
+        v: NUMBER => "v",
         /// Its sandbox id or tag value.
-        t => "t",
+        t: TEXT => "t",
         /// The exact sort value, MB times µs, in decimal.
-        s = none() => "s" (optional),
+        s = none: TEXT.maybe() => "s" (optional),
         /// Start of the window.
-        from_ = none() => "from" (optional),
+        from_ = none: TEXT.maybe() => "from" (optional),
         /// End of the window.
-        to = none() => "to" (optional),
+        to = none: TEXT.maybe() => "to" (optional),
         /// When running sandboxes were measured.
-        as_of = none() => "asOf" (optional),
+        as_of = none: TEXT.maybe() => "asOf" (optional),
         /// Digest of the query.
-        q = none() => "q" (optional),
+        q = none: TEXT.maybe() => "q" (optional),
     }
 
     /// Usage, in GB-seconds.
     Amounts {
         /// Memory, GB-seconds.
-        memory_gb_seconds => "memoryGbSeconds",
+        memory_gb_seconds: NUMBER => "memoryGbSeconds",
         /// Disk above the included 20 GB, GB-seconds.
-        disk_overage_gb_seconds => "diskOverageGbSeconds",
+        disk_overage_gb_seconds: NUMBER => "diskOverageGbSeconds",
     }
 
     /// Usage of the sandboxes that lack the tag that is grouped by.
     Untagged {
         /// Memory, GB-seconds.
-        memory_gb_seconds => "memoryGbSeconds",
+        memory_gb_seconds: NUMBER => "memoryGbSeconds",
         /// Disk above the included 20 GB, GB-seconds.
-        disk_overage_gb_seconds => "diskOverageGbSeconds",
+        disk_overage_gb_seconds: NUMBER => "diskOverageGbSeconds",
         /// How many sandboxes.
-        sandbox_count => "sandboxCount",
+        sandbox_count: COUNT => "sandboxCount",
     }
 
     /// Usage of the sandboxes that share one value of a tag.
     TagItem {
         /// The key that is grouped by.
-        tag_key => "tagKey",
+        tag_key: TEXT => "tagKey",
         /// The value they share.
-        tag_value => "tagValue",
+        tag_value: TEXT => "tagValue",
         /// Memory, GB-seconds.
-        memory_gb_seconds => "memoryGbSeconds",
+        memory_gb_seconds: NUMBER => "memoryGbSeconds",
         /// Disk above the included 20 GB, GB-seconds.
-        disk_overage_gb_seconds => "diskOverageGbSeconds",
+        disk_overage_gb_seconds: NUMBER => "diskOverageGbSeconds",
         /// How many sandboxes.
-        sandbox_count => "sandboxCount",
+        sandbox_count: COUNT => "sandboxCount",
     }
 
     /// Allocated and used memory of one sandbox, clipped to the window. MB are of 2²⁰ bytes.
     SandboxUsageTotals {
         /// Allocated memory, GB-seconds.
-        memory_allocated_gb_seconds => "memoryAllocatedGbSeconds",
+        memory_allocated_gb_seconds: NUMBER => "memoryAllocatedGbSeconds",
         /// Measured memory, GB-seconds; 0 without samples.
-        memory_used_gb_seconds => "memoryUsedGbSeconds",
+        memory_used_gb_seconds: NUMBER => "memoryUsedGbSeconds",
         /// Time during which memory was allocated, seconds.
-        uptime_seconds => "uptimeSeconds",
+        uptime_seconds: NUMBER => "uptimeSeconds",
         /// The most memory that was allocated at once, MB.
-        memory_allocated_peak_mb => "memoryAllocatedPeakMb",
+        memory_allocated_peak_mb: COUNT => "memoryAllocatedPeakMb",
         /// The most memory that was measured, MB; 0 without samples.
-        memory_used_peak_mb => "memoryUsedPeakMb",
+        memory_used_peak_mb: COUNT => "memoryUsedPeakMb",
     }
 
     /// Allocated and used memory of one sandbox in one bucket of the window. MB are of 2²⁰ bytes.
     UsagePoint {
         /// Start of the bucket.
-        ts => "ts",
+        ts: TEXT => "ts",
         /// Allocated memory, GB-seconds.
-        memory_allocated_gb_seconds => "memoryAllocatedGbSeconds",
+        memory_allocated_gb_seconds: NUMBER => "memoryAllocatedGbSeconds",
         /// Measured memory, GB-seconds; 0 without samples.
-        memory_used_gb_seconds => "memoryUsedGbSeconds",
+        memory_used_gb_seconds: NUMBER => "memoryUsedGbSeconds",
         /// Time during which memory was allocated, seconds.
-        uptime_seconds => "uptimeSeconds",
+        uptime_seconds: NUMBER => "uptimeSeconds",
         /// Mean of the allocated memory over the bucket, MB.
-        allocated_memory_mb => "allocatedMemoryMb",
+        allocated_memory_mb: COUNT => "allocatedMemoryMb",
         /// Mean of the measured memory over the bucket, MB.
-        used_memory_mb_avg => "usedMemoryMbAvg",
+        used_memory_mb_avg: COUNT => "usedMemoryMbAvg",
         /// The most memory that was measured, MB.
-        used_memory_mb_peak => "usedMemoryMbPeak",
+        used_memory_mb_peak: COUNT => "usedMemoryMbPeak",
     } + {
         /// `ts` as an aware datetime.
         #[getter]
@@ -113,34 +116,38 @@ models! {
     /// Usage of one sandbox in a window.
     SandboxUsage {
         /// The sandbox.
-        sandbox_id => "sandboxId",
+        sandbox_id: TEXT => "sandboxId",
         /// Start of the window, inclusive.
-        from_ => "from",
+        from_: TEXT => "from",
         /// End of the window, exclusive.
-        to => "to",
+        to: TEXT => "to",
         /// When a running sandbox was measured; None from the platform's own servers.
-        as_of => "asOf",
+        as_of: TEXT.maybe() => "asOf",
         /// Memory, GB-seconds.
-        memory_gb_seconds => "memoryGbSeconds",
+        memory_gb_seconds: NUMBER => "memoryGbSeconds",
         /// Disk above the included 20 GB, GB-seconds; None where the server does not say.
-        disk_overage_gb_seconds => "diskOverageGbSeconds",
+        disk_overage_gb_seconds: NUMBER.maybe() => "diskOverageGbSeconds",
         /// All tags, system tags among them; None where the server does not say.
-        tags => "tags",
+        tags: TAGS.maybe() => "tags",
         /// When a tag value last changed; a removed tag leaves no trace.
-        tags_last_updated_at => "tagsLastUpdatedAt",
+        tags_last_updated_at: TEXT.maybe() => "tagsLastUpdatedAt",
         /// Start of the first session that meets the window, clamped into it.
-        first_started_at => "firstStartedAt",
+        first_started_at: TEXT.maybe() => "firstStartedAt",
         /// End of the last session that meets the window, clamped into it; None while one is open.
-        last_ended_at => "lastEndedAt",
+        last_ended_at: TEXT.maybe() => "lastEndedAt",
         /// Name that the user gave.
-        alias = none() => "alias" (optional),
+        alias = none: TEXT.maybe() => "alias" (optional),
         /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
-        status = none() => "status" (optional),
+        status = none: TEXT.maybe() => "status" (optional),
         /// Allocated and used memory over the window; None where the server does not say.
-        totals = none() => "totals",
+        totals = none: Kind::one::<SandboxUsageTotals>().maybe() => "totals",
         /// The same over time, one point a bucket; None where the server does not say.
-        points = none() => "points",
+        points = none: Kind::many::<UsagePoint>().maybe() => "points",
     } + {
+        /// The tags that you may write back: all but those of the system.
+        #[getter]
+        fn user_tags(&self, py: Python<'_>) -> PyResult<Py<PyAny>> { tags::of_user(self.tags.bind(py)) }
+
         /// `from_` as an aware datetime.
         #[getter]
         fn from_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> { datetime(self.from_.bind(py)) }
@@ -173,22 +180,35 @@ models! {
     /// A tag key in use.
     TagKeySummary {
         /// The key.
-        key => "key",
+        key: TEXT => "key",
         /// How many sandboxes have it.
-        sandbox_count => "sandboxCount",
+        sandbox_count: COUNT => "sandboxCount",
         /// How many different values it has.
-        value_count => "valueCount",
+        value_count: COUNT => "valueCount",
     }
 
     /// The tags of one sandbox.
     SandboxTags {
         /// All tags, system tags among them.
-        tags => "tags",
+        tags: TAGS => "tags",
         /// When a tag value last changed.
-        tags_last_updated_at => "tagsLastUpdatedAt",
+        tags_last_updated_at: TEXT.maybe() => "tagsLastUpdatedAt",
         /// For `if_match`; None where the server sent none.
-        etag => "etag",
+        etag: TEXT.maybe() => "etag",
     } + {
+        /// The tags that you may write back: all but those of the system.
+        #[getter]
+        fn user_tags(&self, py: Python<'_>) -> PyResult<Py<PyAny>> { tags::of_user(self.tags.bind(py)) }
+
+        /// The etag for `if_match`, which makes a write depend on these tags.
+        ///
+        /// Raises:
+        ///     UnsupportedByServerError: If the server sent none: a write would be unconditional.
+        fn condition(&self, py: Python<'_>) -> PyResult<String> {
+            let state = TagState { etag: self.etag.extract(py)?, ..TagState::default() };
+            state.condition().map(str::to_owned).map_err(raised)
+        }
+
         /// `tags_last_updated_at` as an aware datetime.
         #[getter]
         fn tags_last_updated_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> {
@@ -199,24 +219,28 @@ models! {
     /// A sandbox.
     Sandbox {
         /// The sandbox.
-        sandbox_id => "sandboxID",
+        sandbox_id: TEXT => "sandboxID",
         /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
-        status => "status",
+        status: TEXT => "status",
         /// Where it runs; None where the server does not say.
-        region => "region",
+        region: TEXT.maybe() => "region",
         /// The worker it runs on; None where the server does not say.
-        worker_id => "workerID",
+        worker_id: TEXT.maybe() => "workerID",
         /// What it was made from; None where the server does not say.
-        template => "template",
+        template: TEXT.maybe() => "template",
         /// When its latest session started.
-        started_at => "startedAt",
+        started_at: TEXT => "startedAt",
         /// Name that the user gave.
-        alias = none() => "alias" (optional),
+        alias = none: TEXT.maybe() => "alias" (optional),
         /// All tags; None where only their look-up failed.
-        tags = none() => "tags" (optional),
+        tags = none: TAGS.maybe() => "tags" (optional),
         /// When a tag value last changed.
-        tags_last_updated_at = none() => "tagsLastUpdatedAt" (with "tags"),
+        tags_last_updated_at = none: TEXT.maybe() => "tagsLastUpdatedAt" (with "tags"),
     } + {
+        /// The tags that you may write back: all but those of the system.
+        #[getter]
+        fn user_tags(&self, py: Python<'_>) -> PyResult<Py<PyAny>> { tags::of_user(self.tags.bind(py)) }
+
         /// `started_at` as an aware datetime.
         #[getter]
         fn started_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> { datetime(self.started_at.bind(py)) }
@@ -231,32 +255,32 @@ models! {
     /// The limits of the API.
     Limits {
         /// User tags on one sandbox.
-        max_tags => "maxTags",
+        max_tags: COUNT => "maxTags",
         /// Characters (Unicode scalar values) of a tag key.
-        max_tag_key_characters => "maxTagKeyCharacters",
+        max_tag_key_characters: COUNT => "maxTagKeyCharacters",
         /// Characters of a tag value.
-        max_tag_value_characters => "maxTagValueCharacters",
+        max_tag_value_characters: COUNT => "maxTagValueCharacters",
         /// Days of a usage window that was not given a start.
-        default_window_days => "defaultWindowDays",
+        default_window_days: COUNT => "defaultWindowDays",
         /// Days of the longest usage window.
-        max_window_days => "maxWindowDays",
+        max_window_days: COUNT => "maxWindowDays",
         /// Items of a page that was not given a limit.
-        default_page_limit => "defaultPageLimit",
+        default_page_limit: COUNT => "defaultPageLimit",
         /// Items of the largest page.
-        max_page_limit => "maxPageLimit",
+        max_page_limit: COUNT => "maxPageLimit",
         /// Values in one filter, counted before duplicates are dropped.
-        max_filter_values => "maxFilterValues",
+        max_filter_values: COUNT => "maxFilterValues",
         /// Filters in one query.
-        max_filters => "maxFilters",
+        max_filters: COUNT => "maxFilters",
         /// Bytes of an encoded query string.
-        max_query_bytes => "maxQueryBytes",
+        max_query_bytes: COUNT => "maxQueryBytes",
         /// Bytes of the body of a tag write (256 KiB).
-        max_body_bytes => "maxBodyBytes",
+        max_body_bytes: COUNT => "maxBodyBytes",
         /// Characters of a sandbox id.
-        max_sandbox_id_characters => "maxSandboxIdCharacters",
+        max_sandbox_id_characters: COUNT => "maxSandboxIdCharacters",
         /// Seconds a usage request may take on the server.
-        query_budget_seconds => "queryBudgetSeconds",
+        query_budget_seconds: COUNT => "queryBudgetSeconds",
         /// Megabytes of disk that are not charged for.
-        included_disk_mb => "includedDiskMb",
+        included_disk_mb: COUNT => "includedDiskMb",
     }
 }

@@ -3,21 +3,24 @@
 use bytes::Bytes;
 use opencomputer_usage_core::client::Reply;
 use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyCapsule, PyFloat, PyString, PyTuple, PyType};
+use pyo3::types::{PyByteArray, PyBytes, PyCapsule, PyFloat, PyMemoryView, PyString, PyTuple, PyType};
 
 use crate::answer::Value;
 use crate::errors::undecodable;
-use crate::model::{Datetime, Field, Model, datetime, model_methods, none};
+use crate::field::{Field, Kind, NUMBER, TAGS, TEXT, type_name};
+use crate::model::{Datetime, Model, checked, datetime, model_methods, none};
+use crate::models::{Amounts, TagItem, Untagged};
 use crate::source::{Item, Moment, Source};
 use crate::table;
-use crate::tags::{self, Tags};
+use crate::tags;
 
 /// Usage of one sandbox, on a page.
-#[pyclass(frozen, module = "opencomputer_usage")]
+#[pyclass(frozen, mapping, weakref, module = "opencomputer_usage")]
 pub struct SandboxItem {
     /// The sandbox.
     #[pyo3(get)]
@@ -27,6 +30,7 @@ pub struct SandboxItem {
     memory_gb_seconds: Py<PyFloat>,
     source: Py<Source>,
     index: usize,
+    tags: PyOnceLock<Py<PyAny>>,
 }
 
 impl SandboxItem {
@@ -37,6 +41,7 @@ impl SandboxItem {
             memory_gb_seconds: PyFloat::new(py, item.memory_gb_seconds).unbind(),
             source: source.clone_ref(py),
             index,
+            tags: PyOnceLock::new(),
         })
     }
 
@@ -51,13 +56,13 @@ impl SandboxItem {
 
 impl Model for SandboxItem {
     const FIELDS: &'static [Field] = &[
-        Field::new("sandbox_id", "sandboxId"),
-        Field::new("memory_gb_seconds", "memoryGbSeconds"),
-        Field::new("disk_overage_gb_seconds", "diskOverageGbSeconds"),
-        Field::new("tags", "tags"),
-        Field::new("tags_last_updated_at", "tagsLastUpdatedAt"),
-        Field::optional("alias", "alias"),
-        Field::optional("status", "status"),
+        Field::new("sandbox_id", "sandboxId", TEXT),
+        Field::new("memory_gb_seconds", "memoryGbSeconds", NUMBER),
+        Field::new("disk_overage_gb_seconds", "diskOverageGbSeconds", NUMBER),
+        Field::new("tags", "tags", TAGS.maybe()),
+        Field::new("tags_last_updated_at", "tagsLastUpdatedAt", TEXT.maybe()),
+        Field::optional("alias", "alias", TEXT.maybe()),
+        Field::optional("status", "status", TEXT.maybe()),
     ];
 
     fn values<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
@@ -79,29 +84,41 @@ model_methods! {
     impl SandboxItem {
         #[new]
         #[pyo3(signature = (
-            sandbox_id, memory_gb_seconds, disk_overage_gb_seconds, tags, tags_last_updated_at, alias = None, status = None
+            sandbox_id, memory_gb_seconds, disk_overage_gb_seconds, tags, tags_last_updated_at, alias = none(), status = none()
         ))]
         fn of(
-            sandbox_id: &Bound<'_, PyString>,
-            memory_gb_seconds: f64,
-            disk_overage_gb_seconds: f64,
-            tags: Option<&Bound<'_, PyAny>>,
-            tags_last_updated_at: Option<&str>,
-            alias: Option<&str>,
-            status: Option<&str>,
+            py: Python<'_>,
+            sandbox_id: Py<PyAny>,
+            memory_gb_seconds: Py<PyAny>,
+            disk_overage_gb_seconds: Py<PyAny>,
+            tags: Py<PyAny>,
+            tags_last_updated_at: Py<PyAny>,
+            alias: Py<PyAny>,
+            status: Py<PyAny>,
         ) -> PyResult<Self> {
+            let mut fields = Self::FIELDS.iter();
+            let mut check = |value| checked(py, &mut fields, value).map(|value| value.into_bound(py));
+            let sandbox_id = check(sandbox_id)?;
+            let (memory, disk) = (check(memory_gb_seconds)?, check(disk_overage_gb_seconds)?);
+            let (tags, at) = (check(tags)?, check(tags_last_updated_at)?);
+            let (alias, status) = (check(alias)?, check(status)?);
             let (source, item) = Source::written(|writer| {
+                let mut text = |text: Bound<'_, PyAny>| {
+                    let text: Option<String> = text.extract()?;
+                    text.map(|text| writer.string(&text)).transpose()
+                };
+                let (id, alias, status, at) = (text(sandbox_id)?, text(alias)?, text(status)?, text(at)?);
+                let tags = if tags.is_none() { None } else { Some(tags::write(&tags, writer)?) };
                 Ok(Item {
-                    sandbox_id: writer.string(sandbox_id.to_str()?)?,
-                    alias: alias.map(|alias| writer.string(alias)).transpose()?,
-                    status: status.map(|status| writer.string(status)).transpose()?,
-                    tags: tags.map(|tags| tags::write(tags, writer)).transpose()?,
-                    tags_last_updated_at: tags_last_updated_at.map(|at| writer.string(at).map(Moment)).transpose()?,
-                    memory_gb_seconds,
-                    disk_overage_gb_seconds,
+                    sandbox_id: id.ok_or_else(|| PyTypeError::new_err("sandbox_id must be a str"))?,
+                    alias,
+                    status,
+                    tags,
+                    tags_last_updated_at: at.map(Moment),
+                    memory_gb_seconds: memory.extract()?,
+                    disk_overage_gb_seconds: disk.extract()?,
                 })
             })?;
-            let py = sandbox_id.py();
             Self::new(py, &Py::new(py, source.with_item(item))?, 0)
         }
 
@@ -113,8 +130,18 @@ model_methods! {
 
         /// All tags, system tags among them; None where the server does not say.
         #[getter]
-        fn tags(&self, py: Python<'_>) -> PyResult<Option<Tags>> {
-            Ok(self.item()?.tags.map(|tags| Tags::new(self.source.clone_ref(py), tags)))
+        fn tags(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+            let make = || match self.item()?.tags {
+                Some(tags) => tags::of_range(py, self.source.get(), tags),
+                None => Ok(py.None()),
+            };
+            self.tags.get_or_try_init(py, make).map(|tags| tags.clone_ref(py))
+        }
+
+        /// The tags that you may write back: all but those of the system.
+        #[getter]
+        fn user_tags(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+            tags::of_user(self.tags(py)?.bind(py))
         }
 
         /// When a tag value last changed; a removed tag leaves no trace.
@@ -150,12 +177,13 @@ enum Items {
 }
 
 impl Items {
-    fn of(items: &Bound<'_, PyAny>) -> PyResult<Self> {
+    fn of(field: &Field, items: Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(source) = items.cast::<Source>() {
             return Ok(Self::Held { source: source.clone().unbind(), made: PyOnceLock::new() });
         }
-        let made = items.try_iter()?.collect::<PyResult<Vec<_>>>()?;
-        Ok(Self::Made(PyTuple::new(items.py(), made)?.unbind()))
+        let py = items.py();
+        let made = field.check(py, items.unbind())?;
+        Ok(Self::Made(made.into_bound(py).cast_into::<PyTuple>()?.unbind()))
     }
 
     fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
@@ -173,11 +201,30 @@ impl Items {
     }
 }
 
-/// Declares the base class of a page: `name: "wireName"` of its fields before `items` and `next_cursor`.
+/// Why a page that others follow is no table: a frame of it would look like the whole report.
+const MORE_PAGES: &str = "more pages follow this one: take Table(page) for the items of all of them, or Table(page.items) \
+                          for this page alone; of an async walk, Table([item async for item in walk])";
+
+/// The bytes of a body that is a `str`, `bytes`, `bytearray` or `memoryview`.
+fn bytes(body: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+    if let Ok(text) = body.cast::<PyString>() {
+        let text = text.to_str().map_err(|_| undecodable("it is not UTF-8", b""))?;
+        return Ok(Bytes::copy_from_slice(text.as_bytes()));
+    }
+    let known = body.is_instance_of::<PyBytes>() || body.is_instance_of::<PyByteArray>();
+    if !known && !body.is_instance_of::<PyMemoryView>() {
+        let name = type_name(body);
+        return Err(PyTypeError::new_err(format!("body must be a str, bytes, bytearray or memoryview, got {name}")));
+    }
+    let body = if known { body.clone() } else { body.py().get_type::<PyBytes>().call1((body,))? };
+    Ok(Bytes::from_owner(body.extract::<PyBackedBytes>()?))
+}
+
+/// Declares the base class of a page: `name: KIND => "wireName"` of its fields before `items` and `next_cursor`.
 macro_rules! page {
-    ($(#[$about:meta])* $name:ident ($reply:ident, $table:ident) { $($(#[$doc:meta])* $field:ident => $wire:literal,)* }) => {
+    ($(#[$about:meta])* $name:ident ($reply:ident, $table:ident, $item:ty) { $($(#[$doc:meta])* $field:ident : $kind:expr => $wire:literal,)* }) => {
         $(#[$about])*
-        #[pyclass(frozen, subclass, module = "opencomputer_usage")]
+        #[pyclass(frozen, mapping, subclass, weakref, module = "opencomputer_usage")]
         pub struct $name {
             $($(#[$doc])* #[pyo3(get)] $field: Py<PyAny>,)*
             items: Items,
@@ -191,9 +238,9 @@ macro_rules! page {
 
         impl Model for $name {
             const FIELDS: &'static [Field] = &[
-                $(Field::new(stringify!($field), $wire),)*
-                Field::new("items", "items"),
-                Field::new("next_cursor", "nextCursor"),
+                $(Field::new(stringify!($field), $wire, $kind),)*
+                Field::new("items", "items", Kind::many::<$item>()),
+                Field::new("next_cursor", "nextCursor", TEXT.maybe()),
             ];
 
             fn values<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
@@ -208,12 +255,17 @@ macro_rules! page {
                 #[pyo3(signature = ($($field,)* items, next_cursor, _fetch = none()))]
                 #[allow(clippy::used_underscore_binding, reason = "Python's way to say that it is private")]
                 fn new(
+                    py: Python<'_>,
                     $($field: Py<PyAny>,)*
-                    items: &Bound<'_, PyAny>,
+                    items: Bound<'_, PyAny>,
                     next_cursor: Py<PyAny>,
                     _fetch: Py<PyAny>,
                 ) -> PyResult<Self> {
-                    Ok(Self { $($field,)* items: Items::of(items)?, next_cursor, _fetch })
+                    let mut fields = Self::FIELDS.iter();
+                    $(let $field = checked(py, &mut fields, $field)?;)*
+                    let items = fields.next().map(|field| Items::of(field, items));
+                    let items = items.unwrap_or_else(|| Err(PyTypeError::new_err("a page has items")))?;
+                    Ok(Self { $($field,)* items, next_cursor: checked(py, &mut fields, next_cursor)?, _fetch })
                 }
 
                 /// Reads a page as the API answers with it, such as one that was kept.
@@ -224,10 +276,10 @@ macro_rules! page {
                 #[pyo3(signature = (body, /))]
                 fn from_json<'py>(
                     cls: &Bound<'py, PyType>,
-                    body: PyBackedBytes,
+                    body: &Bound<'py, PyAny>,
                 ) -> PyResult<Bound<'py, PyAny>> {
                     let py = cls.py();
-                    let body = Bytes::from_owner(body);
+                    let body = bytes(body)?;
                     let page = py.detach(|| Value::decode(Reply::$reply, body.clone(), None));
                     let fields = page.map_err(|why| undecodable(&why, &body))?.into_python(py)?;
                     cls.call1(fields.cast_bound::<PyTuple>(py)?.clone())
@@ -252,6 +304,9 @@ macro_rules! page {
                     requested_schema: Option<&Bound<'py, PyAny>>,
                 ) -> PyResult<Bound<'py, PyCapsule>> {
                     let _ = requested_schema; // A wish, which the protocol leaves open to grant.
+                    if !self.next_cursor.is_none(py) {
+                        return Err(PyValueError::new_err(MORE_PAGES));
+                    }
                     table::stream(py, table::$table(self.items.get(py)?.iter())?)
                 }
 
@@ -279,34 +334,34 @@ macro_rules! page {
 
 page! {
     /// Usage by the values of a tag.
-    TagUsage (TagUsage, tags) {
+    TagUsage (TagUsage, tags, TagItem) {
         /// Start of the window, inclusive.
-        from_ => "from",
+        from_: TEXT => "from",
         /// End of the window, exclusive.
-        to => "to",
+        to: TEXT => "to",
         /// When running sandboxes were measured; None from the platform's own servers.
-        as_of => "asOf",
+        as_of: TEXT.maybe() => "asOf",
         /// The dimension, `tag:<key>`.
-        group_by => "groupBy",
+        group_by: TEXT => "groupBy",
         /// All that matches the window and the filters, not only this page.
-        total => "total",
+        total: Kind::one::<Amounts>() => "total",
         /// The part of it that lacks the tag; None where the server does not say.
-        untagged => "untagged",
+        untagged: Kind::one::<Untagged>().maybe() => "untagged",
     }
 }
 
 page! {
     /// Usage by sandbox.
-    SandboxesUsage (SandboxUsagePage, sandboxes) {
+    SandboxesUsage (SandboxUsagePage, sandboxes, SandboxItem) {
         /// Start of the window, inclusive.
-        from_ => "from",
+        from_: TEXT => "from",
         /// End of the window, exclusive.
-        to => "to",
+        to: TEXT => "to",
         /// When running sandboxes were measured; None from the platform's own servers.
-        as_of => "asOf",
+        as_of: TEXT.maybe() => "asOf",
         /// The dimension, `sandbox`; None where the server does not name it.
-        group_by => "groupBy",
+        group_by: TEXT.maybe() => "groupBy",
         /// All that matches the window and the filters, not only this page.
-        total => "total",
+        total: Kind::one::<Amounts>() => "total",
     }
 }

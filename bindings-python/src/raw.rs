@@ -2,6 +2,7 @@
 
 use opencomputer_usage_core::raw::{Raw, Text};
 use opencomputer_usage_core::tags;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
 
@@ -19,9 +20,8 @@ fn read(value: &Bound<'_, PyAny>, depth: u8) -> PyResult<Raw> {
         Raw::Null
     } else if let Ok(boolean) = value.cast::<PyBool>() {
         Raw::Bool(boolean.is_true())
-    } else if value.is_instance_of::<PyFloat>() || value.is_instance_of::<PyInt>() {
-        // An integer beyond every float is as far outside as infinity is.
-        Raw::Number(value.extract().unwrap_or(f64::INFINITY))
+    } else if let Some(number) = number(value)? {
+        Raw::Number(number)
     } else if let Ok(list) = value.cast::<PyList>() {
         items(list.iter(), depth)?
     } else if let Ok(tuple) = value.cast::<PyTuple>() {
@@ -33,6 +33,26 @@ fn read(value: &Bound<'_, PyAny>, depth: u8) -> PyResult<Raw> {
     } else {
         Raw::Other("an unsupported type")
     })
+}
+
+/// The number that a value is: a float, an int, or what says so by `__index__` or `__float__`, such as numpy's numbers
+/// and `Decimal`. A boolean is none, and so is numpy's.
+pub fn number(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    let py = value.py();
+    if value.is_instance_of::<PyBool>() {
+        return Ok(None);
+    }
+    if !value.is_instance_of::<PyFloat>() && !value.is_instance_of::<PyInt>() {
+        let class = value.get_type();
+        let has = |method| class.hasattr(method);
+        if !has(intern!(py, "__float__"))? && !has(intern!(py, "__index__"))? || class.name()?.to_str()? == "bool" {
+            return Ok(None);
+        }
+        // An array has the methods, too, but is a number only where it has one element and no dimension.
+        return Ok(value.extract().ok());
+    }
+    // An integer beyond every float is as far outside as infinity is.
+    Ok(Some(value.extract().unwrap_or(f64::INFINITY)))
 }
 
 fn items<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>, depth: u8) -> PyResult<Raw> {

@@ -81,7 +81,8 @@ pub fn page(text: Bytes) -> Option<(Page, Source)> {
     let shared = Shared { tags: TAGS.take(), unescaped: UNESCAPED.take() };
     let mut page: Page = decoded?;
     let items = mem::take(&mut page.items);
-    Some((page, Source { text, shared, items }))
+    let source = Source { text, shared, items };
+    source.tags_are_unique().then_some((page, source))
 }
 
 impl Source {
@@ -109,13 +110,39 @@ impl Source {
         self.shared.tags.get(range.start as usize..range.after.get() as usize - 1).unwrap_or_default()
     }
 
+    /// Whether no item has a tag twice.
+    fn tags_are_unique(&self) -> bool {
+        /// Up to so many are compared with each other, which is faster than to sort them.
+        const FEW: usize = 16;
+        self.items.iter().filter_map(|item| item.tags).all(|range| {
+            let tags = self.tags(range);
+            if tags.len() > FEW {
+                let mut keys: Vec<_> = tags.iter().map(|(key, _)| self.bytes(*key)).collect();
+                keys.sort_unstable();
+                return keys.windows(2).all(|pair| !matches!(pair, [one, other] if one == other));
+            }
+            let mut rest = tags;
+            while let [(key, _), others @ ..] = rest {
+                if others.iter().any(|(other, _)| self.are_equal(*key, *other)) {
+                    return false;
+                }
+                rest = others;
+            }
+            true
+        })
+    }
+
+    fn are_equal(&self, one: Span, other: Span) -> bool {
+        one.len() == other.len() && self.bytes(one) == self.bytes(other)
+    }
+
     pub fn bytes(&self, span: Span) -> &[u8] {
         let (all, start) = if span.size.get() & 2 != 0 {
             (self.shared.unescaped.as_bytes(), span.at)
         } else {
             (&*self.text, span.at.wrapping_sub(low(self.text.as_ptr())))
         };
-        all.get(start as usize..).and_then(|rest| rest.get(..span.size.get() as usize >> 2)).unwrap_or_default()
+        all.get(start as usize..).and_then(|rest| rest.get(..span.len())).unwrap_or_default()
     }
 
     pub fn text(&self, span: Span) -> &str {
@@ -174,6 +201,10 @@ impl Span {
     fn new(at: u32, len: usize, escaped: bool) -> Option<Self> {
         let len = u32::try_from(len).ok().filter(|len| len.leading_zeros() >= 2)?;
         Some(Self { at, size: NonZeroU32::MIN | len << 2 | u32::from(escaped) << 1 })
+    }
+
+    const fn len(self) -> usize {
+        self.size.get() as usize >> 2
     }
 
     #[inline]

@@ -1,158 +1,85 @@
-//! Tags as an immutable mapping, which reads what it is asked for and makes a dict only of the whole.
+//! Tags as Python has them: a dict that cannot be changed, whose class is Python's own.
 
-use pyo3::IntoPyObjectExt;
-use pyo3::basic::CompareOp;
-use pyo3::exceptions::PyKeyError;
+use opencomputer_usage_core::tags::TagSet;
+use opencomputer_usage_core::wire;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyFrozenSet, PyIterator, PyMapping, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::{IntoPyObjectExt, intern};
 
 use crate::source::{Range, Source, Writer};
 
-/// Tags of a sandbox: a mapping that cannot be changed; `{**tags, "env": "prod"}` makes a dict that can.
-#[pyclass(frozen, mapping, module = "opencomputer_usage")]
-pub struct Tags {
-    source: Py<Source>,
-    range: Range,
-    /// All of them, once they were asked for as a whole.
-    whole: PyOnceLock<Py<PyDict>>,
+static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// The class of tags, `opencomputer_usage.Tags`.
+fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    CLASS.import(py, "opencomputer_usage._tags", "Tags")
 }
 
-impl Tags {
-    pub const fn new(source: Py<Source>, range: Range) -> Self {
-        Self { source, range, whole: PyOnceLock::new() }
+/// Makes tags of pairs.
+fn of<'py>(
+    py: Python<'py>,
+    pairs: impl Iterator<Item = PyResult<(Bound<'py, PyString>, Bound<'py, PyString>)>>,
+) -> PyResult<Py<PyAny>> {
+    // As `Tags.__new__` does, which checks besides.
+    let made = py.get_type::<PyDict>().call_method1(intern!(py, "__new__"), (class(py)?,))?;
+    let dict = made.cast::<PyDict>()?;
+    for pair in pairs {
+        let (key, value) = pair?;
+        dict.set_item(key, value)?;
     }
-
-    /// A dict of all of them, which is nobody else's.
-    pub fn dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.whole(py)?.copy()
-    }
-
-    fn whole<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyDict>> {
-        let make = || {
-            let (dict, source) = (PyDict::new(py), self.source.get());
-            for &(key, value) in source.tags(self.range) {
-                dict.set_item(source.string(py, key)?, source.string(py, value)?)?;
-            }
-            Ok::<_, PyErr>(dict.unbind())
-        };
-        self.whole.get_or_try_init(py, make).map(|dict| dict.bind(py))
-    }
-
-    fn find<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        if let Some(whole) = self.whole.get(py) {
-            return whole.bind(py).get_item(key);
-        }
-        let Some(key) = key.cast::<PyString>().ok().and_then(|key| key.to_str().ok()) else {
-            return Ok(None);
-        };
-        let source = self.source.get();
-        // Of a key that stands there twice, the last one counts.
-        let tag = source.tags(self.range).iter().rev().find(|(known, _)| source.bytes(*known) == key.as_bytes());
-        tag.map(|&(_, value)| source.string(py, value).map(Bound::into_any)).transpose()
-    }
+    Ok(made.unbind())
 }
 
-/// A value for a field of a model: tags that came as a dict are changed no more.
-pub fn frozen(py: Python<'_>, value: Py<PyAny>) -> PyResult<Py<PyAny>> {
-    let dict = value.bind(py);
-    if dict.is_instance_of::<PyDict>() { Tags::of(dict)?.into_py_any(py) } else { Ok(value) }
+/// The tags of an item of a page.
+pub fn of_range(py: Python<'_>, source: &Source, range: Range) -> PyResult<Py<PyAny>> {
+    let pair = |&(key, value)| Ok((source.string(py, key)?, source.string(py, value)?));
+    of(py, source.tags(range).iter().map(pair))
 }
 
-/// Writes the tags of any mapping of strings.
+/// The tags that the core decoded.
+pub fn of_map(py: Python<'_>, tags: &wire::Tags) -> PyResult<Py<PyAny>> {
+    of(py, tags.iter().map(|(key, value)| Ok((PyString::new(py, key), PyString::new(py, value)))))
+}
+
+/// The tags of any mapping of strings.
+pub fn of_mapping(tags: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    let class = class(tags.py())?;
+    if tags.is_instance(class)? { Ok(tags.clone().unbind()) } else { class.call1((tags,)).map(Bound::unbind) }
+}
+
+/// The tags that the user may write: all but those of the system. None where there are no tags.
+pub fn of_user(tags: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    let py = tags.py();
+    if tags.is_none() {
+        return Ok(py.None());
+    }
+    let tags = strings(tags)?;
+    let users = TagSet::user_part(tags.iter().map(|(key, value)| (&**key, &**value)));
+    of(py, users.iter().map(|(key, value)| Ok((PyString::new(py, key), PyString::new(py, value)))))
+}
+
+/// A dict of tags, which is nobody else's.
+pub fn copied(tags: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    dict(tags)?.copy()?.into_py_any(tags.py())
+}
+
+/// Whether a value is of the class of tags.
+pub fn is_tags(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    value.is_instance(class(value.py())?)
+}
+
+/// Writes tags for an item that does not come from a text.
 pub fn write(tags: &Bound<'_, PyAny>, writer: &mut Writer) -> PyResult<Range> {
-    let mut pairs = Vec::new();
-    for pair in tags.cast::<PyMapping>()?.items()? {
-        pairs.push(pair.extract::<(String, String)>()?);
-    }
+    let pairs = strings(tags)?;
     writer.tags(pairs.iter().map(|(key, value)| (&**key, &**value)))
 }
 
-#[pymethods]
-impl Tags {
-    #[new]
-    #[pyo3(signature = (tags, /))]
-    fn of(tags: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let (source, range) = Source::written(|writer| write(tags, writer))?;
-        Ok(Self::new(Py::new(tags.py(), source)?, range))
-    }
-
-    fn __getitem__<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.find(py, key)?.ok_or_else(|| PyKeyError::new_err(key.clone().unbind()))
-    }
-
-    /// The value of a key, or a default.
-    #[pyo3(signature = (key, default = None, /))]
-    fn get<'py>(
-        &self,
-        py: Python<'py>,
-        key: &Bound<'py, PyAny>,
-        default: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        Ok(self.find(py, key)?.or(default))
-    }
-
-    fn __contains__(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let key = key.clone().unbind().into_bound(py);
-        Ok(self.find(py, &key)?.is_some())
-    }
-
-    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
-        self.whole(py).map(PyDictMethods::len)
-    }
-
-    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        self.whole(py)?.try_iter()
-    }
-
-    /// The keys.
-    fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.whole(py)?.call_method0("keys")
-    }
-
-    /// The values.
-    fn values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.whole(py)?.call_method0("values")
-    }
-
-    /// The keys with their values.
-    fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.whole(py)?.call_method0("items")
-    }
-
-    fn __richcmp__<'py>(
-        &self,
-        py: Python<'py>,
-        other: &Bound<'py, PyAny>,
-        op: CompareOp,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let other = match other.cast::<Self>() {
-            Ok(tags) => tags.get().whole(py)?.as_any().clone(),
-            Err(_) => other.clone(),
-        };
-        match op {
-            CompareOp::Eq | CompareOp::Ne => self.whole(py)?.rich_compare(other, op),
-            _ => Ok(py.NotImplemented().into_bound(py)),
-        }
-    }
-
-    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        PyFrozenSet::new(py, self.whole(py)?.items())?.hash()
-    }
-
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(format!("Tags({})", self.whole(py)?.repr()?))
-    }
-
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
-        let own = py.get_type::<Self>().into_bound_py_any(py)?;
-        Ok((own, PyTuple::new(py, [self.dict(py)?])?))
-    }
+fn dict<'a, 'py>(tags: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyDict>> {
+    tags.cast::<PyDict>().map_err(|_| PyTypeError::new_err("tags must be a mapping of strings"))
 }
 
-/// Makes tags of what the core decoded.
-pub fn of_map(py: Python<'_>, tags: &std::collections::BTreeMap<String, String>) -> PyResult<Py<PyAny>> {
-    let pairs = tags.iter().map(|(key, value)| (&**key, &**value));
-    let (source, range) = Source::written(|writer| writer.tags(pairs))?;
-    Tags::new(Py::new(py, source)?, range).into_py_any(py)
+fn strings(tags: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    dict(tags)?.iter().map(|(key, value)| Ok((key.extract()?, value.extract()?))).collect()
 }

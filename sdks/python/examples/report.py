@@ -49,14 +49,15 @@ def main() -> None:
             )
             for item in teams
         ]
-        groups.append(
-            (
-                "(untagged)",
-                untagged.sandbox_count,
-                untagged.memory_gb_seconds,
-                untagged.disk_overage_gb_seconds,
+        if untagged:
+            groups.append(
+                (
+                    "(untagged)",
+                    untagged.sandbox_count,
+                    untagged.memory_gb_seconds,
+                    untagged.disk_overage_gb_seconds,
+                )
             )
-        )
         groups.append(
             (
                 "total",
@@ -89,7 +90,7 @@ def main() -> None:
                 [
                     item.sandbox_id,
                     item.alias or "-",
-                    item.tags.get("team", "-"),
+                    (item.tags or {}).get("team", "-"),
                     item.status or "-",
                     *amounts,
                 ]
@@ -100,10 +101,11 @@ def main() -> None:
         one = client.usage.for_sandbox(top, from_=FROM, to=TO)
         print(f"\nDrilldown of {top}\n")
         rows = [["memory", f"{whole(one.memory_gb_seconds)} GB-seconds"]]
-        rows.append(["disk overage", f"{whole(one.disk_overage_gb_seconds)} GB-seconds"])
+        rows.append(["disk overage", f"{whole(one.disk_overage_gb_seconds or 0)} GB-seconds"])
         rows.append(["first started", one.first_started_at or "-"])
         rows.append(["last ended", one.last_ended_at or "still open"])
-        rows.append(["tags", ", ".join(f"{key}={value}" for key, value in sorted(one.tags.items()))])
+        tags = client.tags.get(top).tags
+        rows.append(["tags", ", ".join(f"{key}={value}" for key, value in sorted(tags.items()))])
         table(rows, 2)
 
         print("\nA set of tags that is refused before it is sent\n")
@@ -120,8 +122,8 @@ def main() -> None:
         added = ", ".join(f"{key}={value}" for key, value in after.tags.items() if key not in before.tags)
         client.tags.set(
             top,
-            {key: value for key, value in after.tags.items() if key in before.tags and not key.startswith("oc:")},
-            if_match=after.etag,
+            {key: value for key, value in after.user_tags.items() if key in before.tags},
+            if_match=after.condition(),
         )
         print(f"\nA tag update of {top}: added {added}, then took it back")
         if not holds:

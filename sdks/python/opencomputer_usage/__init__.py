@@ -41,7 +41,6 @@ from ._core import (
     Table,
     TagItem,
     TagKeySummary,
-    Tags,
     TagViolation,
     Untagged,
     UsagePoint,
@@ -73,6 +72,7 @@ from ._errors import (
     UnsupportedByServerError,
 )
 from ._pages import AsyncSandboxUsagePage, AsyncTagUsagePage, SandboxUsagePage, TagUsagePage
+from ._tags import Tags
 
 __all__ = [
     "LIMITS",

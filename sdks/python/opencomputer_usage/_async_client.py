@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from os import PathLike
+from types import TracebackType
+from typing import Any, NoReturn, TypeVar
+
 from . import _async_io as _io
-from ._core import Client
+from ._core import Client, Exchange, Sandbox, SandboxItem, SandboxTags, SandboxUsage, TagItem, TagKeySummary
 from ._errors import OpenComputerError
 from ._pages import AsyncSandboxUsagePage, AsyncTagUsagePage
-from ._shared import USER_AGENT, Logged, check_change, config, merged, options, parts, told, usage, window
+from ._shared import (
+    USER_AGENT,
+    Change,
+    Filters,
+    Logged,
+    Sort,
+    TransportError,
+    When,
+    changed_by,
+    check_change,
+    check_transport,
+    config,
+    merged,
+    options,
+    parts,
+    told,
+    unpicklable,
+    usage,
+    window,
+)
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from os import PathLike
-    from types import TracebackType
-    from typing import Any
-
-    from typing_extensions import Self
-
-    from ._core import Exchange, Sandbox, SandboxItem, SandboxTags, SandboxUsage, TagItem, TagKeySummary
-    from ._shared import Change, Filters, Sort, When
-
-    ListOfSandboxes = list[Sandbox]
+ClientT = TypeVar("ClientT", bound="AsyncUsageClient")
+ListOfSandboxes = list[Sandbox]
 
 
 class AsyncUsage:
@@ -46,7 +59,7 @@ class AsyncUsage:
         """Usage by the values of a tag.
 
         Args:
-            key: The tag's key.
+            key: The tag's key, such as `team`, without `tag:`: a key may itself start so, and `tag:team` is another.
             from_: Start of the window, inclusive; 30 days before its end by default.
             to: End of the window, exclusive; now by default. At most 90 days after its start.
             filter: What to keep, such as `{"tag:env": ["prod"], "tag:team": None}`.
@@ -131,7 +144,8 @@ class AsyncTags:
         Args:
             sandbox_id: The sandbox.
             tags: All its tags from now on, without those of the system.
-            if_match: Writes only if the tags are still those of this `etag`. Without it the last writer wins.
+            if_match: Writes only if the tags are still those of this etag: `state.condition()` of a state that was
+                read. Without it the last writer wins; to change some tags, take `update`.
 
         Returns:
             The tags as they were written.
@@ -139,6 +153,7 @@ class AsyncTags:
         Raises:
             TagValidationError: If tags break the rules; nothing is sent then.
             ConflictError: If the tags are not those of `if_match`.
+            UnsupportedByServerError: If the server ignored `if_match`; the tags were written then.
             NotFoundError: If the org has no such sandbox.
         """
         params = {"sandboxId": sandbox_id, "tags": tags, "ifMatch": if_match}
@@ -146,16 +161,19 @@ class AsyncTags:
         return state
 
     async def update(self, sandbox_id: str, change: Change) -> SandboxTags:
-        """Reads the user's tags, changes them and writes them back, anew where another writer came in between.
+        """Reads the user's tags, changes them and writes them back; again where another writer came first.
 
         Args:
             sandbox_id: The sandbox.
-            change: Takes the user's tags and returns what they shall be; it may be called more than once.
+            change: Takes the user's tags and returns what they shall be. It may be called more than once, and cannot be
+                a coroutine function.
 
         Raises:
             TypeError: If `change` cannot be called; nothing is sent then.
+            InvalidRequestError: If `change` returns None or a coroutine; nothing is written then.
             TagValidationError: If the changed tags break the rules; nothing is written then.
-            ConflictError: If another writer came in between five times.
+            ConflictError: If other writers came first until the time of the call was up.
+            UnsupportedByServerError: If the server sends no `ETag`; nothing is written then.
             NotFoundError: If the org has no such sandbox.
         """
         check_change(change)
@@ -231,6 +249,7 @@ class AsyncUsageClient:
         transport: _io.Transport | None = None,
     ) -> None:
         """Checks what it is given; opens nothing."""
+        check_transport(transport)
         given = config(api_key, base_url, timeout, max_retries, headers)
         self._base_url = given["baseUrl"]
         self._inner = Client(
@@ -243,7 +262,6 @@ class AsyncUsageClient:
         )
         self._transport = transport
         self._options: dict[str, Any] = {}
-        self._closed = False
 
     @property
     def usage(self) -> AsyncUsage:
@@ -261,13 +279,13 @@ class AsyncUsageClient:
         return AsyncSandboxes(self)
 
     def with_options(
-        self,
+        self: ClientT,
         *,
         timeout: float | None = None,
         max_retries: int | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Self:
-        """This client with other options; both share connections.
+    ) -> ClientT:
+        """This client with other options. Both share connections, so closing one closes both.
 
         >>> client = AsyncUsageClient(api_key="oc_key", base_url="https://api.example.com")
         >>> patient = client.with_options(timeout=120, max_retries=5)
@@ -278,11 +296,10 @@ class AsyncUsageClient:
         return client
 
     async def aclose(self) -> None:
-        """Closes the connections that are kept alive; the client makes no more calls."""
-        self._closed = True
+        """Closes the connections that are kept alive; neither the client nor its copies make more calls."""
         self._inner.close()
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self: ClientT) -> ClientT:
         """The client, closed at the end of the block."""
         return self
 
@@ -296,6 +313,10 @@ class AsyncUsageClient:
         """Shows no key."""
         return f"{type(self).__name__}(base_url={self._base_url!r})"
 
+    def __reduce__(self) -> NoReturn:
+        """Refuses to be pickled or copied."""
+        raise unpicklable(self)
+
     def _walk(self, page: Any, operation: str, params: Mapping[str, object]) -> Any:
         return _io.walk(lambda: self._page(page, operation, params))
 
@@ -308,41 +329,43 @@ class AsyncUsageClient:
         return page(*fields, fetch if following else None)
 
     async def _call(self, operation: str, params: Mapping[str, object], change: Change | None = None) -> Any:
-        if self._closed:
-            msg = "the client is closed"
-            raise RuntimeError(msg)
-        with Logged(operation):
-            exchange = self._inner.call(operation, params, self._options)
+        with Logged(operation) as log:
+            exchange = self._inner.call(operation, params, self._options, log=log.line)
             if self._transport is not None:
-                return await self._drive(self._transport, exchange, change)
+                return await self._drive(self._transport, exchange, change, log)
             kind, value = await _io.carry(exchange)
             while kind == "change" and change is not None:
-                kind, value = await _io.carry(exchange, change(value))
+                kind, value = await _io.carry(exchange, changed_by(change, value))
             return value
 
-    async def _drive(self, transport: _io.Transport, exchange: Exchange, change: Change | None) -> Any:
+    async def _drive(self, transport: _io.Transport, exchange: Exchange, change: Change | None, log: Logged) -> Any:
         """Over a transport of the user's own, step by step."""
         cause: Exception | None = None
         advance: Any = exchange.begin
-        said: tuple[Any, ...] = ()
+        said: Any = ()
         while True:
             try:
                 kind, value = advance(*said)
             except OpenComputerError as error:
                 raise error from cause
             if kind == "send":
+                log.sends(value.method)
                 try:
                     answer = await _io.send(transport, value)
+                except TransportError:
+                    raise
                 except TimeoutError as error:
                     cause, advance, said = error, exchange.timeout, ()
                 except Exception as error:
                     cause, advance, said = error, exchange.connection_fault, (told(error),)
                 else:
                     cause, advance, said = None, exchange.answer, parts(answer)
+                log.came_back(type(cause).__name__ if cause else said[0])
             elif kind == "wait":
+                log.waits(value)
                 await _io.sleep(value)
                 advance, said = exchange.waited, ()
             elif kind == "change" and change is not None:
-                advance, said = exchange.changed, (change(value),)
+                advance, said = exchange.changed, (changed_by(change, value),)
             else:
                 return value

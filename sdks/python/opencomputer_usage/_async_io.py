@@ -2,42 +2,73 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from typing import Any, Generic, NoReturn, TypeVar
 
-from ._core import Inbox
+from ._core import Exchange, Inbox, Request
+from ._shared import Answer, TransportError, is_awaitable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+    from types import TracebackType
     from weakref import WeakKeyDictionary
 
-    from ._core import Exchange, Request
-    from ._shared import Answer
-
-    Transport = Callable[[Request], Awaitable[Answer]]
+Transport = Callable[[Request], Awaitable[Answer]]
 
 PageT = TypeVar("PageT")
 ItemT = TypeVar("ItemT")
 
 
-class Walk(Generic[PageT, ItemT]):
-    """A page to be awaited, or the items of every page to be iterated over with `async for`."""
+class Walk(Coroutine[Any, Any, PageT], Generic[PageT, ItemT]):
+    """A page to be awaited, also as a task, or the items of every page to be iterated over with `async for`."""
 
-    __slots__ = ("_fetch",)
+    __slots__ = ("_coroutine", "_fetch")
 
     def __init__(self, fetch: Callable[[], Coroutine[Any, Any, PageT]]) -> None:
         """Takes what fetches the first page."""
         self._fetch = fetch
+        self._coroutine: Coroutine[Any, Any, PageT] | None = None
 
     def __await__(self) -> Generator[Any, Any, PageT]:
         """The page."""
         return self._fetch().__await__()
+
+    def send(self, value: Any, /) -> Any:
+        """Goes on as a coroutine does; so tasks run a call."""
+        return self._started().send(value)
+
+    def throw(self, kind: Any, value: Any = None, traceback: TracebackType | None = None, /) -> Any:
+        """Raises in the call, as a coroutine does."""
+        if value is None and traceback is None:
+            return self._started().throw(kind)
+        return self._started().throw(kind, value, traceback)
+
+    def close(self) -> None:
+        """Ends the call, as a coroutine does."""
+        if self._coroutine is not None:
+            self._coroutine.close()
+
+    def _started(self) -> Coroutine[Any, Any, PageT]:
+        if self._coroutine is None:
+            self._coroutine = self._fetch()
+        return self._coroutine
 
     async def __aiter__(self) -> AsyncIterator[ItemT]:
         """Every item of this page and of those after it, fetched as they are reached."""
         page: Any = await self
         async for item in page:
             yield item
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Says that an `await` was forgotten."""
+        msg = f"this call has no attribute {name!r}: `await` it for its page, or take its items with `async for`"
+        raise AttributeError(msg)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> NoReturn:
+        """Refuses: nothing can be awaited here."""
+        msg = "an async call is no table: take Table([item async for item in call])"
+        raise TypeError(msg)
 
 
 def walk(fetch: Callable[[], Coroutine[Any, Any, PageT]]) -> Walk[PageT, Any]:
@@ -66,7 +97,11 @@ async def carry(exchange: Exchange, *changed: object) -> tuple[str, Any]:
     """What a call over the built-in transport comes to; cancelling it cancels the request."""
     from asyncio import get_running_loop
 
-    loop = get_running_loop()
+    try:
+        loop = get_running_loop()
+    except RuntimeError:
+        msg = "AsyncUsageClient needs asyncio: under trio, call a UsageClient with trio.to_thread.run_sync"
+        raise RuntimeError(msg) from None
     future = loop.create_future()
     task = exchange.start(_inbox(loop), future, *changed)
     try:
@@ -81,8 +116,12 @@ async def send(transport: Transport, request: Request) -> Answer:
     """What a transport of your own answers, within the time."""
     import asyncio
 
+    answer: Any = transport(request)
+    if not is_awaitable(answer):
+        msg = f"transport must be an async function, got {type(answer).__name__} from it: UsageClient takes others"
+        raise TransportError(msg)
     try:
-        return await asyncio.wait_for(transport(request), request.timeout)
+        return await asyncio.wait_for(answer, request.timeout)
     except asyncio.TimeoutError as error:  # until Python 3.11 another class than the built-in one
         raise TimeoutError from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from ._core import TagViolation
@@ -19,7 +19,9 @@ class OpenComputerError(Exception):
         status: The HTTP status; None where no answer came.
         request_id: What finds the request in the server's log.
         violations: Every broken tag rule.
-        body: The body of the answer: decoded JSON, or the text where it was none.
+        body: The body of the answer: decoded JSON, or the text where it was none; at most its first 64 KiB.
+        headers: The headers of the answer by their names in lower case, without those that carry secrets.
+        retry_after: Seconds that the server asks to wait before the next request; None where it does not.
     """
 
     message: str
@@ -28,6 +30,8 @@ class OpenComputerError(Exception):
     request_id: str | None
     violations: tuple[TagViolation, ...]
     body: Any
+    headers: dict[str, str]
+    retry_after: float | None
 
     def __init__(
         self,
@@ -38,6 +42,8 @@ class OpenComputerError(Exception):
         request_id: str | None = None,
         violations: tuple[TagViolation, ...] = (),
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
     ) -> None:
         """Takes what the attributes shall be."""
         super().__init__(message)
@@ -47,6 +53,8 @@ class OpenComputerError(Exception):
         self.request_id = request_id
         self.violations = violations
         self.body = body
+        self.headers = dict(headers or {})
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         """The message and, where an answer came, what to ask the server's operator about."""
@@ -88,7 +96,7 @@ class ConflictError(APIError):
 
 
 class RateLimitError(APIError):
-    """429: too many requests."""
+    """429: too many requests; `retry_after` says how long the server asks to wait."""
 
 
 class ServerError(APIError):
@@ -136,8 +144,13 @@ def of_core(
     request_id: str | None,
     violations: tuple[TagViolation, ...],
     body: str | None,
+    headers: list[tuple[str, str]],
+    retry_after: float | None,
 ) -> OpenComputerError:
     """The exception for an error of the core, which calls this."""
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
     return _CLASSES[kind](
         message,
         code=code,
@@ -145,6 +158,8 @@ def of_core(
         request_id=request_id,
         violations=violations,
         body=None if body is None else _decoded(body),
+        headers=joined,
+        retry_after=retry_after,
     )
 
 

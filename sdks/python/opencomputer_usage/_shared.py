@@ -5,26 +5,29 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, Literal
 
 from ._core import __version__
+from ._errors import InvalidRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import date
     from types import TracebackType
-    from typing import Any, Literal
 
-    When = str | date
-    """RFC 3339 with an offset, `YYYY-MM-DD`, an aware datetime or a date (UTC midnight)."""
-    Filters = Mapping[str, Sequence[str] | str | None]
-    """By dimension, `tag:<key>` or `sandbox`: exact values, None for *lacks the tag*, or the wire's own string."""
-    Sort = Literal["-memoryGbSeconds", "-diskOverageGbSeconds"]
-    Change = Callable[[dict[str, str]], Mapping[str, str]]
-    Headers = Mapping[str, str] | Iterable[tuple[str, str]]
-    Answer = tuple[int, Headers, bytes | str]
-    """Status, headers and body."""
+    from typing_extensions import Self
+
+When = str | date
+"""RFC 3339 with an offset, `YYYY-MM-DD`, an aware datetime or a date (UTC midnight)."""
+Filters = Mapping[str, Sequence[str] | str | None]
+"""By dimension, `tag:<key>` or `sandbox`: exact values, None for *lacks the tag*, or the wire's own string."""
+Sort = Literal["-memoryGbSeconds", "-diskOverageGbSeconds"]
+Change = Callable[[dict[str, str]], Mapping[str, str]]
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+Answer = tuple[int, Headers, bytes | str]
+"""Status, headers and body."""
 
 USER_AGENT = f"opencomputer-usage-python/{__version__}"
 
@@ -48,9 +51,15 @@ def config(
 
 def options(timeout: float | None, max_retries: int | None, headers: Mapping[str, str] | None) -> dict[str, Any]:
     """The core's options of a call."""
-    seconds = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    timeout_ms = timeout * 1000 if seconds and timeout is not None else timeout
-    return {"timeoutMs": timeout_ms, "maxRetries": max_retries, "headers": headers}
+    return {"timeoutMs": _milliseconds(timeout), "maxRetries": max_retries, "headers": headers}
+
+
+def _milliseconds(seconds: Any) -> object:
+    """Seconds in milliseconds; what is wrong with anything that is no number, the core says."""
+    number = hasattr(seconds, "__float__") or hasattr(seconds, "__index__")
+    if not number or type(seconds).__name__ in ("bool", "bool_"):
+        return seconds
+    return float(seconds) * 1000
 
 
 def merged(known: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -75,11 +84,15 @@ def usage(
 
 def window(from_: When | None, to: When | None) -> dict[str, object]:
     """The parameters of a window."""
-    return {"from": _wire(from_), "to": _wire(to)}
+    return {"from": _wire("from_", from_), "to": _wire("to", to)}
 
 
-def _wire(when: Any) -> object:
-    """The text of a date or datetime; what is wrong with anything else, the core says."""
+def _wire(name: str, when: Any) -> object:
+    """The text of a date or an aware datetime; what is wrong with anything else, the core says."""
+    utcoffset = getattr(when, "utcoffset", None)
+    if callable(utcoffset) and utcoffset() is None:
+        msg = f"{name} is a datetime without a time zone, take an aware one such as datetime.now(timezone.utc)"
+        raise InvalidRequestError(msg, code="invalid_timestamp")
     isoformat = getattr(when, "isoformat", None)
     return isoformat() if callable(isoformat) else when
 
@@ -91,31 +104,101 @@ def check_change(change: object) -> None:
         raise TypeError(msg)
 
 
+def changed_by(change: Change, tags: dict[str, str]) -> Mapping[str, str]:
+    """What a callback makes of tags; says so where it is async or forgot to return them."""
+    made: Any = change(tags)
+    if made is None or is_awaitable(made):
+        _close(made)
+        hint = "None: return {**tags, ...}, say" if made is None else f"{type(made).__name__}: it cannot be async"
+        msg = f"change must return the tags, got {hint}"
+        raise InvalidRequestError(msg, code="invalid_body")
+    return made  # type: ignore[no-any-return]
+
+
+class TransportError(TypeError):
+    """A transport of the user's own breaks the agreement, which no retry mends."""
+
+
+def check_transport(transport: object) -> None:
+    """Refuses a transport that cannot be called."""
+    if transport is not None and not callable(transport):
+        msg = f"transport must be callable, got {type(transport).__name__}"
+        raise TransportError(msg)
+
+
 def told(error: Exception) -> str:
     """An exception of a transport in words."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def parts(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:
+def parts(answer: Any) -> tuple[int, list[tuple[str, str]], bytes]:
     """The parts of a transport's answer, in the forms that the core takes."""
+    if not _is_triple(answer):
+        _close(answer)
+        hint = ", AsyncUsageClient takes async ones" if is_awaitable(answer) else ""
+        msg = f"transport must return a tuple of status, headers and body, got {type(answer).__name__}{hint}"
+        raise TransportError(msg)
     status, headers, body = answer
-    items: Any = getattr(headers, "items", None)
-    pairs: Any = items() if callable(items) else headers
-    return int(status), list(pairs), body.encode() if isinstance(body, str) else bytes(body)
+    if not hasattr(status, "__index__"):
+        msg = f"the status that transport returns must be an int, got {type(status).__name__}"
+        raise TransportError(msg)
+    try:
+        items = getattr(headers, "items", None)
+        given: Any = items() if callable(items) else headers
+        pairs = [(str(name), str(value)) for name, value in given]
+    except (TypeError, ValueError):
+        msg = f"the headers that transport returns must be a mapping or pairs of str, got {type(headers).__name__}"
+        raise TransportError(msg) from None
+    if isinstance(body, str):
+        return int(status), pairs, body.encode()
+    if isinstance(body, _BYTES):
+        return int(status), pairs, bytes(body)
+    msg = f"the body that transport returns must be bytes or str, got {type(body).__name__}"
+    raise TransportError(msg)
+
+
+_BYTES: tuple[type[Any], ...] = (bytes, bytearray, memoryview)
+
+
+def is_awaitable(value: object) -> bool:
+    """Whether a value can be awaited, as what an async function returns."""
+    return hasattr(value, "__await__")
+
+
+def _is_triple(answer: Any) -> bool:
+    triple: type[Any] = tuple
+    return isinstance(answer, triple) and len(answer) == 3
+
+
+def _close(value: object) -> None:
+    """Closes a coroutine that nobody will await, which would warn of that."""
+    close = getattr(value, "close", None)
+    if is_awaitable(value) and callable(close):
+        close()
+
+
+def unpicklable(client: object) -> TypeError:
+    """Why a client cannot be pickled or copied."""
+    name = type(client).__name__
+    return TypeError(f"{name} cannot be pickled or copied, as it holds connections and a key: make one in each process")
 
 
 class Logged:
-    """Logs a call at level DEBUG, never with its parameters, where the program uses logging at all."""
+    """Logs a call at level DEBUG, never with its key and parameters, where the program uses logging at all."""
 
-    __slots__ = ("_log", "_operation", "_started")
+    __slots__ = ("_attempt", "_attempted", "_log", "_operation", "_started", "line")
+
+    line: Callable[[str], None] | None
+    """Logs a line about the call; None where nobody would see it."""
 
     _logger: logging.Logger | None = None
 
     def __init__(self, operation: str) -> None:
         """Takes the name of the call."""
         self._operation = operation
+        self._attempt = 0
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         """The call begins."""
         if Logged._logger is None and "logging" in sys.modules:
             import logging
@@ -123,9 +206,34 @@ class Logged:
             Logged._logger = logging.getLogger("opencomputer_usage")
         log = Logged._logger
         self._log = log if log is not None and log.isEnabledFor(_DEBUG) else None
+        self.line = None
         if self._log:
             self._started = time.monotonic()
             self._log.debug("%s begins", self._operation)
+            self.line = self._say
+        return self
+
+    def _say(self, line: str) -> None:
+        if self._log:
+            self._log.debug("%s: %s", self._operation, line)
+
+    def sends(self, method: str) -> None:
+        """A transport of the user's own gets a request; the built-in one reports in the same words."""
+        self._attempt += 1
+        if self._log:
+            self._attempted = time.monotonic()
+            self._say(f"attempt {self._attempt}: {method} sent")
+
+    def came_back(self, what: int | str) -> None:
+        """It answered with a status, or raised an exception of this class."""
+        if self._log:
+            took = (time.monotonic() - self._attempted) * 1000
+            outcome = f"HTTP {what}" if isinstance(what, int) else f"no answer ({what})"
+            self._say(f"attempt {self._attempt}: {outcome} after {took:.0f} ms")
+
+    def waits(self, seconds: float) -> None:
+        """The next attempt comes after a wait."""
+        self._say(f"waiting {seconds * 1000:.0f} ms")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import sleep
+from typing import Any, TypeVar
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, TypeVar
+from ._core import Exchange, Request
+from ._shared import Answer
 
-    from ._core import Exchange, Request
-    from ._shared import Answer
+__all__ = ["Transport", "carry", "send", "sleep", "walk"]
 
-    Transport = Callable[[Request], Answer]
-    T = TypeVar("T")
-
-__all__ = ["carry", "send", "sleep", "walk"]
+Transport = Callable[[Request], Answer]
+T = TypeVar("T")
 
 
 def walk(fetch: Callable[[], T]) -> T:

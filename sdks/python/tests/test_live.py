@@ -50,6 +50,7 @@ def client(served: tuple[str, str]) -> Iterator[ocu.UsageClient]:
 def test_every_walk_adds_up_to_the_total(client: ocu.UsageClient) -> None:
     teams = client.usage.by_tag("team", from_=FROM, to=TO, limit=2)
     assert teams.has_next_page()
+    assert teams.untagged
     rows = list(teams)
     assert len({row.tag_value for row in rows}) == len(rows) > 2
     by_team = math.fsum(row.memory_gb_seconds for row in rows) + teams.untagged.memory_gb_seconds
@@ -68,6 +69,7 @@ def test_every_walk_adds_up_to_the_total(client: ocu.UsageClient) -> None:
 def test_filters_narrow_a_report(client: ocu.UsageClient) -> None:
     whole = client.usage.by_tag("team", from_=FROM, to=TO)
     team = whole.items[0]
+    assert whole.untagged
     narrow = client.usage.by_sandbox(from_=FROM, to=TO, filter={"tag:team": [team.tag_value]}, limit=500)
     assert len(narrow.items) == team.sandbox_count
     assert math.isclose(narrow.total.memory_gb_seconds, team.memory_gb_seconds, rel_tol=1e-9)

@@ -81,9 +81,27 @@ def test_a_model_is_a_value(value: Any) -> None:
 def test_every_field_counts(value: Any) -> None:
     fields = {name: getattr(value, name) for name in type(value).__match_args__}
     for name, known in fields.items():
-        changed: Any = {"next": "x"} if name == "tags" else () if isinstance(known, tuple) else 7.5
-        changed = "other" if name != "tags" and (known is None or isinstance(known, str)) else changed
-        assert (type(value)(**{**fields, name: changed}) == value) == (changed == known)
+        others: list[Any] = [
+            "other",
+            7.5,
+            7,
+            {"next": "x"},
+            (),
+            None,
+            TOTALS,
+            ocu.Amounts(9.0, 9.0),
+            ocu.Untagged(9.0, 9.0, 9),
+        ]
+        others += [(ITEM,), (ocu.TagItem("team", "x", 9.0, 9.0, 9),), (POINT,)]
+        changed = 0
+        for other in others:
+            try:
+                twin = type(value)(**{**fields, name: other})
+            except (TypeError, ValueError):
+                continue
+            assert (twin == value) == (other == known)
+            changed += other != known
+        assert changed, f"nothing else fits {name}"
 
 
 @pytest.mark.parametrize(
@@ -135,32 +153,48 @@ def test_items_are_made_once() -> None:
     assert list(page) == list(page.items)
 
 
-def test_tags_are_a_mapping_that_cannot_be_changed() -> None:
+def test_tags_are_a_dict_that_cannot_be_changed() -> None:
     given = {"team": "a", "env": "prod", "": "\0é😀"}
     tags: Any = ocu.Tags(given)
-    assert isinstance(tags, Mapping)
-    for _ in range(2):  # asked for one by one, then as a whole
-        assert (tags["team"], tags.get("env"), tags.get("x"), tags.get("x", 7)) == ("a", "prod", None, 7)
-        assert ("team" in tags, "x" in tags, 7 in tags) == (True, False, False)
-        with pytest.raises(KeyError, match="x"):
-            tags["x"]
-        assert (len(tags), list(tags), list(tags.values())) == (3, list(given), list(given.values()))
+    assert issubclass(ocu.Tags, Mapping)
+    assert (tags["team"], tags.get("env"), tags.get("x"), tags.get("x", 7)) == ("a", "prod", None, 7)
+    assert ("team" in tags, "x" in tags, 7 in tags) == (True, False, False)
+    with pytest.raises(KeyError, match="x"):
+        tags["x"]
+    assert (len(tags), list(tags), list(tags.values())) == (3, list(given), list(given.values()))
+    assert list(reversed(tags)) == list(reversed(given))
     assert dict(tags) == {**tags} == dict(tags.items()) == given
+    assert json.loads(json.dumps(tags)) == given
     assert tags == given
     assert given == tags
     assert tags != {**given, "x": "y"}
     assert ocu.Tags(tags) == tags
     assert hash(ocu.Tags(dict(reversed(given.items())))) == hash(tags)
+    for twin in (copy.copy(tags), copy.deepcopy(tags), pickle.loads(pickle.dumps(tags))):
+        assert (type(twin), twin) == (ocu.Tags, tags)
     changing: Any = operator
-    with pytest.raises(TypeError):
-        changing.setitem(tags, "a", "b")
-    with pytest.raises(TypeError):
-        changing.delitem(tags, "team")
-    copied = dict(tags)
-    copied["team"] = "b"
-    assert tags["team"] == "a"
-    with pytest.raises((TypeError, ValueError)):
-        ocu.Tags({"a": 1})  # type: ignore[dict-item]
+    for change in (
+        lambda: changing.setitem(tags, "a", "b"),
+        lambda: changing.delitem(tags, "team"),
+        tags.clear,
+        lambda: tags.pop("team"),
+        tags.popitem,
+        lambda: tags.setdefault("a", "b"),
+        lambda: tags.update(a="b"),
+    ):
+        with pytest.raises(TypeError, match=r"take \{\*\*tags"):
+            change()
+    for copied in (dict(tags), tags.copy(), tags | {}, {} | tags):
+        assert type(copied) is dict
+        copied["team"] = "b"
+    ocu.Tags.__init__(tags, {"a": "b"})
+    both = tags
+    both |= {"team": "b"}
+    assert (type(both), both["team"]) == (dict, "b")
+    assert tags == given
+    for wrong in ({"a": 1}, {1: "a"}, ["a"], None):
+        with pytest.raises((TypeError, ValueError)):
+            ocu.Tags(wrong)  # type: ignore[arg-type]
     with pytest.raises(UnicodeEncodeError):
         ocu.Tags({"a": "\ud800"})
 
@@ -175,12 +209,15 @@ def test_tags_of_a_model_that_came_as_a_dict_cannot_be_changed() -> None:
     assert isinstance(ocu.SandboxUsage("sb-1", *WINDOW, 1.5, 0.0, given, None, None, None).tags, ocu.Tags)
 
 
-def test_of_a_tag_that_is_there_twice_the_last_counts() -> None:
-    body = json.dumps(sandbox_page(["a"])).replace('{"team": "a"}', '{"team": "a", "x": "", "team": "b"}')
-    tags = ocu.SandboxUsagePage.from_json(body.encode()).items[0].tags
-    assert tags["team"] == "b"
-    assert dict(tags) == {"team": "b", "x": ""}
-    assert len(tags) == 2
+@pytest.mark.parametrize("count", [1, 40], ids=["few tags", "many tags"])
+def test_a_tag_that_is_there_twice_is_refused(count: int) -> None:
+    tags = {f"key-{number}": "a" for number in range(count)}
+    for last in ('"key-0"', '"\\u006bey-0"'):
+        body = json.dumps(sandbox_page(["a"])).replace('{"team": "a"}', json.dumps(tags)[:-1] + f', {last}: "b"}}')
+        with pytest.raises(ocu.DecodeError, match="`tags`"):
+            ocu.SandboxUsagePage.from_json(body)
+    whole = json.dumps(sandbox_page(["a"])).replace('{"team": "a"}', json.dumps(tags))
+    assert ocu.SandboxUsagePage.from_json(whole).items[0].tags == tags
 
 
 def test_the_limits_are_all_there() -> None:

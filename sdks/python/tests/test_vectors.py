@@ -57,6 +57,8 @@ def expect_error(error: ocu.OpenComputerError, expected: dict[str, Any]) -> None
         "requestId": error.request_id,
         "violations": [violation.to_dict() for violation in error.violations],
         "message": error.message,
+        "retryAfter": error.retry_after,
+        "headers": [list(pair) for pair in error.headers.items()],
     }
     assert {name: actual[name] for name in expected} == expected
 
@@ -165,7 +167,7 @@ def plain(result: Any) -> object:
     return [item.to_dict() for item in result] if isinstance(result, list) else result.to_dict()
 
 
-def client_of(transport: Recorder) -> ocu.UsageClient:
+def client_of(transport: Callable[[ocu.Request], Any]) -> ocu.UsageClient:
     return ocu.UsageClient(api_key="key", base_url=BASE, max_retries=0, transport=transport)
 
 
@@ -256,7 +258,8 @@ def name_of(item: ocu.TagItem | ocu.SandboxItem) -> str:
 
 @suite("walks")
 def test_walks(case: Case) -> None:
-    transport, names = Pages(case["pages"]), []
+    transport = Pages(case["pages"])
+    names: list[str] = []
 
     def walk() -> None:
         rows: Any = call(client_of(transport), case["operation"], case["params"])
@@ -269,7 +272,8 @@ def test_walks(case: Case) -> None:
 
 @suite("walks")
 def test_async_walks(case: Case) -> None:
-    transport, names = Pages(case["pages"]), []
+    transport = Pages(case["pages"])
+    names: list[str] = []
 
     async def send(request: ocu.Request) -> tuple[int, dict[str, str], bytes]:
         return transport(request)

@@ -1,0 +1,162 @@
+//! The fields of models: what each holds, and the checks that a constructor makes.
+
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyString, PyTuple, PyType};
+use pyo3::{PyTypeInfo, intern};
+
+use crate::raw::number;
+use crate::tags;
+
+/// A field: its names in Python and on the wire, and what it holds.
+pub struct Field {
+    pub name: &'static str,
+    pub wire: &'static str,
+    pub kind: Kind,
+    /// The wire leaves it out where the field of this name, mostly itself, is None.
+    pub needs: Option<&'static str>,
+}
+
+impl Field {
+    /// A field that the wire always has.
+    pub const fn new(name: &'static str, wire: &'static str, kind: Kind) -> Self {
+        Self { name, wire, kind, needs: None }
+    }
+
+    /// A field that the wire leaves out where it is None.
+    pub const fn optional(name: &'static str, wire: &'static str, kind: Kind) -> Self {
+        Self { name, wire, kind, needs: Some(name) }
+    }
+
+    /// A field that the wire leaves out where another is None.
+    pub const fn with(name: &'static str, wire: &'static str, kind: Kind, needs: &'static str) -> Self {
+        Self { name, wire, kind, needs: Some(needs) }
+    }
+
+    /// The value as a model keeps it; refuses one of another type.
+    pub fn check(&self, py: Python<'_>, value: Py<PyAny>) -> PyResult<Py<PyAny>> {
+        let value = value.into_bound(py);
+        if value.is_none() && self.kind.nullable {
+            return Ok(value.unbind());
+        }
+        match self.kind.of {
+            Of::Text => {
+                let text = value.cast_into::<PyString>().map_err(|error| self.misfit(&error.into_inner(), "a str"))?;
+                text.to_str()?; // A lone surrogate raises a UnicodeEncodeError.
+                Ok(text.into_any().unbind())
+            }
+            Of::Number => match number(&value)? {
+                Some(number) if number.is_finite() => number.into_py_any(py),
+                Some(_) => Err(PyValueError::new_err(format!("{} must be finite", self.name))),
+                None => Err(self.misfit(&value, "a float")),
+            },
+            Of::Count => {
+                if value.is_instance_of::<PyBool>() || !value.hasattr(intern!(py, "__index__"))? {
+                    return Err(self.misfit(&value, "an int"));
+                }
+                let count = value.extract::<u64>();
+                let count =
+                    count.map_err(|_| PyValueError::new_err(format!("{} must be from 0 to 2**64 - 1", self.name)));
+                count?.into_py_any(py)
+            }
+            Of::Tags => tags::of_mapping(&value),
+            Of::One(class) => {
+                let class = class(py);
+                if value.is_instance(&class)? { Ok(value.unbind()) } else { Err(self.misfit_model(&value, &class)) }
+            }
+            Of::Many(class) => {
+                let class = class(py);
+                let items = value.try_iter().map_err(|_| self.misfit(&value, "an iterable"))?;
+                let items = items.collect::<PyResult<Vec<_>>>()?;
+                for item in &items {
+                    if !item.is_instance(&class)? {
+                        return Err(self.misfit_model(item, &class));
+                    }
+                }
+                PyTuple::new(py, items)?.into_py_any(py)
+            }
+        }
+    }
+
+    fn misfit(&self, value: &Bound<'_, PyAny>, wanted: &str) -> PyErr {
+        let or_none = if self.kind.nullable { " or None" } else { "" };
+        PyTypeError::new_err(format!("{} must be {wanted}{or_none}, got {}", self.name, type_name(value)))
+    }
+
+    fn misfit_model(&self, value: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> PyErr {
+        let name = class.name().map_or_else(|_| "model".to_owned(), |name| name.to_string());
+        self.misfit(value, &format!("a {name}"))
+    }
+}
+
+/// The name of a value's type, for messages.
+pub fn type_name(value: &Bound<'_, PyAny>) -> String {
+    value.get_type().name().map_or_else(|_| "another type".to_owned(), |name| name.to_string())
+}
+
+/// What a field holds.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    of: Of,
+    nullable: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Of {
+    Text,
+    Number,
+    Count,
+    Tags,
+    One(Class),
+    Many(Class),
+}
+
+type Class = fn(Python<'_>) -> Bound<'_, PyType>;
+
+fn class<T: PyTypeInfo>(py: Python<'_>) -> Bound<'_, PyType> {
+    py.get_type::<T>()
+}
+
+/// A string.
+pub const TEXT: Kind = Kind::new(Of::Text);
+/// A float.
+pub const NUMBER: Kind = Kind::new(Of::Number);
+/// A whole number that is not negative.
+pub const COUNT: Kind = Kind::new(Of::Count);
+/// Tags.
+pub const TAGS: Kind = Kind::new(Of::Tags);
+
+impl Kind {
+    const fn new(of: Of) -> Self {
+        Self { of, nullable: false }
+    }
+
+    /// A model.
+    pub const fn one<T: PyTypeInfo>() -> Self {
+        Self::new(Of::One(class::<T>))
+    }
+
+    /// A tuple of models.
+    pub const fn many<T: PyTypeInfo>() -> Self {
+        Self::new(Of::Many(class::<T>))
+    }
+
+    /// The same, or None.
+    pub const fn maybe(self) -> Self {
+        Self { nullable: true, ..self }
+    }
+
+    /// What pydantic's schema is made of: the kind in a word, the class of models, whether it may be None.
+    pub fn described<'py>(self, py: Python<'py>) -> (&'static str, Option<Bound<'py, PyType>>, bool) {
+        let (word, class) = match self.of {
+            Of::Text => ("text", None),
+            Of::Number => ("number", None),
+            Of::Count => ("count", None),
+            Of::Tags => ("tags", None),
+            Of::One(class) => ("one", Some(class)),
+            Of::Many(class) => ("many", Some(class)),
+        };
+        (word, class.map(|class| class(py)), self.nullable)
+    }
+}

@@ -1,0 +1,57 @@
+"""Schemas of the models for pydantic, which asks for them: nothing else imports this module, or pydantic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic_core import core_schema
+
+
+def schema(model: Any, handler: Any) -> Any:
+    """The schema of a model: an instance of it, or an object under the wire's names; written as such an object."""
+    written = _written(model)
+    fields = [(name, wire) for name, wire, *_ in model._fields]
+
+    def make(members: dict[str, Any]) -> Any:
+        return model(**{name: members.get(wire) for name, wire in fields})
+
+    read = core_schema.no_info_after_validator_function(make, _members(model, handler.generate_schema))
+    return core_schema.json_or_python_schema(
+        json_schema=read,
+        python_schema=core_schema.union_schema([core_schema.is_instance_schema(model), read]),
+        serialization=core_schema.plain_serializer_function_ser_schema(
+            lambda value: value.to_dict(), return_schema=written
+        ),
+    )
+
+
+def tags_schema(cls: Any) -> Any:
+    """The schema of tags: an object of strings."""
+    return core_schema.no_info_after_validator_function(cls, _strings())
+
+
+def _strings() -> Any:
+    return core_schema.dict_schema(core_schema.str_schema(), core_schema.str_schema())
+
+
+def _written(model: Any) -> Any:
+    """The schema of what a model is written as."""
+    return _members(model, _written)
+
+
+def _members(model: Any, of_model: Any) -> Any:
+    known: dict[str, Any] = {
+        "text": core_schema.str_schema(),
+        "number": core_schema.float_schema(),
+        "count": core_schema.int_schema(ge=0, lt=2**64),
+        "tags": _strings(),
+    }
+    members: dict[str, Any] = {}
+    for _, wire, kind, nested, nullable, may_lack in model._fields:
+        value = known[kind] if nested is None else of_model(nested)
+        if kind == "many":
+            value = core_schema.list_schema(value)
+        if nullable:
+            value = core_schema.nullable_schema(value)
+        members[wire] = core_schema.typed_dict_field(value, required=not may_lack)
+    return core_schema.typed_dict_schema(members, cls_name=model.__name__)
