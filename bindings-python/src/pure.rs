@@ -1,12 +1,15 @@
 //! The functions that need no key and no network.
 
+use opencomputer_usage::ClientError;
 use opencomputer_usage_core::cursor::{Walk, shortest};
 use opencomputer_usage_core::{limits, pure};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
+use pyo3::types::{PyIterator, PyList, PyMapping, PyString, PyTuple};
 
 use crate::errors::{raised, violations};
+use crate::field::type_name;
 use crate::model::none;
 use crate::models::{Cursor, GroupBy, Limits, TagViolation};
 use crate::raw::{accepts, raw};
@@ -27,7 +30,8 @@ pub fn validate_tags(py: Python<'_>, tags: Any) -> PyResult<Vec<TagViolation>> {
     if tags.cast().is_ok_and(accepts) {
         return Ok(Vec::new());
     }
-    violations(py, &pure::validate_tags(&raw(tags)?).map_err(raised)?)
+    let checked = pure::validate_tags(&raw(tags)?);
+    violations(py, &checked.map_err(|error| refused(error, "tags", "a mapping of str to str", tags))?)
 }
 
 /// Every violation of one tag key, for a form that validates as the user types.
@@ -39,7 +43,7 @@ pub fn validate_tags(py: Python<'_>, tags: Any) -> PyResult<Vec<TagViolation>> {
 ///     InvalidRequestError: `invalid_body` if it is no string.
 #[pyfunction]
 pub fn validate_tag_key(py: Python<'_>, key: Any) -> PyResult<Vec<TagViolation>> {
-    violations(py, &pure::validate_tag_key(&raw(key)?).map_err(raised)?)
+    violations(py, &pure::validate_tag_key(&raw(key)?).map_err(|error| refused(error, "key", "a str", key))?)
 }
 
 /// Every violation of one tag value; the key of each is None.
@@ -60,7 +64,8 @@ pub fn validate_tag_value(py: Python<'_>, value: Any) -> PyResult<Vec<TagViolati
 ///     InvalidRequestError: `missing_group_by` or `invalid_group_by`.
 #[pyfunction]
 pub fn parse_group_by(py: Python<'_>, group_by: Any) -> PyResult<GroupBy> {
-    Ok(match pure::parse_group_by(&raw(group_by)?).map_err(raised)? {
+    let parsed = pure::parse_group_by(&raw(group_by)?);
+    Ok(match parsed.map_err(|error| refused(error, "group_by", "a str", group_by))? {
         pure::GroupBy::Sandbox => GroupBy::new("sandbox".into_py_any(py)?, py.None()),
         pure::GroupBy::Tag { key } => GroupBy::new("tag".into_py_any(py)?, key.into_py_any(py)?),
     })
@@ -77,7 +82,8 @@ pub fn parse_group_by(py: Python<'_>, group_by: Any) -> PyResult<GroupBy> {
 ///     InvalidRequestError: `invalid_group_by`.
 #[pyfunction]
 pub fn format_group_by(group_by: Any) -> PyResult<String> {
-    pure::format_group_by(&raw(&plain(group_by)?)?).map_err(raised)
+    let formatted = pure::format_group_by(&raw(&plain(group_by)?)?);
+    formatted.map_err(|error| refused(error, "group_by", "a GroupBy or a mapping", group_by))
 }
 
 /// Reads the value of a tag filter: exact values, or None for *the sandbox lacks the tag*.
@@ -91,7 +97,7 @@ pub fn format_group_by(group_by: Any) -> PyResult<String> {
 ///     InvalidRequestError: `invalid_filter`.
 #[pyfunction]
 pub fn parse_filter(text: Any) -> PyResult<Option<Vec<String>>> {
-    pure::parse_filter(&raw(text)?).map_err(raised)
+    pure::parse_filter(&raw(text)?).map_err(|error| refused(error, "text", "a str", text))
 }
 
 /// Writes exact values, or None for *the sandbox lacks the tag*, as the value of a tag filter.
@@ -105,7 +111,7 @@ pub fn parse_filter(text: Any) -> PyResult<Option<Vec<String>>> {
 ///     InvalidRequestError: `invalid_filter`.
 #[pyfunction]
 pub fn format_filter(values: Any) -> PyResult<String> {
-    pure::format_filter(&raw(values)?).map_err(raised)
+    pure::format_filter(&raw(values)?).map_err(|error| refused(error, "values", "a list of str or None", values))
 }
 
 /// Writes a cursor.
@@ -117,7 +123,8 @@ pub fn format_filter(values: Any) -> PyResult<String> {
 ///     InvalidRequestError: `invalid_cursor`.
 #[pyfunction]
 pub fn encode_cursor(cursor: Any) -> PyResult<String> {
-    pure::encode_cursor(&raw(&plain(cursor)?)?, shortest).map_err(raised)
+    let encoded = pure::encode_cursor(&raw(&plain(cursor)?)?, shortest);
+    encoded.map_err(|error| refused(error, "cursor", "a Cursor or a mapping", cursor))
 }
 
 /// Reads a cursor.
@@ -129,13 +136,42 @@ pub fn encode_cursor(cursor: Any) -> PyResult<String> {
 ///     InvalidRequestError: `invalid_cursor`.
 #[pyfunction]
 pub fn decode_cursor(py: Python<'_>, text: Any) -> PyResult<Cursor> {
-    let cursor = pure::decode_cursor(&raw(text)?).map_err(raised)?;
+    let cursor = pure::decode_cursor(&raw(text)?).map_err(|error| refused(error, "text", "a str", text))?;
     let (v, t) = (cursor.value.get().into_py_any(py)?, cursor.tie.into_py_any(py)?);
     let Some(Walk { sum, window, as_of, digest }) = cursor.walk else {
         return Ok(Cursor::new(v, t, none(), none(), none(), none(), none()));
     };
     let [from, to, as_of] = [window.from(), window.to(), as_of].map(|instant| instant.to_string().into_py_any(py));
     Ok(Cursor::new(v, t, sum.to_string().into_py_any(py)?, from?, to?, as_of?, digest.into_py_any(py)?))
+}
+
+/// The exception for a refusal. It names an argument whose type is what is wrong as Python does: the core, which serves
+/// other languages, too, calls a None null.
+fn refused(error: impl Into<ClientError>, name: &str, allowed: &str, value: Any) -> PyErr {
+    let mut error = error.into();
+    let is_text = value.is_instance_of::<PyString>();
+    let is_list = value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>();
+    let mapping = value.cast::<PyMapping>();
+    let odd_item = |items: PyResult<Bound<'_, PyIterator>>| {
+        let odd = |item: &Bound<'_, PyAny>| !item.is_instance_of::<PyString>();
+        items.ok().and_then(|items| items.flatten().find(odd)).map(|item| type_name(&item))
+    };
+    let odd = if let Ok(mapping) = mapping {
+        odd_item(mapping.as_any().try_iter()).map(|key| format!("a key of type {key}"))
+    } else if is_list {
+        odd_item(value.try_iter()).map(|item| format!("an item of type {item}"))
+    } else {
+        None
+    };
+    let fits = match allowed {
+        "a str" => is_text,
+        "a list of str or None" => is_list || value.is_none(),
+        _ => mapping.is_ok() || value.is_instance_of::<Cursor>() || value.is_instance_of::<GroupBy>(),
+    };
+    if let Some(got) = if fits { odd } else { Some(type_name(value)) } {
+        error.message = format!("{name} must be {allowed}, got {got}");
+    }
+    raised(error)
 }
 
 /// A model as its dict; anything else is as it is.

@@ -9,8 +9,9 @@ from typing import Any, NoReturn, TypeVar
 
 from . import _sync_io as _io
 from ._core import Client, Exchange, Sandbox, SandboxTags, SandboxUsage, TagKeySummary
-from ._errors import OpenComputerError
+from ._errors import InvalidRequestError, OpenComputerError
 from ._pages import SandboxUsagePage, TagUsagePage
+from ._refusals import check_options, of_parameters
 from ._shared import (
     USER_AGENT,
     Change,
@@ -250,6 +251,17 @@ class UsageClient:
     ) -> None:
         """Checks what it is given; opens nothing."""
         check_transport(transport)
+        check_options(
+            api_key=api_key,
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            headers=headers,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            proxy=proxy,
+            ssl_cert_file=ssl_cert_file,
+        )
         given = config(api_key, base_url, timeout, max_retries, headers)
         self._base_url = given["baseUrl"]
         self._inner = Client(
@@ -290,6 +302,7 @@ class UsageClient:
         >>> client = UsageClient(api_key="oc_key", base_url="https://api.example.com")
         >>> patient = client.with_options(timeout=120, max_retries=5)
         """
+        check_options(timeout=timeout, max_retries=max_retries, headers=headers)
         client = object.__new__(type(self))
         client.__dict__.update(self.__dict__)
         client._options = merged(self._options, options(timeout, max_retries, headers))
@@ -330,7 +343,10 @@ class UsageClient:
 
     def _call(self, operation: str, params: Mapping[str, object], change: Change | None = None) -> Any:
         with Logged(operation) as log:
-            exchange = self._inner.call(operation, params, self._options, log=log.line)
+            try:
+                exchange = self._inner.call(operation, params, self._options, log=log.line)
+            except InvalidRequestError as error:
+                raise of_parameters(error, params) from None
             if self._transport is not None:
                 return self._drive(self._transport, exchange, change, log)
             kind, value = _io.carry(exchange)

@@ -51,15 +51,8 @@ def config(
 
 def options(timeout: float | None, max_retries: int | None, headers: Mapping[str, str] | None) -> dict[str, Any]:
     """The core's options of a call."""
-    return {"timeoutMs": _milliseconds(timeout), "maxRetries": max_retries, "headers": headers}
-
-
-def _milliseconds(seconds: Any) -> object:
-    """Seconds in milliseconds; what is wrong with anything that is no number, the core says."""
-    number = hasattr(seconds, "__float__") or hasattr(seconds, "__index__")
-    if not number or type(seconds).__name__ in ("bool", "bool_"):
-        return seconds
-    return float(seconds) * 1000
+    timeout_ms = None if timeout is None else float(timeout) * 1000
+    return {"timeoutMs": timeout_ms, "maxRetries": max_retries, "headers": headers}
 
 
 def merged(known: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -44,9 +44,9 @@ class Seen:
 
 
 class Stub:
-    """Gives its answers one after another, the last one again and again."""
+    """Gives its answers one after another, the last one again and again; hangs up on connections that are idle."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, idle_seconds: float | None = None) -> None:
         self.requests: list[Seen] = []
         self.arrived = threading.Event()
         self.hung_up = threading.Event()
@@ -58,6 +58,7 @@ class Stub:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            timeout = idle_seconds
 
             def do_GET(self) -> None:
                 stub._serve(self)
@@ -74,7 +75,7 @@ class Stub:
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
-            request_queue_size = 128
+            request_queue_size = 512
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"

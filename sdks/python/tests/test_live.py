@@ -7,6 +7,7 @@ import math
 import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,6 +97,21 @@ def test_one_sandbox_and_its_tags(client: ocu.UsageClient) -> None:
     assert [row.sandbox_id for row in found] == [top.sandbox_id]
     user = {key: value for key, value in before.tags.items() if not key.startswith("oc:")}
     assert client.tags.set(top.sandbox_id, user, if_match=after.etag).tags == before.tags
+
+
+def test_no_writer_is_lost_where_many_update_at_once(client: ocu.UsageClient) -> None:
+    sandbox = client.usage.by_sandbox(from_=FROM, to=TO, limit=2).items[1].sandbox_id
+    before = client.tags.get(sandbox).user_tags
+    patient = client.with_options(timeout=90)
+
+    def write(writer: int) -> ocu.SandboxTags:
+        return patient.tags.update(sandbox, lambda tags: {**tags, f"writer-{writer}": "x"})
+
+    with ThreadPoolExecutor(24) as pool:
+        list(pool.map(write, range(24)))
+    after = client.tags.get(sandbox)
+    assert after.user_tags == {**before, **{f"writer-{writer}": "x" for writer in range(24)}}
+    client.tags.set(sandbox, before, if_match=after.condition())
 
 
 def test_keys_and_sandboxes(client: ocu.UsageClient) -> None:

@@ -18,6 +18,8 @@ from stub import Answer, Stub
 if TYPE_CHECKING:
     from pathlib import Path
 
+needs_proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
 CLIENT = "from opencomputer_usage import UsageClient; client = UsageClient(api_key='key', base_url=URL, timeout=20)"
 
 
@@ -46,7 +48,7 @@ def expect_output(output: str, script: str, url: str = "http://127.0.0.1:9") -> 
     assert (*finish(process), process.returncode) == (output, "", 0)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@needs_proc
 def test_importing_starts_no_thread_and_opens_nothing() -> None:
     script = """
         import os, sys
@@ -62,7 +64,7 @@ def test_importing_starts_no_thread_and_opens_nothing() -> None:
         opencomputer_usage.AsyncUsageClient(api_key="key", base_url="https://api.example.com")
         opencomputer_usage.validate_tags({})
         print(before == look(), opened)
-        heavy = {"asyncio", "dataclasses", "inspect", "json", "logging", "random", "socket", "ssl"}
+        heavy = {"asyncio", "dataclasses", "inspect", "json", "logging", "pydantic_core", "random", "socket", "ssl"}
         print(sorted(heavy & set(sys.modules)))
     """
     expect_output("True []\n[]\n", script)
@@ -175,6 +177,49 @@ def test_asyncio_in_a_forked_child() -> None:
     """
     with Stub(Answer(body=KEYS)) as stub:
         expect_output("1 1\n", script, stub.url)
+
+
+def test_a_blocking_call_costs_one_descriptor() -> None:
+    script = f"""
+        import resource, threading
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+        {CLIENT}
+        done = []
+        threads = [threading.Thread(target=lambda: done.append(len(client.tags.list_keys()))) for _ in range(200)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        print(sum(done))
+    """
+    with Stub(Answer(body=KEYS, together=200)) as stub:
+        expect_output("200\n", script, stub.url)
+
+
+@needs_proc
+@pytest.mark.parametrize("kind", ["UsageClient", "AsyncUsageClient"])
+def test_connections_that_the_server_closes_are_closed_without_another_call(kind: str) -> None:
+    script = f"""
+        import asyncio, os, threading, time
+        from opencomputer_usage import AsyncUsageClient, UsageClient
+        client = {kind}(api_key="key", base_url=URL, timeout=20)
+        if {kind} is UsageClient:
+            threads = [threading.Thread(target=client.tags.list_keys) for _ in range(20)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+        else:
+            async def main():
+                await asyncio.gather(*(client.tags.list_keys() for _ in range(20)))
+            asyncio.run(main())
+        def sockets():
+            links = [f"/proc/self/fd/{{name}}" for name in os.listdir("/proc/self/fd")]
+            return sum(os.readlink(link).startswith("socket:") for link in links if os.path.islink(link))
+        # What the runtime and the event loop have, whatever the number of calls.
+        few, end = 6, time.monotonic() + 10
+        while sockets() > few and time.monotonic() < end:
+            time.sleep(0.05)
+        print(sockets() <= few)
+    """
+    with Stub(Answer(body=KEYS, together=20), idle_seconds=0.5) as stub:
+        expect_output("True\n", script, stub.url)
 
 
 INTERRUPTED = f"""

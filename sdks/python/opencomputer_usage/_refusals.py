@@ -1,0 +1,104 @@
+"""What the core refuses for its type, in Python's words: it calls a None null, as it serves other languages, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from os import PathLike
+from typing import Any
+
+from ._errors import InvalidRequestError
+
+
+def is_number(value: object) -> bool:
+    """Whether the core takes a value for a number: numpy's and Decimal, too, but no boolean."""
+    number = hasattr(value, "__float__") or hasattr(value, "__index__")
+    return number and type(value).__name__ not in ("bool", "bool_")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, (str, PathLike))
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, (str, date))
+
+
+def _is_headers(value: object) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_text, [*value.keys(), *value.values()]))
+
+
+def _is_filters(value: object) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_text, value.keys())) and all(map(_is_filter, value.values()))
+
+
+def _is_filter(value: object) -> bool:
+    return value is None or _is_text(value) or (isinstance(value, Sequence) and all(map(_is_text, value)))
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+# By the core's name: Python's name, the code of its refusal, what fits, and that in words.
+_PARAMETERS: dict[str, tuple[str, str, Any, str]] = {
+    "key": ("key", "invalid_group_by", _is_text, "a str"),
+    "from": ("from_", "invalid_timestamp", _is_time, "a str, an aware datetime or a date"),
+    "to": ("to", "invalid_timestamp", _is_time, "a str, an aware datetime or a date"),
+    "filter": ("filter", "invalid_filter", _is_filters, "a mapping of str to a list of str, None or a str"),
+    "sort": ("sort", "invalid_sort", _is_text, "a str"),
+    "limit": ("limit", "invalid_limit", is_number, "an int"),
+    "cursor": ("cursor", "invalid_cursor", _is_text, "a str"),
+    "sandboxId": ("sandbox_id", "invalid_sandbox_id", _is_text, "a str"),
+    "tags": ("tags", "invalid_body", _is_mapping, "a mapping of str to str"),
+    "ifMatch": ("if_match", "", _is_text, "a str"),
+}
+_OPTIONS: dict[str, tuple[Any, str]] = {
+    "api_key": (_is_text, "a str"),
+    "base_url": (_is_text, "a str"),
+    "timeout": (is_number, "a number of seconds"),
+    "max_retries": (is_number, "an int"),
+    "headers": (_is_headers, "a mapping of str to str"),
+    "connect_timeout": (is_number, "a number of seconds"),
+    "read_timeout": (is_number, "a number of seconds"),
+    "proxy": (_is_text, "a str"),
+    "ssl_cert_file": (_is_path, "a str or PathLike"),
+}
+
+
+def of_parameters(error: InvalidRequestError, params: Mapping[str, object]) -> InvalidRequestError:
+    """The refusal of a call: one that names the parameter and its type where that is what is wrong."""
+    for name, value in params.items():
+        known, code, fits, allowed = _PARAMETERS[name]
+        absent = value is None and name not in ("key", "sandboxId", "tags")
+        if code == (error.code or "") and not absent and not fits(value):
+            return _of_type(known, value, allowed, error.code)
+    return error
+
+
+def check_options(**given: object) -> None:
+    """Refuses options of the wrong type, each by its name."""
+    for name, value in given.items():
+        fits, allowed = _OPTIONS[name]
+        if value is not None and not fits(value):
+            raise _of_type(name, value, allowed, None)
+
+
+def _of_type(name: str, value: object, allowed: str, code: str | None) -> InvalidRequestError:
+    return InvalidRequestError(f"{name} must be {allowed}, got {_type_of(value)}", code=code)
+
+
+def _type_of(value: object) -> str:
+    """The type of a value in a word; of a mapping or a list also of what is in it."""
+    name = type(value).__name__
+    if isinstance(value, Mapping):
+        pairs = sorted({f"{type(key).__name__} to {_type_of(held)}" for key, held in value.items()})
+        return f"{name} of {', '.join(pairs)}" if pairs else name
+    if isinstance(value, (list, tuple)):
+        held = sorted({type(item).__name__ for item in value})
+        return f"{name} of {', '.join(held)}" if held else name
+    return name
