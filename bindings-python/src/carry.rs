@@ -24,7 +24,7 @@ pub enum Report {
     /// A line for the log, without the key and the parameters.
     Line(String),
     /// What the call comes to.
-    Step(Step<Value>),
+    Step(Box<Step<Value>>),
 }
 
 /// Sends and waits until the call is over or its user is asked; tells the log about each attempt.

@@ -117,7 +117,7 @@ impl Exchange {
                 }
             };
             let step = carry(&mut *call.lock().await, &transport, event, line).await;
-            report(Report::Step(step));
+            report(Report::Step(Box::new(step)));
         });
         Ok(task.abort_handle())
     }
@@ -194,7 +194,7 @@ impl Exchange {
         loop {
             let receiver = &mut receiver;
             match py.detach(move || receiver.recv_timeout(TICK)) {
-                Ok(Report::Step(step)) => return shown(py, step),
+                Ok(Report::Step(step)) => return shown(py, *step),
                 Ok(Report::Line(line)) => log(py, self.log.as_ref(), line)?,
                 Err(RecvTimeoutError::Timeout) => py.check_signals().inspect_err(|_| task.abort())?,
                 Err(RecvTimeoutError::Disconnected) => return Err(PyRuntimeError::new_err("the call was dropped")),

@@ -148,7 +148,7 @@ impl Kind {
     }
 
     /// What pydantic's schema is made of: the kind in a word, the class of models, whether it may be None.
-    pub fn described<'py>(self, py: Python<'py>) -> (&'static str, Option<Bound<'py, PyType>>, bool) {
+    pub fn described(self, py: Python<'_>) -> (&'static str, Option<Bound<'_, PyType>>, bool) {
         let (word, class) = match self.of {
             Of::Text => ("text", None),
             Of::Number => ("number", None),

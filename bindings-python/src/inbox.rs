@@ -85,7 +85,7 @@ impl Inbox {
             if future.call_method0("done")?.is_truthy()? {
                 continue;
             }
-            match shown(py, step) {
+            match shown(py, *step) {
                 Ok(step) => future.call_method1("set_result", (step,))?,
                 Err(error) => future.call_method1("set_exception", (error,))?,
             };
