@@ -8,10 +8,11 @@ use arrow_array::{
     ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, StringArray, TimestampMicrosecondArray, UInt64Array,
 };
 use opencomputer_usage_core::window::Timestamp;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 
+use crate::field::type_name;
 use crate::models::TagItem;
 use crate::page::{SandboxItem, TagUsage};
 
@@ -30,7 +31,13 @@ impl Table {
     #[pyo3(signature = (items, /))]
     fn new(items: &Bound<'_, PyAny>) -> PyResult<Self> {
         let of_tags = items.is_instance_of::<TagUsage>();
-        let items = PyTuple::new(items.py(), items.try_iter()?.collect::<PyResult<Vec<_>>>()?)?;
+        let all = items.try_iter().map_err(|_| {
+            let name = type_name(items);
+            PyTypeError::new_err(format!(
+                "items must be iterable, got {name}; of an async walk, take [item async for item in walk]"
+            ))
+        })?;
+        let items = PyTuple::new(items.py(), all.collect::<PyResult<Vec<_>>>()?)?;
         let by_tag = of_tags || items.get_item(0).is_ok_and(|first| first.is_instance_of::<TagItem>());
         Ok(Self { items: items.unbind(), by_tag })
     }

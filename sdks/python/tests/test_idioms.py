@@ -111,6 +111,10 @@ def test_a_page_that_others_follow_is_no_table() -> None:
     with pytest.raises(ValueError, match=r"take Table\(page\)"):
         pa.table(page)
     assert pa.table(ocu.Table(page.items)).num_rows == 2
+    other: Any = ocu.AsyncSandboxUsagePage.from_json(json.dumps(SANDBOXES[0]))
+    for walk in (other, awaited(SANDBOXES[0]).usage.by_sandbox()):
+        with pytest.raises(TypeError, match=r"of an async walk, take \[item async for item in walk\]"):
+            ocu.Table(walk)
     assert pa.table(ocu.Table(page)).num_rows == 3
     assert pa.table(page.next_page() if page.has_next_page() else page).num_rows == 1
 
