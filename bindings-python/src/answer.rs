@@ -29,7 +29,12 @@ pub enum Value {
 impl Value {
     /// Reads a body. Where it cannot be read, the core says why, in the words of every language.
     pub fn decode(reply: Reply, body: Bytes, etag: Option<&str>) -> Result<Self, String> {
+        /// The core reads a body as a tree, which may take many times its room.
+        const EXPLAINED: usize = 1 << 20;
         Self::decoded(reply, body.clone(), etag).ok_or_else(|| {
+            if body.len() > EXPLAINED {
+                return "it is no JSON, or of another type".to_owned();
+            }
             let mut answer = Answer { body: body.into(), ..Answer::default() };
             let read = <JsonValue as client::Value>::read(reply, &mut answer);
             read.err().unwrap_or_else(|| "it is of another type".to_owned())

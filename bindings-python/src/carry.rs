@@ -55,7 +55,7 @@ pub async fn carry(call: &mut Call, transport: &Transport, mut event: Event, log
 
 fn outcome(event: &Event) -> String {
     match event {
-        Event::Answer(answer) => format!("HTTP {}", answer.status),
+        Event::Answer(answer) | Event::Unreadable(answer, _) => format!("HTTP {}", answer.status),
         Event::Fault(Fault::Timeout, _) => "no answer in time".to_owned(),
         _ => "no answer".to_owned(),
     }

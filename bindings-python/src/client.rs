@@ -157,8 +157,7 @@ impl Exchange {
         body: &[u8],
         at: At,
     ) -> PyResult<Py<PyAny>> {
-        let answer = Answer { status, headers, body: body.to_vec() };
-        self.advance(py, Event::Answer(answer), at)
+        self.advance(py, answered(status, headers, body), at)
     }
 
     /// The connection failed.
@@ -215,6 +214,26 @@ impl Exchange {
         let to = Arc::new(Recipient { future, log: self.log.as_ref().map(|log| log.clone_ref(py)) });
         self.spawn(py, event(changed)?, move |report| slot.put(&to, report)).map(Task)
     }
+}
+
+/// What a transport of the user's own answered: bounded before it is copied, as the built-in transport bounds what it
+/// reads.
+fn answered(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Event {
+    const MAX_BODY: usize = 64 << 20;
+    const MAX_SHOWN: usize = 64 << 10;
+    const GZIP: [u8; 2] = [0x1f, 0x8b];
+    let answer = |most| Answer { status, headers, body: body.get(..most).unwrap_or(body).to_vec() };
+    if !(200..300).contains(&status) {
+        return Event::Answer(answer(MAX_SHOWN));
+    }
+    if body.len() > MAX_BODY {
+        return Event::Unreadable(answer(MAX_SHOWN), format!("its body is longer than {} MiB", MAX_BODY >> 20));
+    }
+    if body.starts_with(&GZIP) {
+        let why = "its body is compressed (gzip), and the transport did not decompress it".to_owned();
+        return Event::Unreadable(answer(MAX_SHOWN), why);
+    }
+    Event::Answer(answer(MAX_BODY))
 }
 
 fn event(changed: &Bound<'_, PyTuple>) -> PyResult<Event> {

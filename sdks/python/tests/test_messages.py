@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import re
@@ -196,6 +197,19 @@ def test_a_body_that_never_ends_is_refused_without_a_copy() -> None:
     with pytest.raises(ocu.ServerError) as failed:
         client(transport=lambda _: (504, {}, body)).tags.list_keys()
     assert len(failed.value.body) == 64 << 10
+
+
+def test_a_compressed_body_is_named() -> None:
+    with pytest.raises(ocu.DecodeError, match=r"compressed \(gzip\)"):
+        client(transport=lambda _: (200, {}, gzip.compress(json.dumps(KEYS).encode()))).tags.list_keys()
+    with Stub(Answer(200, gzip.compress(b"{}"), {"content-encoding": "gzip"})) as stub:
+        with pytest.raises(ocu.DecodeError, match=r"compressed \(gzip\), which was not asked for"):
+            client(stub.url).tags.list_keys()
+
+
+def test_a_304_reads_well() -> None:
+    with Stub(Answer(304, b"")) as stub, pytest.raises(ocu.APIError, match="HTTP 304 although no copy is kept"):
+        client(stub.url).tags.list_keys()
 
 
 def test_a_page_of_html_reads_well() -> None:
