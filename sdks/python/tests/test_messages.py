@@ -202,9 +202,11 @@ def test_a_body_that_never_ends_is_refused_without_a_copy() -> None:
 def test_a_compressed_body_is_named() -> None:
     with pytest.raises(ocu.DecodeError, match=r"compressed \(gzip\)"):
         client(transport=lambda _: (200, {}, gzip.compress(json.dumps(KEYS).encode()))).tags.list_keys()
-    with Stub(Answer(200, gzip.compress(b"{}"), {"content-encoding": "gzip"})) as stub:
-        with pytest.raises(ocu.DecodeError, match=r"compressed \(gzip\), which was not asked for"):
-            client(stub.url).tags.list_keys()
+    with (
+        Stub(Answer(200, gzip.compress(b"{}"), {"content-encoding": "gzip"})) as stub,
+        pytest.raises(ocu.DecodeError, match=r"compressed \(gzip\), which was not asked for"),
+    ):
+        client(stub.url).tags.list_keys()
 
 
 def test_a_304_reads_well() -> None:
