@@ -9,39 +9,44 @@ from typing import Any
 
 from ._errors import InvalidRequestError
 
+# As types of anything, so that type checkers ask no more of what they hold.
+_MAPPING: type[Any] = Mapping
+_SEQUENCE: type[Any] = Sequence
+_LIST: tuple[type[Any], ...] = (list, tuple)
 
-def is_number(value: object) -> bool:
+
+def is_number(value: Any) -> bool:
     """Whether the core takes a value for a number: numpy's and Decimal, too, but no boolean."""
     number = hasattr(value, "__float__") or hasattr(value, "__index__")
     return number and type(value).__name__ not in ("bool", "bool_")
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _is_path(value: object) -> bool:
+def _is_path(value: Any) -> bool:
     return isinstance(value, (str, PathLike))
 
 
-def _is_time(value: object) -> bool:
+def _is_time(value: Any) -> bool:
     return isinstance(value, (str, date))
 
 
-def _is_headers(value: object) -> bool:
-    return isinstance(value, Mapping) and all(map(_is_text, [*value.keys(), *value.values()]))
+def _is_headers(value: Any) -> bool:
+    return isinstance(value, _MAPPING) and all(map(_is_text, [*value.keys(), *value.values()]))
 
 
-def _is_filters(value: object) -> bool:
-    return isinstance(value, Mapping) and all(map(_is_text, value.keys())) and all(map(_is_filter, value.values()))
+def _is_filters(value: Any) -> bool:
+    return isinstance(value, _MAPPING) and all(map(_is_text, value.keys())) and all(map(_is_filter, value.values()))
 
 
-def _is_filter(value: object) -> bool:
-    return value is None or _is_text(value) or (isinstance(value, Sequence) and all(map(_is_text, value)))
+def _is_filter(value: Any) -> bool:
+    return value is None or _is_text(value) or (isinstance(value, _SEQUENCE) and all(map(_is_text, value)))
 
 
-def _is_mapping(value: object) -> bool:
-    return isinstance(value, Mapping)
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, _MAPPING)
 
 
 # By the core's name: Python's name, the code of its refusal, what fits, and that in words.
@@ -88,17 +93,17 @@ def check_options(**given: object) -> None:
             raise _of_type(name, value, allowed, None)
 
 
-def _of_type(name: str, value: object, allowed: str, code: str | None) -> InvalidRequestError:
+def _of_type(name: str, value: Any, allowed: str, code: str | None) -> InvalidRequestError:
     return InvalidRequestError(f"{name} must be {allowed}, got {_type_of(value)}", code=code)
 
 
-def _type_of(value: object) -> str:
+def _type_of(value: Any) -> str:
     """The type of a value in a word; of a mapping or a list also of what is in it."""
     name = type(value).__name__
-    if isinstance(value, Mapping):
+    if isinstance(value, _MAPPING):
         pairs = sorted({f"{type(key).__name__} to {_type_of(held)}" for key, held in value.items()})
         return f"{name} of {', '.join(pairs)}" if pairs else name
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, _LIST):
         held = sorted({type(item).__name__ for item in value})
         return f"{name} of {', '.join(held)}" if held else name
     return name

@@ -32,7 +32,7 @@ ROW = ocu.SandboxItem("sb-1", 2.0, 0.25, {"oc:plan": "pro", "team": "a"}, None, 
 
 def blocking(*pages: object, **options: Any) -> ocu.UsageClient:
     answers = list(pages)
-    transport = lambda _: (200, {}, json.dumps(answers.pop(0) if len(answers) > 1 else answers[0]))  # noqa: E731
+    transport: Any = lambda _: (200, {}, json.dumps(answers.pop(0) if len(answers) > 1 else answers[0]))  # noqa: E731
     return ocu.UsageClient(api_key="key", base_url=BASE, transport=transport, **options)
 
 
@@ -141,7 +141,8 @@ def wire(value: Any) -> Any:
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_a_model_is_a_field_of_pydantic(value: Any) -> None:
-    model: Any = pydantic.create_model("Report", row=(type(value), ...), rows=(list[type(value)], []))  # type: ignore[misc]
+    rows: Any = list[type(value)]  # type: ignore[misc]
+    model: Any = pydantic.create_model("Report", row=(type(value), ...), rows=(rows, []))
     report = model(row=value, rows=[value])
     assert report.row is value or report.row == value
     assert report.model_dump() == {"row": wire(value), "rows": [wire(value)]}
@@ -319,11 +320,13 @@ def test_a_state_without_an_etag_has_no_condition() -> None:
     with pytest.raises(ocu.UnsupportedByServerError, match="no `ETag`"):
         ocu.SandboxTags({}, None, None).condition()
     for header in ({}, {"ETag": ""}, {"ETag": '""'}):
-        state = ocu.UsageClient(
-            api_key="key", base_url=BASE, transport=lambda _, header=header: (200, header, json.dumps(STATE))
-        ).tags.get("sb")
-        with pytest.raises(ocu.UnsupportedByServerError):
-            state.condition()
+        with (
+            Stub(Answer(body=STATE, headers=header)) as stub,
+            ocu.UsageClient(api_key="key", base_url=stub.url) as client,
+        ):
+            state = client.tags.get("sb")
+            with pytest.raises(ocu.UnsupportedByServerError):
+                state.condition()
 
 
 # Clients.

@@ -26,6 +26,7 @@ def client(url: str = BASE, **options: Any) -> ocu.UsageClient:
     return ocu.UsageClient(**{"api_key": KEY, "base_url": url, **options})
 
 
+UNTYPED: Any = ocu
 REFUSALS: list[tuple[Any, str, str | None]] = [
     (lambda c: c.usage.by_tag(None), "key must be a str, got NoneType", "invalid_group_by"),
     (
@@ -66,25 +67,29 @@ REFUSALS: list[tuple[Any, str, str | None]] = [
     (lambda _: client(read_timeout="1"), "read_timeout must be a number of seconds, got str", None),
     (lambda _: client(proxy=7), "proxy must be a str, got int", None),
     (lambda _: client(ssl_cert_file=7), "ssl_cert_file must be a str or PathLike, got int", None),
-    (lambda _: ocu.validate_tags(None), "tags must be a mapping of str to str, got NoneType", "invalid_body"),
-    (lambda _: ocu.validate_tags(["a"]), "tags must be a mapping of str to str, got list", "invalid_body"),
+    (lambda _: UNTYPED.validate_tags(None), "tags must be a mapping of str to str, got NoneType", "invalid_body"),
+    (lambda _: UNTYPED.validate_tags(["a"]), "tags must be a mapping of str to str, got list", "invalid_body"),
     (
-        lambda _: ocu.validate_tags({1: "a"}),
+        lambda _: UNTYPED.validate_tags({1: "a"}),
         "tags must be a mapping of str to str, got a key of type int",
         "invalid_body",
     ),
-    (lambda _: ocu.validate_tag_key(None), "key must be a str, got NoneType", "invalid_body"),
-    (lambda _: ocu.parse_group_by(7), "group_by must be a str, got int", "invalid_group_by"),
-    (lambda _: ocu.parse_filter(None), "text must be a str, got NoneType", "invalid_filter"),
-    (lambda _: ocu.format_filter({"a"}), "values must be a list of str or None, got set", "invalid_filter"),
+    (lambda _: UNTYPED.validate_tag_key(None), "key must be a str, got NoneType", "invalid_body"),
+    (lambda _: UNTYPED.parse_group_by(7), "group_by must be a str, got int", "invalid_group_by"),
+    (lambda _: UNTYPED.parse_filter(None), "text must be a str, got NoneType", "invalid_filter"),
+    (lambda _: UNTYPED.format_filter({"a"}), "values must be a list of str or None, got set", "invalid_filter"),
     (
-        lambda _: ocu.format_filter([1]),
+        lambda _: UNTYPED.format_filter([1]),
         "values must be a list of str or None, got an item of type int",
         "invalid_filter",
     ),
-    (lambda _: ocu.format_group_by(None), "group_by must be a GroupBy or a mapping, got NoneType", "invalid_group_by"),
-    (lambda _: ocu.encode_cursor([]), "cursor must be a Cursor or a mapping, got list", "invalid_cursor"),
-    (lambda _: ocu.decode_cursor(7), "text must be a str, got int", "invalid_cursor"),
+    (
+        lambda _: UNTYPED.format_group_by(None),
+        "group_by must be a GroupBy or a mapping, got NoneType",
+        "invalid_group_by",
+    ),
+    (lambda _: UNTYPED.encode_cursor([]), "cursor must be a Cursor or a mapping, got list", "invalid_cursor"),
+    (lambda _: UNTYPED.decode_cursor(7), "text must be a str, got int", "invalid_cursor"),
 ]
 
 
