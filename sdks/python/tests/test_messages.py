@@ -228,6 +228,22 @@ def test_a_page_of_html_reads_well() -> None:
     assert str(failed.value) == "the server answered HTTP 500 (HTTP 500)"
 
 
+def test_a_key_that_is_echoed_is_hidden() -> None:
+    echo = {"error": f"unknown key {KEY}", "code": "unauthorized"}
+    with Stub(Answer(401, echo, {"X-Echo": KEY})) as stub, pytest.raises(ocu.AuthenticationError) as refused:
+        client(stub.url).tags.list_keys()
+    assert str(refused.value).startswith("unknown key [key]")
+    assert refused.value.headers["x-echo"] == "[key]"
+    assert KEY not in f"{refused.value!r} {refused.value.__dict__}"
+
+    def transport(request: ocu.Request) -> Any:
+        raise OSError(f"cannot send {request.headers}")
+
+    with pytest.raises(ocu.APIConnectionError) as broken:
+        client(transport=transport, max_retries=0).tags.list_keys()
+    assert KEY not in f"{broken.value!r} {broken.value.__dict__}"
+
+
 # Logs.
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -220,6 +223,35 @@ def test_connections_that_the_server_closes_are_closed_without_another_call(kind
     """
     with Stub(Answer(body=KEYS, together=20), idle_seconds=0.5) as stub:
         expect_output("True\n", script, stub.url)
+
+
+def send_without_end(listener: socket.socket, status: int) -> None:
+    stream, _ = listener.accept()
+    with stream, contextlib.suppress(OSError):
+        stream.recv(65_536)
+        stream.sendall(b"HTTP/1.1 %d Any\r\nconnection: close\r\n\r\n" % status)
+        while True:
+            stream.sendall(b"[[]," * 65_536)
+
+
+@needs_proc
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_body_without_end_takes_no_more_room_than_a_long_one(status: int) -> None:
+    script = f"""
+        {CLIENT}
+        def megabytes(name):
+            line = next(line for line in open("/proc/self/status") if line.startswith(name))
+            return int(line.split()[1]) // 1024
+        before = megabytes("VmRSS")
+        try:
+            client.with_options(max_retries=0).tags.list_keys()
+        except Exception as error:
+            print(type(error).__name__, len(str(error.body)) <= 65536, megabytes("VmHWM") - before < 128)
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=send_without_end, args=(listener, status), daemon=True).start()
+        name = "DecodeError" if status == 200 else "ServerError"
+        expect_output(f"{name} True True\n", script, f"http://127.0.0.1:{listener.getsockname()[1]}")
 
 
 INTERRUPTED = f"""
