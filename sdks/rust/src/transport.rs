@@ -15,6 +15,9 @@ use crate::proxy;
 use crate::route::Route;
 use crate::tls::Tls;
 
+/// How long a connection may be idle. They are looked through as often, so one is closed after twice that at the latest.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
+
 /// How connections are made. The default trusts the system and takes proxies from the environment.
 #[derive(Clone, Default)]
 pub struct TransportOptions {
@@ -144,6 +147,7 @@ impl Transport {
             .redirect(redirect::Policy::none())
             .referer(false)
             .tcp_nodelay(true)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             // The environment has been read, by rules of our own.
             .no_proxy();
         if let Some(proxy) = &route.proxy {
