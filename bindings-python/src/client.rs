@@ -194,7 +194,7 @@ impl Exchange {
             let receiver = &mut receiver;
             match py.detach(move || receiver.recv_timeout(TICK)) {
                 Ok(Report::Step(step)) => return shown(py, *step),
-                Ok(Report::Line(line)) => log(py, self.log.as_ref(), line)?,
+                Ok(Report::Line(line)) => log(py, self.log.as_ref(), line).inspect_err(|_| task.abort())?,
                 Err(RecvTimeoutError::Timeout) => py.check_signals().inspect_err(|_| task.abort())?,
                 Err(RecvTimeoutError::Disconnected) => return Err(PyRuntimeError::new_err("the call was dropped")),
             }

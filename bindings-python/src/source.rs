@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::mem;
 use std::num::NonZeroU32;
+use std::sync::Mutex;
 
 use bytes::Bytes;
 use opencomputer_usage_core::window::Timestamp;
@@ -62,6 +63,8 @@ pub struct Source {
     text: Bytes,
     shared: Shared,
     items: Vec<Item>,
+    /// The keys of the tags that were made last, by their position: those of the next item are mostly the same.
+    keys: Mutex<Vec<(Span, Py<PyString>)>>,
 }
 
 /// Reads one JSON text.
@@ -81,7 +84,7 @@ pub fn page(text: Bytes) -> Option<(Page, Source)> {
     let shared = Shared { tags: TAGS.take(), unescaped: UNESCAPED.take() };
     let mut page: Page = decoded?;
     let items = mem::take(&mut page.items);
-    let source = Source { text, shared, items };
+    let source = Source { text, shared, items, keys: Mutex::default() };
     source.tags_are_unique().then_some((page, source))
 }
 
@@ -90,7 +93,8 @@ impl Source {
     pub fn written<T>(write: impl FnOnce(&mut Writer) -> PyResult<T>) -> PyResult<(Self, T)> {
         let mut writer = Writer(Shared::default());
         let made = write(&mut writer)?;
-        Ok((Self { text: Bytes::new(), shared: writer.0, items: Vec::new() }, made))
+        let (text, items, keys) = (Bytes::new(), Vec::new(), Mutex::default());
+        Ok((Self { text, shared: writer.0, items, keys }, made))
     }
 
     /// One with that item alone.
@@ -108,6 +112,31 @@ impl Source {
 
     pub fn tags(&self, range: Range) -> &[(Span, Span)] {
         self.shared.tags.get(range.start as usize..range.after.get() as usize - 1).unwrap_or_default()
+    }
+
+    /// Hands over the tags of an item; a key that stood at its position before is not made once more.
+    pub fn each_tag<'py>(
+        &self,
+        py: Python<'py>,
+        range: Range,
+        mut take: impl FnMut(&Bound<'py, PyString>, Bound<'py, PyString>) -> PyResult<()>,
+    ) -> PyResult<()> {
+        // Never waited for: whoever holds it may be further up this very stack.
+        let (mut held, mut none) = (self.keys.try_lock().ok(), Vec::new());
+        let keys = held.as_deref_mut().unwrap_or(&mut none);
+        for (position, &(key, value)) in self.tags(range).iter().enumerate() {
+            let value = self.string(py, value)?;
+            match keys.get(position) {
+                Some((known, made)) if self.are_equal(*known, key) => take(made.bind(py), value)?,
+                _ => {
+                    let made = self.string(py, key)?;
+                    take(&made, value)?;
+                    keys.truncate(position);
+                    keys.push((key, made.unbind()));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether no item has a tag twice.

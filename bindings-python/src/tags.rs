@@ -2,11 +2,11 @@
 
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::wire;
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyType};
-use pyo3::{IntoPyObjectExt, intern};
 
 use crate::source::{Range, Source, Writer};
 
@@ -17,13 +17,19 @@ fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     CLASS.import(py, "opencomputer_usage._tags", "Tags")
 }
 
+/// Tags to be filled, made as `Tags.__new__` makes them, which checks besides.
+fn empty(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static NEW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let new = NEW.get_or_try_init(py, || py.get_type::<PyDict>().getattr("__new__").map(Bound::unbind))?;
+    new.bind(py).call1((class(py)?,))
+}
+
 /// Makes tags of pairs.
 fn of<'py>(
     py: Python<'py>,
     pairs: impl Iterator<Item = PyResult<(Bound<'py, PyString>, Bound<'py, PyString>)>>,
 ) -> PyResult<Py<PyAny>> {
-    // As `Tags.__new__` does, which checks besides.
-    let made = py.get_type::<PyDict>().call_method1(intern!(py, "__new__"), (class(py)?,))?;
+    let made = empty(py)?;
     let dict = made.cast::<PyDict>()?;
     for pair in pairs {
         let (key, value) = pair?;
@@ -34,8 +40,10 @@ fn of<'py>(
 
 /// The tags of an item of a page.
 pub fn of_range(py: Python<'_>, source: &Source, range: Range) -> PyResult<Py<PyAny>> {
-    let pair = |&(key, value)| Ok((source.string(py, key)?, source.string(py, value)?));
-    of(py, source.tags(range).iter().map(pair))
+    let made = empty(py)?;
+    let dict = made.cast::<PyDict>()?;
+    source.each_tag(py, range, |key, value| dict.set_item(key, value))?;
+    Ok(made.unbind())
 }
 
 /// The tags that the core decoded.
