@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use opencomputer_usage_core::client::{self, Answer, JsonValue, Reply};
 use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;

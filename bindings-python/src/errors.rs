@@ -1,7 +1,7 @@
 //! From the core's errors to Python's exceptions, whose classes are Python's own.
 
 use opencomputer_usage::ClientError;
-use opencomputer_usage_core::tags::Violation;
+use opencomputer_usage_core::error::Violation;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;

@@ -1,8 +1,9 @@
 //! The functions that need no key and no network.
 
 use opencomputer_usage::ClientError;
-use opencomputer_usage_core::cursor::{Walk, shortest};
-use opencomputer_usage_core::{limits, pure};
+use opencomputer_usage_core::host::functions;
+use opencomputer_usage_core::limits;
+use opencomputer_usage_core::query::cursor::{Walk, shortest};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
@@ -30,7 +31,7 @@ pub fn validate_tags(py: Python<'_>, tags: Any) -> PyResult<Vec<TagViolation>> {
     if tags.cast().is_ok_and(accepts) {
         return Ok(Vec::new());
     }
-    let checked = pure::validate_tags(&raw(tags)?);
+    let checked = functions::validate_tags(&raw(tags)?);
     violations(py, &checked.map_err(|error| refused(error, "tags", "a mapping of str to str", tags))?)
 }
 
@@ -43,7 +44,7 @@ pub fn validate_tags(py: Python<'_>, tags: Any) -> PyResult<Vec<TagViolation>> {
 ///     InvalidRequestError: `invalid_body` if it is no string.
 #[pyfunction]
 pub fn validate_tag_key(py: Python<'_>, key: Any) -> PyResult<Vec<TagViolation>> {
-    violations(py, &pure::validate_tag_key(&raw(key)?).map_err(|error| refused(error, "key", "a str", key))?)
+    violations(py, &functions::validate_tag_key(&raw(key)?).map_err(|error| refused(error, "key", "a str", key))?)
 }
 
 /// Every violation of one tag value; the key of each is None.
@@ -52,7 +53,7 @@ pub fn validate_tag_key(py: Python<'_>, key: Any) -> PyResult<Vec<TagViolation>>
 /// ['value_too_long']
 #[pyfunction]
 pub fn validate_tag_value(py: Python<'_>, value: Any) -> PyResult<Vec<TagViolation>> {
-    violations(py, &pure::validate_tag_value(&raw(value)?))
+    violations(py, &functions::validate_tag_value(&raw(value)?))
 }
 
 /// Reads a `groupBy`.
@@ -64,10 +65,10 @@ pub fn validate_tag_value(py: Python<'_>, value: Any) -> PyResult<Vec<TagViolati
 ///     InvalidRequestError: `missing_group_by` or `invalid_group_by`.
 #[pyfunction]
 pub fn parse_group_by(py: Python<'_>, group_by: Any) -> PyResult<GroupBy> {
-    let parsed = pure::parse_group_by(&raw(group_by)?);
+    let parsed = functions::parse_group_by(&raw(group_by)?);
     Ok(match parsed.map_err(|error| refused(error, "group_by", "a str", group_by))? {
-        pure::GroupBy::Sandbox => GroupBy::new("sandbox".into_py_any(py)?, py.None()),
-        pure::GroupBy::Tag { key } => GroupBy::new("tag".into_py_any(py)?, key.into_py_any(py)?),
+        functions::GroupBy::Sandbox => GroupBy::new("sandbox".into_py_any(py)?, py.None()),
+        functions::GroupBy::Tag { key } => GroupBy::new("tag".into_py_any(py)?, key.into_py_any(py)?),
     })
 }
 
@@ -82,7 +83,7 @@ pub fn parse_group_by(py: Python<'_>, group_by: Any) -> PyResult<GroupBy> {
 ///     InvalidRequestError: `invalid_group_by`.
 #[pyfunction]
 pub fn format_group_by(group_by: Any) -> PyResult<String> {
-    let formatted = pure::format_group_by(&raw(&plain(group_by)?)?);
+    let formatted = functions::format_group_by(&raw(&plain(group_by)?)?);
     formatted.map_err(|error| refused(error, "group_by", "a GroupBy or a mapping", group_by))
 }
 
@@ -97,7 +98,7 @@ pub fn format_group_by(group_by: Any) -> PyResult<String> {
 ///     InvalidRequestError: `invalid_filter`.
 #[pyfunction]
 pub fn parse_filter(text: Any) -> PyResult<Option<Vec<String>>> {
-    pure::parse_filter(&raw(text)?).map_err(|error| refused(error, "text", "a str", text))
+    functions::parse_filter(&raw(text)?).map_err(|error| refused(error, "text", "a str", text))
 }
 
 /// Writes exact values, or None for *the sandbox lacks the tag*, as the value of a tag filter.
@@ -111,7 +112,7 @@ pub fn parse_filter(text: Any) -> PyResult<Option<Vec<String>>> {
 ///     InvalidRequestError: `invalid_filter`.
 #[pyfunction]
 pub fn format_filter(values: Any) -> PyResult<String> {
-    pure::format_filter(&raw(values)?).map_err(|error| refused(error, "values", "a list of str or None", values))
+    functions::format_filter(&raw(values)?).map_err(|error| refused(error, "values", "a list of str or None", values))
 }
 
 /// Writes a cursor.
@@ -123,7 +124,7 @@ pub fn format_filter(values: Any) -> PyResult<String> {
 ///     InvalidRequestError: `invalid_cursor`.
 #[pyfunction]
 pub fn encode_cursor(cursor: Any) -> PyResult<String> {
-    let encoded = pure::encode_cursor(&raw(&plain(cursor)?)?, shortest);
+    let encoded = functions::encode_cursor(&raw(&plain(cursor)?)?, shortest);
     encoded.map_err(|error| refused(error, "cursor", "a Cursor or a mapping", cursor))
 }
 
@@ -136,7 +137,7 @@ pub fn encode_cursor(cursor: Any) -> PyResult<String> {
 ///     InvalidRequestError: `invalid_cursor`.
 #[pyfunction]
 pub fn decode_cursor(py: Python<'_>, text: Any) -> PyResult<Cursor> {
-    let cursor = pure::decode_cursor(&raw(text)?).map_err(|error| refused(error, "text", "a str", text))?;
+    let cursor = functions::decode_cursor(&raw(text)?).map_err(|error| refused(error, "text", "a str", text))?;
     let (v, t) = (cursor.value.get().into_py_any(py)?, cursor.tie.into_py_any(py)?);
     let Some(Walk { sum, window, as_of, digest }) = cursor.walk else {
         return Ok(Cursor::new(v, t, none(), none(), none(), none(), none()));

@@ -1,6 +1,6 @@
 //! From Python's values to the core's.
 
-use opencomputer_usage_core::raw::{Raw, Text};
+use opencomputer_usage_core::host::value::{Raw, Text};
 use opencomputer_usage_core::tags;
 use pyo3::intern;
 use pyo3::prelude::*;

@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire;
 use pyo3::prelude::*;
 use pyo3::types::PyString;

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use opencomputer_usage_core::client::{
     Answer, Client, ClientError, Event, Exchange, Fault, JsonValue, Operation, Step, unknown_option,
 };
-use opencomputer_usage_core::json::ToJson as _;
-use opencomputer_usage_core::raw::Raw;
+use opencomputer_usage_core::host::json::ToJson as _;
+use opencomputer_usage_core::host::value::Raw;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::message::Message;

@@ -10,8 +10,9 @@ mod message;
 use std::cell::RefCell;
 
 use opencomputer_usage_core::client::ClientError;
-use opencomputer_usage_core::json::ToJson;
-use opencomputer_usage_core::{pure, tags};
+use opencomputer_usage_core::host::functions;
+use opencomputer_usage_core::host::json::ToJson;
+use opencomputer_usage_core::tags;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use message::Message;
@@ -128,18 +129,18 @@ fn no_function<T>() -> Result<T, ClientError> {
 /// The pure functions, by their names in JavaScript.
 fn answered(message: &mut Message<'_>) -> Json {
     match message.name().as_str() {
-        "validateTags" => result(pure::validate_tags(&message.value())),
-        "validateTagKey" => result(pure::validate_tag_key(&message.value())),
-        "validateTagValue" => Ok(pure::validate_tag_value(&message.value()).to_json()),
-        "parseGroupBy" => result(pure::parse_group_by(&message.value())),
-        "formatGroupBy" => result(pure::format_group_by(&message.value())),
-        "parseFilter" => result(pure::parse_filter(&message.value())),
-        "formatFilter" => result(pure::format_filter(&message.value())),
+        "validateTags" => result(functions::validate_tags(&message.value())),
+        "validateTagKey" => result(functions::validate_tag_key(&message.value())),
+        "validateTagValue" => Ok(functions::validate_tag_value(&message.value()).to_json()),
+        "parseGroupBy" => result(functions::parse_group_by(&message.value())),
+        "formatGroupBy" => result(functions::format_group_by(&message.value())),
+        "parseFilter" => result(functions::parse_filter(&message.value())),
+        "formatFilter" => result(functions::format_filter(&message.value())),
         "encodeCursor" => {
             let cursor = message.value();
-            result(pure::encode_cursor(&cursor, |number| message.shortest(number)))
+            result(functions::encode_cursor(&cursor, |number| message.shortest(number)))
         }
-        "decodeCursor" => result(pure::decode_cursor(&message.value())),
+        "decodeCursor" => result(functions::decode_cursor(&message.value())),
         _ => no_function(),
     }
 }

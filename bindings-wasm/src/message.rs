@@ -1,6 +1,6 @@
 //! Reads what the host packed: values in 16-bit words, so that a string of JavaScript crosses as it is.
 
-use opencomputer_usage_core::raw::{Raw, Text};
+use opencomputer_usage_core::host::value::{Raw, Text};
 
 const UNSUPPORTED: &str = "an unsupported type";
 /// What JavaScript has besides JSON, in the order of `KINDS` in `message.ts`.

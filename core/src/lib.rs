@@ -24,13 +24,3 @@ pub mod usage;
 pub mod wire;
 
 pub use error::{Code, Error};
-
-// Old places of modules, until every crate imports the new ones.
-#[doc(hidden)]
-pub use host::{functions as pure, json, value as raw};
-#[doc(hidden)]
-pub use query::{cursor, filter};
-#[doc(hidden)]
-pub use usage::{accounting, dimension, page as paging, window};
-#[doc(hidden)]
-pub use wire::shape;

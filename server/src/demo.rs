@@ -1,6 +1,6 @@
 //! A made-up fleet: the same for everybody on the same day, loaded the way real data is.
 
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::window::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

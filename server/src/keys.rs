@@ -5,7 +5,7 @@
 //! find keys whose hashes start as wished, and each further digit costs sixteen times the work, on 256 random bits.
 //! So an index look-up tells no more than a comparison in constant time would.
 
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::window::Timestamp;
 use sha2::{Digest, Sha256};
 
 /// Longest name of a key.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use opencomputer_usage_core::raw::{Raw, Text};
+use opencomputer_usage_core::host::value::{Raw, Text};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::{TagKey, TagSet, is_system_key, validate_tag_value};
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::window::Timestamp;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};

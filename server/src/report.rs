@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use opencomputer_usage_core::accounting::Usage;
-use opencomputer_usage_core::paging::{Group, Page};
+use opencomputer_usage_core::usage::accounting::Usage;
+use opencomputer_usage_core::usage::page::{Group, Page};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{Answer, Engine, ORG, OTHER, Request, Server, on_both_engines};
-use opencomputer_usage_core::accounting::Rule;
+use opencomputer_usage_core::usage::accounting::Rule;
 use serde_json::{Value, json};
 
 fn session(id: &str, status: &str, started_at: &str, stopped_at: Option<&str>) -> String {

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use common::{Engine, ORG, Request, Server, on_both_engines};
 use futures_util::future::join_all;
-use opencomputer_usage_core::accounting::{Rule, Usage};
-use opencomputer_usage_core::paging::Page;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::accounting::{Rule, Usage};
+use opencomputer_usage_core::usage::page::Page;
+use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_server::store::{Store, StoreError};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Database, Engine, ORG, OTHER, Request, Server};
-use opencomputer_usage_core::accounting::Rule;
+use opencomputer_usage_core::usage::accounting::Rule;
 use opencomputer_usage_server::store;
 use opencomputer_usage_server::{import, keys};
 use serde_json::json;

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use live::{Live, Place, answer, key_header};
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_server::store;
 use opencomputer_usage_server::uses::KeyUses;
 use serde_json::Value;

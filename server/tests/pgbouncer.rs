@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use common::{Database, Engine, ORG, Request, Server};
-use opencomputer_usage_core::accounting::Rule;
+use opencomputer_usage_core::usage::accounting::Rule;
 use opencomputer_usage_server::store;
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;

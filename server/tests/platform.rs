@@ -7,8 +7,8 @@
 mod common;
 
 use common::{Database, Engine, ORG, OTHER};
-use opencomputer_usage_core::accounting::{Rule, Usage};
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
+use opencomputer_usage_core::usage::accounting::{Rule, Usage};
 use opencomputer_usage_server::store::{self, Reading, Store, Tier};
 
 /// Whether the org's own subscription pays for an event's sandbox.

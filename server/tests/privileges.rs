@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Database, Engine, ORG, Request, Server};
-use opencomputer_usage_core::accounting::Rule;
+use opencomputer_usage_core::usage::accounting::Rule;
 use opencomputer_usage_server::keys;
 use opencomputer_usage_server::store;
 use opencomputer_usage_server::uses::KeyUses;

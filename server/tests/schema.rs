@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Database, Engine, ORG, Request, Server};
-use opencomputer_usage_core::filter::Filters;
+use opencomputer_usage_core::query::filter::Filters;
 use opencomputer_usage_server::store::{self, statements};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 

@@ -6,7 +6,7 @@
 mod common;
 
 use common::{Database, Engine, ORG, OTHER, Server, on_engines};
-use opencomputer_usage_core::accounting::Rule;
+use opencomputer_usage_core::usage::accounting::Rule;
 use serde_json::json;
 use uuid::Uuid;
 

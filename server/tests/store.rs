@@ -4,10 +4,10 @@
 mod common;
 
 use common::{Engine, ORG, OTHER, Server, on_engines};
-use opencomputer_usage_core::accounting::{Rule, Usage};
-use opencomputer_usage_core::paging::Page;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::accounting::{Rule, Usage};
+use opencomputer_usage_core::usage::page::Page;
+use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_server::demo;
 use opencomputer_usage_server::import::import;
 use opencomputer_usage_server::store::{self, Reading, Store, Tier};

@@ -5,7 +5,7 @@ mod common;
 
 use common::database::BIG_TABLES;
 use common::{Engine, ORG, OTHER, Request, Server, on_both_engines};
-use opencomputer_usage_core::filter::Filters;
+use opencomputer_usage_core::query::filter::Filters;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_server::store::{self, statements};
 use serde_json::{Value, json};

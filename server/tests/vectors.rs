@@ -4,8 +4,8 @@
 mod common;
 
 use common::{Answer, Engine, ORG, OTHER, Request, Server, encode, encode_target, on_both_engines};
-use opencomputer_usage_core::accounting::Rule;
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::accounting::Rule;
+use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_vectors::{Case, is_broken, load, same, to_json};
 use serde_json::{Value, json};
 use uuid::Uuid;

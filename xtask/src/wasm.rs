@@ -3,7 +3,8 @@
 use anyhow::{Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lzma_rust2::{LzmaOptions, LzmaWriter};
-use opencomputer_usage_core::{json::ToJson as _, limits::RESERVED_KEY_PREFIX, pure::Limits};
+use opencomputer_usage_core::host::{functions::Limits, json::ToJson as _};
+use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use std::{
     fs,
     io::Write as _,

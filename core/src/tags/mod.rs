@@ -4,8 +4,6 @@ mod map;
 mod rules;
 mod set;
 
-#[doc(hidden)]
-pub use crate::error::Violation;
 pub use map::Tags;
 pub(crate) use rules::value_fault;
 pub use rules::{TagKey, accepts, is_system_key, validate_tag_key, validate_tag_value, validate_tags};

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 
 use super::accounting::{Usage, gb_seconds};
 use super::dimension::Dimension;
-#[doc(hidden)]
-pub use super::plan::Plan;
-use super::plan::Position;
+use super::plan::{Plan, Position};
 use crate::query::Sort;
 use crate::query::cursor::{Cursor, SortValue, Walk};
 

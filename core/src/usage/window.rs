@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize, de};
 
 use crate::error::{Code, Error, quoted};
 use crate::limits::{DEFAULT_WINDOW_DAYS, MAX_WINDOW_DAYS};
-#[doc(hidden)]
-pub use crate::query::Period;
 
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 86_400_000_000;

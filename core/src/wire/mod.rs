@@ -5,8 +5,6 @@ mod render;
 pub mod shape;
 mod types;
 
-#[doc(hidden)]
-pub use crate::tags::Tags;
 pub use render::{ErrorBody, SandboxDetails, UsagePage};
 pub use types::{
     Amounts, Sandbox, SandboxItem, SandboxTags, SandboxUsage, SandboxUsagePage, SandboxUsageTotals, TagItem,

@@ -34,8 +34,8 @@ mod walk;
 
 pub use opencomputer_usage_core as core;
 pub use opencomputer_usage_core::client::{ClientError, Kind, TagState};
+pub use opencomputer_usage_core::error::Violation;
 pub use opencomputer_usage_core::query::{Period, Sort};
-pub use opencomputer_usage_core::tags::Violation;
 pub use opencomputer_usage_core::usage::window::Timestamp;
 pub use opencomputer_usage_core::wire;
 

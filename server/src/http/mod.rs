@@ -27,9 +27,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use opencomputer_usage_core::Code;
-use opencomputer_usage_core::accounting::Rule;
 use opencomputer_usage_core::query::Parameters;
 use opencomputer_usage_core::sandbox::SandboxId;
+use opencomputer_usage_core::usage::accounting::Rule;
 use serde::Serialize;
 
 pub use self::connections::Limits;

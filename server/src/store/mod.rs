@@ -13,12 +13,13 @@ use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use opencomputer_usage_core::accounting::{Measure, Rule, Tally, Totals, Usage};
-use opencomputer_usage_core::filter::Filters;
-use opencomputer_usage_core::paging::{Page, Plan};
+use opencomputer_usage_core::query::filter::Filters;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::window::{Timestamp, Window};
+use opencomputer_usage_core::usage::accounting::{Measure, Rule, Tally, Totals, Usage};
+use opencomputer_usage_core::usage::page::Page;
+use opencomputer_usage_core::usage::plan::Plan;
+use opencomputer_usage_core::usage::window::{Timestamp, Window};
 use opencomputer_usage_core::wire::{Sandbox, SandboxDetails, SandboxTags, TagKeySummary};
 use uuid::Uuid;
 

@@ -13,7 +13,7 @@ pub mod database;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opencomputer_usage_core::accounting::Rule;
+use opencomputer_usage_core::usage::accounting::Rule;
 use opencomputer_usage_server::http::{self, App};
 use opencomputer_usage_server::import::{ImportError, Imported, import};
 use opencomputer_usage_server::store::{self, Store};

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use opencomputer_usage_core::raw::{Raw, Text};
+use opencomputer_usage_core::host::value::{Raw, Text};
 use serde_json::{Map, Value};
 
 /// What a lone surrogate is shifted by to become a character.

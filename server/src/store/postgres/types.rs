@@ -1,6 +1,6 @@
 //! Values on PostgreSQL's binary wire: instants and sums, without a detour through floats.
 
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::window::Timestamp;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;

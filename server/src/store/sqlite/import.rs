@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::window::Timestamp;
 use sqlx::{AssertSqlSafe, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 

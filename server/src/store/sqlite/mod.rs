@@ -15,13 +15,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use opencomputer_usage_core::dimension::Dimension;
-use opencomputer_usage_core::filter::Filters;
 use opencomputer_usage_core::limits::QUERY_BUDGET_SECONDS;
-use opencomputer_usage_core::paging::{Page, Plan};
+use opencomputer_usage_core::query::filter::Filters;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::dimension::Dimension;
+use opencomputer_usage_core::usage::page::Page;
+use opencomputer_usage_core::usage::plan::Plan;
+use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
 use percent_encoding::percent_decode_str;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};

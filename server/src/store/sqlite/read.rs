@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use futures_util::TryStreamExt;
-use opencomputer_usage_core::accounting::{Measure, Totals, Usage};
-use opencomputer_usage_core::dimension::Dimension;
-use opencomputer_usage_core::filter::{Filter, Filters};
-use opencomputer_usage_core::paging::{Part, Plan, SandboxSum};
+use opencomputer_usage_core::query::filter::{Filter, Filters};
 use opencomputer_usage_core::sandbox::SandboxId;
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::accounting::{Measure, Totals, Usage};
+use opencomputer_usage_core::usage::dimension::Dimension;
+use opencomputer_usage_core::usage::page::{Part, SandboxSum};
+use opencomputer_usage_core::usage::plan::Plan;
+use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
 use sqlx::query::QueryAs;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};

@@ -4,7 +4,7 @@ use opencomputer_usage_core::etag;
 use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::window::Timestamp;
+use opencomputer_usage_core::usage::window::Timestamp;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
