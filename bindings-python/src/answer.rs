@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use opencomputer_usage_core::client::{self, Answer, JsonValue, Reply};
-use opencomputer_usage_core::tags::TagSet;
+use opencomputer_usage_core::tags::{self as core_tags, TagSet};
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire;
 use pyo3::IntoPyObjectExt;
@@ -118,7 +118,7 @@ impl Make<'_> {
         at.to_string().into_py_any(self.0)
     }
 
-    fn tags(&self, tags: Option<&wire::Tags>) -> Made {
+    fn tags(&self, tags: Option<&core_tags::Tags>) -> Made {
         tags.map(|tags| tags::of_map(self.0, tags)).transpose()?.into_py_any(self.0)
     }
 

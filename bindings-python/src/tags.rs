@@ -1,7 +1,6 @@
 //! Tags as Python has them: a dict that cannot be changed, whose class is Python's own.
 
-use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::wire;
+use opencomputer_usage_core::tags::{self, TagSet};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -47,7 +46,7 @@ pub fn of_range(py: Python<'_>, source: &Source, range: Range) -> PyResult<Py<Py
 }
 
 /// The tags that the core decoded.
-pub fn of_map(py: Python<'_>, tags: &wire::Tags) -> PyResult<Py<PyAny>> {
+pub fn of_map(py: Python<'_>, tags: &tags::Tags) -> PyResult<Py<PyAny>> {
     of(py, tags.iter().map(|(key, value)| Ok((PyString::new(py, key), PyString::new(py, value)))))
 }
 
