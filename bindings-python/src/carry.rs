@@ -19,11 +19,11 @@ pub fn runtime(py: Python<'_>) -> PyResult<&'static Runtime> {
     Ok(RUNTIME.get(py, || make().map(|runtime| &*Box::leak(Box::new(runtime))))?)
 }
 
-/// What happens on the way of a call.
+/// A step of a call in progress.
 pub enum Report {
     /// A line for the log, without the key and the parameters.
     Line(String),
-    /// What the call comes to.
+    /// The result of the call.
     Step(Box<Step<Value>>),
 }
 

@@ -14,7 +14,7 @@ pub struct Field {
     pub name: &'static str,
     pub wire: &'static str,
     pub kind: Kind,
-    /// The wire leaves it out where the field of this name, mostly itself, is None.
+    /// Omitted on the wire if the field of this name, usually itself, is None.
     pub needs: Option<&'static str>,
 }
 
@@ -24,12 +24,12 @@ impl Field {
         Self { name, wire, kind, needs: None }
     }
 
-    /// A field that the wire leaves out where it is None.
+    /// A field that is omitted on the wire if it is None.
     pub const fn optional(name: &'static str, wire: &'static str, kind: Kind) -> Self {
         Self { name, wire, kind, needs: Some(name) }
     }
 
-    /// A field that the wire leaves out where another is None.
+    /// A field that is omitted on the wire if another one is None.
     pub const fn with(name: &'static str, wire: &'static str, kind: Kind, needs: &'static str) -> Self {
         Self { name, wire, kind, needs: Some(needs) }
     }
@@ -95,7 +95,7 @@ pub fn type_name(value: &Bound<'_, PyAny>) -> String {
     value.get_type().name().map_or_else(|_| "another type".to_owned(), |name| name.to_string())
 }
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Clone, Copy)]
 pub struct Kind {
     of: Of,
@@ -147,7 +147,7 @@ impl Kind {
         Self { nullable: true, ..self }
     }
 
-    /// What pydantic's schema is made of: the kind in a word, the class of models, whether it may be None.
+    /// The parts of the pydantic schema: the kind, the class of models, and whether None is allowed.
     pub fn described(self, py: Python<'_>) -> (&'static str, Option<Bound<'_, PyType>>, bool) {
         let (word, class) = match self.of {
             Of::Text => ("text", None),

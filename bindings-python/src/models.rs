@@ -125,9 +125,9 @@ models! {
         as_of: TEXT.maybe() => "asOf",
         /// Memory, GB-seconds.
         memory_gb_seconds: NUMBER => "memoryGbSeconds",
-        /// Disk above the included 20 GB, GB-seconds; None where the server does not say.
+        /// Disk above the included 20 GB, GB-seconds; None if the server does not say.
         disk_overage_gb_seconds: NUMBER.maybe() => "diskOverageGbSeconds",
-        /// All tags, system tags among them; None where the server does not say.
+        /// All tags, system tags among them; None if the server does not say.
         tags: TAGS.maybe() => "tags",
         /// When a tag value last changed; a removed tag leaves no trace.
         tags_last_updated_at: TEXT.maybe() => "tagsLastUpdatedAt",
@@ -139,9 +139,9 @@ models! {
         alias = none: TEXT.maybe() => "alias" (optional),
         /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
         status = none: TEXT.maybe() => "status" (optional),
-        /// Allocated and used memory over the window; None where the server does not say.
+        /// Allocated and used memory over the window; None if the server does not say.
         totals = none: Kind::one::<SandboxUsageTotals>().maybe() => "totals",
-        /// The same over time, one point a bucket; None where the server does not say.
+        /// The same over time, one point a bucket; None if the server does not say.
         points = none: Kind::many::<UsagePoint>().maybe() => "points",
     } + {
         /// The tags that you may write back: all but those of the system.
@@ -222,11 +222,11 @@ models! {
         sandbox_id: TEXT => "sandboxID",
         /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
         status: TEXT => "status",
-        /// Where it runs; None where the server does not say.
+        /// The region; None if the server does not say.
         region: TEXT.maybe() => "region",
-        /// The worker it runs on; None where the server does not say.
+        /// The worker it runs on; None if the server does not say.
         worker_id: TEXT.maybe() => "workerID",
-        /// What it was made from; None where the server does not say.
+        /// The template it was created from; None if the server does not say.
         template: TEXT.maybe() => "template",
         /// When its latest session started.
         started_at: TEXT => "startedAt",

@@ -128,7 +128,7 @@ model_methods! {
             self.item().map(|item| item.disk_overage_gb_seconds)
         }
 
-        /// All tags, system tags among them; None where the server does not say.
+        /// All tags, system tags among them; None if the server does not say.
         #[getter]
         fn tags(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
             let make = || match self.item()?.tags {
@@ -345,7 +345,7 @@ page! {
         group_by: TEXT => "groupBy",
         /// All that matches the window and the filters, not only this page.
         total: Kind::one::<Amounts>() => "total",
-        /// The part of it that lacks the tag; None where the server does not say.
+        /// The part of it that lacks the tag; None if the server does not say.
         untagged: Kind::one::<Untagged>().maybe() => "untagged",
     }
 }

@@ -36,7 +36,7 @@ fn read(value: &Bound<'_, PyAny>, depth: u8) -> PyResult<Raw> {
 }
 
 /// The number that a value is: a float, an int, or what says so by `__index__` or `__float__`, such as numpy's numbers
-/// and `Decimal`. A boolean is none, and so is numpy's.
+/// and `Decimal`. Booleans are refused, numpy booleans too.
 pub fn number(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
     let py = value.py();
     if value.is_instance_of::<PyBool>() {

@@ -121,7 +121,7 @@ impl Source {
         range: Range,
         mut take: impl FnMut(&Bound<'py, PyString>, Bound<'py, PyString>) -> PyResult<()>,
     ) -> PyResult<()> {
-        // Never waited for: whoever holds it may be further up this very stack.
+        // Never block: the holder may be further up this stack.
         let (mut held, mut none) = (self.keys.try_lock().ok(), Vec::new());
         let keys = held.as_deref_mut().unwrap_or(&mut none);
         for (position, &(key, value)) in self.tags(range).iter().enumerate() {
@@ -141,7 +141,7 @@ impl Source {
 
     /// Whether no item has a tag twice.
     fn tags_are_unique(&self) -> bool {
-        /// Up to so many are compared with each other, which is faster than to sort them.
+        /// Up to this many are compared pairwise, which is faster than sorting.
         const FEW: usize = 16;
         self.items.iter().filter_map(|item| item.tags).all(|range| {
             let tags = self.tags(range);
