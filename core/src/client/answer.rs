@@ -375,10 +375,14 @@ impl Answer {
         };
         let redirect = matches!(self.status, 0 | 300..=303 | 305..=399);
         let message = member("error").or_else(|| member("message")).or_else(|| sentence(&text));
-        let message = message.unwrap_or_else(|| match self.status {
+        let mut message = message.unwrap_or_else(|| match self.status {
             _ if redirect => "the server redirects, which is never followed: check the base URL".to_owned(),
             status => format!("the server answered HTTP {status}"),
         });
+        let is_route = code.as_deref() == Some(Code::RouteNotFound.as_str());
+        if kind == Kind::NotFound && (is_route || body.text("error").is_none()) {
+            message.push_str(": check the base URL, requests go to `/api/…` below it");
+        }
         let violations = match body.member("violations") {
             Ok(Some(Json::List(violations))) => violations.iter().map(Violation::read).collect(),
             _ => None,
