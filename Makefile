@@ -1,4 +1,4 @@
-# The front door. `make help` lists what there is; every target sees to its own needs.
+# The entry points. `make help` lists the targets; each one installs its prerequisites.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,13 +13,13 @@ PY := sdks/python
 BENCH := $(CURDIR)/benches/py
 VENV := $(CURDIR)/.venv/bin
 RELEASE := --profile wheel --strip --interpreter $(VENV)/python
-# Their faces run in another language's tests, not as Rust programs.
+# The bindings are tested from their own languages.
 RUST_TESTED := --workspace --exclude opencomputer-usage-python --exclude opencomputer-usage-wasm
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-demo: server npm-package wheel ## serve a made-up fleet and report on it from both SDKs (ONCE=1: report, then exit)
+demo: server npm-package wheel ## serve a generated fleet and report on it from both SDKs (ONCE=1: report, then exit)
 	ONCE=$(ONCE) scripts/demo
 
 test: test-rust test-api test-ts test-packages test-py ## run every test
@@ -32,7 +32,7 @@ test-rust: ## run the Rust tests on SQLite and a throw-away PostgreSQL with PgBo
 	echo "==> checking that the wasm build of the core imports nothing"
 	cargo xtask check-core
 
-test-api: server ## hold a live server to its OpenAPI document
+test-api: server ## test a live server against its OpenAPI document
 	scripts/needs venv
 	echo "==> testing the API against its OpenAPI document"
 	scripts/test-api
@@ -41,15 +41,15 @@ test-ts: platform npm-package ## run the TypeScript tests on the built package
 	echo "==> testing TypeScript"
 	npm --prefix $(TS) run --silent test
 
-test-packages: server npm-package ## try the packed npm package in every runtime, bundler and browser
+test-packages: server npm-package ## test the packed npm package in every runtime, bundler and browser
 	scripts/needs packages chromium
 	echo "==> testing the packed npm package"
 	npm --prefix tests/packages run --silent test
 
-test-py: platform wheel ## run the Python tests on the wheel, installed into every Python that this machine has
+test-py: platform wheel ## run the Python tests on the wheel, with every installed Python
 	scripts/test-py
 
-test-sdist: ## build the Python package from its source distribution, as pip does where there is no wheel
+test-sdist: ## build the Python package from its source distribution
 	scripts/needs rust venv
 	echo "==> building from the source distribution"
 	rm -rf target/sdist && $(VENV)/python -m venv target/sdist/venv
@@ -73,7 +73,7 @@ bench-ts: npm-package ## measure the npm package beside ajv, valibot and zod
 
 bench-py: ## measure the Python package beside httpx, aiohttp, requests, msgspec and pydantic
 	scripts/needs rust venv py-peers
-	echo "==> building the release wheel and what its clients talk to"
+	echo "==> building the release wheel and the test server"
 	rm -rf target/bench/wheel
 	cd $(PY) && $(VENV)/maturin build --quiet --locked $(RELEASE) --out $(CURDIR)/target/bench/wheel
 	target/bench/py/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/bench/wheel/*.whl
@@ -101,7 +101,7 @@ fmt: ## format every language
 	cd $(PY) && $(VENV)/ruff check --fix . $(BENCH) && $(VENV)/ruff format . $(BENCH)
 	scripts/unasync
 
-dist: npm-package ## leave the wheel, the npm tarball and the server in dist/
+dist: npm-package ## put the wheel, the npm tarball and the server into dist/
 	scripts/needs venv
 	rm -rf dist && mkdir dist
 	echo "==> building the release server"
@@ -113,7 +113,7 @@ dist: npm-package ## leave the wheel, the npm tarball and the server in dist/
 	cd $(TS) && npm pack --silent --pack-destination $(CURDIR)/dist >/dev/null
 	ls -sh dist
 
-clean: ## remove everything that was built or installed here
+clean: ## remove everything that was built or installed in this folder
 	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} tests/packages/{node_modules,.projects,.wrangler} benches/ts/node_modules
 
 server:
@@ -121,7 +121,7 @@ server:
 	echo "==> building the server"
 	cargo build --locked -p opencomputer-usage-server
 
-# Built in one go, so that both share the features of their dependencies.
+# Built together, so that both share the features of their dependencies.
 platform:
 	scripts/needs rust
 	echo "==> building the server and the imitation of the platform"

@@ -18,7 +18,7 @@ IMPORT_ROUNDS = 15
 
 
 def measure_imports(figures: Figures) -> None:
-    """How much longer a cold interpreter takes that imports a package."""
+    """Measures how much longer a cold interpreter takes if it imports a package."""
     names = [name for name in ("opencomputer_usage", "httpx", "openai") if importlib.util.find_spec(name)]
     programs = {"": "pass", **{name: f"import {name}" for name in names}}
     samples: dict[str, list[float]] = {name: [] for name in programs}

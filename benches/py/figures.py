@@ -1,4 +1,4 @@
-"""What was measured, as a table and as JSON."""
+"""The measured figures, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Figures:
-    """All that was measured, in order."""
+    """All figures, in the order of measurement."""
 
     def __init__(self) -> None:
         self._all: list[dict[str, Any]] = []
@@ -26,7 +26,7 @@ class Figures:
         at_least: float | None = None,
         at_most: float | None = None,
     ) -> None:
-        """The median of samples, perhaps held to a bar."""
+        """Adds the median of samples, with or without a bar."""
         value = statistics.median(samples)
         bar = holds = None
         if at_least is not None:
@@ -40,13 +40,13 @@ class Figures:
     def ratios(
         self, figure: str, ours: list[float], theirs: list[float] | None, *, at_least: float | None = None
     ) -> None:
-        """How many times our time a peer takes, pair by pair; nothing where the peer did not run."""
+        """Returns the ratio of a peer's time to ours, pair by pair; empty if the peer did not run."""
         if theirs:
             ratios = [their / our for our, their in zip(ours, theirs, strict=True)]
             self.add(figure, "x", ratios, at_least=at_least)
 
     def finish(self, file: Path) -> None:
-        """Prints the table, with what missed its bar last, and writes the file."""
+        """Prints the table, lists missed bars last, and writes the file."""
         width = max(len(one["figure"]) for one in self._all)
         print(f"\n{'figure':{width}}  {'median':>10} unit    bar       samples (least, most)")
         for one in self._all:
@@ -66,7 +66,7 @@ class Figures:
 def interleaved(
     cases: dict[str, Callable[[], object]], *, rounds: int, seconds: float = 0.004
 ) -> dict[str, list[float]]:
-    """Seconds of one call of each case, measured in turn, `rounds` times over batches of about `seconds`."""
+    """Returns the seconds per call of each case, measured in turn in `rounds` batches of about `seconds`."""
     batches = {}
     for name, run in cases.items():
         for _ in range(3):

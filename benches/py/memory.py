@@ -17,7 +17,7 @@ ROUNDS = 101
 
 
 def page() -> bytes:
-    """A page of 500 sandboxes with five tags each, about 156 KB, as compact as the server writes it."""
+    """Returns a page of 500 sandboxes with five tags each, about 151 KB, as compact as the server writes it."""
     draw = random.Random(7)
     items = [
         {
@@ -226,7 +226,7 @@ ALLOWED_KEY = re.compile(r"[A-Za-z0-9_.:-]{1,128}").fullmatch
 
 
 def pure_python(tags: dict[str, str]) -> list[str]:
-    """A check as one would write it by hand: yes or no for each tag, in one loop."""
+    """Checks tags in one hand-written loop and returns only whether they are valid."""
     faults = ["too many"] if len(tags) > 50 else []
     for key, value in tags.items():
         if not isinstance(key, str) or not ALLOWED_KEY(key) or key.startswith("oc:"):

@@ -1,4 +1,4 @@
-"""Requests over loopback: one after another, and 32 at a time."""
+"""Requests over loopback: sequential, and 32 at a time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def cpu() -> float:
 
 
 class Runs:
-    """The requests a second of each peer, round by round, and the client's own CPU time of a request."""
+    """Returns each peer's requests per second, round by round, and the client's CPU time per request."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = {}

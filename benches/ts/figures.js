@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
  * @property {string} figure
  * @property {number} value
  * @property {string} unit
- * @property {string | null} bar what was promised; null where a figure is only reported
+ * @property {string | null} bar the bar; null if the figure is only reported
  * @property {boolean | null} holds
  * @property {number[]} samples
  */
@@ -39,7 +39,7 @@ export function add(figure, samples, unit, { least, most } = {}) {
 /** @param {number} value */
 const shown = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
-/** Prints the figures, then those that missed their bar, and writes them to a file. @param {string} file */
+/** Prints the figures, lists missed bars last, and writes them to a file. @param {string} file */
 export function report(file) {
   const rows = figures.map(({ figure, value, unit, bar, holds }) => [
     figure,

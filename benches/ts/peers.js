@@ -1,4 +1,4 @@
-// The rules of tags as each peer says them: every rule by itself, so that a report tells which one is broken, as ours does.
+// The tag rules in each peer's terms, every rule separately, so that a report names the broken rule, as ours does.
 
 import Ajv from "ajv";
 import * as v from "valibot";
@@ -8,7 +8,7 @@ const MAX_TAGS = 50;
 const MAX_KEY = 128;
 const KEY = /^[A-Za-z0-9_.:-]*$/;
 const UNRESERVED = /^(?!oc:)/;
-/** With the flag `u` characters are counted, not units, and half of a pair is no surrogate. */
+/** The flag `u` counts characters instead of UTF-16 units and matches only lone surrogates. */
 const SHORT = /^.{0,256}$/su;
 const UNICODE = /^\P{Surrogate}*$/u;
 const NO_NUL = /^[^\0]*$/;
@@ -60,7 +60,7 @@ function zod() {
   return (tags) => schema.safeParse(tags).error?.issues ?? [];
 }
 
-/** What one would write by hand: a table of characters, loops, no report. */
+/** A hand-written check: a table of characters and loops, without a report. */
 function byHand() {
   const allowed = new Uint8Array(128);
   for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-")
@@ -102,14 +102,14 @@ function byHand() {
 export const reporters = { ajv: ajv(), valibot: valibot(), zod: zod() };
 export const handWritten = byHand();
 
-/** Tags as they arrive: strings that were put together by parts are slower to read. @param {[string, string][]} entries @returns {Tags} */
+/** Returns tags as they arrive from JSON; concatenated strings would be slower to read. @param {[string, string][]} entries @returns {Tags} */
 const arrived = (entries) => JSON.parse(JSON.stringify(Object.fromEntries(entries)));
 
 /** @param {number} n */
 export const validTags = (n) =>
   arrived(Array.from({ length: n }, (_, i) => [`team.key-${i}`, `payments value ${i}`]));
 
-/** Tags of which so many, of ten, break a rule. @param {number} n */
+/** Returns ten tags of which `n` break a rule. @param {number} n */
 export function invalidTags(n) {
   const size = Math.max(10, n);
   /** @param {number} i @returns {[string, string]} */
@@ -119,7 +119,7 @@ export function invalidTags(n) {
   );
 }
 
-/** Fails unless all agree on what may be written: only then is comparing their speed fair. @param {(tags: unknown) => unknown[]} ours */
+/** Fails unless all agree on which tags are valid, so that comparing their speed is fair. @param {(tags: unknown) => unknown[]} ours */
 export function assertAgreement(ours) {
   const fine = [
     {},

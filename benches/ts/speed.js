@@ -1,4 +1,4 @@
-// How fast `validateTags` is beside its peers: in one process, by turns, as ratios within each round.
+// The speed of `validateTags` beside its peers: in one process, in turn, as ratios within each round.
 
 import { measure } from "mitata";
 import { add, median } from "./figures.js";
@@ -13,7 +13,7 @@ export async function speed(validateTags) {
   await compare(validateTags, "50 valid tags", validTags(50), { ajv: 2, valibot: 2, zod: 5 });
   await compare(validateTags, "10 tags, 1 violation", invalidTags(1), {});
   await compare(validateTags, "20 tags, 20 violations", invalidTags(20), {});
-  // Last, because the odd tags that it shows would make each check slower on plain ones.
+  // Last, because the unusual tags would make each check slower on plain ones.
   assertAgreement(validateTags);
 }
 
@@ -29,7 +29,7 @@ async function compare(ours, title, tags, bars) {
   const times = Object.fromEntries(Object.keys(checks).map((name) => [name, []]));
   for (let round = 0; round <= ROUNDS; round++) {
     for (const [name, check] of Object.entries(checks)) {
-      // The batch that other programs disturbed least; of 4,096 calls, so that it holds its share of garbage collection.
+      // The fastest batch; of 4,096 calls, so that it includes its share of garbage collection.
       const { min } = await measure(() => check(tags), { min_cpu_time: ROUND_NS });
       if (round > 0) times[name]?.push(min); // The first round warms up.
     }

@@ -1,4 +1,4 @@
-// What the package costs before it does anything: its size, its import, its first call.
+// The cost of the package before it does any work: size, import and first call.
 
 import { execFileSync } from "node:child_process";
 import { serve, visit } from "../../tests/packages/browser.js";
@@ -14,7 +14,7 @@ const FIRST = `
   console.log(performance.now() - started);
 `;
 
-/** @param {string} directory a project that holds the package */
+/** @param {string} directory a project with the package installed */
 export async function start(directory) {
   for (const [entry, most] of Object.entries(BAR)) {
     const { bytes, gzipped } = await bundledSize(directory, entry);
@@ -46,7 +46,7 @@ export async function start(directory) {
   add("first call in Chromium", browser, "ms");
 }
 
-/** A page that makes a first call. */
+/** A page that makes the first call. */
 export const PAGE = {
   "index.html": '<!doctype html><script type="module" src="/main.js"></script>',
   "main.js": FIRST.replace(

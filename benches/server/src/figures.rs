@@ -1,41 +1,41 @@
-//! What was measured, as a table and as JSON.
+//! The measured figures, as a table and as JSON.
 
 use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
 
-/// One line of the table.
+/// A row of the table.
 #[derive(Serialize)]
 pub(crate) struct Figure {
     #[serde(rename = "figure")]
     name: String,
     value: f64,
     unit: &'static str,
-    /// What it must reach; none where it is only reported.
+    /// The bar; `None` if the figure is only reported.
     bar: Option<String>,
     holds: Option<bool>,
     samples: Vec<f64>,
 }
 
-/// What a figure must reach.
+/// The bar of a figure.
 #[derive(Clone, Copy)]
 pub(crate) enum Bar {
     AtLeast(f64),
     AtMost(f64),
 }
 
-/// All that was measured, in order.
+/// All figures, in the order of measurement.
 #[derive(Default)]
 pub(crate) struct Figures(Vec<Figure>);
 
 impl Figures {
-    /// The median of samples, only reported.
+    /// Adds the median of samples without a bar.
     pub(crate) fn report(&mut self, figure: &str, unit: &'static str, samples: Vec<f64>) {
         self.add(figure, unit, samples, None);
     }
 
-    /// The median of samples, held to a bar.
+    /// Adds the median of samples with a bar.
     pub(crate) fn hold(&mut self, figure: &str, unit: &'static str, samples: Vec<f64>, bar: Bar) {
         self.add(figure, unit, samples, Some(bar));
     }
@@ -52,7 +52,7 @@ impl Figures {
         self.0.push(Figure { name: figure.to_owned(), value, unit, bar, holds, samples });
     }
 
-    /// Prints the table, with what missed its bar last, and writes the file.
+    /// Prints the table, lists missed bars last, and writes the file.
     pub(crate) fn finish(&self, file: &Path, notes: &[String]) -> Result<()> {
         let width = self.0.iter().map(|one| one.name.chars().count()).max().unwrap_or_default();
         println!("\n{:width$}  {:>12} {:6} {:8} samples (least, most)", "figure", "median", "unit", "bar");
@@ -93,7 +93,7 @@ impl Figures {
     }
 }
 
-/// The sample below which this part of the samples lies.
+/// Returns a quantile of sorted samples.
 pub(crate) fn quantile(samples: &[f64], part: f64) -> Option<f64> {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,10 +1,10 @@
-//! A client that adds next to nothing to what it measures: HTTP/1.1 on one kept connection.
+//! A client with little overhead: HTTP/1.1 on one keep-alive connection.
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-/// One connection to the server under one key.
+/// A connection to the server, with an API key.
 pub(crate) struct Client {
     stream: BufReader<TcpStream>,
     key: String,
@@ -18,7 +18,7 @@ impl Client {
         Ok(Self { stream: BufReader::new(stream), key: key.to_owned() })
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole response.
     pub(crate) async fn send(&mut self, method: &str, path: &str, body: &str) -> Result<(u16, Vec<u8>)> {
         let Self { stream, key } = self;
         let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
@@ -44,7 +44,7 @@ impl Client {
         Ok((status, body))
     }
 
-    /// The answer to a request that must succeed.
+    /// Sends a request that must succeed and returns the response.
     pub(crate) async fn get(&mut self, path: &str) -> Result<serde_json::Value> {
         let (status, body) = self.send("GET", path, "").await?;
         anyhow::ensure!(status == 200, "{path}: {status} {}", String::from_utf8_lossy(&body));

@@ -1,4 +1,4 @@
-//! Many at once: writers of tags, and clients of every kind.
+//! Concurrent load: tag writers and mixed clients.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ async fn sandboxes(db: &mut PgConnection, number: u32, limit: usize) -> Result<V
     Ok(sqlx::query_scalar(sql).bind(org(number)).bind(limit).fetch_all(db).await?)
 }
 
-/// How long each write took, in milliseconds, each of other tags than before.
+/// Returns the duration of each write in milliseconds. Every write changes the tags.
 pub(crate) async fn writers(address: &str, writes: usize, db: &mut PgConnection) -> Result<Vec<f64>> {
     let ids = sandboxes(db, BIG, WRITERS * 5).await?;
     let mut tasks = tokio::task::JoinSet::new();
@@ -45,10 +45,10 @@ pub(crate) async fn writers(address: &str, writes: usize, db: &mut PgConnection)
     Ok(all)
 }
 
-/// What many clients saw.
+/// The results of many clients.
 #[derive(Default)]
 pub(crate) struct Outcome {
-    /// How often which status; 0 is a broken connection.
+    /// The number of responses by status; 0 is a broken connection.
     pub(crate) statuses: BTreeMap<u16, u32>,
     samples: Vec<f64>,
 }
@@ -69,8 +69,8 @@ impl Outcome {
     }
 }
 
-/// 200 clients, each of which asks again once it is answered: one of the big org's whole window, the others of theirs,
-/// in turn for usage by tag, by sandbox and of one sandbox, for tags and keys, and to write tags.
+/// Runs 200 clients that send the next request after each response. One requests the whole window of the big org; the
+/// others request usage by tag, by sandbox and of one sandbox, tags and keys, and write tags, in turn.
 pub(crate) async fn clients(address: &str, db: &mut PgConnection, seconds: f64) -> Result<Outcome> {
     let mut ids = BTreeMap::new();
     for number in OTHERS {

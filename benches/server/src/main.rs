@@ -1,7 +1,4 @@
-//! `make bench-server`: what the server does in how much time, beside what others need for the same.
-//!
-//! Pairs are measured in turn, so that a busy machine slows both; a ratio is the median of the pairs' ratios. See
-//! `benches/README.md`.
+//! Measures the release server beside the reference plan and DuckDB: `make bench-server`. See `benches/README.md`.
 
 mod data;
 mod figures;
@@ -25,13 +22,13 @@ use self::figures::{Bar, Figures};
 use self::http::Client;
 use self::server::Server;
 
-/// What a figure is the median of, after two that warm up.
+/// The number of runs of which a figure is the median, after [`WARM_UP`].
 const RUNS: usize = 7;
 const WARM_UP: usize = 2;
-/// A whole run's events.
+/// The number of events at full scale.
 const EVENTS: f64 = 1_000_000.0;
 
-/// Databases of our own on the cluster, and where it is.
+/// A PostgreSQL cluster, on which the benchmark creates its databases.
 struct Cluster {
     options: PgConnectOptions,
     url: String,
@@ -52,7 +49,7 @@ impl Cluster {
         self.url_of(&name)
     }
 
-    /// A copy of a database to which nobody is connected.
+    /// Copies a database that has no connections.
     async fn copy(&self, from: &str, part: &str) -> Result<String> {
         let (from, name) = (Self::name(from), Self::name(part));
         let sql = format!("CREATE DATABASE {name} TEMPLATE {from}");
@@ -81,7 +78,7 @@ async fn main() -> Result<()> {
     let cluster = Cluster { options: PgConnectOptions::from_str(&url)?.disable_statement_logging(), url };
     let mut figures = Figures::default();
     let mut notes = Vec::new();
-    // One that is told to stop takes the servers along that it has started.
+    // On SIGTERM or SIGINT, the started servers are stopped, too.
     let ended = tokio::select! {
         measured = measure(&cluster, scale, &mut figures, &mut notes) => Some(measured),
         stop = told_to_stop() => stop.map(|()| None)?,
@@ -116,7 +113,7 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
     let began = Instant::now();
     let say = |text: &str| eprintln!("==> {:>4.0} s: {text}", began.elapsed().as_secs_f64());
 
-    // The case of two tenants alone takes a minute.
+    // Measures only the case of two tenants, which takes a minute.
     if std::env::var_os("BENCH_TENANTS_ONLY").is_some() {
         return tenants::measure(cluster, scale, folder.path(), figures).await;
     }
@@ -166,7 +163,7 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
     let embedded = Server::start(&sqlite).await?;
     let (mut here, mut there) = (connect(&server).await?, connect(&embedded).await?);
     let pairs = in_turn(&mut here, &mut there, &by_tag(), &by_tag()).await?;
-    // The file was written before the writers changed tags, but no sum of the org depends on them.
+    // The writers changed tags after the file was written, but the org's sums do not depend on tags.
     let theirs = there.get(&by_tag()).await?;
     ensure!(memory(&theirs)?.to_bits() == total.to_bits(), "SQLite disagrees: {theirs}");
     figures.report("tag: SQLite, same data", "ms", pairs.iter().map(|pair| pair.1).collect());
@@ -197,7 +194,7 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
     Ok(())
 }
 
-/// What the database was told, and what the machine is.
+/// Describes the database's settings and the machine.
 async fn settings(db: &mut PgConnection) -> Result<String> {
     let sql = "SELECT 'PostgreSQL ' || current_setting('server_version') || ': '
             || string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name)
@@ -229,7 +226,7 @@ fn millis(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-/// Two requests in turn, warmed up.
+/// Times two requests in turn, after a warm-up.
 async fn in_turn(one: &mut Client, other: &mut Client, path: &str, path_of_other: &str) -> Result<Vec<(f64, f64)>> {
     let mut pairs = Vec::new();
     for run in 0..RUNS + WARM_UP {
@@ -245,7 +242,7 @@ async fn in_turn(one: &mut Client, other: &mut Client, path: &str, path_of_other
     Ok(pairs)
 }
 
-/// The two figures with a bar; returns the total, on which both agree.
+/// Measures the two figures with a bar. Returns the total, on which both agree.
 async fn against_reference(db: &mut PgConnection, server: &Server, figures: &mut Figures) -> Result<f64> {
     let mut client = connect(server).await?;
     let big = org(BIG);
@@ -267,7 +264,7 @@ async fn against_reference(db: &mut PgConnection, server: &Server, figures: &mut
         });
     ensure!(equal, "the server and the reference disagree: {answer}");
 
-    // The reference under the settings of the cluster, then under those that the server gives itself.
+    // The reference with the cluster's settings, then with the server's session settings.
     for (label, settings) in [
         ("", ""),
         (" with the server's settings", "SET jit = off; SET random_page_cost = 1.1; SET parallel_tuple_cost = 0.01"),
@@ -315,7 +312,7 @@ async fn against_reference(db: &mut PgConnection, server: &Server, figures: &mut
     Ok(total)
 }
 
-/// The org of a tenth of the size, in turn with the big one.
+/// Measures the org of a tenth of the size in turn with the big one.
 async fn growth(server: &Server, scale: f64, figures: &mut Figures, notes: &mut Vec<String>) -> Result<()> {
     let (mut big, mut small) = (connect(server).await?, Client::new(&server.address, &key(SMALL)).await?);
     let pairs = in_turn(&mut big, &mut small, &by_tag(), &by_tag()).await?;
@@ -328,7 +325,7 @@ async fn growth(server: &Server, scale: f64, figures: &mut Figures, notes: &mut 
     Ok(())
 }
 
-/// The same aggregate in DuckDB, where the Python that `DUCKDB_PYTHON` names has it.
+/// Measures the same aggregate in DuckDB, if the Python named by `DUCKDB_PYTHON` has it.
 async fn duckdb(folder: &Path, server: &Server, total: f64, figures: &mut Figures) -> Result<String> {
     #[derive(serde::Deserialize)]
     struct Answer {
@@ -340,7 +337,7 @@ async fn duckdb(folder: &Path, server: &Server, total: f64, figures: &mut Figure
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("duckdb_peer.py");
     let [from, to] = ["1735689600000000", "1743465600000000"];
     let mut client = connect(server).await?;
-    // Ours before and after, theirs in between: DuckDB's rows live in its own process.
+    // Ours before and after, DuckDB in between, because its rows live in its own process.
     let mut ours = Vec::new();
     let mut measure = async |ours: &mut Vec<f64>| -> Result<()> {
         for _ in 0..RUNS {
@@ -376,7 +373,7 @@ async fn duckdb(folder: &Path, server: &Server, total: f64, figures: &mut Figure
     ))
 }
 
-/// Eight writers that replace the tags of sandboxes of their own.
+/// Measures eight writers that replace the tags of their own sandboxes.
 async fn writers(
     address: &str,
     engine: &str,

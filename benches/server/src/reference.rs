@@ -1,6 +1,5 @@
-//! The reference plan: three float statements over live data, as the platform writes them.
-//!
-//! It bills by the rule `clipped`, as the server does by default and the platform's rollup since June 2026.
+//! The reference plan: three float statements over live data, as the platform writes them. It uses the accounting rule
+//! `clipped`, as the server does by default and the platform's rollup since June 2026.
 
 use anyhow::Result;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -18,14 +17,14 @@ const MATCHING: &str = "e.org_id = $1 AND e.started_at < $3 AND (e.ended_at IS N
 const TAGGED: &str = "reference.sandbox_scale_events e LEFT JOIN reference.sandbox_tags t
     ON t.org_id = e.org_id AND t.sandbox_id = e.sandbox_id AND t.key = $4";
 
-/// What the three statements of a grouping by tag say: items, untagged and total, in GB-seconds of memory.
+/// The results of the three statements that group by tag: items, untagged and total, in GB-seconds of memory.
 pub(crate) struct ByTag {
     pub(crate) items: Vec<(String, f64, f64, i64)>,
     pub(crate) untagged: (f64, f64, i64),
     pub(crate) total: (f64, f64),
 }
 
-/// Items, untagged and total, one after the other.
+/// Queries items, untagged and total, one after the other.
 pub(crate) async fn by_tag(db: &mut PgConnection, org: Uuid, key: &str) -> Result<ByTag> {
     let items = format!(
         "SELECT t.value, {SUMS}, COUNT(DISTINCT e.sandbox_id) FROM {TAGGED}
@@ -39,7 +38,7 @@ pub(crate) async fn by_tag(db: &mut PgConnection, org: Uuid, key: &str) -> Resul
     Ok(ByTag { items, untagged, total: total(db, org).await? })
 }
 
-/// The first page by sandbox, and the total.
+/// Queries the first page by sandbox, and the total.
 pub(crate) async fn by_sandbox(db: &mut PgConnection, org: Uuid) -> Result<(Vec<(String, f64, f64)>, (f64, f64))> {
     let items = format!(
         "SELECT e.sandbox_id, {SUMS} FROM reference.sandbox_scale_events e WHERE {MATCHING}
@@ -54,7 +53,7 @@ async fn total(db: &mut PgConnection, org: Uuid) -> Result<(f64, f64)> {
     Ok(sqlx::query_as(AssertSqlSafe(windowed(&sql))).bind(org).fetch_one(db).await?)
 }
 
-/// The window is the same every time, so it stands in the text: a planner can but profit.
+/// The window is a literal in the text, which can only help the planner.
 fn windowed(sql: &str) -> String {
     let [from, to] = WINDOW;
     let sql = sql.replace("$2", &format!("'{from}'::timestamptz")).replace("$3", &format!("'{to}'::timestamptz"));

@@ -1,4 +1,4 @@
-//! The program that is measured, as an operator runs it.
+//! The measured program, run as an operator runs it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -8,22 +8,22 @@ use anyhow::{Context, Result, ensure};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// The release build, beside this program.
+/// Returns the path of the release build, next to this program.
 pub(crate) fn program() -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name("opencomputer-usage-server");
     ensure!(path.exists(), "`{}` is missing: build it with --release", path.display());
     Ok(path)
 }
 
-/// A running server; it is stopped when it is dropped.
+/// A running server, stopped on drop.
 pub(crate) struct Server {
     child: Child,
-    /// Where it listens.
+    /// The address it listens on.
     pub(crate) address: String,
 }
 
 impl Server {
-    /// Starts one on a database, and waits until it listens.
+    /// Starts a server on a database and waits until it listens.
     pub(crate) async fn start(database: &str) -> Result<Self> {
         let mut child = Command::new(program()?)
             .args(["serve", "--listen", "127.0.0.1:0", "--database", database])
@@ -33,11 +33,11 @@ impl Server {
             .spawn()?;
         let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
         let line = lines.next_line().await?.context("the server does not start")?;
-        let address = line.rsplit_once("//").context("the server does not say where it listens")?.1.to_owned();
+        let address = line.rsplit_once("//").context("the server printed no address")?.1.to_owned();
         Ok(Self { child, address })
     }
 
-    /// The most memory that it had resident, in MB.
+    /// Returns its peak resident memory in MB.
     pub(crate) fn peak_memory(&self) -> Option<f64> {
         peak_memory(&self.child)
     }
@@ -49,7 +49,7 @@ fn peak_memory(child: &Child) -> Option<f64> {
     Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
 }
 
-/// Imports a file; returns the seconds it took and the most memory that it had resident, where that can be told.
+/// Imports a file. Returns the seconds it took and its peak resident memory, if known.
 pub(crate) async fn import(database: &str, org: &str, file: &Path) -> Result<(f64, Option<f64>)> {
     let started = Instant::now();
     let mut child = Command::new(program()?)
@@ -71,7 +71,7 @@ pub(crate) async fn import(database: &str, org: &str, file: &Path) -> Result<(f6
     }
 }
 
-/// Runs a rollup; returns the seconds that the whole command took.
+/// Runs a rollup. Returns the seconds that the whole command took.
 pub(crate) async fn rollup(database: &str, org: &str, [from, to]: [&str; 2]) -> Result<f64> {
     let started = Instant::now();
     let arguments = ["rollup", "--database", database, "--org", org, "--from", from, "--to", to, "--json"];

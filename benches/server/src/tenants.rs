@@ -1,4 +1,4 @@
-//! Two tenants, and statistics from the time when one was alone: what the database plans with must not matter.
+//! Two tenants, with statistics from the time when the first was alone. Plans must stay good regardless.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -14,17 +14,17 @@ use crate::http::Client;
 use crate::server::{self, Server};
 use crate::{Cluster, RUNS, WARM_UP, millis};
 
-/// The org that the statistics know, one that came later, and one that is imported.
+/// The org that the statistics cover, one that arrived later, and one that is imported.
 const KNOWN: u32 = 0;
 const LATER: u32 = 1;
 const IMPORTED: u32 = 2;
 
 const TABLES: [&str; 3] = ["sandbox_sessions", "sandbox_scale_events", "sandbox_tags"];
 
-/// Most pairs of a request.
+/// The maximum number of pairs per request.
 const MOST: usize = 500;
 
-/// How much slower a statement may be than under fresh statistics.
+/// The bar: the time under stale statistics over the time under fresh ones.
 const BAR: Bar = Bar::AtMost(1.5);
 
 /// Measures each kind of statement under stale and under fresh statistics of the same rows, in turn.
@@ -44,7 +44,7 @@ pub(crate) async fn measure(cluster: &Cluster, scale: f64, folder: &Path, figure
 
     let org = org(IMPORTED).to_string();
     let (seconds_stale, _) = server::import(&old, &org, &lines).await?;
-    // The statistics know the org once it has been imported, and keep it while its rows go.
+    // The statistics cover the org after its import, and keep it after its rows are deleted.
     server::import(&fresh, &org, &lines).await?;
     for table in TABLES {
         let sql = format!("DELETE FROM {table} WHERE org_id = '{org}'; VACUUM {table}");
@@ -64,7 +64,7 @@ fn options(url: &str) -> Result<PgConnectOptions> {
     Ok(PgConnectOptions::from_str(url)?.disable_statement_logging())
 }
 
-/// Adds the org that is known, takes the statistics, and adds the other.
+/// Adds the first org, takes the statistics, and adds the second.
 async fn load(db: &mut PgConnection, scale: f64) -> Result<()> {
     #[expect(clippy::cast_possible_truncation, reason = "less than a million")]
     let scaled = |count: f64| ((count * scale) as i64).max(100);
@@ -75,7 +75,7 @@ async fn load(db: &mut PgConnection, scale: f64) -> Result<()> {
     add(db, KNOWN, scaled(68_000.0), 5).await?;
     sqlx::raw_sql("VACUUM ANALYZE").execute(&mut *db).await?;
     add(db, LATER, scaled(4_700.0), 50).await?;
-    // Marks pages all visible, as autovacuum would, and leaves the statistics as they are.
+    // Marks pages all-visible, as autovacuum would, without updating the statistics.
     sqlx::raw_sql("VACUUM").execute(&mut *db).await?;
     Ok(())
 }
@@ -139,7 +139,7 @@ async fn requests(stale: &str, fresh: &str, db: &mut PgConnection, figures: &mut
     for (name, (method, path)) in &requests {
         let (mut ratios, mut times) = (Vec::new(), Vec::new());
         let began = Instant::now();
-        // Short requests run for a second: the machine disturbs single ones.
+        // Short requests are repeated for a second, because single ones are noisy.
         for run in (0..MOST).take_while(|run| *run < RUNS + WARM_UP || began.elapsed().as_secs() < 1) {
             let tags = format!(r#"{{"team":"team-{}"}}"#, run % 12);
             let body = if *method == "PUT" { tags.as_str() } else { "" };
@@ -176,7 +176,7 @@ async fn timed(client: &mut Client, method: &str, path: &str, body: &str) -> Res
     Ok((took, serde_json::from_slice(&answer).context("no JSON")?))
 }
 
-/// An answer without the instants that no two of them share.
+/// Returns a response without the instants that differ between any two responses.
 fn as_of_no_time(answer: &serde_json::Value) -> serde_json::Value {
     let mut answer = answer.clone();
     if let Some(members) = answer.as_object_mut() {
