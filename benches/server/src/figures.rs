@@ -93,7 +93,7 @@ impl Figures {
     }
 }
 
-/// Returns a quantile of sorted samples.
+/// Returns a quantile of samples.
 pub(crate) fn quantile(samples: &[f64], part: f64) -> Option<f64> {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! Answers, and the requests that are refused for their form.
+//! Responses, and the rejection of malformed requests.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -26,7 +26,7 @@ impl Answer {
         Self::go(status, &json!({ "error": message.into() }))
     }
 
-    /// Returns an error of the web framework, for what no handler saw.
+    /// Returns an error of the web framework, for requests that reach no handler.
     pub(crate) fn framework(status: StatusCode, message: &str) -> Self {
         Self::go(status, &json!({ "message": message }))
     }
@@ -36,12 +36,12 @@ impl Answer {
         Self { status, content_type: "application/json", body: serde_json::to_string(body).unwrap_or_default() }
     }
 
-    /// Returns a body that is no JSON.
+    /// Returns a body that is not JSON.
     pub(crate) fn text(status: StatusCode, body: &str) -> Self {
         Self { status, content_type: "text/plain; charset=UTF-8", body: body.to_owned() }
     }
 
-    /// Appends the body of an answer that came too late to decide the status.
+    /// Appends the body of a second response, which came too late to change the status.
     pub(crate) fn followed_by(mut self, late: &Self) -> Self {
         self.body += &late.body;
         self

@@ -1,6 +1,6 @@
-//! A small server that answers like the platform, in its past and present variants.
+//! A small server that responds like the platform, in its past and present variants.
 //!
-//! It shares no code with the core, so that the clients meet answers that they did not write themselves. `README.md`
+//! It shares no code with the core, so that the clients are tested against independent responses. `README.md`
 //! lists what each variant does.
 
 mod aggregate;
@@ -32,13 +32,13 @@ use self::store::Store;
 /// The API key that every variant accepts.
 pub const KEY: &str = "osb_platform_key";
 
-/// The largest request body that is read.
+/// The size limit of request bodies.
 const BODY_LIMIT: usize = 1 << 20;
 
 /// A server of the platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Variant {
-    /// The control plane as the pull request on tags and usage left it, April 2026.
+    /// The control plane after the pull request that added tags and usage, April 2026.
     Original,
     /// The control plane of August 2026.
     Today,

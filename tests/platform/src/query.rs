@@ -10,7 +10,7 @@ use crate::answer::Answer;
 pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Decodes a query string. Nothing is refused.
+    /// Decodes a query string. Accepts anything.
     pub(crate) fn decode(query: &str) -> Self {
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         Self(pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(n, v)| (text(n), text(v))).collect())
@@ -38,12 +38,12 @@ fn text(encoded: &str) -> String {
     percent_decode_str(&encoded.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
-/// Returns a refused request.
+/// Returns the response to a rejected request.
 pub(crate) fn refuse(message: impl Into<String>) -> Answer {
     Answer::error(StatusCode::BAD_REQUEST, message)
 }
 
-/// Returns the window that was asked for, or the one that ends now.
+/// Returns the requested window, or the default one, which ends now.
 pub(crate) fn window(parameters: &Parameters, now: i64, default: i64, dates: bool) -> Result<(i64, i64), Answer> {
     let instant = |name: &str, default| match parameters.first(name) {
         Some(text) => timestamp(text, dates).ok_or_else(|| refuse(format!("`{name}` {}", expectation(dates)))),
@@ -72,7 +72,7 @@ pub(crate) fn limit(text: &str) -> Option<usize> {
     unsigned.get(..end)?.parse().ok().filter(|limit| *limit > 0)
 }
 
-/// Splits the values of a filter at every comma; quotes mean nothing. No value is left of an absent key's filter.
+/// Splits the values of a filter at every comma; quotes have no meaning. The filter for an absent key has no values.
 pub(crate) fn values(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect()
 }

@@ -1,4 +1,4 @@
-//! The control plane: who may ask, and which handler answers.
+//! The control plane: authentication and routing.
 
 use axum::http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;

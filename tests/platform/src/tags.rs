@@ -62,7 +62,7 @@ fn show(store: &Store, id: &str) -> Answer {
     Answer::go(StatusCode::OK, &Shown { tags, tags_last_updated_at: written.map(go::milliseconds) })
 }
 
-/// Reads the body. An empty one and `null` are an empty map; what follows the first value is not looked at.
+/// Parses the body. An empty body and `null` are an empty map; anything after the first value is ignored.
 fn body(call: &Call) -> Result<BTreeMap<String, Value>, Answer> {
     let broken = || refuse("request body must be a flat { key: string } map");
     if call.body.is_empty() {

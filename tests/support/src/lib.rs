@@ -1,7 +1,7 @@
 //! Reads the suites of `tests/vectors` for the Rust runners.
 //!
-//! The special forms (`$repeat`, `$numbered`, `$entries`, `$concat`) are expanded. A lone surrogate, which no
-//! Rust string can hold, becomes the private-use character 2²⁰ above it; [`to_raw`] turns it back.
+//! The special forms (`$repeat`, `$numbered`, `$entries`, `$concat`) are expanded. A lone surrogate, which a Rust string
+//! cannot contain, becomes the private-use character 2²⁰ above it; [`to_raw`] restores it.
 
 use std::fs;
 use std::path::Path;
@@ -9,44 +9,44 @@ use std::path::Path;
 use opencomputer_usage_core::host::value::{Raw, Text};
 use serde_json::{Map, Value};
 
-/// What a lone surrogate is shifted by to become a character.
+/// The offset from a lone surrogate to the private-use character that represents it.
 const SHIFT: u32 = 0x10_0000;
 
-/// One case of a suite.
+/// A case of a suite.
 #[derive(Clone, Debug)]
 pub struct Case(pub Value);
 
 impl Case {
-    /// What the case is called.
+    /// The name of the case.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.get("name").and_then(Value::as_str).unwrap_or("(no name)")
     }
 
-    /// A member of the case.
+    /// Returns a member of the case.
     #[must_use]
     pub fn get(&self, member: &str) -> Option<&Value> {
         self.0.get(member)
     }
 
-    /// A member that is a string.
+    /// Returns a string member of the case.
     #[must_use]
     pub fn text(&self, member: &str) -> Option<&str> {
         self.get(member).and_then(Value::as_str)
     }
 
-    /// The code of the error that the case expects.
+    /// Returns the code of the expected error.
     #[must_use]
     pub fn error_code(&self) -> Option<&str> {
         self.get("error").and_then(|error| error.get("code")).and_then(Value::as_str)
     }
 }
 
-/// All cases of a suite, such as `tags`.
+/// Returns all cases of a suite, such as `tags`.
 ///
 /// # Panics
 ///
-/// Where there is no such suite, or the file is no valid one.
+/// If the suite does not exist or its file is invalid.
 #[must_use]
 #[allow(clippy::panic, reason = "a broken suite must fail the test that reads it")]
 pub fn load(suite: &str) -> Vec<Case> {
@@ -60,7 +60,7 @@ pub fn load(suite: &str) -> Vec<Case> {
     }
 }
 
-/// The value as a dynamic language would hand it over, lone surrogates and all.
+/// Returns the value as a dynamic language would pass it, including lone surrogates.
 #[must_use]
 pub fn to_raw(value: &Value) -> Raw {
     match value {
@@ -73,13 +73,13 @@ pub fn to_raw(value: &Value) -> Raw {
     }
 }
 
-/// The string as a dynamic language would hand it over.
+/// Returns the string as a dynamic language would pass it.
 #[must_use]
 pub fn to_text(text: &str) -> Text {
     Text::from_code_points(text.chars().map(|c| lone_surrogate(c).unwrap_or_else(|| c.into())))
 }
 
-/// Whether a value holds a lone surrogate anywhere, so that it is no JSON a Rust program can write.
+/// Returns whether a value contains a lone surrogate, which a Rust program cannot write as JSON.
 #[must_use]
 pub fn is_broken(value: &Value) -> bool {
     let broken = |text: &str| text.chars().any(|c| lone_surrogate(c).is_some());
@@ -91,7 +91,7 @@ pub fn is_broken(value: &Value) -> bool {
     }
 }
 
-/// The value as JSON, lone surrogates written as the escapes that JavaScript would write.
+/// Serializes the value as JSON, with lone surrogates as escapes, as JavaScript writes them.
 #[must_use]
 pub fn to_json(value: &Value) -> String {
     value.to_string().chars().fold(String::new(), |json, c| match lone_surrogate(c) {
@@ -100,7 +100,7 @@ pub fn to_json(value: &Value) -> String {
     })
 }
 
-/// The tags of a map that holds nothing but valid Unicode strings.
+/// Returns the tags of a map that contains only valid Unicode strings.
 #[must_use]
 pub fn to_pairs(tags: &Raw) -> Option<Vec<(&str, &str)>> {
     let Raw::Map(entries) = tags else { return None };
@@ -112,7 +112,7 @@ pub fn to_pairs(tags: &Raw) -> Option<Vec<(&str, &str)>> {
     Some(pairs)
 }
 
-/// Equality of JSON in which 1 and 1.0 are the same number.
+/// Compares JSON values; 1 and 1.0 are equal.
 #[must_use]
 pub fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
@@ -125,7 +125,7 @@ pub fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// A value with every special form in it expanded.
+/// Expands every special form in a value.
 #[must_use]
 pub fn expand(value: Value) -> Value {
     match value {
@@ -147,7 +147,7 @@ pub fn expand(value: Value) -> Value {
     }
 }
 
-/// The name and arguments of a special form.
+/// Returns the name and arguments of a special form.
 fn single(members: &Map<String, Value>) -> Option<(&str, &[Value])> {
     let (name, arguments) = members.iter().next().filter(|_| members.len() == 1)?;
     Some((name, arguments.as_array()?))
@@ -172,7 +172,7 @@ fn lone_surrogate(c: char) -> Option<u32> {
     u32::from(c).checked_sub(SHIFT).filter(|point| (0xD800..=0xDFFF).contains(point))
 }
 
-/// Replaces the escapes of lone surrogates in JSON text, which serde refuses, by private-use characters.
+/// Replaces escapes of lone surrogates in JSON text, which serde rejects, with private-use characters.
 fn shift_lone_surrogates(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut rest = json;
@@ -197,7 +197,7 @@ fn shift_lone_surrogates(json: &str) -> String {
     out + rest
 }
 
-/// The surrogate of an escape whose backslash has been read.
+/// Returns the surrogate of an escape whose backslash was already consumed.
 fn surrogate_escape(text: &str) -> Option<u32> {
     let digits = text.strip_prefix('u')?.get(..4)?;
     u32::from_str_radix(digits, 16).ok().filter(|point| (0xD800..=0xDFFF).contains(point))

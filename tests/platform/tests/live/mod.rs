@@ -1,4 +1,4 @@
-//! A variant on a socket, and a client for it that shows what came over the wire.
+//! A variant on a socket, and a client that returns the raw response.
 
 use opencomputer_usage_platform::{KEY, Variant, router};
 use serde_json::Value;
