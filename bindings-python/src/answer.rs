@@ -1,13 +1,16 @@
 //! From a body to the value of a call: decoded without Python's lock, made into objects with it.
 
+use std::mem;
+
 use bytes::Bytes;
-use opencomputer_usage_core::client::{self, Answer, JsonValue, Reply};
-use opencomputer_usage_core::tags::{self as core_tags, TagSet};
+use opencomputer_usage_core::client::{self, Answer, Host, JsonValue, Outcome, Reply, TagState, Value as _};
+use opencomputer_usage_core::tags as core_tags;
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
+use serde::de::DeserializeOwned;
 
 use crate::models::{
     Amounts, Sandbox, SandboxTags, SandboxUsage, SandboxUsageTotals, TagItem, TagKeySummary, Untagged, UsagePoint,
@@ -15,81 +18,45 @@ use crate::models::{
 use crate::source::{self, Page, Source};
 use crate::tags;
 
-/// What a call is answered with.
-pub enum Value {
-    TagUsage(wire::TagUsagePage),
-    SandboxesUsage(Page, Source),
-    SandboxUsage(wire::SandboxUsage),
-    TagKeys(Vec<wire::TagKeySummary>),
-    Tags(wire::SandboxTags, Option<String>),
-    Sandboxes(Vec<wire::Sandbox>),
-    Sandbox(wire::Sandbox),
-}
+/// The result of a call. Of a page of usage by sandbox, the items stay encoded until they are read.
+pub type Value = Outcome<SandboxesPage>;
 
-impl Value {
-    /// Reads a body. Where it cannot be read, the core says why, in the words of every language.
-    pub fn decode(reply: Reply, body: Bytes, etag: Option<&str>) -> Result<Self, String> {
-        /// The core reads a body as a tree, which may take many times its room.
+/// A page of usage by sandbox, and the text that its items are in.
+pub struct SandboxesPage(Page, Source);
+
+impl Host for SandboxesPage {
+    fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+        source::decode(body).ok_or_else(String::new)
+    }
+
+    fn decode_page(body: &mut Vec<u8>) -> Result<Self, String> {
+        let text = Bytes::from(mem::take(body));
+        let page = source::page(text.clone()).map(|(page, source)| Self(page, source));
+        page.ok_or_else(|| {
+            *body = text.into();
+            String::new()
+        })
+    }
+
+    fn page(&self) -> client::Page {
+        (&self.0).into()
+    }
+
+    /// Describes the fault in the words of every language: those of the core.
+    fn explain(reply: Reply, body: &[u8], _: String) -> String {
+        /// The core reads a body as a tree, which may take many times its size.
         const EXPLAINED: usize = 1 << 20;
-        Self::decoded(reply, body.clone(), etag).ok_or_else(|| {
-            if body.len() > EXPLAINED {
-                return "it is no JSON, or of another type".to_owned();
-            }
-            let mut answer = Answer { body: body.into(), ..Answer::default() };
-            let read = <JsonValue as client::Value>::read(reply, &mut answer);
-            read.err().unwrap_or_else(|| "it is of another type".to_owned())
-        })
-    }
-
-    fn decoded(reply: Reply, body: Bytes, etag: Option<&str>) -> Option<Self> {
-        Some(match reply {
-            Reply::TagUsage => Self::TagUsage(source::decode(&body)?),
-            Reply::SandboxUsagePage => {
-                let (page, source) = source::page(body)?;
-                Self::SandboxesUsage(page, source)
-            }
-            Reply::SandboxUsage => Self::SandboxUsage(source::decode(&body)?),
-            Reply::TagKeys => Self::TagKeys(source::decode::<wire::TagKeys>(&body)?.keys),
-            Reply::Tags => Self::Tags(source::decode(&body)?, etag.map(str::to_owned)),
-            Reply::Sandboxes => Self::Sandboxes(source::decode::<Option<_>>(&body)?.unwrap_or_default()),
-            Reply::Sandbox => Self::Sandbox(source::decode(&body)?),
-        })
+        if body.len() > EXPLAINED {
+            return "it is no JSON, or of another type".to_owned();
+        }
+        let mut answer = Answer { body: body.to_vec(), ..Answer::default() };
+        JsonValue::read(reply, &mut answer).err().unwrap_or_else(|| "it is of another type".to_owned())
     }
 }
 
-impl client::Value for Value {
-    fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String> {
-        let body = Bytes::from(std::mem::take(&mut answer.body));
-        let value = Self::decode(reply, body.clone(), answer.etag());
-        if value.is_err() {
-            // The error shows it.
-            answer.body = body.into();
-        }
-        value
-    }
-
-    fn page(&self) -> Option<client::Page> {
-        match self {
-            Self::TagUsage(page) => Some(page.into()),
-            Self::SandboxesUsage(page, _) => Some(page.into()),
-            _ => None,
-        }
-    }
-
-    fn sandbox_id(&self) -> Option<&str> {
-        match self {
-            Self::SandboxUsage(usage) => Some(&usage.sandbox_id),
-            Self::Sandbox(sandbox) => Some(&sandbox.sandbox_id),
-            _ => None,
-        }
-    }
-
-    fn user_tags(&self) -> TagSet {
-        match self {
-            Self::Tags(state, _) => TagSet::user_part(state.tags.iter().map(|(key, value)| (&**key, &**value))),
-            _ => TagSet::default(),
-        }
-    }
+/// Reads a body that was not part of a call.
+pub fn decode(reply: Reply, body: Bytes) -> Result<Value, String> {
+    Value::read(reply, &mut Answer { body: body.into(), ..Answer::default() })
 }
 
 /// Makes Python objects of Rust values.
@@ -214,56 +181,54 @@ impl Make<'_> {
     }
 }
 
-impl Value {
-    /// Whether it is a page, which more may follow.
-    pub const fn is_page(&self) -> bool {
-        matches!(self, Self::TagUsage(_) | Self::SandboxesUsage(..))
-    }
+/// Whether a result is a page, which more may follow.
+pub const fn is_page(value: &Value) -> bool {
+    matches!(value, Value::TagUsage(_) | Value::SandboxUsagePage(_))
+}
 
-    /// The model of the value; of a page the fields, as its class is the client's to choose.
-    pub fn into_python(self, py: Python<'_>) -> Made {
-        let make = Make(py);
-        match self {
-            Self::TagUsage(page) => {
-                let items: Vec<_> = page.items.iter().map(|item| make.tag_item(item)).collect::<PyResult<_>>()?;
-                let fields = [
-                    make.time(page.from)?,
-                    make.time(page.to)?,
-                    make.maybe_time(page.as_of)?,
-                    make.text(&page.group_by)?,
-                    make.amounts(&page.total)?,
-                    make.untagged(page.untagged.as_ref())?,
-                    PyTuple::new(py, items)?.into_py_any(py)?,
-                    make.maybe(page.next_cursor.as_deref())?,
-                ];
-                PyTuple::new(py, fields)?.into_py_any(py)
-            }
-            Self::SandboxesUsage(page, source) => {
-                let fields = [
-                    make.time(page.from)?,
-                    make.time(page.to)?,
-                    make.maybe_time(page.as_of)?,
-                    make.maybe(page.group_by.as_deref())?,
-                    make.amounts(&page.total)?,
-                    source.into_py_any(py)?,
-                    make.maybe(page.next_cursor.as_deref())?,
-                ];
-                PyTuple::new(py, fields)?.into_py_any(py)
-            }
-            Self::SandboxUsage(usage) => make.sandbox_usage(&usage)?.into_py_any(py),
-            Self::TagKeys(keys) => {
-                let keys: Vec<_> = keys.iter().map(|key| make.tag_key(key)).collect::<PyResult<_>>()?;
-                PyList::new(py, keys)?.into_py_any(py)
-            }
-            Self::Tags(state, etag) => {
-                let (tags, at) = (tags::of_map(py, &state.tags)?, make.maybe_time(state.tags_last_updated_at)?);
-                SandboxTags::new(tags, at, make.maybe(etag.as_deref())?).into_py_any(py)
-            }
-            Self::Sandboxes(rows) => {
-                let rows: Vec<_> = rows.iter().map(|row| make.sandbox(row)).collect::<PyResult<_>>()?;
-                PyList::new(py, rows)?.into_py_any(py)
-            }
-            Self::Sandbox(sandbox) => make.sandbox(&sandbox)?.into_py_any(py),
+/// Converts a result to its model; a page to its fields, because the client chooses its class.
+pub fn into_python(value: Value, py: Python<'_>) -> Made {
+    let make = Make(py);
+    match value {
+        Value::TagUsage(page) => {
+            let items: Vec<_> = page.items.iter().map(|item| make.tag_item(item)).collect::<PyResult<_>>()?;
+            let fields = [
+                make.time(page.from)?,
+                make.time(page.to)?,
+                make.maybe_time(page.as_of)?,
+                make.text(&page.group_by)?,
+                make.amounts(&page.total)?,
+                make.untagged(page.untagged.as_ref())?,
+                PyTuple::new(py, items)?.into_py_any(py)?,
+                make.maybe(page.next_cursor.as_deref())?,
+            ];
+            PyTuple::new(py, fields)?.into_py_any(py)
         }
+        Value::SandboxUsagePage(SandboxesPage(page, source)) => {
+            let fields = [
+                make.time(page.from)?,
+                make.time(page.to)?,
+                make.maybe_time(page.as_of)?,
+                make.maybe(page.group_by.as_deref())?,
+                make.amounts(&page.total)?,
+                source.into_py_any(py)?,
+                make.maybe(page.next_cursor.as_deref())?,
+            ];
+            PyTuple::new(py, fields)?.into_py_any(py)
+        }
+        Value::SandboxUsage(usage) => make.sandbox_usage(&usage)?.into_py_any(py),
+        Value::TagKeys(keys) => {
+            let keys: Vec<_> = keys.iter().map(|key| make.tag_key(key)).collect::<PyResult<_>>()?;
+            PyList::new(py, keys)?.into_py_any(py)
+        }
+        Value::Tags(TagState { state, etag }) => {
+            let (tags, at) = (tags::of_map(py, &state.tags)?, make.maybe_time(state.tags_last_updated_at)?);
+            SandboxTags::new(tags, at, make.maybe(etag.as_deref())?).into_py_any(py)
+        }
+        Value::Sandboxes(rows) => {
+            let rows: Vec<_> = rows.iter().map(|row| make.sandbox(row)).collect::<PyResult<_>>()?;
+            PyList::new(py, rows)?.into_py_any(py)
+        }
+        Value::Sandbox(sandbox) => make.sandbox(&sandbox)?.into_py_any(py),
     }
 }

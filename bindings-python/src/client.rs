@@ -15,7 +15,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::AbortHandle;
 
-use crate::answer::Value;
+use crate::answer::{Value, into_python, is_page};
 use crate::carry::{Report, carry, runtime};
 use crate::errors::raised;
 use crate::inbox::{Inbox, Recipient, log};
@@ -255,11 +255,11 @@ pub fn shown(py: Python<'_>, step: Step<Value>) -> PyResult<Py<PyAny>> {
             }
             ("change", dict).into_py_any(py)
         }
-        Step::Done { value, next } if value.is_page() => {
+        Step::Done { value, next } if is_page(&value) => {
             let params = next.map(|next| PyDict::from_sequence(PyList::new(py, next.into_params())?.as_any()));
-            ("done", (value.into_python(py)?, params.transpose()?)).into_py_any(py)
+            ("done", (into_python(value, py)?, params.transpose()?)).into_py_any(py)
         }
-        Step::Done { value, .. } => ("done", value.into_python(py)?).into_py_any(py),
+        Step::Done { value, .. } => ("done", into_python(value, py)?).into_py_any(py),
         Step::Failed { error } => Err(raised(error)),
     }
 }

@@ -10,7 +10,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyBytes, PyCapsule, PyFloat, PyMemoryView, PyString, PyTuple, PyType};
 
-use crate::answer::Value;
+use crate::answer;
 use crate::errors::undecodable;
 use crate::field::{Field, Kind, NUMBER, TAGS, TEXT, type_name};
 use crate::model::{Datetime, Model, checked, datetime, model_methods, none};
@@ -280,8 +280,8 @@ macro_rules! page {
                 ) -> PyResult<Bound<'py, PyAny>> {
                     let py = cls.py();
                     let body = bytes(body)?;
-                    let page = py.detach(|| Value::decode(Reply::$reply, body.clone(), None));
-                    let fields = page.map_err(|why| undecodable(&why, &body))?.into_python(py)?;
+                    let page = py.detach(|| answer::decode(Reply::$reply, body.clone()));
+                    let fields = answer::into_python(page.map_err(|why| undecodable(&why, &body))?, py)?;
                     cls.call1(fields.cast_bound::<PyTuple>(py)?.clone())
                 }
 

@@ -19,15 +19,20 @@
 
 mod answer;
 mod config;
+mod decode;
 mod exchange;
 mod fault;
 mod operation;
 mod retry;
+mod value;
 mod walk;
 
-pub use answer::{Answer, JsonValue, Outcome, Reply, TagState, Value};
+pub use answer::Answer;
 pub use config::{Client, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_MS, Request, unknown_option};
 pub use exchange::{Event, Exchange, Fault, Step};
 pub use fault::{ClientError, Failure, Kind};
 pub use operation::Operation;
-pub use walk::{NextPage, Page, Walk};
+pub use value::{JsonValue, Value};
+pub use walk::{NextPage, Walk};
+
+pub use crate::wire::reply::{Host, Outcome, Page, Reply, TagState, UnexpectedReply};

@@ -10,6 +10,7 @@ use crate::query::{self, Parameters, Period, UsageQuery};
 use crate::sandbox::SandboxId;
 use crate::tags::TagSet;
 use crate::usage::dimension::Dimension;
+use crate::wire::reply::Reply;
 
 /// One call with valid parameters.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +72,29 @@ impl Operation {
             "sandboxes.get" => Self::GetSandbox(params.last_sandbox()?),
             _ => return Err(ClientError::usage(format!("unknown operation `{name}`"))),
         })
+    }
+
+    /// The kind of its response.
+    pub(super) const fn reply(&self) -> Reply {
+        match self {
+            Self::Usage(query, _) => match query.group_by {
+                Dimension::Tag(_) => Reply::TagUsage,
+                Dimension::Sandbox => Reply::SandboxUsagePage,
+            },
+            Self::SandboxUsage(..) => Reply::SandboxUsage,
+            Self::ListTagKeys => Reply::TagKeys,
+            Self::GetTags(_) | Self::SetTags(..) | Self::UpdateTags(_) => Reply::Tags,
+            Self::ListSandboxes => Reply::Sandboxes,
+            Self::GetSandbox(_) => Reply::Sandbox,
+        }
+    }
+
+    /// The sandbox that the response must describe.
+    pub(super) const fn sandbox(&self) -> Option<&SandboxId> {
+        match self {
+            Self::SandboxUsage(sandbox, _) | Self::GetSandbox(sandbox) => Some(sandbox),
+            _ => None,
+        }
     }
 
     /// Builds the request that reads.

@@ -7,6 +7,7 @@ use crate::host::json::{ToJson, object};
 use crate::host::value::{Raw, Text, text_of};
 use crate::query::{Period, UsageQuery};
 use crate::usage::window::Timestamp;
+use crate::wire::reply::Page;
 
 /// The parameters that turn the call of one page into the call of the next.
 ///
@@ -111,21 +112,6 @@ impl fmt::Display for Walk {
             write!(f, "{comma}{hash:x}")
         })
     }
-}
-
-/// The metadata of a page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Start of its window.
-    pub from: Timestamp,
-    /// End of its window.
-    pub to: Timestamp,
-    /// The instant at which running sandboxes were measured.
-    pub as_of: Option<Timestamp>,
-    /// The dimension.
-    pub group_by: Option<String>,
-    /// The cursor of the next page.
-    pub next_cursor: Option<String>,
 }
 
 /// FNV-1a: small, and two of a million cursors collide with a chance below 1 in 10⁷.

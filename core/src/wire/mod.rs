@@ -2,6 +2,7 @@
 
 mod read;
 mod render;
+pub mod reply;
 pub mod shape;
 mod types;
 

@@ -151,12 +151,12 @@ impl Client {
         Sandboxes(self)
     }
 
-    async fn call<T: Reply>(&self, name: &str, params: Raw) -> Result<T, ClientError> {
+    async fn call<T: TryFrom<Outcome>>(&self, name: &str, params: Raw) -> Result<T, ClientError> {
         self.drive(Operation::parse(name, params)?, unchanged).await.map(|(reply, _)| reply)
     }
 
     /// Runs a call to its end; `change` computes the new tags of an update.
-    async fn drive<T: Reply>(
+    async fn drive<T: TryFrom<Outcome>>(
         &self,
         operation: Operation,
         mut change: impl FnMut(&TagSet) -> Raw,
@@ -167,41 +167,12 @@ impl Client {
         loop {
             event = match call.carry(&self.transport, event).await {
                 Step::Change { tags, .. } => Event::Changed(change(&tags)),
-                Step::Done { value, next } => return Ok((T::of(value).ok_or_else(unexpected)?, next)),
+                Step::Done { value, next } => return Ok((T::try_from(value).map_err(|_| unexpected())?, next)),
                 Step::Failed { error } => return Err(error),
                 Step::Send { .. } | Step::Wait { .. } => return Err(unexpected()),
             };
         }
     }
-}
-
-/// The result type of a call.
-pub trait Reply: Sized {
-    /// Takes the result out of an outcome of its kind; `None` for another kind.
-    fn of(outcome: Outcome) -> Option<Self>;
-}
-
-macro_rules! replies {
-    ($($variant:ident $reply:ty;)*) => {$(
-        impl Reply for $reply {
-            fn of(outcome: Outcome) -> Option<Self> {
-                match outcome {
-                    Outcome::$variant(value) => Some(value),
-                    _ => None,
-                }
-            }
-        }
-    )*};
-}
-
-replies! {
-    TagUsage TagUsagePage;
-    SandboxUsagePage SandboxUsagePage;
-    SandboxUsage SandboxUsage;
-    TagKeys Vec<TagKeySummary>;
-    Tags TagState;
-    Sandboxes Vec<Sandbox>;
-    Sandbox Sandbox;
 }
 
 /// Stands in for a panic: the core answers each call with an outcome of that call.
@@ -232,7 +203,7 @@ impl Usage<'_> {
         self.0.drive(operation, unchanged).await.map(|(reply, _)| reply)
     }
 
-    pub(crate) async fn page<P: Reply>(
+    pub(crate) async fn page<P: TryFrom<Outcome>>(
         &self,
         key: Option<&str>,
         options: &UsageOptions,

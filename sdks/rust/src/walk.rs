@@ -4,14 +4,14 @@ use std::borrow::Borrow;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 
-use opencomputer_usage_core::client::ClientError;
+use opencomputer_usage_core::client::{ClientError, Outcome};
 use opencomputer_usage_core::wire::{SandboxItem, SandboxUsagePage, TagItem, TagUsagePage};
 
-use crate::client::{Reply, Usage};
+use crate::client::Usage;
 use crate::options::UsageOptions;
 
 /// A page of usage.
-pub trait UsagePage: Reply {
+pub trait UsagePage: TryFrom<Outcome> {
     /// An item of the page.
     type Item;
 

@@ -1,0 +1,63 @@
+//! Decodes a response as the result of an operation, and checks that it answers what was asked.
+
+use super::walk::{NextPage, Walk};
+use super::{Answer, ClientError, Operation, Value};
+use crate::error::quoted;
+use crate::query::UsageQuery;
+use crate::query::cursor::Cursor;
+use crate::usage::window::Timestamp;
+use crate::wire::reply::Page;
+
+impl Answer {
+    /// Decodes the result of `operation` and the parameters of the next page, if the status is a success.
+    pub(super) fn decode<V: Value>(
+        &mut self,
+        operation: &Operation,
+        now_ms: f64,
+    ) -> Result<(V, Option<NextPage>), ClientError> {
+        if !(200..300).contains(&self.status) {
+            return Err(self.error(now_ms));
+        }
+        let value = V::read(operation.reply(), self).map_err(|why| self.undecodable(&why))?;
+        if let (Some(asked), Some(got)) = (operation.sandbox(), value.sandbox_id())
+            && asked.as_str() != got
+        {
+            return Err(self.undecodable(&format!("it is about sandbox {}", quoted(got))));
+        }
+        let next = match (operation, value.page()) {
+            (Operation::Usage(query, walk), Some(page)) => self.check_page(query, walk, &page)?,
+            _ => None,
+        };
+        Ok((value, next))
+    }
+
+    /// Checks that a page answers the query, and returns the parameters of the next one.
+    fn check_page(&self, query: &UsageQuery, walk: &Walk, page: &Page) -> Result<Option<NextPage>, ClientError> {
+        let asked = query.group_by.to_string();
+        if let Some(got) = page.group_by.as_ref().filter(|got| **got != asked) {
+            return Err(self.undecodable(&format!("it is grouped by {}, asked for was `{asked}`", quoted(got))));
+        }
+        if page.as_of.is_some() {
+            let moved = |asked: Option<Timestamp>, got| asked.is_some_and(|asked| asked != got);
+            if moved(query.period.from(), page.from) || moved(query.period.to(), page.to) {
+                let (from, to) = (page.from, page.to);
+                return Err(self.undecodable(&format!("its window, from {from} to {to}, is not the one asked for")));
+            }
+        } else if let Some((dimension, _)) = query.filters.iter().find(|(_, filter)| filter.is_quoted()) {
+            return Err(self.unsupported(&format!(
+                "the server does not understand quotes in filters, so its report ignores a value of `filter[{dimension}]`"
+            )));
+        }
+        if walk.as_of().is_some_and(|first| page.as_of != Some(first)) {
+            return Err(self.undecodable("it was measured at another instant than the pages before it"));
+        }
+        let Some(cursor) = &page.next_cursor else {
+            return Ok(None);
+        };
+        if Cursor::decode(cursor).is_err() {
+            return Err(self.undecodable("its `nextCursor` is no cursor"));
+        }
+        let next = walk.next(query, page, cursor);
+        next.map(Some).ok_or_else(|| self.undecodable("its `nextCursor` leads back to a page that was read before"))
+    }
+}

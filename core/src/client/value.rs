@@ -1,0 +1,133 @@
+//! The results of calls, in the types of their hosts.
+
+use super::Answer;
+use crate::host::json::{Json, ToJson};
+use crate::tags::TagSet;
+use crate::usage::window::Timestamp;
+use crate::wire::reply::{Facts, Form, Host, Outcome, Page, Reply};
+use crate::wire::shape::{Shape, rewrite};
+
+/// A host's type for the results of calls.
+pub trait Value: Sized {
+    /// Decodes the body, which it may take out of the answer; the error describes the fault.
+    ///
+    /// # Errors
+    ///
+    /// If the body does not match the reply.
+    fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String>;
+
+    /// Returns the metadata of a page of usage.
+    fn page(&self) -> Option<Page>;
+
+    /// Returns the sandbox of [`Reply::SandboxUsage`] and [`Reply::Sandbox`].
+    fn sandbox_id(&self) -> Option<&str>;
+
+    /// Returns the user's tags, of [`Reply::Tags`].
+    fn user_tags(&self) -> TagSet;
+}
+
+impl<P: Host> Value for Outcome<P> {
+    fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String> {
+        let etag = answer.etag().map(str::to_owned);
+        let body = &mut answer.body;
+        Self::decode(reply, body, etag.as_deref()).map_err(|fault| P::explain(reply, body, fault))
+    }
+
+    fn page(&self) -> Option<Page> {
+        self.page()
+    }
+
+    fn sandbox_id(&self) -> Option<&str> {
+        self.sandbox_id()
+    }
+
+    fn user_tags(&self) -> TagSet {
+        self.user_tags()
+    }
+}
+
+/// The result of a call, as JSON text with the members of the contract and no others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonValue {
+    /// The text.
+    pub text: String,
+    page: Option<Page>,
+    sandbox_id: Option<String>,
+    user_tags: TagSet,
+}
+
+impl Value for JsonValue {
+    fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String> {
+        let text = str::from_utf8(&answer.body).map_err(|_| match answer.body.as_slice() {
+            [0x1f, 0x8b, ..] => "it is compressed with gzip, which was not asked for",
+            _ => "it is not UTF-8",
+        })?;
+        let body = Json::parse(text).map_err(|at| format!("it is no JSON, from byte {at} on"))?;
+        let form = reply.form();
+        let mut text = String::new();
+        form.write(&body, &mut text)?;
+        let mut value = Self { text, page: None, sandbox_id: None, user_tags: TagSet::default() };
+        match form.facts {
+            Facts::None => {}
+            Facts::Page => value.page = Page::of(&body),
+            Facts::SandboxId(member) => value.sandbox_id = body.text(member).map(str::to_owned),
+            Facts::Tags => {
+                if let Ok(Some(Json::Map(tags))) = body.member("tags") {
+                    let tags = tags.iter().filter_map(|(key, value)| Some((&**key, value.as_str()?)));
+                    value.user_tags = TagSet::user_part(tags);
+                }
+                value.text.pop();
+                value.text.push_str(",\"etag\":");
+                answer.etag().write_json(&mut value.text);
+                value.text.push('}');
+            }
+        }
+        Ok(value)
+    }
+
+    fn page(&self) -> Option<Page> {
+        self.page.clone()
+    }
+
+    fn sandbox_id(&self) -> Option<&str> {
+        self.sandbox_id.as_deref()
+    }
+
+    fn user_tags(&self) -> TagSet {
+        self.user_tags.clone()
+    }
+}
+
+impl ToJson for JsonValue {
+    fn write_json(&self, out: &mut String) {
+        out.push_str(&self.text);
+    }
+}
+
+impl Form {
+    /// Appends the result that a body holds; the error describes the fault.
+    fn write(&self, body: &Json<'_>, out: &mut String) -> Result<(), String> {
+        let result = match self.member {
+            Some(member) => body.member(member).ok().flatten().ok_or(Some(member)),
+            None if *body == Json::Null && matches!(self.shape, Shape::List(_)) => {
+                out.push_str("[]");
+                return Ok(());
+            }
+            None => Ok(body),
+        };
+        let written = result.and_then(|result| rewrite(result, &self.shape, out));
+        written.map_err(|misfit| match misfit {
+            Some(member) => format!("`{member}` is missing or of another type"),
+            None => "it is of another type".to_owned(),
+        })
+    }
+}
+
+impl Page {
+    fn of(body: &Json<'_>) -> Option<Self> {
+        let time = |name| body.text(name).and_then(Timestamp::read);
+        let text = |name| body.text(name).map(str::to_owned);
+        let (group_by, next_cursor) = (text("groupBy"), text("nextCursor"));
+        Some(Self { from: time("from")?, to: time("to")?, as_of: time("asOf"), group_by, next_cursor })
+    }
+}

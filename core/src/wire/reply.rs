@@ -1,0 +1,311 @@
+//! Every kind of successful response, in one list. A new kind is one row of [`replies!`] and its [`Body`].
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::shape::{Shape, Shaped};
+use super::types::{Sandbox, SandboxTags, SandboxUsage, SandboxUsagePage, TagKeySummary, TagKeys, TagUsagePage};
+use crate::tags::{TagSet, Tags};
+use crate::usage::window::Timestamp;
+
+/// Declares the kinds of responses: the name of a kind and the type of its result.
+///
+/// `P` stands for the host's type for a page of usage by sandbox.
+macro_rules! replies {
+    ($($(#[$doc:meta])* $name:ident($result:ty);)*) => {
+        /// The kind of a successful response.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Reply {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Reply {
+            /// Every kind of response.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// How the body becomes a result.
+            pub(crate) const fn form(self) -> Form {
+                type P = SandboxUsagePage;
+                match self { $(Self::$name => <$result as Body>::FORM,)* }
+            }
+        }
+
+        /// The result of a call. `P` is the host's type for a page of usage by sandbox; see [`Host`].
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
+        pub enum Outcome<P = SandboxUsagePage> {
+            $($(#[$doc])* $name($result),)*
+        }
+
+        impl<P: Host> Outcome<P> {
+            /// Decodes a body. `etag` is the entity tag that came with it.
+            pub(crate) fn decode(reply: Reply, body: &mut Vec<u8>, etag: Option<&str>) -> Result<Self, String> {
+                Ok(match reply { $(Reply::$name => Self::$name(<$result as Body>::decode::<P>(body, etag)?),)* })
+            }
+
+            /// The metadata of a page of usage.
+            pub(crate) fn page(&self) -> Option<Page> {
+                match self { $(Self::$name(result) => Body::page(result),)* }
+            }
+
+            /// The sandbox that the result describes.
+            pub(crate) fn sandbox_id(&self) -> Option<&str> {
+                match self { $(Self::$name(result) => Body::sandbox_id(result),)* }
+            }
+
+            /// The user's tags, of a result that is a sandbox's tags.
+            pub(crate) fn user_tags(&self) -> TagSet {
+                match self { $(Self::$name(result) => Body::user_tags(result),)* }
+            }
+        }
+
+        const _: () = {
+            type P = SandboxUsagePage;
+            $(impl TryFrom<Outcome> for $result {
+                type Error = UnexpectedReply;
+
+                fn try_from(outcome: Outcome) -> Result<Self, UnexpectedReply> {
+                    match outcome {
+                        Outcome::$name(result) => Ok(result),
+                        _ => Err(UnexpectedReply),
+                    }
+                }
+            })*
+        };
+    };
+}
+
+replies! {
+    /// `usage.by_tag`
+    TagUsage(TagUsagePage);
+    /// `usage.by_sandbox`
+    SandboxUsagePage(P);
+    /// `usage.for_sandbox`
+    SandboxUsage(SandboxUsage);
+    /// `tags.list_keys`
+    TagKeys(Vec<TagKeySummary>);
+    /// `tags.get`, `tags.set`, `tags.update`
+    Tags(TagState);
+    /// `sandboxes.list`
+    Sandboxes(Vec<Sandbox>);
+    /// `sandboxes.get`
+    Sandbox(Sandbox);
+}
+
+/// The error of converting an [`Outcome`] to the result of another call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnexpectedReply;
+
+impl fmt::Display for UnexpectedReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("internal error: unexpected reply type")
+    }
+}
+
+impl std::error::Error for UnexpectedReply {}
+
+/// A host's JSON decoder, implemented by its type for a page of usage by sandbox.
+///
+/// That page is the one large response, so a host may keep its items encoded until they are read.
+pub trait Host: Sized {
+    /// Decodes a body.
+    ///
+    /// # Errors
+    ///
+    /// A description of the fault, if the body is not JSON of that type.
+    fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, String>;
+
+    /// Decodes a page of usage by sandbox. It may take the body, but must leave it in place if it fails.
+    ///
+    /// # Errors
+    ///
+    /// A description of the fault, if the body is not such a page.
+    fn decode_page(body: &mut Vec<u8>) -> Result<Self, String>;
+
+    /// Returns the metadata of the page.
+    fn page(&self) -> Page;
+
+    /// Describes the fault in a body that was not decoded; by default as the decoder did.
+    #[must_use]
+    fn explain(_reply: Reply, _body: &[u8], fault: String) -> String {
+        fault
+    }
+}
+
+impl Host for SandboxUsagePage {
+    fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+        serde_json::from_slice(body).map_err(|error| error.to_string())
+    }
+
+    fn decode_page(body: &mut Vec<u8>) -> Result<Self, String> {
+        <Self as Host>::decode(body)
+    }
+
+    fn page(&self) -> Page {
+        self.into()
+    }
+}
+
+/// How a body of JSON becomes the JSON of a result.
+pub(crate) struct Form {
+    pub(crate) shape: Shape,
+    /// The member of the body that is the result; `None` if all of it is.
+    pub(crate) member: Option<&'static str>,
+    pub(crate) facts: Facts,
+}
+
+/// What the client has to know of a result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Facts {
+    /// Nothing.
+    None,
+    /// The metadata of a page.
+    Page,
+    /// The id of the sandbox, in the member of this name.
+    SandboxId(&'static str),
+    /// The user's tags. The entity tag is added to the result.
+    Tags,
+}
+
+/// The result of a call, as Rust values.
+pub(crate) trait Body: Sized {
+    const FORM: Form;
+
+    fn decode<P: Host>(body: &mut Vec<u8>, etag: Option<&str>) -> Result<Self, String>;
+
+    fn page(&self) -> Option<Page> {
+        None
+    }
+
+    fn sandbox_id(&self) -> Option<&str> {
+        None
+    }
+
+    fn user_tags(&self) -> TagSet {
+        TagSet::default()
+    }
+}
+
+impl Form {
+    const fn new(shape: Shape, facts: Facts) -> Self {
+        Self { shape, member: None, facts }
+    }
+}
+
+impl Body for TagUsagePage {
+    const FORM: Form = Form::new(Self::SHAPE, Facts::Page);
+
+    fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
+        P::decode(body)
+    }
+
+    fn page(&self) -> Option<Page> {
+        Some(self.into())
+    }
+}
+
+impl<P: Host> Body for P {
+    const FORM: Form = Form::new(SandboxUsagePage::<String>::SHAPE, Facts::Page);
+
+    fn decode<Q: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
+        Self::decode_page(body)
+    }
+
+    fn page(&self) -> Option<Page> {
+        Some(Host::page(self))
+    }
+}
+
+impl Body for SandboxUsage {
+    const FORM: Form = Form::new(Self::SHAPE, Facts::SandboxId("sandboxId"));
+
+    fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
+        P::decode(body)
+    }
+
+    fn sandbox_id(&self) -> Option<&str> {
+        Some(&self.sandbox_id)
+    }
+}
+
+impl Body for Vec<TagKeySummary> {
+    const FORM: Form = Form { shape: Self::SHAPE, member: Some("keys"), facts: Facts::None };
+
+    fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
+        P::decode::<TagKeys>(body).map(|body| body.keys)
+    }
+}
+
+/// A sandbox's tags and the entity tag to write them back with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TagState {
+    /// The tags.
+    #[serde(flatten)]
+    pub state: SandboxTags,
+    /// For `If-Match`; `None` if the server sent none.
+    pub etag: Option<String>,
+}
+
+impl Body for TagState {
+    const FORM: Form = Form::new(SandboxTags::<Tags>::SHAPE, Facts::Tags);
+
+    fn decode<P: Host>(body: &mut Vec<u8>, etag: Option<&str>) -> Result<Self, String> {
+        Ok(Self { state: P::decode(body)?, etag: etag.map(str::to_owned) })
+    }
+
+    fn user_tags(&self) -> TagSet {
+        self.state.tags.user_set()
+    }
+}
+
+impl Body for Vec<Sandbox> {
+    const FORM: Form = Form::new(Self::SHAPE, Facts::None);
+
+    /// Reads null as an empty list: some servers write an empty list of Go as null.
+    fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
+        P::decode::<Option<Self>>(body).map(Option::unwrap_or_default)
+    }
+}
+
+impl Body for Sandbox {
+    const FORM: Form = Form::new(Self::SHAPE, Facts::SandboxId("sandboxID"));
+
+    fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
+        P::decode(body)
+    }
+
+    fn sandbox_id(&self) -> Option<&str> {
+        Some(&self.sandbox_id)
+    }
+}
+
+/// The metadata of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Start of its window.
+    pub from: Timestamp,
+    /// End of its window.
+    pub to: Timestamp,
+    /// The instant at which running sandboxes were measured.
+    pub as_of: Option<Timestamp>,
+    /// The dimension.
+    pub group_by: Option<String>,
+    /// The cursor of the next page.
+    pub next_cursor: Option<String>,
+}
+
+impl<S> From<&TagUsagePage<S>> for Page {
+    fn from(page: &TagUsagePage<S>) -> Self {
+        let (group_by, next_cursor) = (Some(page.group_by.clone()), page.next_cursor.clone());
+        Self { from: page.from, to: page.to, as_of: page.as_of, group_by, next_cursor }
+    }
+}
+
+impl<S, M, T> From<&SandboxUsagePage<S, M, T>> for Page {
+    fn from(page: &SandboxUsagePage<S, M, T>) -> Self {
+        let (group_by, next_cursor) = (page.group_by.clone(), page.next_cursor.clone());
+        Self { from: page.from, to: page.to, as_of: page.as_of, group_by, next_cursor }
+    }
+}
