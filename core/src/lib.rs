@@ -17,6 +17,7 @@ pub mod etag;
 pub mod hex;
 pub mod host;
 pub mod limits;
+pub mod operations;
 pub mod query;
 pub mod sandbox;
 pub mod tags;

@@ -6,6 +6,9 @@ use super::ClientError;
 use crate::error::{Code, quoted};
 use crate::host::json::{ToJson, object};
 use crate::host::value::{Raw, text_of, whole_number};
+use crate::operations::Endpoint;
+use crate::query::parameter::percent_encode;
+use crate::sandbox::SandboxId;
 
 /// The default timeout of a call with its retries, in milliseconds.
 pub const DEFAULT_TIMEOUT_MS: f64 = 30_000.0;
@@ -130,7 +133,10 @@ impl Client {
         &self.settings
     }
 
-    pub(super) fn request(&self, method: &'static str, path: String, query: String) -> Request {
+    /// Builds a request without a body. `sandbox` is the sandbox that the path names.
+    pub(super) fn request(&self, endpoint: Endpoint, sandbox: Option<&SandboxId>, query: String) -> Request {
+        let (method, path) = (endpoint.method().as_str(), endpoint.path());
+        let path = path.replace("{id}", &sandbox.map_or_else(String::new, |sandbox| percent_encode(sandbox.as_str())));
         let separator = if query.is_empty() { "" } else { "?" };
         let url = format!("{}{path}{separator}{query}", self.base_url);
         Request { method, url, path, query, headers: self.settings.headers.clone(), body: None }

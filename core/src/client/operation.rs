@@ -5,7 +5,8 @@ use super::{Client, ClientError, Walk};
 use crate::error::{Code, Error};
 use crate::host::json::ToJson as _;
 use crate::host::value::{Raw, Text, text_of};
-use crate::query::parameter::{Parameter as _, QueryString, percent_encode};
+use crate::operations::Endpoint;
+use crate::query::parameter::{Parameter as _, QueryString};
 use crate::query::{self, Parameters, Period, UsageQuery};
 use crate::sandbox::SandboxId;
 use crate::tags::TagSet;
@@ -99,41 +100,37 @@ impl Operation {
 
     /// Builds the request that reads.
     pub(super) fn read(&self, client: &Client) -> Result<Request, Error> {
-        let get = |path: String| client.request("GET", path, String::new());
+        let get = |endpoint, sandbox| client.request(endpoint, sandbox, String::new());
         Ok(match self {
             Self::Usage(usage, _) => {
                 let query = usage.encode();
                 query::check_length(&query)?;
-                client.request("GET", "/api/usage".to_owned(), query)
+                client.request(Endpoint::GetUsage, None, query)
             }
             Self::SandboxUsage(sandbox, period) => {
                 let mut query = QueryString::default();
                 period.write(&mut query);
-                client.request("GET", path(sandbox, "/usage"), query.into_string())
+                client.request(Endpoint::GetSandboxUsage, Some(sandbox), query.into_string())
             }
-            Self::ListTagKeys => get("/api/tags".to_owned()),
+            Self::ListTagKeys => get(Endpoint::GetTagKeys, None),
             Self::GetTags(sandbox) | Self::SetTags(sandbox, ..) | Self::UpdateTags(sandbox) => {
-                get(path(sandbox, "/tags"))
+                get(Endpoint::GetSandboxTags, Some(sandbox))
             }
-            Self::ListSandboxes => get("/api/sandboxes".to_owned()),
-            Self::GetSandbox(sandbox) => get(path(sandbox, "")),
+            Self::ListSandboxes => get(Endpoint::ListSandboxes, None),
+            Self::GetSandbox(sandbox) => get(Endpoint::GetSandbox, Some(sandbox)),
         })
     }
 }
 
 /// Builds the request that replaces a sandbox's tags.
 pub(super) fn write(client: &Client, sandbox: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Request {
-    let mut request = client.request("PUT", path(sandbox, "/tags"), String::new());
+    let mut request = client.request(Endpoint::ReplaceSandboxTags, Some(sandbox), String::new());
     request.headers.push(("content-type".to_owned(), "application/json".to_owned()));
     if let Some(if_match) = if_match {
         request.headers.push(("if-match".to_owned(), if_match.to_owned()));
     }
     request.body = Some(tags.to_json());
     request
-}
-
-fn path(sandbox: &SandboxId, rest: &str) -> String {
-    format!("/api/sandboxes/{}{rest}", percent_encode(sandbox.as_str()))
 }
 
 fn entity_tag(value: &Raw) -> Result<Option<String>, ClientError> {

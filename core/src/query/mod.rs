@@ -16,10 +16,11 @@ use crate::usage::window::Timestamp;
 use cursor::CursorText;
 use filter::Filters;
 use parameter::{Digest, Digested, Parameter, QueryString};
-use parameters::Names;
 
 pub use limit::Limit;
-pub use parameters::{Parameters, check_length, parse_nothing};
+pub(crate) use parameters::NOTHING;
+pub use parameters::{Names, Parameters, check_length, parse_nothing};
+pub(crate) use period::NAMES as PERIOD;
 pub use period::{Period, parse_period};
 pub use sort::Sort;
 
@@ -48,7 +49,8 @@ pub struct UsageQuery {
     pub cursor: Option<CursorText>,
 }
 
-const NAMES: Names = Names {
+/// The parameters of a usage query.
+pub(crate) const USAGE: Names = Names {
     scalars: &[group_by::NAME, period::FROM, period::TO, sort::NAME, limit::NAME, cursor::NAME],
     maps: &[filter::NAME],
 };
@@ -63,7 +65,7 @@ impl UsageQuery {
     ///
     /// Every code of a query, from `unknown_parameter` to `invalid_cursor`.
     pub fn parse(parameters: &Parameters, now: Option<Timestamp>) -> Result<Self, Error> {
-        parameters.check_names(NAMES)?;
+        parameters.check_names(USAGE)?;
         let group_by = group_by::parse(parameters)?;
         let filters = filter::parse(parameters)?;
         let cursor = cursor::parse(parameters);

@@ -43,11 +43,16 @@ impl Scalar {
 }
 
 /// The names of the parameters that an endpoint takes.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Names {
-    pub(crate) scalars: &'static [&'static str],
-    pub(crate) maps: &'static [&'static str],
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    /// Parameters that are written `name=value`.
+    pub scalars: &'static [&'static str],
+    /// Parameters that are written `name[key]=value`.
+    pub maps: &'static [&'static str],
 }
+
+/// The parameters of an endpoint that takes none.
+pub(crate) const NOTHING: Names = Names { scalars: &[], maps: &[] };
 
 impl Parameters {
     /// Splits and decodes the query string of a URL. `+` is a space; a `%` outside of an escape is kept.
@@ -167,7 +172,7 @@ fn listed(scalars: &[String], maps: &[String]) -> String {
 ///
 /// `unknown_parameter`.
 pub fn parse_nothing(parameters: &Parameters) -> Result<(), Error> {
-    parameters.check_names(Names::default())
+    parameters.check_names(NOTHING)
 }
 
 /// Refuses an encoded query string that is longer than the contract allows.

@@ -8,6 +8,9 @@ use crate::usage::window::{Timestamp, Window};
 pub(super) const FROM: &str = "from";
 pub(super) const TO: &str = "to";
 
+/// The parameters of a drilldown.
+pub(crate) const NAMES: Names = Names { scalars: &[FROM, TO], maps: &[] };
+
 /// A window as requested: either end may be left to the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Period {
@@ -62,7 +65,7 @@ pub(super) fn parse(parameters: &Parameters) -> Result<Period, Error> {
 ///
 /// Every code of a window, `unknown_parameter` and `duplicate_parameter`.
 pub fn parse_period(parameters: &Parameters) -> Result<Period, Error> {
-    parameters.check_names(Names { scalars: &[FROM, TO], maps: &[] })?;
+    parameters.check_names(NAMES)?;
     parse(parameters)
 }
 

@@ -1,0 +1,206 @@
+//! Every endpoint of the API, in one table.
+//!
+//! The client builds its requests from it, a test of the server holds its routes to it, and the `OpenAPI`
+//! document is generated from it.
+
+use crate::error::Code::{
+    self, DuplicateFilter, DuplicateParameter, Internal, InvalidBody, InvalidCursor, InvalidFilter, InvalidGroupBy,
+    InvalidLimit, InvalidSandboxId, InvalidSort, InvalidTags, InvalidTimestamp, InvalidWindow, MethodNotAllowed,
+    MissingGroupBy, PayloadTooLarge, QueryTimeout, QueryTooLong, RateLimited, RouteNotFound, SandboxNotFound,
+    TagsChanged, Unauthorized, Unavailable, UnknownParameter, UnsupportedMediaType, WindowTooLarge,
+};
+use crate::query::{self, Names};
+use crate::wire::reply::Reply;
+
+/// Declares the endpoints. The first paragraph of a doc comment is the summary, the rest the description.
+macro_rules! endpoints {
+    ($(
+        $(#[doc = $doc:literal])*
+        $name:ident {
+            request: $method:ident $path:literal,
+            query: $query:expr,
+            $(condition: $condition:literal,)?
+            $(body: $body:literal,)?
+            replies: [$($reply:ident),*],
+            codes: [$($code:ident),* $(,)?],
+        }
+    )*) => {
+        /// An endpoint: a method of a path.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Endpoint {
+            $($(#[doc = $doc])* $name,)*
+        }
+
+        impl Endpoint {
+            /// Every endpoint.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The HTTP method.
+            #[must_use]
+            pub const fn method(self) -> Method {
+                match self { $(Self::$name => Method::$method,)* }
+            }
+
+            /// The path. `{id}` stands for the percent-encoded id of a sandbox.
+            #[must_use]
+            pub const fn path(self) -> &'static str {
+                match self { $(Self::$name => $path,)* }
+            }
+
+            /// The names of the query parameters.
+            #[must_use]
+            pub const fn query(self) -> Names {
+                match self { $(Self::$name => $query,)* }
+            }
+
+            /// The request header that makes a write conditional.
+            #[must_use]
+            pub const fn condition(self) -> Option<&'static str> {
+                match self { $(Self::$name => endpoints!(@optional $($condition)?),)* }
+            }
+
+            /// The name of the schema of the request body.
+            #[must_use]
+            pub const fn body(self) -> Option<&'static str> {
+                match self { $(Self::$name => endpoints!(@optional $($body)?),)* }
+            }
+
+            /// The kinds of responses; the query decides between several.
+            #[must_use]
+            pub const fn replies(self) -> &'static [Reply] {
+                match self { $(Self::$name => &[$(Reply::$reply),*],)* }
+            }
+
+            /// The codes of its errors, without [`Self::COMMON_CODES`].
+            #[must_use]
+            pub const fn codes(self) -> &'static [Code] {
+                match self { $(Self::$name => &[$($code),*],)* }
+            }
+
+            /// The name of the variant.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// The documentation: a summary, and after an empty line a description.
+            #[must_use]
+            pub const fn documentation(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc, "\n"),*),)* }
+            }
+        }
+    };
+    (@optional) => { None };
+    (@optional $value:literal) => { Some($value) };
+}
+
+endpoints! {
+    /// Usage, grouped by a tag or by sandbox
+    ///
+    /// `total` and `untagged` cover everything that matches, not only the page: `total` is the sum of all `items` and
+    /// `untagged`. A parameter that is not listed is rejected.
+    GetUsage {
+        request: Get "/api/usage",
+        query: query::USAGE,
+        replies: [TagUsage, SandboxUsagePage],
+        codes: [
+            MissingGroupBy, InvalidGroupBy, InvalidFilter, DuplicateFilter, UnknownParameter, DuplicateParameter,
+            InvalidTimestamp, InvalidWindow, WindowTooLarge, InvalidSort, InvalidLimit, InvalidCursor,
+        ],
+    }
+
+    /// Usage of one sandbox
+    ///
+    /// Also works for a sandbox that was torn down.
+    GetSandboxUsage {
+        request: Get "/api/sandboxes/{id}/usage",
+        query: query::PERIOD,
+        replies: [SandboxUsage],
+        codes: [
+            InvalidSandboxId, UnknownParameter, DuplicateParameter, InvalidTimestamp, InvalidWindow, WindowTooLarge,
+            SandboxNotFound, RouteNotFound,
+        ],
+    }
+
+    /// Every tag key in use
+    ///
+    /// Ordered by the UTF-8 bytes of the key.
+    GetTagKeys {
+        request: Get "/api/tags",
+        query: query::NOTHING,
+        replies: [TagKeys],
+        codes: [UnknownParameter],
+    }
+
+    /// The tags of one sandbox
+    ///
+    /// System tags (`oc:`) are included.
+    GetSandboxTags {
+        request: Get "/api/sandboxes/{id}/tags",
+        query: query::NOTHING,
+        replies: [Tags],
+        codes: [InvalidSandboxId, UnknownParameter, SandboxNotFound, RouteNotFound],
+    }
+
+    /// Replace all user tags of one sandbox
+    ///
+    /// The write is atomic and never changes tags under `oc:`. With `If-Match` it makes *read, change, write back*
+    /// safe.
+    ReplaceSandboxTags {
+        request: Put "/api/sandboxes/{id}/tags",
+        query: query::NOTHING,
+        condition: "If-Match",
+        body: "UserTags",
+        replies: [Tags],
+        codes: [
+            InvalidSandboxId, UnknownParameter, InvalidBody, InvalidTags, SandboxNotFound, RouteNotFound, TagsChanged,
+            PayloadTooLarge, UnsupportedMediaType,
+        ],
+    }
+
+    /// The newest 100 running sandboxes
+    ///
+    /// One entry for each sandbox, from its latest session.
+    ListSandboxes {
+        request: Get "/api/sandboxes",
+        query: query::NOTHING,
+        replies: [Sandboxes],
+        codes: [UnknownParameter],
+    }
+
+    /// One sandbox
+    ///
+    /// In any state; it is that of its latest session.
+    GetSandbox {
+        request: Get "/api/sandboxes/{id}",
+        query: query::NOTHING,
+        replies: [Sandbox],
+        codes: [InvalidSandboxId, UnknownParameter, SandboxNotFound, RouteNotFound],
+    }
+}
+
+impl Endpoint {
+    /// Codes that every endpoint may return.
+    pub const COMMON_CODES: &[Code] =
+        &[Unauthorized, MethodNotAllowed, QueryTooLong, RateLimited, Internal, Unavailable, QueryTimeout];
+}
+
+/// An HTTP method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `GET`
+    Get,
+    /// `PUT`
+    Put,
+}
+
+impl Method {
+    /// The name, in upper case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Put => "PUT",
+        }
+    }
+}

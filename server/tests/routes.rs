@@ -1,0 +1,69 @@
+//! The routes are the endpoints of the core's table, and no others.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{Engine, Request, Server};
+use opencomputer_usage_core::operations::Endpoint;
+
+const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
+/// Paths that are not part of the API.
+const OPERATIONS: [&str; 4] = ["/healthz", "/metrics", "/openapi.json", "/readyz"];
+
+/// Every path and its methods.
+fn table() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    let api = Endpoint::ALL.iter().map(|endpoint| (endpoint.path(), endpoint.method().as_str()));
+    let mut table = BTreeMap::<_, BTreeSet<_>>::new();
+    for (path, method) in api.chain(OPERATIONS.map(|path| (path, "GET"))) {
+        table.entry(path).or_default().insert(method);
+        if method == "GET" {
+            table.entry(path).or_default().insert("HEAD");
+        }
+    }
+    table
+}
+
+#[tokio::test]
+async fn each_path_of_the_table_answers_its_methods_and_no_others() {
+    let server = Server::start(Engine::Sqlite).await;
+    for (path, methods) in table() {
+        for method in METHODS {
+            let answer = Request::new(method, &path.replace("{id}", "sb-1")).key(&server.key).send(&server).await;
+            if methods.contains(method) {
+                assert_ne!(answer.status, 405, "{method} {path}");
+                assert_ne!(answer.code(), "route_not_found", "{method} {path}");
+            } else {
+                assert_eq!((answer.status, &*answer.code()), (405, "method_not_allowed"), "{method} {path}");
+                let allowed: BTreeSet<_> = answer.header("allow").unwrap().split(',').map(str::trim).collect();
+                assert_eq!(allowed, methods, "{method} {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn paths_beside_those_of_the_table_are_not_routed() {
+    let server = Server::start(Engine::Sqlite).await;
+    let table = table();
+    let known: BTreeSet<_> = table.keys().copied().collect();
+    for path in known.iter().copied() {
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let beside = ["", "/", "/other", "x", "/{id}"].map(|end| format!("{path}{end}"));
+        for other in beside.into_iter().chain([parent.to_owned(), format!("{parent}/other")]) {
+            let is_sandbox = |other: &str| other.strip_prefix("/api/sandboxes/").is_some_and(|id| !id.contains('/'));
+            if known.contains(&*other) || is_sandbox(&other) || other.is_empty() {
+                continue;
+            }
+            for method in METHODS {
+                let target = other.replace("{id}", "sb-1");
+                let answer = Request::new(method, &target).key(&server.key).send(&server).await;
+                let is_head = method == "HEAD";
+                assert!(answer.status == 404, "{method} {target}: {}", answer.status);
+                assert!(is_head || answer.code() == "route_not_found", "{method} {target}: {}", answer.text);
+            }
+        }
+    }
+}
