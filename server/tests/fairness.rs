@@ -65,29 +65,9 @@ async fn the_other_org_is_served(server: &Server, writes: bool) {
     }
 }
 
-/// Lets sums over the events of one org never end.
-async fn make_endless(server: &Server) {
-    let sql = match server.database.engine {
-        Engine::Sqlite => format!(
-            "ALTER TABLE sandbox_scale_events RENAME TO kept;
-             CREATE VIEW sandbox_scale_events AS
-                 WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)
-                 SELECT * FROM kept WHERE org_id <> '{ORG}'
-                 UNION ALL SELECT kept.* FROM kept CROSS JOIN n WHERE org_id = '{ORG}'"
-        ),
-        _ => format!(
-            "ALTER TABLE sandbox_scale_events RENAME TO kept;
-             CREATE VIEW sandbox_scale_events AS
-                 SELECT * FROM kept WHERE org_id <> '{ORG}'
-                 UNION ALL SELECT * FROM kept WHERE org_id = '{ORG}' AND pg_sleep(60) IS NOT NULL"
-        ),
-    };
-    server.database.execute(&sql).await;
-}
-
 async fn an_org_whose_sums_never_end_leaves_the_database_to_others(engine: Engine) {
     let server = server(engine).await;
-    make_endless(&server).await;
+    server.database.make_sums_endless(ORG).await;
     let slow = flood(&server, 40, AGGREGATE, None);
     tokio::time::sleep(Duration::from_millis(500)).await;
     the_other_org_is_served(&server, true).await;
@@ -100,7 +80,7 @@ async fn an_org_whose_sums_never_end_leaves_the_database_to_others(engine: Engin
 
 async fn requests_that_nobody_waits_for_leave_the_database_to_others(engine: Engine) {
     let server = server(engine).await;
-    make_endless(&server).await;
+    server.database.make_sums_endless(ORG).await;
     for _ in 0..20 {
         let slow = flood(&server, 10, AGGREGATE, None);
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -111,7 +91,7 @@ async fn requests_that_nobody_waits_for_leave_the_database_to_others(engine: Eng
 
 async fn answers_to_crowds_say_when_to_come_back(engine: Engine) {
     let server = server(engine).await;
-    make_endless(&server).await;
+    server.database.make_sums_endless(ORG).await;
     let answers = join_all((0..40).map(|_| server.get(AGGREGATE))).await;
     let refused = answers.iter().find(|answer| answer.status == 429).unwrap();
     assert_eq!((refused.code().as_str(), refused.header("retry-after")), ("rate_limited", Some("1")));

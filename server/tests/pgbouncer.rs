@@ -92,6 +92,24 @@ async fn in_session_mode_everything_works_with_its_own_settings() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_session_mode_clients_that_disconnect_give_their_share_back() {
+    let database = Database::create(Engine::Postgres).await;
+    let pooler = Pooler::start(&database, "session").await;
+    let server = Server::on(database.at(&pooler.url(&database)), Rule::V1).await;
+    let line =
+        r#"{"type":"scale","sandboxId":"sb-1","memoryMb":1024,"cpuPercent":1,"diskMb":1,"startedAt":"2026-01-01"}"#;
+    server.import(ORG, line).await.unwrap();
+    database.make_sums_endless(ORG).await;
+    let ask = || Request::new("GET", "/api/usage?groupBy=sandbox").key(&server.key).start(&server);
+    let clients = futures_util::future::join_all((0..4).map(|_| ask())).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    drop(clients);
+    let tags = server.get("/api/tags").await;
+    assert_eq!(tags.status, 200, "{}", tags.text);
+    server.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_other_modes_are_refused_by_their_names() {
     for mode in ["transaction", "statement"] {
         let database = Database::create(Engine::Postgres).await;

@@ -21,10 +21,10 @@ pub enum StoreError {
     #[error("the database does not allow it: {0}")]
     Denied(Box<dyn Error + Send + Sync>),
     /// All connections for this kind of work are in use; the same call may work later.
-    #[error("no connection of the lane `{lane}` was free within {} s", waited.as_secs())]
+    #[error("no connection for {queue} was free within {} s", waited.as_secs())]
     Crowded {
         /// The kind of work.
-        lane: &'static str,
+        queue: &'static str,
         /// Whether the caller's own org uses its whole share.
         by_caller: bool,
         /// How long the call waited.

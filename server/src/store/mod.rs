@@ -2,8 +2,8 @@
 //!
 //! All SQL of an engine lives in its own module. Every operation that touches tenant data takes the org.
 
+mod admission;
 mod error;
-mod lanes;
 mod postgres;
 mod sqlite;
 mod statements;

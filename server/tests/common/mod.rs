@@ -164,11 +164,17 @@ impl Request {
         self
     }
 
-    pub async fn send(self, server: &Server) -> Answer {
+    /// Sends the request and leaves the answer unread.
+    pub async fn start(self, server: &Server) -> TcpStream {
         let mut stream = TcpStream::connect(&server.address).await.unwrap();
         stream.write_all(&[&self.head, b"\r\n".as_slice()].concat()).await.unwrap();
         tokio::time::sleep(self.pause).await;
         stream.write_all(&self.body).await.unwrap();
+        stream
+    }
+
+    pub async fn send(self, server: &Server) -> Answer {
+        let mut stream = self.start(server).await;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
         Answer::read(&answer)

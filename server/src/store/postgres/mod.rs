@@ -4,6 +4,8 @@ mod import;
 mod migrate;
 mod read;
 mod schema;
+mod session;
+mod snapshot;
 pub(super) mod sql;
 mod types;
 mod url;
@@ -14,7 +16,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use opencomputer_usage_core::limits::QUERY_BUDGET_SECONDS;
 use opencomputer_usage_core::query::filter::Filters;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
@@ -24,13 +25,14 @@ use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
 use sqlx::postgres::{PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Postgres as Engine, Transaction};
+use sqlx::{Postgres as Engine, Transaction};
 use uuid::Uuid;
 
 use self::read::Events;
 use self::schema::Fault;
+use self::snapshot::{Snapshot, cancel_if_abandoned};
+use super::admission::{Abandoned, Queue, Queues};
 use super::error::reason;
-use super::lanes::{Lane, Lanes};
 use super::{
     Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Show, Store,
     StoreError, TagWrite, Tier,
@@ -40,10 +42,6 @@ use crate::keys::NewKey;
 
 /// How long a request waits for a connection, also while the database is away.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a request may take.
-const BUDGET: Duration = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
-/// What a request may have taken already before its statements are told.
-const LATE: Duration = Duration::from_millis(100);
 /// Connections that look up keys, that read little, that write and that sum; and one for what belongs to no org, such
 /// as `/readyz`.
 const KEY_CONNECTIONS: u32 = 3;
@@ -55,41 +53,10 @@ const CONNECTIONS: u32 = KEY_CONNECTIONS + LIGHT_CONNECTIONS + WRITE_CONNECTIONS
 
 /// How long a write of tags leaves its connection to others before it tries a lock again that another transaction holds.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
-/// One try: long enough for the writes of one sandbox to pass each other.
-const BRIEFLY_LOCKED: &str = "BEGIN; SET LOCAL lock_timeout = '50ms'";
-
-/// The settings of every connection.
-///
-/// No statement outlives the budget of a request. Compiling costs more than it saves at this size, and reading the covering
-/// index must not be priced as if from a spinning disk, nor passing groups between workers as if over a network.
-///
-/// Most statements look rows up by their whole key. Their plans do not know the org: one made for an org that the statistics
-/// do not know, or know as it was, expects one row of it and may take an index on a part of the key.
-const SESSION: &str = "SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
-     SET random_page_cost = 1.1; SET parallel_tuple_cost = 0.01; SET client_min_messages = warning;
-     SET statement_timeout = ";
-
-/// One snapshot: all that is read in it is of one moment.
-const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
-
-/// For statements that read a whole org. Their plans know the org, since orgs differ by orders of magnitude; where it
-/// is larger than the statistics say, hashing is still linear; a nested loop is not, and a sort costs three times as much.
-const WHOLE_ORG: &str = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_nestloop = off;
-     SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = on";
-
-/// Ends [`WHOLE_ORG`].
-const BY_KEY: &str = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_nestloop = on;
-     SET LOCAL enable_sort = on; SET LOCAL enable_seqscan = off";
-
-/// An import waits for its input and writes as long as it takes. It looks up each row of a batch by its whole key: any
-/// other join would read the org once a batch.
-const UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
-     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off";
-
 /// A PostgreSQL database.
 pub(super) struct Postgres {
     pool: PgPool,
-    lanes: Lanes,
+    queues: Queues,
     /// Whether orgs, keys, sessions and events are a platform's.
     platform: bool,
     /// Whether the storage has failed a write and none has succeeded since.
@@ -112,22 +79,16 @@ impl Postgres {
             tracing::warn!("the database allows {} connections: {size} are used", found.connections);
         }
         let pool = PgPoolOptions::new().max_connections(size).acquire_timeout(PATIENCE);
-        let pool = pool.after_connect(|db, _| {
-            Box::pin(async {
-                let session = format!("{SESSION} {}", BUDGET.saturating_sub(deadline::MARGIN).as_millis());
-                sqlx::raw_sql(AssertSqlSafe(session)).execute(db).await?;
-                Ok(())
-            })
-        });
+        let pool = pool.after_connect(|db, _| Box::pin(session::set_up(db)));
         let pool = pool.connect_lazy_with(options);
         let part = |connections: u32| (connections * size / CONNECTIONS).max(1);
-        let lanes = Lanes {
-            keys: Lane::new("keys", part(KEY_CONNECTIONS)),
-            light: Lane::new("light reads", part(LIGHT_CONNECTIONS)),
-            writes: Lane::new("writes", part(WRITE_CONNECTIONS)),
-            heavy: Lane::new("heavy reads", part(HEAVY_CONNECTIONS)),
+        let queues = Queues {
+            keys: Queue::new("keys", part(KEY_CONNECTIONS)),
+            light: Queue::new("light reads", part(LIGHT_CONNECTIONS)),
+            writes: Queue::new("writes", part(WRITE_CONNECTIONS)),
+            heavy: Queue::new("heavy reads", part(HEAVY_CONNECTIONS)),
         };
-        Ok(Self { pool, lanes, platform: found.platform, failing: AtomicBool::new(false) })
+        Ok(Self { pool, queues, platform: found.platform, failing: AtomicBool::new(false) })
     }
 
     fn events(&self, org: Uuid) -> Events {
@@ -135,7 +96,7 @@ impl Postgres {
     }
 
     async fn snapshot(&self) -> Result<Transaction<'static, Engine>> {
-        begin(&self.pool, SNAPSHOT).await
+        session::begin(&self.pool, session::SNAPSHOT).await
     }
 
     /// Replaces tags if the locks can be had at once, or nearly so: a connection is not for waiting in.
@@ -146,8 +107,8 @@ impl Postgres {
         tags: &TagSet,
         if_match: Option<&str>,
     ) -> Result<TagWrite> {
-        let _slot = self.lanes.writes.enter(org).await?;
-        let mut write = begin(&self.pool, BRIEFLY_LOCKED).await?;
+        let _permit = self.queues.writes.acquire(org).await?;
+        let mut write = session::begin(&self.pool, session::BRIEFLY_LOCKED).await?;
         let outcome = write::replace_if(&mut write, org, id, tags, if_match).await?;
         if matches!(outcome, TagWrite::Written(_)) {
             write.commit().await?;
@@ -156,46 +117,43 @@ impl Postgres {
     }
 }
 
-/// Begins a transaction of a request, whose statements end when the request does.
-async fn begin(pool: &PgPool, how: &'static str) -> Result<Transaction<'static, Engine>> {
-    let mut begun = pool.begin_with(how).await?;
-    let left = deadline::left(BUDGET);
-    // Most requests come here at once: then the limit of the session is theirs.
-    if left + LATE < BUDGET.saturating_sub(deadline::MARGIN) {
-        let limit = format!("SET LOCAL statement_timeout = {}", left.as_millis());
-        sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *begun).await?;
-    }
-    Ok(begun)
+/// Reads a page in a snapshot of its own.
+async fn usage(pool: PgPool, events: Events, plan: Plan, abandoned: Abandoned) -> Result<(Page, Details)> {
+    let mut snapshot = Snapshot::begin(&pool, "").await?;
+    let process = snapshot.process();
+    let work = usage_at(&mut snapshot, events, &plan);
+    let found = cancel_if_abandoned(&pool, process, abandoned, work).await;
+    let ended = snapshot.end().await;
+    found.and_then(|found| ended.map(|()| found))
 }
 
-/// A snapshot for statements that read a whole org.
-async fn snapshot_of_org(pool: &PgPool) -> Result<Transaction<'static, Engine>> {
-    let mut snapshot = begin(pool, SNAPSHOT).await?;
-    sqlx::raw_sql(WHOLE_ORG).execute(&mut *snapshot).await?;
-    Ok(snapshot)
-}
-
-async fn usage(pool: PgPool, events: Events, plan: Plan) -> Result<(Page, Details)> {
-    let mut snapshot = begin(&pool, SNAPSHOT).await?;
-    let filters = read::Conditions::choose(&mut snapshot, events.org, &plan.query().filters).await?;
-    let parts = if let Some(parts) = read::sums(&mut snapshot, events, &plan, filters).await? {
+async fn usage_at(snapshot: &mut Snapshot, events: Events, plan: &Plan) -> Result<(Page, Details)> {
+    let filters = read::Conditions::choose(snapshot, events.org, &plan.query().filters).await?;
+    let parts = if let Some(parts) = read::sums(snapshot, events, plan, filters).await? {
         parts
     } else {
-        // The failed statement has ended the snapshot; another is as good, for nothing was taken from it yet.
-        snapshot.rollback().await?;
-        snapshot = begin(&pool, SNAPSHOT).await?;
-        let filters = read::Conditions::choose(&mut snapshot, events.org, &plan.query().filters).await?;
-        read::sums_by_size(&mut snapshot, events, &plan, filters).await?
+        // The failed statement has ended the snapshot. Another one is as good, because nothing was taken from this one.
+        snapshot.restart("").await?;
+        let filters = read::Conditions::choose(snapshot, events.org, &plan.query().filters).await?;
+        read::sums_by_size(snapshot, events, plan, filters).await?
     };
     let page = plan.page(parts);
     let mut details = Details::new();
     if plan.query().group_by == Dimension::Sandbox {
         let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();
-        sqlx::raw_sql(BY_KEY).execute(&mut *snapshot).await?;
-        details = read::details(&mut snapshot, events.org, &ids).await?;
+        sqlx::raw_sql(session::BY_KEY).execute(&mut **snapshot).await?;
+        details = read::details(snapshot, events.org, &ids).await?;
     }
-    snapshot.commit().await?;
     Ok((page, details))
+}
+
+/// Reads the tag keys in use in a snapshot of its own.
+async fn tag_keys(pool: PgPool, org: Uuid, abandoned: Abandoned) -> Result<Vec<TagKeySummary>> {
+    let mut snapshot = Snapshot::begin(&pool, session::WHOLE_ORG).await?;
+    let process = snapshot.process();
+    let found = cancel_if_abandoned(&pool, process, abandoned, read::tag_keys(&mut snapshot, org)).await;
+    let ended = snapshot.end().await;
+    found.and_then(|found| ended.map(|()| found))
 }
 
 #[async_trait]
@@ -210,17 +168,18 @@ impl Store for Postgres {
     }
 
     async fn authenticate(&self, key_hash: &str) -> Result<Option<Caller>> {
-        let _slot = self.lanes.enter_for_key(key_hash).await?;
+        let _permit = self.queues.acquire_for_key(key_hash).await?;
         read::caller(&mut *self.pool.acquire().await?, key_hash).await
     }
 
     async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)> {
-        let slot = self.lanes.heavy.enter(org).await?;
-        slot.finish(usage(self.pool.clone(), self.events(org), plan.clone())).await
+        let permit = self.queues.heavy.acquire(org).await?;
+        let (pool, events, plan) = (self.pool.clone(), self.events(org), plan.clone());
+        permit.finish(|abandoned| usage(pool, events, plan, abandoned)).await
     }
 
     async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Option<SandboxReading>> {
-        let _slot = self.lanes.light.enter(org).await?;
+        let _permit = self.queues.light.acquire(org).await?;
         let mut snapshot = self.snapshot().await?;
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
@@ -234,26 +193,27 @@ impl Store for Postgres {
     }
 
     async fn rollup(&self, org: Uuid, reading: Reading) -> Result<Option<Vec<Tier>>> {
-        let mut snapshot = snapshot_of_org(&self.pool).await?;
+        let mut snapshot = self.snapshot().await?;
         if !read::has_org(&mut snapshot, org).await? {
             return Ok(None);
         }
+        sqlx::raw_sql(session::WHOLE_ORG).execute(&mut *snapshot).await?;
         read::tiers(&mut snapshot, self.events(org), reading).await.map(Some)
     }
 
     async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>> {
-        let slot = self.lanes.heavy.enter(org).await?;
+        let permit = self.queues.heavy.acquire(org).await?;
         let pool = self.pool.clone();
-        slot.finish(async move { read::tag_keys(&mut *snapshot_of_org(&pool).await?, org).await }).await
+        permit.finish(|abandoned| tag_keys(pool, org, abandoned)).await
     }
 
     async fn has_sandbox(&self, org: Uuid, id: &SandboxId) -> Result<bool> {
-        let _slot = self.lanes.light.enter(org).await?;
+        let _permit = self.queues.light.acquire(org).await?;
         read::has_sandbox(&mut *self.pool.acquire().await?, org, id).await
     }
 
     async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTags>> {
-        let _slot = self.lanes.light.enter(org).await?;
+        let _permit = self.queues.light.acquire(org).await?;
         let mut snapshot = self.snapshot().await?;
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
@@ -262,12 +222,12 @@ impl Store for Postgres {
     }
 
     async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
-        let _slot = self.lanes.light.enter(org).await?;
+        let _permit = self.queues.light.acquire(org).await?;
         read::tags_of(&mut *self.pool.acquire().await?, org, ids).await
     }
 
     async fn replace_tags(&self, org: Uuid, id: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Result<TagWrite> {
-        let (started, patience) = (Instant::now(), deadline::left(BUDGET));
+        let (started, patience) = (Instant::now(), deadline::left(session::BUDGET));
         let replaced = loop {
             let tried = Instant::now();
             match self.try_replace_tags(org, id, tags, if_match).await {
@@ -287,12 +247,12 @@ impl Store for Postgres {
     }
 
     async fn running_sandboxes(&self, org: Uuid) -> Result<Vec<Sandbox>> {
-        let _slot = self.lanes.light.enter(org).await?;
+        let _permit = self.queues.light.acquire(org).await?;
         read::running(&mut *self.pool.acquire().await?, org).await
     }
 
     async fn sandbox(&self, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
-        let _slot = self.lanes.light.enter(org).await?;
+        let _permit = self.queues.light.acquire(org).await?;
         read::sandbox(&mut *self.pool.acquire().await?, org, id).await
     }
 
@@ -326,7 +286,7 @@ impl Store for Postgres {
     }
 
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>> {
-        let mut write = self.pool.begin_with(UNHURRIED).await?;
+        let mut write = self.pool.begin_with(session::UNHURRIED).await?;
         if self.platform && !read::has_org(&mut write, org).await? {
             return Err(StoreError::UnknownOrg(org));
         }
@@ -336,7 +296,7 @@ impl Store for Postgres {
     }
 
     async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled> {
-        let mut write = self.pool.begin_with(UNHURRIED).await?;
+        let mut write = self.pool.begin_with(session::UNHURRIED).await?;
         let reconciled = write::reconcile(&mut write, worker_id).await?;
         write.commit().await?;
         Ok(reconciled)

@@ -18,6 +18,7 @@ use sqlx::query::QueryAs;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, Postgres};
 use uuid::Uuid;
 
+use super::session::WHOLE_ORG;
 use super::sql;
 use super::types::{Instant, Sum};
 use crate::store::statements::{ABSENCES, FILTERS, TAGGED};
@@ -149,7 +150,7 @@ impl Conditions {
                 return Ok(Self::of_few(ids, dimension, filters));
             }
         }
-        sqlx::raw_sql(super::WHOLE_ORG).execute(db).await?;
+        sqlx::raw_sql(WHOLE_ORG).execute(db).await?;
         Ok(Self::of(filters))
     }
 

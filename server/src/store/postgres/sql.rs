@@ -161,6 +161,8 @@ statements! {
     CALLER = "SELECT org_id, clock_timestamp() FROM api_keys
          WHERE key_hash = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())";
     NOW = "SELECT clock_timestamp()";
+    /// Returns after the signal has reached the process.
+    CANCEL = "SELECT pg_cancel_backend($1)";
     PROBE = "UPDATE usage_schema SET version = version";
     SCHEMA = "SELECT version, platform FROM usage_schema";
     /// Tag writes of one sandbox one by one, beside those of others, and none beside an import into the org.

@@ -29,8 +29,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
 
+use super::admission::{Abandoned, Queue, Queues};
 use super::error::reason;
-use super::lanes::{Lane, Lanes};
 use super::statements::FILTERS;
 use super::{
     Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Show, Store,
@@ -79,10 +79,18 @@ const BUDGET: Duration = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
 /// Steps of the engine's virtual machine between two looks at the time: a few milliseconds.
 const STEPS: i32 = 200_000;
 
-/// Interrupts what the connection is doing once the time is over, also where nobody waits for it any more.
+/// Interrupts the statements of the connection once the time is over, even if nobody waits for them any more.
 async fn limit(db: &mut SqliteConnection, budget: Duration) -> sqlx::Result<()> {
     let deadline = Instant::now() + budget;
     db.lock_handle().await?.set_progress_handler(STEPS, move || Instant::now() < deadline);
+    Ok(())
+}
+
+/// Interrupts the statements of the connection as soon as nobody waits for them, too.
+async fn end_if_abandoned(db: &mut SqliteConnection, mut abandoned: Abandoned) -> sqlx::Result<()> {
+    let deadline = Instant::now() + deadline::left(BUDGET);
+    let mut handle = db.lock_handle().await?;
+    handle.set_progress_handler(STEPS, move || Instant::now() < deadline && !abandoned.now());
     Ok(())
 }
 
@@ -113,9 +121,9 @@ async fn try_to_write(db: &mut SqliteConnection) -> sqlx::Result<()> {
 /// An SQLite database.
 pub(super) struct Sqlite {
     readers: SqlitePool,
-    /// SQLite has one writer at a time; waiting in its lane is fair and cheap.
+    /// SQLite has one writer at a time; waiting in its queue is fair and cheap.
     writer: SqlitePool,
-    lanes: Lanes,
+    queues: Queues,
     /// Whether the storage has failed a write and none has succeeded since.
     failing: AtomicBool,
     /// Keeps a database in memory alive. No request uses this connection, so none can end it.
@@ -158,13 +166,13 @@ impl Sqlite {
                 })
             })
             .connect_lazy_with(options.pragma("query_only", "ON"));
-        let lanes = Lanes {
-            keys: Lane::new("keys", KEY_READERS),
-            light: Lane::new("light reads", LIGHT_READERS),
-            writes: Lane::new("writes", 1),
-            heavy: Lane::new("heavy reads", HEAVY_READERS),
+        let queues = Queues {
+            keys: Queue::new("keys", KEY_READERS),
+            light: Queue::new("light reads", LIGHT_READERS),
+            writes: Queue::new("writes", 1),
+            heavy: Queue::new("heavy reads", HEAVY_READERS),
         };
-        let store = Self { readers, writer, lanes, failing: AtomicBool::new(false), _anchor: anchor };
+        let store = Self { readers, writer, queues, failing: AtomicBool::new(false), _anchor: anchor };
         store.migrate(unreachable).await?;
         Ok(store)
     }
@@ -223,28 +231,30 @@ impl Store for Sqlite {
     }
 
     async fn authenticate(&self, key_hash: &str) -> Result<Option<Caller>> {
-        let _slot = self.lanes.enter_for_key(key_hash).await?;
+        let _permit = self.queues.acquire_for_key(key_hash).await?;
         read::caller(&mut *self.readers.acquire().await?, key_hash).await
     }
 
     async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)> {
-        let slot = self.lanes.heavy.enter(org).await?;
+        let permit = self.queues.heavy.acquire(org).await?;
         let (readers, plan) = (self.readers.clone(), plan.clone());
-        slot.finish(async move {
-            let mut snapshot = readers.begin().await?;
-            let page = plan.page(read::sums(&mut snapshot, org, &plan).await?);
-            if plan.query().group_by != Dimension::Sandbox {
-                return Ok((page, Details::new()));
-            }
-            let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();
-            let details = read::details(&mut snapshot, org, &ids).await?;
-            Ok((page, details))
-        })
-        .await
+        permit
+            .finish(|abandoned| async move {
+                let mut snapshot = readers.begin().await?;
+                end_if_abandoned(&mut snapshot, abandoned).await?;
+                let page = plan.page(read::sums(&mut snapshot, org, &plan).await?);
+                if plan.query().group_by != Dimension::Sandbox {
+                    return Ok((page, Details::new()));
+                }
+                let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();
+                let details = read::details(&mut snapshot, org, &ids).await?;
+                Ok((page, details))
+            })
+            .await
     }
 
     async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Option<SandboxReading>> {
-        let _slot = self.lanes.light.enter(org).await?;
+        let _permit = self.queues.light.acquire(org).await?;
         let mut snapshot = self.snapshot().await?;
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
@@ -265,18 +275,24 @@ impl Store for Sqlite {
     }
 
     async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>> {
-        let slot = self.lanes.heavy.enter(org).await?;
+        let permit = self.queues.heavy.acquire(org).await?;
         let readers = self.readers.clone();
-        slot.finish(async move { read::tag_keys(&mut *readers.acquire().await?, org).await }).await
+        permit
+            .finish(|abandoned| async move {
+                let mut db = readers.acquire().await?;
+                end_if_abandoned(&mut db, abandoned).await?;
+                read::tag_keys(&mut db, org).await
+            })
+            .await
     }
 
     async fn has_sandbox(&self, org: Uuid, id: &SandboxId) -> Result<bool> {
-        let _slot = self.lanes.light.enter(org).await?;
+        let _permit = self.queues.light.acquire(org).await?;
         read::has_sandbox(&mut *self.readers.acquire().await?, org, id).await
     }
 
     async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTags>> {
-        let _slot = self.lanes.light.enter(org).await?;
+        let _permit = self.queues.light.acquire(org).await?;
         let mut snapshot = self.snapshot().await?;
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
@@ -285,12 +301,12 @@ impl Store for Sqlite {
     }
 
     async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
-        let _slot = self.lanes.light.enter(org).await?;
+        let _permit = self.queues.light.acquire(org).await?;
         read::tags_of(&mut *self.readers.acquire().await?, org, ids).await
     }
 
     async fn replace_tags(&self, org: Uuid, id: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Result<TagWrite> {
-        let _slot = self.lanes.writes.enter(org).await?;
+        let _permit = self.queues.writes.acquire(org).await?;
         let replaced = async {
             let mut write = self.write().await?;
             let outcome = write::replace_if(&mut write, org, id, tags, if_match).await?;
@@ -307,12 +323,12 @@ impl Store for Sqlite {
     }
 
     async fn running_sandboxes(&self, org: Uuid) -> Result<Vec<Sandbox>> {
-        let _slot = self.lanes.light.enter(org).await?;
+        let _permit = self.queues.light.acquire(org).await?;
         read::running(&mut *self.readers.acquire().await?, org).await
     }
 
     async fn sandbox(&self, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
-        let _slot = self.lanes.light.enter(org).await?;
+        let _permit = self.queues.light.acquire(org).await?;
         read::sandbox(&mut *self.readers.acquire().await?, org, id).await
     }
 

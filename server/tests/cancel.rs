@@ -1,0 +1,95 @@
+//! Clients that disconnect before their answer: the database stops working for them.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Engine, ORG, Request, Server, on_both_engines};
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::net::TcpStream;
+
+const AGGREGATE: &str = "/api/usage?groupBy=tag:team&from=2026-01-01&to=2026-02-01";
+
+/// The most sums that one org may compute at a time, on the engine that allows more.
+const SHARE: usize = 4;
+
+async fn server(engine: Engine, sandboxes: usize) -> Server {
+    let server = Server::start(engine).await;
+    let lines = |n: usize| {
+        let event = json!({
+            "type": "scale", "sandboxId": format!("sb-{n}"), "memoryMb": 1024, "cpuPercent": 100, "diskMb": 20_480,
+            "startedAt": "2026-01-10T00:00:00Z", "endedAt": "2026-01-11T00:00:00Z",
+        });
+        let tags = json!({ "type": "tags", "sandboxId": format!("sb-{n}"), "tags": { "team": format!("t{}", n % 3) } });
+        format!("{event}\n{tags}\n")
+    };
+    server.import(ORG, &(0..sandboxes).map(lines).collect::<String>()).await.unwrap();
+    server
+}
+
+async fn ask(server: &Server) -> TcpStream {
+    Request::new("GET", AGGREGATE).key(&server.key).start(server).await
+}
+
+async fn clients_that_disconnect_give_their_share_back(engine: Engine) {
+    let server = server(engine, 1).await;
+    server.database.make_sums_endless(ORG).await;
+    let clients = join_all((0..SHARE).map(|_| ask(&server))).await;
+    // All sums that the org may compute are under way or wait for their turn.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    drop(clients);
+    // Takes a connection from the same share. Within the 5 s that it waits for one, no statement would reach its time limit.
+    let tags = server.get("/api/tags").await;
+    assert_eq!(tags.status, 200, "{}", tags.text);
+}
+
+on_both_engines!(clients_that_disconnect_give_their_share_back);
+
+/// The statements that read events at this moment.
+async fn sums_under_way(server: &Server) -> usize {
+    let sql = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'
+         AND application_name = 'opencomputer-usage' AND query LIKE '%sandbox_scale_events%'";
+    server.database.texts(sql).await.len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgresql_shows_that_the_statement_of_a_departed_client_has_ended() {
+    let server = server(Engine::Postgres, 1).await;
+    server.database.make_sums_endless(ORG).await;
+    let client = ask(&server).await;
+    while sums_under_way(&server).await != 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    drop(client);
+    let ended = async {
+        while sums_under_way(&server).await != 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    // The time limit of the statement is 9.75 s.
+    tokio::time::timeout(Duration::from_secs(5), ended).await.expect("the statement still runs");
+}
+
+/// Clients leave at any point of a request that takes about a millisecond, also just when its statement ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_statement_takes_no_other_with_it() {
+    let server = server(Engine::Postgres, 300).await;
+    let wanted = server.get(AGGREGATE).await;
+    assert_eq!(wanted.status, 200, "{}", wanted.text);
+    let leave = async |n: u64| {
+        for round in 0..150_u64 {
+            let client = ask(&server).await;
+            tokio::time::sleep(Duration::from_micros((n * 7 + round * 41) % 6_000)).await;
+            drop(client);
+        }
+    };
+    let stay = async || {
+        for _ in 0..150 {
+            let answer = server.get(AGGREGATE).await;
+            assert_eq!((answer.status, &answer.json()["total"]), (200, &wanted.json()["total"]), "{}", answer.text);
+        }
+    };
+    tokio::join!(leave(1), leave(2), stay(), stay());
+}
