@@ -4,9 +4,10 @@ mod deadline;
 pub mod demo;
 pub mod http;
 pub mod import;
+pub mod key_usage;
 pub mod keys;
 pub mod log;
 pub mod record;
 pub mod report;
 pub mod store;
-pub mod uses;
+

@@ -11,7 +11,7 @@ use common::{Database, Engine, ORG, Request, Server};
 use opencomputer_usage_core::usage::accounting::Rule;
 use opencomputer_usage_server::keys;
 use opencomputer_usage_server::store;
-use opencomputer_usage_server::uses::KeyUses;
+use opencomputer_usage_server::key_usage::KeyUses;
 use uuid::Uuid;
 
 /// What was logged.

@@ -14,7 +14,7 @@ use super::limit::Limiter;
 use super::{Failure, Result};
 use crate::keys;
 use crate::store::Store;
-use crate::uses::KeyUses;
+use crate::key_usage::KeyUses;
 
 /// What it takes to let a request through.
 #[derive(Clone)]

@@ -39,7 +39,7 @@ use self::metrics::Metrics;
 use self::page::Flights;
 pub use self::serve::serve;
 use crate::store::Store;
-use crate::uses::KeyUses;
+use crate::key_usage::KeyUses;
 
 /// What an endpoint comes back with.
 type Result<T = Response, E = Failure> = std::result::Result<T, E>;

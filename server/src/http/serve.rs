@@ -24,7 +24,7 @@ use super::brake::Peer;
 use super::connections::{Crowded, Doing, Seat, Seats};
 use super::metrics::Metrics;
 use super::{App, Options, head, routes};
-use crate::uses::{self, KeyUses};
+use crate::key_usage::{self, KeyUses};
 
 /// How long running requests may take to finish once the server is told to stop.
 const FAREWELL: Duration = Duration::from_secs(15);
@@ -57,7 +57,7 @@ pub async fn serve(listener: TcpListener, app: App, options: &Options, stop: imp
     let serving = connections(listener, router, seats, (PATIENCE, WRITE_PATIENCE), stop);
     tokio::select! {
         () = serving => (),
-        () = uses.keep_storing(&*store, uses::INTERVAL) => (),
+        () = uses.keep_storing(&*store, key_usage::INTERVAL) => (),
     }
     if let Err(error) = uses.store(&*store).await {
         tracing::warn!(%error, "the last use of keys could not be stored");

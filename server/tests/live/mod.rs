@@ -161,3 +161,22 @@ pub fn answer(mut stream: TcpStream) -> String {
 pub fn key_header(key: &str) -> String {
     format!("x-api-key: {key}\r\n")
 }
+
+/// An import whose names and values no log may show.
+pub fn secret_lines() -> String {
+    r#"{"type":"session","sandboxId":"sb-secret","template":"base","region":"use2","workerId":"w-1","status":"running","startedAt":"2026-01-01T00:00:00Z","alias":"secret-value"}
+{"type":"tags","sandboxId":"sb-secret","tags":{"secret-key":"secret-value"}}
+"#
+    .to_owned()
+}
+
+pub fn put(live: &Live, target: &str, key: &str, body: &str) -> String {
+    let head = format!("{}content-type: application/json\r\ncontent-length: {}\r\n", key_header(key), body.len());
+    let mut stream = live.connect();
+    write!(stream, "PUT {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{head}\r\n{body}").unwrap();
+    answer(stream)
+}
+
+pub fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or_default()
+}

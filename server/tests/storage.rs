@@ -1,0 +1,82 @@
+//! Storage that is locked, full or broken, on the binary itself.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod live;
+
+use live::{Live, Place, key_header, put, secret_lines as lines, status};
+
+#[tokio::test]
+async fn a_database_that_is_held_is_unavailable_until_it_is_let_go() {
+    let place = Place::new();
+    place.import(&lines());
+    let key = place.key(&[]);
+    let live = place.serve(&[]);
+    let tags = "/api/sandboxes/sb-secret/tags";
+    let mut holder = place.database().await.acquire().await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut *holder).await.unwrap();
+    let refused = put(&live, tags, &key, r#"{"a":"b"}"#);
+    assert!(status(&refused) == "503" && refused.contains(r#""code":"unavailable""#), "{refused}");
+    assert_eq!(status(&live.ask("GET", "/readyz", "")), "200", "reads go on");
+    sqlx::query("ROLLBACK").execute(&mut *holder).await.unwrap();
+    assert_eq!(status(&put(&live, tags, &key, r#"{"a":"b"}"#)), "200");
+}
+
+#[tokio::test]
+async fn a_server_whose_schema_has_gone_is_not_ready() {
+    let place = Place::new();
+    let live = place.serve(&[]);
+    assert_eq!(status(&live.ask("GET", "/readyz", "")), "200");
+    sqlx::query("PRAGMA user_version = 0").execute(&place.database().await).await.unwrap();
+    let told = live.ask("GET", "/readyz", "");
+    assert!(status(&told) == "503" && told.contains(r#""code":"unavailable""#), "{told}");
+    assert_eq!(status(&live.ask("GET", "/healthz", "")), "200");
+}
+
+/// Sets how large the files of a process may become; `None` takes the limit away.
+fn limit_files(live: &Live, bytes: Option<u64>) {
+    let soft = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+    let fsize = format!("--fsize={soft}:unlimited");
+    let set = std::process::Command::new("prlimit").args(["--pid", &live.id().to_string(), &fsize]).status();
+    assert!(set.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_server_whose_disk_was_full_writes_again_once_there_is_room() {
+    let place = Place::new();
+    place.import(&lines());
+    let key = place.key(&[]);
+    let live = place.serve(&[]);
+    let tags = "/api/sandboxes/sb-secret/tags";
+    assert_eq!(status(&put(&live, tags, &key, r#"{"a":"0"}"#)), "200");
+    for round in 1..4 {
+        limit_files(&live, Some(1));
+        let refused = put(&live, tags, &key, &format!(r#"{{"a":"{round}"}}"#));
+        assert!(status(&refused) == "503" && refused.contains(r#""code":"unavailable""#), "{refused}");
+        assert!(!refused.contains("cannot be reached"), "{refused}");
+        assert_eq!(status(&live.ask("GET", "/readyz", "")), "503", "writes fail");
+        assert_eq!(status(&live.ask("GET", tags, &key_header(&key))), "200", "reads go on");
+        limit_files(&live, None);
+        assert_eq!(status(&live.ask("GET", "/readyz", "")), "200");
+        assert_eq!(status(&put(&live, tags, &key, &format!(r#"{{"a":"{round}"}}"#))), "200");
+    }
+    live.terminate();
+    let log = live.log();
+    assert_eq!(log.matches("ERROR").count(), 6, "{log}");
+}
+
+#[tokio::test]
+async fn an_import_beside_a_server_leaves_no_large_log_behind() {
+    let place = Place::new();
+    let key = place.key(&[]);
+    let live = place.serve(&[]);
+    assert_eq!(status(&live.ask("GET", "/api/tags", &key_header(&key))), "200");
+    let event = |n: u32| {
+        format!(
+            r#"{{"type":"scale","sandboxId":"sb-{n}","memoryMb":1024,"cpuPercent":1,"diskMb":1,"startedAt":"2026-01-01"}}"#
+        ) + "\n"
+    };
+    place.import(&(0..5_000).map(event).collect::<String>());
+    let log = place.size_of("opencomputer-usage.db-wal");
+    let file = place.size_of("opencomputer-usage.db");
+    assert!(log < 100_000 && file > 500_000, "the log has {log} bytes, the file {file}");
+}
