@@ -238,7 +238,7 @@ proptest! {
     ) {
         let base = format!("groupBy={group_by}&from={}&to={}&limit={limit}{sort}", at(FROM), at(TO));
         let mut query = UsageQuery::parse(&Parameters::decode(&base), Some(at(as_of))).unwrap();
-        let measure = query.plan(at(as_of), rule).unwrap().measure();
+        let measure = query.plan(at(as_of), rule).unwrap().grid.measure();
         let sums = sums(&events, &measure);
         let billing_rollup: Usage = sums.iter().map(|sum| sum.usage).sum();
         let (mut parts, mut names) = (Usage::default(), Vec::new());
@@ -246,12 +246,12 @@ proptest! {
             // Time goes on between pages; the cursor brings the first page's instant.
             let plan = query.plan(at(as_of + 10), rule).unwrap();
             let plan = if names.is_empty() { query.plan(at(as_of), rule).unwrap() } else { plan };
-            prop_assert_eq!(plan.measure(), measure);
+            prop_assert_eq!(plan.grid.measure(), measure);
             let page = plan.page(sums.iter().cloned().map(|sum| plan.part(sum)));
             prop_assert_eq!(page.total, billing_rollup);
             prop_assert!(page.items.len() <= limit);
             parts += page.items.iter().map(|group| group.usage).sum();
-            names.extend(page.items.into_iter().map(|group| group.name));
+            names.extend(page.items.iter().map(|group| group.name().to_owned()));
             let Some(cursor) = page.next_cursor else { break page.untagged.usage };
             let next = format!("{base}&cursor={cursor}");
             query = UsageQuery::parse(&Parameters::decode(next), Some(at(as_of + 10))).unwrap();

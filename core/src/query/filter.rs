@@ -5,8 +5,8 @@ use super::parameters::{Parameters, Scalar};
 use crate::error::{Code, Error, quoted};
 use crate::host::value::{Raw, text_of};
 use crate::limits::{MAX_FILTER_VALUES, MAX_FILTERS};
+use crate::tags;
 use crate::usage::dimension::Dimension;
-use crate::{sandbox, tags};
 
 pub(super) const NAME: &str = "filter";
 
@@ -28,9 +28,9 @@ impl Filter {
     pub fn parse(dimension: &Dimension, raw: &str) -> Result<Self, Error> {
         let invalid = |fault| invalid(&dimension.to_string(), fault);
         if raw.is_empty() {
-            return match dimension {
-                Dimension::Tag(_) => Ok(Self::Absent),
-                Dimension::Sandbox => Err(invalid("a sandbox cannot be absent, at least one id is needed".to_owned())),
+            return match dimension.absence_fault() {
+                None => Ok(Self::Absent),
+                Some(fault) => Err(invalid(fault.to_owned())),
             };
         }
         Self::of(dimension, split(raw).map_err(invalid)?)
@@ -42,11 +42,9 @@ impl Filter {
     ///
     /// `invalid_filter` for no value, more than 100 values, or one that the dimension cannot have.
     pub fn of(dimension: &Dimension, values: Vec<String>) -> Result<Self, Error> {
-        let rule = match dimension {
-            Dimension::Tag(_) => tags::value_fault,
-            Dimension::Sandbox => sandbox::fault,
-        };
-        distinct(values, rule).map(Self::AnyOf).map_err(|fault| invalid(&dimension.to_string(), fault))
+        distinct(values, |value| dimension.value_fault(value))
+            .map(Self::AnyOf)
+            .map_err(|fault| invalid(&dimension.to_string(), fault))
     }
 
     /// Returns whether a value is written in quotes, which the platform's own servers do not understand.
@@ -102,7 +100,7 @@ pub(crate) fn invalid_alone(fault: impl AsRef<str>) -> Error {
 }
 
 /// Counts and checks values, then drops duplicates.
-fn distinct(values: Vec<String>, rule: fn(&str) -> Option<String>) -> Result<Vec<String>, String> {
+fn distinct(values: Vec<String>, rule: impl Fn(&str) -> Option<String>) -> Result<Vec<String>, String> {
     let count = values.len();
     if count == 0 {
         return Err("a list of values is empty, at least one is needed".to_owned());

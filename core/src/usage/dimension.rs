@@ -1,10 +1,11 @@
-//! Dimensions: the properties of sandboxes that usage is grouped and filtered by. A new one is one more enum case.
+//! Dimensions: the properties of sandboxes by which usage is grouped and filtered. A new one is one more enum case.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Code, Error, quoted};
-use crate::tags::TagKey;
+use crate::sandbox;
+use crate::tags::{self, TagKey};
 
 /// `sandbox`, or `tag:<key>` split on the first `:` only.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +26,22 @@ impl Dimension {
         }
     }
 
+    /// Returns why a text cannot be a value of the dimension; `None` if it can.
+    pub(crate) fn value_fault(&self, value: &str) -> Option<String> {
+        match self {
+            Self::Sandbox => sandbox::fault(value),
+            Self::Tag(_) => tags::value_fault(value),
+        }
+    }
+
+    /// Returns why no sandbox can lack the dimension; `None` if one can.
+    pub(crate) const fn absence_fault(&self) -> Option<&'static str> {
+        match self {
+            Self::Sandbox => Some("a sandbox cannot be absent, at least one id is needed"),
+            Self::Tag(_) => None,
+        }
+    }
+
     /// The tag key, if the dimension is a tag.
     #[must_use]
     pub const fn tag_key(&self) -> Option<&TagKey> {
@@ -34,6 +51,9 @@ impl Dimension {
         }
     }
 }
+
+/// The value that a group has of each dimension of a plan; `None` if its sandboxes lack the dimension.
+pub type Key = [Option<String>; 1];
 
 /// Parses a `groupBy`.
 ///

@@ -2,6 +2,7 @@
 
 pub mod accounting;
 pub mod dimension;
+pub mod grid;
 pub mod page;
 pub mod plan;
 pub mod window;

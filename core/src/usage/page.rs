@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::accounting::{Usage, gb_seconds};
-use super::dimension::Dimension;
+use super::dimension::{Dimension, Key};
 use super::plan::{Plan, Position};
 use crate::query::Sort;
 use crate::query::cursor::{Cursor, SortValue, Walk};
@@ -23,31 +23,40 @@ pub struct SandboxSum {
 /// A group or a part of one, as a store sums it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// The tag value or sandbox id; `None` if the tag that is grouped by is missing.
-    pub name: Option<String>,
-    /// The number of sandboxes, none of which another part counts.
+    /// The group.
+    pub key: Key,
+    /// The number of sandboxes. No other part counts them.
     pub sandboxes: u64,
-    /// Exact usage.
+    /// The exact usage.
     pub usage: Usage,
 }
 
-/// A group of sandboxes and what they used together.
+/// A group of sandboxes and their usage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
-    /// The tag value or sandbox id.
-    pub name: String,
-    /// Exact usage.
+    /// The values that the sandboxes share.
+    pub key: Key,
+    /// The exact usage.
     pub usage: Usage,
     /// The number of sandboxes.
     pub sandboxes: u64,
 }
 
+impl Group {
+    /// The value of the plan's only dimension; empty if the sandboxes lack it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let [value] = &self.key;
+        value.as_deref().unwrap_or_default()
+    }
+}
+
 /// One page and the sums beside its items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Everything that matches the window and the filters.
+    /// The usage of everything that matches the window and the conditions.
     pub total: Usage,
-    /// The part of it that lacks the tag; its name is empty.
+    /// The group of the sandboxes that lack all dimensions.
     pub untagged: Group,
     /// The groups of this page, in order.
     pub items: Vec<Group>,
@@ -56,35 +65,32 @@ pub struct Page {
 }
 
 impl Plan {
-    /// Returns the part of a group that a sandbox is.
+    /// Converts the usage of one sandbox to a part of its group.
     #[must_use]
     pub fn part(&self, SandboxSum { sandbox_id, tag_value, usage }: SandboxSum) -> Part {
-        let name = match self.query.group_by {
-            Dimension::Sandbox => Some(sandbox_id),
-            Dimension::Tag(_) => tag_value,
-        };
-        Part { name, sandboxes: 1, usage }
+        let key = self.dimensions.each_ref().map(|dimension| match dimension {
+            Dimension::Sandbox => Some(sandbox_id.clone()),
+            Dimension::Tag(_) => tag_value.clone(),
+        });
+        Part { key, sandboxes: 1, usage }
     }
 
     /// Builds the page from the sums of everything that matches.
     pub fn page(&self, parts: impl IntoIterator<Item = Part>) -> Page {
         let mut total = Usage::default();
         let mut untagged = Group::default();
-        let mut groups = BTreeMap::<String, Group>::new();
-        for Part { name, sandboxes, usage } in parts {
+        let mut groups = BTreeMap::<Key, Group>::new();
+        for Part { key, sandboxes, usage } in parts {
             total += usage;
-            let group = match name {
-                Some(name) => groups.entry(name).or_default(),
-                None => &mut untagged,
-            };
+            let group = if key == untagged.key { &mut untagged } else { groups.entry(key).or_default() };
             group.usage += usage;
             group.sandboxes += sandboxes;
         }
-        let named = groups.into_iter().map(|(name, group)| Group { name, ..group });
-        let mut rest: Vec<_> = named.filter(|group| self.is_after(group)).collect();
-        // The sort is stable and groups come ordered by name, so ties stay ascending.
+        let groups = groups.into_iter().map(|(key, group)| Group { key, ..group });
+        let mut rest: Vec<_> = groups.filter(|group| self.is_after(group)).collect();
+        // The sort is stable and groups come ordered by key, so ties stay ascending.
         rest.sort_by_key(|group| Reverse(self.sort_value(group)));
-        let limit = self.query.limit.get();
+        let limit = self.limit.get();
         let more = rest.len() > limit;
         rest.truncate(limit);
         let next_cursor = rest.last().filter(|_| more).and_then(|last| Some(self.cursor_after(last)?.encode()));
@@ -92,7 +98,7 @@ impl Plan {
     }
 
     fn sort_value(&self, group: &Group) -> u128 {
-        match self.query.sort {
+        match self.sort {
             Sort::Memory => group.usage.memory,
             Sort::DiskOverage => group.usage.disk_overage,
         }
@@ -101,10 +107,10 @@ impl Plan {
     fn is_after(&self, group: &Group) -> bool {
         match &self.after {
             None => true,
-            Some(Position::Exact { sum, tie }) => (Reverse(self.sort_value(group)), &group.name) > (Reverse(*sum), tie),
-            Some(Position::Approximate { value, tie }) => {
+            Some(Position::Exact { sum, key }) => (Reverse(self.sort_value(group)), &group.key) > (Reverse(*sum), key),
+            Some(Position::Approximate { value, key }) => {
                 let own = gb_seconds(self.sort_value(group));
-                own < *value || (own <= *value && group.name > *tie)
+                own < *value || (own <= *value && group.key > *key)
             }
         }
     }
@@ -112,10 +118,11 @@ impl Plan {
     /// Returns the cursor of a page that ends with this group. A sum of 128 bits is a finite number of GB-seconds.
     fn cursor_after(&self, last: &Group) -> Option<Cursor> {
         let sum = self.sort_value(last);
+        let (window, as_of) = (self.grid.window, self.grid.as_of);
         Some(Cursor {
             value: SortValue::new(gb_seconds(sum))?,
-            tie: last.name.clone(),
-            walk: Some(Walk { sum, window: self.window, as_of: self.as_of, digest: self.digest.clone() }),
+            tie: last.name().to_owned(),
+            walk: Some(Walk { sum, window, as_of, digest: self.digest.clone() }),
         })
     }
 }

@@ -10,7 +10,8 @@ use crate::etag::etag;
 use crate::limits::MAX_REPORTED_VIOLATIONS;
 use crate::tags::Tags;
 use crate::usage::accounting::{Totals, Usage, gb_seconds, seconds};
-use crate::usage::dimension::Dimension;
+use crate::usage::dimension::{Dimension, Key};
+use crate::usage::grid::Grid;
 use crate::usage::page::{Group, Page};
 use crate::usage::plan::Plan;
 use crate::usage::window::Timestamp;
@@ -60,14 +61,16 @@ pub enum UsagePage {
 impl UsagePage {
     /// Renders a page. `details` is called once for each sandbox of a page that is grouped by sandbox.
     pub fn render(plan: &Plan, page: Page, mut details: impl FnMut(&str) -> SandboxDetails) -> Self {
-        let (from, to, as_of) = (plan.window().from(), plan.window().to(), Some(plan.as_of()));
-        let group_by = plan.query().group_by.to_string();
+        let Grid { window, as_of, .. } = plan.grid;
+        let (from, to, as_of) = (window.from(), window.to(), Some(as_of));
+        let [dimension] = &plan.dimensions;
+        let group_by = dimension.to_string();
         let (total, next_cursor) = (page.total.into(), page.next_cursor);
-        match &plan.query().group_by {
+        match dimension {
             Dimension::Tag(key) => {
                 let item = |group: Group| TagItem {
                     tag_key: key.as_str().to_owned(),
-                    tag_value: group.name,
+                    tag_value: value(group.key),
                     memory_gb_seconds: group.usage.memory_gb_seconds(),
                     disk_overage_gb_seconds: group.usage.disk_overage_gb_seconds(),
                     sandbox_count: group.sandboxes,
@@ -82,7 +85,7 @@ impl UsagePage {
             }
             Dimension::Sandbox => {
                 let item = |group: Group| {
-                    let SandboxDetails { alias, status, tags, tags_last_updated_at } = details(&group.name);
+                    let SandboxDetails { alias, status, tags, tags_last_updated_at } = details(group.name());
                     SandboxItem {
                         alias,
                         status,
@@ -90,7 +93,7 @@ impl UsagePage {
                         tags_last_updated_at,
                         memory_gb_seconds: group.usage.memory_gb_seconds(),
                         disk_overage_gb_seconds: group.usage.disk_overage_gb_seconds(),
-                        sandbox_id: group.name,
+                        sandbox_id: value(group.key),
                     }
                 };
                 let items = page.items.into_iter().map(item).collect();
@@ -99,6 +102,11 @@ impl UsagePage {
             }
         }
     }
+}
+
+/// The value of the plan's only dimension.
+fn value([value]: Key) -> String {
+    value.unwrap_or_default()
 }
 
 /// The body of an error.

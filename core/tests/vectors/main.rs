@@ -137,8 +137,8 @@ fn queries_are_read_as_a_server_does() {
             assert_eq!(query, again, "writing and parsing again gives the same query");
             Ok(json!({
                 "groupBy": query.group_by.to_string(),
-                "from": plan.window().from(),
-                "to": plan.window().to(),
+                "from": plan.grid.window.from(),
+                "to": plan.grid.window.to(),
                 "sort": query.sort.as_str(),
                 "limit": query.limit.get(),
             }))
