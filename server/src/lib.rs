@@ -10,4 +10,3 @@ pub mod log;
 pub mod record;
 pub mod report;
 pub mod store;
-

@@ -13,10 +13,11 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::usage::accounting::Rule;
+use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::window::{Timestamp, Window};
 use opencomputer_usage_server::http::{self, App, Limits, Options, Origin, openapi};
 use opencomputer_usage_server::log::Log;
-use opencomputer_usage_server::store::{self, Reading, Reconciled, Store};
+use opencomputer_usage_server::store::{self, Reconciled, Store};
 use opencomputer_usage_server::{demo, import, keys, report};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -249,12 +250,12 @@ async fn run_on(store: &Arc<dyn Store>, command: Command) -> Result<()> {
             Ok(store.create_key_once_shown(org, &stored, &mut || write_line(&shown)).await?)
         }
         Command::Rollup { org, from, to, json, accounting } => {
-            let reading = Reading { window: Window::new(from, to)?, as_of: store.now().await?, rule: accounting.rule };
-            let Some(tiers) = store.rollup(org, reading).await? else { bail!("there is no org {org}") };
+            let grid = Grid { window: Window::new(from, to)?, as_of: store.now().await?, rule: accounting.rule };
+            let Some(tiers) = store.rollup(org, grid).await? else { bail!("there is no org {org}") };
             if json {
-                say(&format!("{:#}", report::rollup_json(org, reading, &tiers)))
+                say(&format!("{:#}", report::rollup_json(org, grid, &tiers)))
             } else {
-                say(report::rollup_text(org, reading, &tiers).trim_end())
+                say(report::rollup_text(org, grid, &tiers).trim_end())
             }
         }
         Command::ReconcileWorker { worker_id } => {
@@ -366,8 +367,7 @@ async fn demo_report(store: &dyn Store, rule: Rule) -> Result<String> {
     let (as_of, to) = (store.now().await?, demo::today(store).await?);
     let query = UsageQuery::parse(&Parameters::decode(format!("groupBy=tag:team&limit=500&to={to}")), Some(as_of))?;
     let plan = query.plan(as_of, rule)?;
-    let reading = Reading { window: plan.window(), as_of, rule };
     let (page, _) = store.usage(demo::ORG, &plan).await?;
-    let tiers = store.rollup(demo::ORG, reading).await?.unwrap_or_default();
-    Ok(report::usage_text("team", &page, reading, &tiers))
+    let tiers = store.rollup(demo::ORG, plan.grid).await?.unwrap_or_default();
+    Ok(report::usage_text("team", &page, plan.grid, &tiers))
 }

@@ -3,15 +3,16 @@
 use std::fmt::Write as _;
 
 use opencomputer_usage_core::usage::accounting::Usage;
+use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::{Group, Page};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::store::{Reading, Tier};
+use crate::store::Tier;
 
 /// The rollup as JSON: GB-seconds as everywhere, and the exact integers as decimal strings.
 #[must_use]
-pub fn rollup_json(org: Uuid, reading: Reading, tiers: &[Tier]) -> Value {
+pub fn rollup_json(org: Uuid, grid: Grid, tiers: &[Tier]) -> Value {
     let mut tiers_json = Vec::new();
     for tier in tiers {
         let mut one = json!({ "memoryMb": tier.memory_mb, "diskMb": tier.disk_mb, "seconds": seconds(tier) });
@@ -20,10 +21,10 @@ pub fn rollup_json(org: Uuid, reading: Reading, tiers: &[Tier]) -> Value {
     }
     let mut rollup = json!({
         "org": org.to_string(),
-        "from": reading.window.from(),
-        "to": reading.window.to(),
-        "asOf": reading.as_of,
-        "accounting": reading.rule.as_str(),
+        "from": grid.window.from(),
+        "to": grid.window.to(),
+        "asOf": grid.as_of,
+        "accounting": grid.rule.as_str(),
         "tiers": tiers_json,
     });
     add_amounts(&mut rollup, total(tiers));
@@ -49,7 +50,7 @@ fn seconds(tier: &Tier) -> f64 {
 
 /// The rollup as an aligned table.
 #[must_use]
-pub fn rollup_text(org: Uuid, reading: Reading, tiers: &[Tier]) -> String {
+pub fn rollup_text(org: Uuid, grid: Grid, tiers: &[Tier]) -> String {
     let head = ["memory MB", "disk MB", "seconds", "memory GB-s", "disk overage GB-s"].map(str::to_owned);
     let mut rows = vec![head.to_vec()];
     for tier in tiers {
@@ -60,7 +61,7 @@ pub fn rollup_text(org: Uuid, reading: Reading, tiers: &[Tier]) -> String {
     let mut sum = vec!["total".to_owned(), String::new(), String::new()];
     sum.extend(amounts(total(tiers)));
     rows.push(sum);
-    let (from, to, as_of, rule) = (reading.window.from(), reading.window.to(), reading.as_of, reading.rule.as_str());
+    let (from, to, as_of, rule) = (grid.window.from(), grid.window.to(), grid.as_of, grid.rule.as_str());
     format!("org {org}\nfrom {from} to {to}, as of {as_of}, accounting {rule}\n\n{}", table(&rows, 0))
 }
 
@@ -70,17 +71,17 @@ fn amounts(usage: Usage) -> [String; 2] {
 
 /// One page of usage by tag with everybody's share, and the proof that it adds up to the rollup.
 #[must_use]
-pub fn usage_text(key: &str, page: &Page, reading: Reading, tiers: &[Tier]) -> String {
+pub fn usage_text(key: &str, page: &Page, grid: Grid, tiers: &[Tier]) -> String {
     let head = [key, "sandboxes", "memory GB-s", "share", "disk overage GB-s", "share"].map(str::to_owned);
     let total = Group {
-        name: "total".to_owned(),
+        key: [Some("total".to_owned())],
         usage: page.total,
         sandboxes: page.items.iter().chain([&page.untagged]).map(|group| group.sandboxes).sum(),
     };
-    let untagged = Group { name: "(untagged)".to_owned(), ..page.untagged.clone() };
+    let untagged = Group { key: [Some("(untagged)".to_owned())], ..page.untagged.clone() };
     let mut rows = vec![head.to_vec()];
     rows.extend(page.items.iter().chain([&untagged, &total]).map(|group| shares(group, page.total)));
-    let (from, to) = (reading.window.from(), reading.window.to());
+    let (from, to) = (grid.window.from(), grid.window.to());
     let mut text = format!("usage by {key}, from {from} to {to}\n\n{}\n", table(&rows, 1));
     let items: Usage = page.items.iter().map(|group| group.usage).sum();
     for (metric, of) in [("memory", memory as fn(Usage) -> u128), ("disk overage", disk_overage)] {
@@ -110,7 +111,7 @@ fn shares(group: &Group, total: Usage) -> Vec<String> {
     };
     let [memory, disk] = amounts(group.usage);
     vec![
-        group.name.clone(),
+        group.name().to_owned(),
         group.sandboxes.to_string(),
         memory,
         share(group.usage.memory_gb_seconds(), total.memory_gb_seconds()),

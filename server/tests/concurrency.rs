@@ -167,7 +167,7 @@ async fn a_walk_under_writers_shows_each_group_once_and_adds_up(engine: Engine) 
             assert_eq!((current.total, &current.untagged), (first.total, &first.untagged));
             sum += items(&current);
             for group in &current.items {
-                assert!(seen.insert(group.name.clone()), "{} is shown twice", group.name);
+                assert!(seen.insert(group.name().to_owned()), "{} is shown twice", group.name());
             }
             let Some(cursor) = current.next_cursor else {
                 break;

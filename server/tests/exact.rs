@@ -9,10 +9,11 @@ use std::sync::Arc;
 use common::{Database, Engine};
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::usage::accounting::{Rule, Usage};
+use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::Page;
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_server::import::import;
-use opencomputer_usage_server::store::{self, Reading, Store, Tier};
+use opencomputer_usage_server::store::{self, Store, Tier};
 use proptest::prelude::*;
 use serde_json::json;
 use uuid::Uuid;
@@ -131,12 +132,12 @@ fn lines(fleet: &Fleet) -> String {
     events.chain(tags).map(|line| line.to_string()).collect::<Vec<_>>().join("\n")
 }
 
-async fn page(store: &dyn Store, org: Uuid, fleet: &Fleet, group_by: &str, rule: Rule) -> (Page, Reading) {
+async fn page(store: &dyn Store, org: Uuid, fleet: &Fleet, group_by: &str, rule: Rule) -> (Page, Grid) {
     let query = format!("groupBy={group_by}&limit=500&from={}&to={}", instant(fleet.from), instant(fleet.to));
     let query = UsageQuery::parse(&Parameters::decode(query), Some(instant(AS_OF))).unwrap();
     let plan = query.plan(instant(AS_OF), rule).unwrap();
     let (page, _) = store.usage(org, &plan).await.unwrap();
-    (page, Reading { window: plan.window(), as_of: plan.as_of(), rule })
+    (page, plan.grid)
 }
 
 fn exact(usage: Usage) -> (i128, i128) {
@@ -158,7 +159,7 @@ async fn check(store: &dyn Store, org: Uuid, fleet: &Fleet) {
         let total = wanted.values().copied().fold((0, 0), add);
         let (by_sandbox, reading) = page(store, org, fleet, "sandbox", rule).await;
         let got: BTreeMap<_, _> =
-            by_sandbox.items.iter().map(|group| (group.name.clone(), exact(group.usage))).collect();
+            by_sandbox.items.iter().map(|group| (group.name().to_owned(), exact(group.usage))).collect();
         let named: BTreeMap<_, _> = wanted.iter().map(|(sandbox, sum)| (format!("sb-{sandbox}"), *sum)).collect();
         assert_eq!(got, named, "{rule:?}");
         assert_eq!(exact(by_sandbox.total), total);
@@ -173,7 +174,7 @@ async fn check(store: &dyn Store, org: Uuid, fleet: &Fleet) {
         let untagged = groups.remove(&None).unwrap_or_default();
         assert_eq!((exact(by_tag.untagged.usage), by_tag.untagged.sandboxes), untagged);
         let got: BTreeMap<_, _> =
-            by_tag.items.iter().map(|one| (one.name.as_str(), (exact(one.usage), one.sandboxes))).collect();
+            by_tag.items.iter().map(|one| (one.name(), (exact(one.usage), one.sandboxes))).collect();
         let groups: BTreeMap<_, _> = groups.into_iter().map(|(name, group)| (*name.unwrap(), group)).collect();
         assert_eq!(got, groups);
         assert_eq!(exact(by_tag.total), total);

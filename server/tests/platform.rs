@@ -9,7 +9,7 @@ mod common;
 use common::{Database, Engine, ORG, OTHER};
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::usage::accounting::{Rule, Usage};
-use opencomputer_usage_server::store::{self, Reading, Store, Tier};
+use opencomputer_usage_server::store::{self, Store, Tier};
 
 /// Whether the org's own subscription pays for an event's sandbox.
 const SUBSCRIBED: &str = "EXISTS (
@@ -48,7 +48,7 @@ async fn ours(store: &dyn Store, rule: Rule, [from, to]: [&str; 2]) -> Vec<Tier>
     let query =
         |group_by| UsageQuery::parse(&Parameters::decode(format!("groupBy={group_by}&from={from}&to={to}")), None);
     let plan = query("sandbox").unwrap().plan(now, rule).unwrap();
-    let tiers = store.rollup(ORG, Reading { window: plan.window(), as_of: now, rule }).await.unwrap().unwrap();
+    let tiers = store.rollup(ORG, plan.grid).await.unwrap().unwrap();
     for plan in [plan, query("tag:team").unwrap().plan(now, rule).unwrap()] {
         let (page, _) = store.usage(ORG, &plan).await.unwrap();
         assert_eq!(page.total, tiers.iter().map(Tier::usage).sum());

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use common::{Database, Engine, ORG, Request, Server};
 use opencomputer_usage_core::usage::accounting::Rule;
+use opencomputer_usage_server::key_usage::KeyUses;
 use opencomputer_usage_server::keys;
 use opencomputer_usage_server::store;
-use opencomputer_usage_server::key_usage::KeyUses;
 use uuid::Uuid;
 
 /// What was logged.

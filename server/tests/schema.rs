@@ -6,7 +6,8 @@ mod common;
 use std::time::Duration;
 
 use common::{Database, Engine, ORG, Request, Server};
-use opencomputer_usage_core::query::filter::Filters;
+use opencomputer_usage_core::query::{Parameters, UsageQuery};
+use opencomputer_usage_core::usage::accounting::Rule;
 use opencomputer_usage_server::store::{self, statements};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 
@@ -156,7 +157,9 @@ async fn the_tags_of_a_platforms_sandbox_are_read_by_their_whole_key() {
          SELECT '{ORG}', 'sb-' || n, 'k' || k, 'v' FROM generate_series(1, 2000) AS n, generate_series(1, 5) AS k"
     );
     database.execute(&(rows + "; ANALYZE sandbox_tags")).await;
-    let all = statements(store::Engine::Postgres, &Filters::default());
+    let query = UsageQuery::parse(&Parameters::decode("groupBy=sandbox"), None).unwrap();
+    let plan = query.plan("2026-02-01".parse().unwrap(), Rule::default()).unwrap();
+    let all = statements(store::Engine::Postgres, &plan).unwrap();
     for name in ["TAGS_OF", "DELETE_TAGS"] {
         let (_, sql) = all.iter().find(|(known, _)| *known == name).unwrap();
         let arguments = match name {

@@ -6,14 +6,15 @@ mod common;
 use common::{Engine, ORG, OTHER, Server, on_engines};
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::usage::accounting::{Rule, Usage};
+use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::Page;
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_server::demo;
 use opencomputer_usage_server::import::import;
-use opencomputer_usage_server::store::{self, Reading, Store, Tier};
+use opencomputer_usage_server::store::{self, Store, Tier};
 use uuid::Uuid;
 
-async fn pages(store: &dyn Store, org: Uuid, query: &str, now: Timestamp, rule: Rule) -> (Vec<Page>, Reading) {
+async fn pages(store: &dyn Store, org: Uuid, query: &str, now: Timestamp, rule: Rule) -> (Vec<Page>, Grid) {
     let (mut pages, mut cursor) = (Vec::new(), String::new());
     loop {
         let query = UsageQuery::parse(&Parameters::decode(format!("{query}{cursor}")), Some(now)).unwrap();
@@ -24,7 +25,7 @@ async fn pages(store: &dyn Store, org: Uuid, query: &str, now: Timestamp, rule: 
         match next {
             Some(next) => cursor = format!("&cursor={next}"),
             None => {
-                return (pages, Reading { window: plan.window(), as_of: plan.as_of(), rule });
+                return (pages, plan.grid);
             }
         }
     }
@@ -58,7 +59,7 @@ async fn every_sum_is_the_rollup_in_integers(engine: Engine) {
             }
             let mut drilled = Usage::default();
             for group in by_sandbox.iter().flat_map(|page| &page.items) {
-                let id = group.name.parse().unwrap();
+                let id = group.name().parse().unwrap();
                 let one = store.sandbox_usage(demo::ORG, &id, reading).await.unwrap().unwrap();
                 assert_eq!(one.totals.usage, group.usage);
                 drilled += one.totals.usage;

@@ -5,8 +5,9 @@ mod common;
 
 use common::database::BIG_TABLES;
 use common::{Engine, ORG, OTHER, Request, Server, on_both_engines};
-use opencomputer_usage_core::query::filter::Filters;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
+use opencomputer_usage_core::usage::accounting::Rule;
+use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_server::store::{self, statements};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Column, Connection, Executor, PgConnection, Row, Statement, TypeInfo};
@@ -17,10 +18,11 @@ const TENANT_TABLES: [&str; 4] = ["api_keys", "sandbox_sessions", "sandbox_scale
 /// Statements that cannot know the org: the look-up of a key decides it, and a worker has sandboxes of many.
 const EXEMPT: [&str; 2] = ["CALLER", "LEFT_OPEN"];
 
-/// All kinds of filters.
-fn filters() -> Filters {
-    let query = "groupBy=sandbox&filter[tag:a]=x,y&filter[tag:b]=&filter[sandbox]=sb-1";
-    UsageQuery::parse(&Parameters::decode(query), None).unwrap().filters
+/// A plan with all kinds of filters.
+fn with_filters() -> Plan {
+    let query = "groupBy=tag:c&filter[tag:a]=x,y&filter[tag:b]=&filter[sandbox]=sb-1&from=2026-01-01&to=2026-02-01";
+    let query = UsageQuery::parse(&Parameters::decode(query), None).unwrap();
+    query.plan("2026-02-01".parse().unwrap(), Rule::default()).unwrap()
 }
 
 /// The parts of a statement that stand for themselves: each `SELECT`, and what writes.
@@ -67,7 +69,7 @@ fn tables_and_ties(scope: &str) -> (usize, usize) {
 #[test]
 fn every_statement_names_the_org_of_every_table_it_touches() {
     for engine in [store::Engine::Sqlite, store::Engine::Postgres] {
-        let all = statements(engine, &filters());
+        let all = statements(engine, &with_filters()).unwrap();
         assert!(all.len() > 20, "{engine:?}: {}", all.len());
         let mut touching = 0;
         for (name, sql) in &all {
@@ -105,13 +107,18 @@ fn the_walk_sees_what_is_missing() {
 /// Statements stand nowhere else than in the lists that the walk sees.
 #[test]
 fn no_statement_hides() {
-    for file in ["postgres/mod.rs", "postgres/read.rs", "postgres/write.rs", "postgres/import.rs"].into_iter().chain([
-        "sqlite/mod.rs",
-        "sqlite/read.rs",
-        "sqlite/write.rs",
-        "sqlite/import.rs",
-        "mod.rs",
-    ]) {
+    for file in
+        ["postgres/mod.rs", "postgres/read.rs", "postgres/write.rs", "postgres/import.rs", "postgres/conditions.rs"]
+            .into_iter()
+            .chain([
+                "sqlite/mod.rs",
+                "sqlite/read.rs",
+                "sqlite/write.rs",
+                "sqlite/import.rs",
+                "sqlite/conditions.rs",
+                "mod.rs",
+            ])
+    {
         let path = format!("{}/src/store/{file}", env!("CARGO_MANIFEST_DIR"));
         let source = std::fs::read_to_string(&path).unwrap();
         for (number, line) in source.lines().enumerate() {
@@ -263,7 +270,7 @@ async fn a_tenants_statement_touches_one_partition() {
     sqlx::raw_sql("SET plan_cache_mode = force_custom_plan").execute(&mut db).await.unwrap();
     let mut db = db.begin().await.unwrap();
     let mut seen = 0;
-    for (name, sql) in statements(store::Engine::Postgres, &filters()) {
+    for (name, sql) in statements(store::Engine::Postgres, &with_filters()).unwrap() {
         // A worker has sandboxes of many orgs, which a join finds out as it goes.
         if EXEMPT.contains(&name) || ["CLOSE_SESSIONS", "CLOSE_SCALES"].contains(&name) {
             continue;

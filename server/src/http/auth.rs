@@ -12,9 +12,9 @@ use super::cors::API_KEY;
 use super::envelope::Known;
 use super::limit::Limiter;
 use super::{Failure, Result};
+use crate::key_usage::KeyUses;
 use crate::keys;
 use crate::store::Store;
-use crate::key_usage::KeyUses;
 
 /// What it takes to let a request through.
 #[derive(Clone)]

@@ -38,8 +38,8 @@ use self::error::Failure;
 use self::metrics::Metrics;
 use self::page::Flights;
 pub use self::serve::serve;
-use crate::store::Store;
 use crate::key_usage::KeyUses;
+use crate::store::Store;
 
 /// What an endpoint comes back with.
 type Result<T = Response, E = Failure> = std::result::Result<T, E>;

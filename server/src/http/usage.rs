@@ -8,11 +8,12 @@ use axum::extract::State;
 use axum::http::Uri;
 use opencomputer_usage_core::Code;
 use opencomputer_usage_core::query::{UsageQuery, parse_period};
+use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::wire::{SandboxDetails, SandboxUsage, UsagePage};
 
 use super::page::{self, Flights};
 use super::{App, Named, Result, json, parameters};
-use crate::store::{Caller, Reading};
+use crate::store::Caller;
 
 /// `GET /api/usage`
 pub(super) async fn aggregate(
@@ -44,8 +45,8 @@ pub(super) async fn drilldown(
     uri: Uri,
 ) -> Result {
     let window = parse_period(&parameters(&uri))?.resolve(caller.now)?;
-    let reading = Reading { window, as_of: caller.now, rule: app.rule };
-    let found = app.store.sandbox_usage(caller.org, &id, reading).await?;
+    let grid = Grid { window, as_of: caller.now, rule: app.rule };
+    let found = app.store.sandbox_usage(caller.org, &id, grid).await?;
     let found = found.ok_or_else(|| Code::SandboxNotFound.plain())?;
     let SandboxDetails { alias, status, tags, tags_last_updated_at } = found.details;
     json(&SandboxUsage {

@@ -13,13 +13,13 @@ use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use opencomputer_usage_core::query::filter::Filters;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::usage::accounting::{Measure, Rule, Tally, Totals, Usage};
+use opencomputer_usage_core::usage::accounting::{Totals, Usage};
+use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::Page;
 use opencomputer_usage_core::usage::plan::Plan;
-use opencomputer_usage_core::usage::window::{Timestamp, Window};
+use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxDetails, SandboxTags, TagKeySummary};
 use uuid::Uuid;
 
@@ -67,30 +67,6 @@ impl PoolUse {
     fn of<E: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<E>) -> Self {
         let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
         Self { name, in_use: pool.size().saturating_sub(idle), idle, max: pool.options().get_max_connections() }
-    }
-}
-
-/// Which time is measured, and how.
-#[derive(Clone, Copy, Debug)]
-pub struct Reading {
-    /// The window.
-    pub window: Window,
-    /// The instant at which running sandboxes are measured.
-    pub as_of: Timestamp,
-    /// The accounting rule.
-    pub rule: Rule,
-}
-
-impl Reading {
-    /// The numbers that SQL measures with.
-    #[must_use]
-    pub fn measure(&self) -> Measure {
-        Measure::new(self.rule, self.window, self.as_of)
-    }
-
-    /// The sum of one sandbox's events, before the first.
-    fn tally(&self) -> Tally {
-        Tally::new(self.rule, self.window, self.as_of)
     }
 }
 
@@ -168,10 +144,10 @@ pub trait Store: Send + Sync {
     async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)>;
 
     /// The usage of one sandbox; `None` where the org has no such sandbox.
-    async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Option<SandboxReading>>;
+    async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, grid: Grid) -> Result<Option<SandboxReading>>;
 
     /// The billing rollup; `None` where there is no such org.
-    async fn rollup(&self, org: Uuid, reading: Reading) -> Result<Option<Vec<Tier>>>;
+    async fn rollup(&self, org: Uuid, grid: Grid) -> Result<Option<Vec<Tier>>>;
 
     /// Every tag key in use, ordered.
     async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>>;
@@ -266,11 +242,11 @@ pub enum Engine {
     Postgres,
 }
 
-/// Every statement that an engine can issue once its schema stands, by name: what keeps tenants apart can be audited.
-#[must_use]
-pub fn statements(engine: Engine, filters: &Filters) -> Vec<(&'static str, String)> {
+/// Returns every statement that an engine can issue once its schema is complete, by name, so that a test can audit how
+/// tenants are kept apart.
+pub fn statements(engine: Engine, plan: &Plan) -> Result<Vec<(&'static str, String)>> {
     match engine {
-        Engine::Sqlite => sqlite::statements(filters),
-        Engine::Postgres => postgres::statements(filters),
+        Engine::Sqlite => sqlite::statements(plan),
+        Engine::Postgres => postgres::statements(plan),
     }
 }

@@ -1,5 +1,6 @@
 //! The engine of production: PostgreSQL 14 or later, with a schema of our own or on a platform's database.
 
+mod conditions;
 mod import;
 mod migrate;
 mod read;
@@ -7,6 +8,7 @@ mod schema;
 mod session;
 mod snapshot;
 pub(super) mod sql;
+mod sums;
 mod types;
 mod url;
 mod write;
@@ -16,11 +18,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use opencomputer_usage_core::query::filter::Filters;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::usage::dimension::Dimension;
-use opencomputer_usage_core::usage::page::Page;
+use opencomputer_usage_core::usage::grid::Grid;
+use opencomputer_usage_core::usage::page::{Group, Page};
 use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
@@ -28,14 +30,14 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Postgres as Engine, Transaction};
 use uuid::Uuid;
 
-use self::read::Events;
 use self::schema::Fault;
 use self::snapshot::{Snapshot, cancel_if_abandoned};
+use self::sums::Events;
 use super::admission::{Abandoned, Queue, Queues};
 use super::error::reason;
 use super::{
-    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Show, Store,
-    StoreError, TagWrite, Tier,
+    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reconciled, Result, SandboxReading, Show, Store, StoreError,
+    TagWrite, Tier,
 };
 use crate::deadline;
 use crate::keys::NewKey;
@@ -128,19 +130,17 @@ async fn usage(pool: PgPool, events: Events, plan: Plan, abandoned: Abandoned) -
 }
 
 async fn usage_at(snapshot: &mut Snapshot, events: Events, plan: &Plan) -> Result<(Page, Details)> {
-    let filters = read::Conditions::choose(snapshot, events.org, &plan.query().filters).await?;
-    let parts = if let Some(parts) = read::sums(snapshot, events, plan, filters).await? {
+    let parts = if let Some(parts) = sums::parts(snapshot, events, plan).await? {
         parts
     } else {
         // The failed statement has ended the snapshot. Another one is as good, because nothing was taken from this one.
         snapshot.restart("").await?;
-        let filters = read::Conditions::choose(snapshot, events.org, &plan.query().filters).await?;
-        read::sums_by_size(snapshot, events, plan, filters).await?
+        sums::parts_by_size(snapshot, events, plan).await?
     };
     let page = plan.page(parts);
     let mut details = Details::new();
-    if plan.query().group_by == Dimension::Sandbox {
-        let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();
+    if plan.dimensions == [Dimension::Sandbox] {
+        let ids: Vec<_> = page.items.iter().map(Group::name).collect();
         sqlx::raw_sql(session::BY_KEY).execute(&mut **snapshot).await?;
         details = read::details(snapshot, events.org, &ids).await?;
     }
@@ -178,27 +178,27 @@ impl Store for Postgres {
         permit.finish(|abandoned| usage(pool, events, plan, abandoned)).await
     }
 
-    async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Option<SandboxReading>> {
+    async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, grid: Grid) -> Result<Option<SandboxReading>> {
         let _permit = self.queues.light.acquire(org).await?;
         let mut snapshot = self.snapshot().await?;
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
         }
-        let totals = read::sandbox_totals(&mut snapshot, org, id, reading).await?;
-        let (first_started_at, last_ended_at) = read::session_span(&mut snapshot, org, id, reading).await?;
+        let totals = read::sandbox_totals(&mut snapshot, org, id, grid).await?;
+        let (first_started_at, last_ended_at) = read::session_span(&mut snapshot, org, id, grid).await?;
         let details = read::details(&mut snapshot, org, &[id.as_str()]).await?.remove(id.as_str());
         snapshot.commit().await?;
         let details = details.unwrap_or_default();
         Ok(Some(SandboxReading { totals, details, first_started_at, last_ended_at }))
     }
 
-    async fn rollup(&self, org: Uuid, reading: Reading) -> Result<Option<Vec<Tier>>> {
+    async fn rollup(&self, org: Uuid, grid: Grid) -> Result<Option<Vec<Tier>>> {
         let mut snapshot = self.snapshot().await?;
         if !read::has_org(&mut snapshot, org).await? {
             return Ok(None);
         }
         sqlx::raw_sql(session::WHOLE_ORG).execute(&mut *snapshot).await?;
-        read::tiers(&mut snapshot, self.events(org), reading).await.map(Some)
+        sums::tiers(&mut snapshot, self.events(org), grid).await.map(Some)
     }
 
     async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>> {
@@ -303,19 +303,8 @@ impl Store for Postgres {
     }
 }
 
-/// Every statement with its name; measuring by filters shows all their kinds.
-pub(super) fn statements(filters: &Filters) -> Vec<(&'static str, String)> {
-    let conditions = read::Conditions::of(filters);
-    let few = read::Conditions::of_few(Vec::new(), &Dimension::Sandbox, filters);
-    let all = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
-    let filtered = [
-        ("SUMS_BY_SANDBOX with filters", conditions.put_into(sql::SUMS_BY_SANDBOX)),
-        ("SUMS_BY_TAG with filters", conditions.put_into(sql::SUMS_BY_TAG)),
-        ("SUMS_BY_SANDBOX of a few", few.put_into(sql::SUMS_BY_SANDBOX)),
-        ("SUMS_BY_TAG of a few", few.put_into(sql::SUMS_BY_TAG)),
-        ("SUMS_BY_TAG on a platform", sql::fitted(&conditions.put_into(sql::SUMS_BY_TAG), true, false)),
-        ("SUMS_BY_TAG of long events", sql::fitted(&conditions.put_into(sql::SUMS_BY_TAG), true, true)),
-        ("SUMS_BY_SIZE with filters", conditions.put_into(sql::SUMS_BY_SIZE)),
-    ];
-    all.chain(filtered).collect()
+/// Returns every statement with its name. The composed ones have the conditions of a plan.
+pub(super) fn statements(plan: &Plan) -> Result<Vec<(&'static str, String)>> {
+    let fixed = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
+    Ok(fixed.chain(sums::texts(plan)?).collect())
 }

@@ -10,63 +10,6 @@
 
 use crate::store::statements::statements;
 
-/// The events of an org that count. Arguments 1 to 6 are the org and the measure, 7 the last instant at which an event
-/// that has ended is billed to its very end.
-///
-/// `IS TRUE` keeps a condition that no index can seek by from being looked up in each entry before the entry is read.
-macro_rules! counted {
-    () => {
-        "FROM sandbox_scale_events
-         WHERE org_id = $1 AND (started_at < $4) IS TRUE AND (ended_at > $2) IS NOT FALSE"
-    };
-}
-
-/// The billed microseconds of an event. Most lie in the window and have ended: for them they are stored.
-///
-/// `date_part` is a float of seconds, which rounds to the exact microsecond up to 2⁵⁰ of them, and several times faster
-/// than `extract`, which stands in for it where an event may last longer: see [`fitted`].
-macro_rules! billed {
-    () => {
-        "CASE WHEN started_at >= $2 AND ended_at <= $7 THEN lasted_micros
-             ELSE greatest((date_part('epoch', (CASE WHEN ended_at <= $3 THEN least(ended_at, $6) ELSE $5 END
-                 - greatest(started_at, $2))) * 1000000)::bigint, 0) END"
-    };
-}
-
-/// A measuring statement, for a platform's table, which has no column `lasted_micros`, and for events of any length.
-pub(super) fn fitted(sql: &str, platform: bool, any_length: bool) -> String {
-    const LASTED: &str = "greatest((date_part('epoch', (ended_at - started_at)) * 1000000)::bigint, 0)";
-    let sql = if platform { sql.replace("lasted_micros", LASTED) } else { sql.to_owned() };
-    if any_length { sql.replace("date_part('epoch', (", "extract(epoch FROM (") } else { sql }
-}
-
-/// The usage of every sandbox that matches. Products of `bigint` are raised where they overflow, sums of them are
-/// `numeric` and cannot; the arithmetic is that of `Usage::of`.
-macro_rules! by_sandbox {
-    () => {
-        concat!(
-            r#"SELECT sandbox_id COLLATE "C" AS sandbox_id, sum(memory_mb * "#,
-            billed!(),
-            ") AS memory,
-                 sum((disk_mb - $9) * ",
-            billed!(),
-            ") FILTER (WHERE disk_mb > $9) AS disk_overage ",
-            counted!(),
-            r#" /* filters */
-             GROUP BY sandbox_id COLLATE "C""#
-        )
-    };
-}
-
-/// The value of the tag that is grouped by, beside the sums of a sandbox.
-macro_rules! with_tag {
-    () => {
-        r#"LEFT JOIN sandbox_tags AS tag
-             ON tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = sums.sandbox_id AND tag.key = $8 /* tagged */
-         WHERE TRUE /* absences */"#
-    };
-}
-
 macro_rules! latest_columns {
     () => {
         "sandbox_id, status::text, coalesce(region::text, ''), coalesce(worker_id::text, ''),
@@ -99,31 +42,10 @@ macro_rules! scale_batch {
 }
 
 statements! {
-    /// The usage of every sandbox; no tag is asked for.
-    SUMS_BY_SANDBOX = concat!(
-        "SELECT sums.sandbox_id, 1::bigint, memory, disk_overage FROM (", by_sandbox!(), ") AS sums
-         WHERE $8::text IS NULL /* absences */"
-    );
-    /// The usage of every value of a tag, and of what lacks it.
-    SUMS_BY_TAG = concat!(
-        r#"SELECT tag.value COLLATE "C", count(*), sum(memory), sum(disk_overage)
-         FROM ("#, by_sandbox!(), ") AS sums ", with_tag!(), r#" GROUP BY tag.value COLLATE "C""#
-    );
-    /// Both without products, for sandboxes so large or long that these do not fit: the billed time by size.
-    SUMS_BY_SIZE = concat!(
-        r#"SELECT sums.sandbox_id, memory_mb::bigint, disk_mb::bigint, micros, tag.value
-         FROM (SELECT sandbox_id COLLATE "C" AS sandbox_id, memory_mb, disk_mb, sum("#, billed!(), ") AS micros ",
-        counted!(), r#" AND $9::int4 IS NOT NULL /* filters */
-             GROUP BY sandbox_id COLLATE "C", memory_mb, disk_mb) AS sums "#, with_tag!()
-    );
     /// The events of a sandbox that meet a window: the core adds them up.
     SANDBOX_EVENTS = r#"SELECT memory_mb, disk_mb, started_at, ended_at FROM sandbox_scale_events
          WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND (started_at < $4) IS TRUE
              AND (ended_at > $3) IS NOT FALSE"#;
-    TIERS = concat!(
-        "SELECT memory_mb::bigint, disk_mb::bigint, sum(", billed!(), ") ", counted!(),
-        " GROUP BY memory_mb, disk_mb"
-    );
     /// The sandboxes that have one of these values of a tag; the limit tells whether they are few.
     TAGGED = r#"SELECT has.sandbox_id FROM unnest($3::text[]) AS wanted (value) CROSS JOIN LATERAL (
              SELECT sandbox_id COLLATE "C" AS sandbox_id FROM sandbox_tags

@@ -1,9 +1,11 @@
 //! The embedded engine: one file, or a database in memory.
 
+mod conditions;
 mod import;
 mod read;
 mod schema;
 pub(super) mod sql;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -16,11 +18,11 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use opencomputer_usage_core::limits::QUERY_BUDGET_SECONDS;
-use opencomputer_usage_core::query::filter::Filters;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::usage::dimension::Dimension;
-use opencomputer_usage_core::usage::page::Page;
+use opencomputer_usage_core::usage::grid::Grid;
+use opencomputer_usage_core::usage::page::{Group, Page};
 use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
@@ -31,10 +33,9 @@ use uuid::Uuid;
 
 use super::admission::{Abandoned, Queue, Queues};
 use super::error::reason;
-use super::statements::FILTERS;
 use super::{
-    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reading, Reconciled, Result, SandboxReading, Show, Store,
-    StoreError, TagWrite, Tier,
+    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reconciled, Result, SandboxReading, Show, Store, StoreError,
+    TagWrite, Tier,
 };
 use crate::deadline;
 use crate::keys::NewKey;
@@ -242,36 +243,36 @@ impl Store for Sqlite {
             .finish(|abandoned| async move {
                 let mut snapshot = readers.begin().await?;
                 end_if_abandoned(&mut snapshot, abandoned).await?;
-                let page = plan.page(read::sums(&mut snapshot, org, &plan).await?);
-                if plan.query().group_by != Dimension::Sandbox {
+                let page = plan.page(sums::parts(&mut snapshot, org, &plan).await?);
+                if plan.dimensions != [Dimension::Sandbox] {
                     return Ok((page, Details::new()));
                 }
-                let ids: Vec<_> = page.items.iter().map(|group| group.name.as_str()).collect();
+                let ids: Vec<_> = page.items.iter().map(Group::name).collect();
                 let details = read::details(&mut snapshot, org, &ids).await?;
                 Ok((page, details))
             })
             .await
     }
 
-    async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Option<SandboxReading>> {
+    async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, grid: Grid) -> Result<Option<SandboxReading>> {
         let _permit = self.queues.light.acquire(org).await?;
         let mut snapshot = self.snapshot().await?;
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
         }
-        let totals = read::sandbox_totals(&mut snapshot, org, id, reading).await?;
-        let (first_started_at, last_ended_at) = read::session_span(&mut snapshot, org, id, reading).await?;
+        let totals = read::sandbox_totals(&mut snapshot, org, id, grid).await?;
+        let (first_started_at, last_ended_at) = read::session_span(&mut snapshot, org, id, grid).await?;
         let details = read::details(&mut snapshot, org, &[id.as_str()]).await?.remove(id.as_str());
         let details = details.unwrap_or_default();
         Ok(Some(SandboxReading { totals, details, first_started_at, last_ended_at }))
     }
 
-    async fn rollup(&self, org: Uuid, reading: Reading) -> Result<Option<Vec<Tier>>> {
+    async fn rollup(&self, org: Uuid, grid: Grid) -> Result<Option<Vec<Tier>>> {
         let mut snapshot = self.snapshot().await?;
         if !read::has_org(&mut snapshot, org).await? {
             return Ok(None);
         }
-        read::tiers(&mut snapshot, org, reading).await.map(Some)
+        sums::tiers(&mut snapshot, org, grid).await.map(Some)
     }
 
     async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>> {
@@ -391,11 +392,10 @@ impl Store for Sqlite {
     }
 }
 
-/// Every statement with its name; measuring by filters shows all their kinds.
-pub(super) fn statements(filters: &Filters) -> Vec<(&'static str, String)> {
-    let conditions = read::Conditions::of(filters).map(|conditions| conditions.sql).unwrap_or_default();
-    let all = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
-    all.chain([("SUMS with filters", sql::SUMS.replace(FILTERS, &conditions))]).collect()
+/// Returns every statement with its name. The composed ones have the conditions of a plan.
+pub(super) fn statements(plan: &Plan) -> Result<Vec<(&'static str, String)>> {
+    let fixed = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
+    Ok(fixed.chain(sums::texts(plan)?).collect())
 }
 
 /// Many texts as one argument, for `json_each`.

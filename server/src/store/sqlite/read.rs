@@ -1,116 +1,24 @@
-//! Everything that is read.
+//! Everything that is read, but for sums.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use futures_util::TryStreamExt;
-use opencomputer_usage_core::query::filter::{Filter, Filters};
 use opencomputer_usage_core::sandbox::SandboxId;
-use opencomputer_usage_core::usage::accounting::{Measure, Totals, Usage};
-use opencomputer_usage_core::usage::dimension::Dimension;
-use opencomputer_usage_core::usage::page::{Part, SandboxSum};
-use opencomputer_usage_core::usage::plan::Plan;
+use opencomputer_usage_core::usage::accounting::{Measure, Totals};
+use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
-use sqlx::query::QueryAs;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, FromRow, Sqlite};
 use uuid::Uuid;
 
 use super::{Connection, json_list, sql};
-use crate::store::statements::FILTERS;
-use crate::store::{Caller, Details, Reading, Result, StoreError, Tier};
-
-fn micros(high: i64, low: i64) -> u128 {
-    // Both are sums of what is never negative.
-    (u128::from(high.unsigned_abs()) << 20) + u128::from(low.unsigned_abs())
-}
-
-type Query<'q, T> = QueryAs<'q, Sqlite, T, SqliteArguments>;
-
-fn measured<'q, T>(query: Query<'q, T>, org: Uuid, measure: Measure) -> Query<'q, T>
-where
-    T: for<'r> FromRow<'r, SqliteRow>,
-{
-    let Measure { from, as_of, started_before, open_end, last_end } = measure;
-    query.bind(org.to_string()).bind(from).bind(as_of).bind(started_before).bind(open_end).bind(last_end)
-}
-
-/// The usage of every sandbox that matches.
-pub(super) async fn sums(db: &mut Connection, org: Uuid, plan: &Plan) -> Result<Vec<Part>> {
-    let Conditions { sql: conditions, arguments } = Conditions::of(&plan.query().filters)?;
-    let sql = sql::SUMS.replace(FILTERS, &conditions);
-    let key = plan.query().group_by.tag_key().map(|key| key.as_str().to_owned());
-    let mut query = measured(sqlx::query_as(AssertSqlSafe(sql)), org, plan.measure()).bind(key);
-    for argument in arguments {
-        query = query.bind(argument);
-    }
-    let rows: Vec<(String, i64, i64, i64, i64, Option<String>)> = query.fetch_all(db).await?;
-    let mut sums = Vec::<SandboxSum>::new();
-    for (sandbox_id, memory_mb, disk_mb, high, low, tag_value) in rows {
-        let usage = Usage::of(memory_mb.unsigned_abs(), disk_mb.unsigned_abs(), micros(high, low));
-        match sums.last_mut().filter(|last| last.sandbox_id == sandbox_id) {
-            Some(last) => last.usage += usage,
-            None => sums.push(SandboxSum { sandbox_id, tag_value, usage }),
-        }
-    }
-    Ok(sums.into_iter().map(|sum| plan.part(sum)).collect())
-}
-
-/// The filters of a query as conditions on `sandbox_id`.
-#[derive(Default)]
-pub(super) struct Conditions {
-    pub(super) sql: String,
-    /// From the eighth on.
-    arguments: Vec<String>,
-}
-
-impl Conditions {
-    pub(super) fn of(filters: &Filters) -> Result<Self> {
-        let mut all = Self::default();
-        for (dimension, filter) in filters.iter() {
-            match (dimension, filter) {
-                (Dimension::Sandbox, Filter::AnyOf(ids)) => {
-                    let ids = all.bind(json_list(ids)?);
-                    all.and(&format!("sandbox_id IN (SELECT value FROM json_each(?{ids}))"));
-                }
-                (Dimension::Sandbox, Filter::Absent) => all.and("FALSE"),
-                (Dimension::Tag(key), Filter::AnyOf(values)) => {
-                    let key = all.bind(key.as_str().to_owned());
-                    let values = all.bind(json_list(values)?);
-                    all.and(&format!(
-                        "sandbox_id IN (SELECT sandbox_id FROM sandbox_tags WHERE org_id = ?1 AND key = ?{key}
-                         AND value IN (SELECT value FROM json_each(?{values})))"
-                    ));
-                }
-                (Dimension::Tag(key), Filter::Absent) => {
-                    let key = all.bind(key.as_str().to_owned());
-                    all.and(&format!(
-                        "sandbox_id NOT IN (SELECT sandbox_id FROM sandbox_tags WHERE org_id = ?1 AND key = ?{key})"
-                    ));
-                }
-            }
-        }
-        Ok(all)
-    }
-
-    fn bind(&mut self, argument: String) -> usize {
-        self.arguments.push(argument);
-        self.arguments.len() + 7
-    }
-
-    fn and(&mut self, condition: &str) {
-        // Writing to a string cannot fail.
-        let _ = write!(self.sql, " AND {condition}");
-    }
-}
+use crate::store::{Caller, Details, Result, StoreError};
 
 /// The totals of one sandbox.
-pub(super) async fn sandbox_totals(db: &mut Connection, org: Uuid, id: &SandboxId, reading: Reading) -> Result<Totals> {
-    let Measure { from, started_before, .. } = reading.measure();
+pub(super) async fn sandbox_totals(db: &mut Connection, org: Uuid, id: &SandboxId, grid: Grid) -> Result<Totals> {
+    let Measure { from, started_before, .. } = grid.measure();
     let query = sqlx::query_as(sql::SANDBOX_EVENTS).bind(org.to_string()).bind(id.as_str());
     let mut rows = query.bind(from).bind(started_before).fetch(db);
-    let mut tally = reading.tally();
+    let mut tally = grid.tally();
     while let Some((memory_mb, disk_mb, started_at, ended_at)) = rows.try_next().await? {
         let (memory_mb, disk_mb, ended_at): (i64, i64, Option<i64>) = (memory_mb, disk_mb, ended_at);
         tally.add(memory_mb.unsigned_abs(), disk_mb.unsigned_abs(), started_at, ended_at);
@@ -118,29 +26,18 @@ pub(super) async fn sandbox_totals(db: &mut Connection, org: Uuid, id: &SandboxI
     Ok(tally.totals())
 }
 
-/// The billed time of an org by memory and disk size.
-pub(super) async fn tiers(db: &mut Connection, org: Uuid, reading: Reading) -> Result<Vec<Tier>> {
-    let sql = sql::TIERS;
-    let query = measured(sqlx::query_as(sql), org, reading.measure());
-    Ok(query.fetch_all(db).await?.into_iter().map(tier).collect())
-}
-
-fn tier((memory_mb, disk_mb, high, low): (i64, i64, i64, i64)) -> Tier {
-    Tier { memory_mb: memory_mb.unsigned_abs(), disk_mb: disk_mb.unsigned_abs(), micros: micros(high, low) }
-}
-
 /// When the sessions of a sandbox that meet the window start and end, clamped into it.
 pub(super) async fn session_span(
     db: &mut Connection,
     org: Uuid,
     id: &SandboxId,
-    reading: Reading,
+    grid: Grid,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
-    let Measure { from, started_before, open_end, .. } = reading.measure();
+    let Measure { from, started_before, open_end, .. } = grid.measure();
     let query =
         sqlx::query_as(sql::SESSION_SPAN).bind(org.to_string()).bind(id.as_str()).bind(from).bind(started_before);
     let (first, last, open): (Option<i64>, Option<i64>, Option<bool>) =
-        query.bind(open_end).bind(reading.window.to().micros()).fetch_one(db).await?;
+        query.bind(open_end).bind(grid.window.to().micros()).fetch_one(db).await?;
     let last = last.filter(|_| open != Some(true));
     Ok((first.map(Timestamp::nearest), last.map(Timestamp::nearest)))
 }

@@ -11,25 +11,6 @@ macro_rules! clock {
     };
 }
 
-/// The events of an org that count, each with its billed microseconds `d`; conditions may follow.
-/// Arguments 1 to 6 are the org and the measure.
-macro_rules! billed {
-    () => {
-        "SELECT sandbox_id, memory_mb, disk_mb,
-             MAX(0, CASE WHEN ended_at IS NULL OR ended_at > ?3 THEN ?5 ELSE MIN(ended_at, ?6) END
-                 - MAX(started_at, ?2)) AS d
-         FROM sandbox_scale_events
-         WHERE org_id = ?1 AND started_at < ?4 AND (ended_at IS NULL OR ended_at > ?2)"
-    };
-}
-
-/// The sum of `d` in two columns. One would overflow: SQLite's SUM has 63 bits, products turn into floats.
-macro_rules! summed {
-    () => {
-        "SUM(d >> 20) AS high, SUM(d & 1048575) AS low"
-    };
-}
-
 macro_rules! session_columns {
     () => {
         "SELECT sandbox_id, status, region, worker_id, template, started_at, config ->> 'alias'
@@ -38,23 +19,9 @@ macro_rules! session_columns {
 }
 
 statements! {
-    /// The billed time of every sandbox that matches, by size, with its value of the tag that is grouped by.
-    SUMS = concat!(
-        "WITH sums AS (
-             SELECT sandbox_id, memory_mb, disk_mb, ", summed!(), " FROM (", billed!(), " /* filters */)
-             GROUP BY sandbox_id, memory_mb, disk_mb)
-         SELECT sums.sandbox_id, memory_mb, disk_mb, high, low, tag.value
-         FROM sums LEFT JOIN sandbox_tags AS tag
-             ON tag.org_id = ?1 AND tag.sandbox_id = sums.sandbox_id AND tag.key = ?7
-         ORDER BY sums.sandbox_id"
-    );
     /// The events of a sandbox that meet a window: the core adds them up.
     SANDBOX_EVENTS = "SELECT memory_mb, disk_mb, started_at, ended_at FROM sandbox_scale_events
          WHERE org_id = ?1 AND sandbox_id = ?2 AND started_at < ?4 AND (ended_at IS NULL OR ended_at > ?3)";
-    TIERS = concat!(
-        "SELECT memory_mb, disk_mb, ", summed!(), " FROM (", billed!(), ")
-         GROUP BY memory_mb, disk_mb ORDER BY memory_mb, disk_mb"
-    );
     SESSION_SPAN = "SELECT MIN(MAX(started_at, ?3)),
              MAX(MIN(COALESCE(stopped_at, ?5), ?6)),
              MAX(stopped_at IS NULL AND status NOT IN ('stopped', 'error'))
