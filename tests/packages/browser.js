@@ -45,8 +45,9 @@ export async function serve(directory, policy = STRICT) {
  * Opens a page and waits for its `window.report`; a failure tells what the page complained of.
  *
  * @param {string} url @param {unknown} config what the page finds in `window.config`
+ * @param {number} [timeout] milliseconds to wait for the report
  */
-export async function visit(url, config) {
+export async function visit(url, config, timeout = 30_000) {
   browser ??= await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
@@ -59,7 +60,7 @@ export async function visit(url, config) {
     await page.addInitScript((config) => Object.assign(window, { config }), config);
     await page.goto(url);
     const report = await page.waitForFunction(() => Reflect.get(window, "report"), undefined, {
-      timeout: 30_000,
+      timeout,
     });
     return await report.jsonValue();
   } catch (error) {
