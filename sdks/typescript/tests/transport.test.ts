@@ -1,47 +1,54 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import {
-  APIError,
-  ConnectionError,
-  DecodeError,
-  RateLimitError,
-  TimeoutError,
-  UsageClient,
-} from "@opencomputer/usage";
+import { ConnectionError, DecodeError, TimeoutError, UsageClient } from "@opencomputer/usage";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { answering, expectOurs, failure, recorded, response } from "./support/calls.js";
+import {
+  answering,
+  call,
+  expectError,
+  expectOurs,
+  failure,
+  recorded,
+  response,
+} from "./support/calls.js";
+import { type Connection, startScript } from "./support/script.js";
+import { type Case, type ExpectedError, load } from "./support/vectors.js";
 
 afterEach(() => void vi.useRealTimers());
 
-describe("a server that does not behave", () => {
-  let server: Server;
-  let url: string;
-  let answer: (
-    path: string,
-  ) => { status: number; headers?: Record<string, string>; body?: string } | undefined;
-  let requests: string[];
+interface Scripted extends Case {
+  operation: string;
+  params: Record<string, unknown>;
+  maxRetries: number;
+  timeoutMs?: number;
+  connections: Connection[];
+  requests: string[];
+  result?: unknown;
+  error?: ExpectedError;
+}
 
-  beforeEach(async () => {
-    requests = [];
-    server = createServer((request, reply) => {
-      requests.push(request.url ?? "");
-      const { status, headers, body } = answer(request.url ?? "") ?? {};
-      if (status !== undefined) reply.writeHead(status, headers).end(body);
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+describe("transport", () => {
+  const cases = load<Scripted>("transport").map((testCase) => [testCase.name, testCase] as const);
+
+  test.concurrent.for(cases)("%s", async ([, testCase]) => {
+    const { operation, params, maxRetries, timeoutMs, connections, requests, error } = testCase;
+    const server = await startScript(connections);
+    try {
+      const options = { apiKey: "oc_key", baseUrl: server.url, maxRetries, timeoutMs };
+      const result = () => call(new UsageClient(options), operation, params);
+      if (error) expectError(await failure(result), error);
+      else expect(await result()).toEqual(testCase.result);
+      expect(server.requests).toEqual(requests);
+    } finally {
+      await server.stop();
+    }
   });
-  afterEach(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
+});
 
-  const client = (options = {}) =>
-    new UsageClient({ apiKey: "oc_key", baseUrl: url, maxRetries: 0, ...options });
-
-  test("one that is down is a connection error with its cause", async () => {
-    await new Promise((resolve) => server.close(resolve));
-    const error = await failure(() => client().tags.listKeys());
+describe("faults of a connection", () => {
+  test("the error of a server that is down names it and has a cause", async () => {
+    const server = await startScript([]);
+    await server.stop();
+    const client = new UsageClient({ apiKey: "oc_key", baseUrl: server.url, maxRetries: 0 });
+    const error = await failure(() => client.tags.listKeys());
     expectOurs(error, ConnectionError);
     expect(error).not.toBeInstanceOf(TimeoutError);
     expect(error).toHaveProperty("cause", expect.any(TypeError));
@@ -50,73 +57,25 @@ describe("a server that does not behave", () => {
     );
   });
 
-  test("one that hangs up is a connection error", async () => {
-    answer = () => {
-      server.closeAllConnections();
-      return undefined;
-    };
-    expectOurs(await failure(() => client().tags.listKeys()), ConnectionError);
-  });
-
-  test("garbage is a decode error that shows it", async () => {
-    answer = () => ({ status: 200, headers: { "x-request-id": "req-1" }, body: "<html>" });
+  test("a decode error shows the body and the request id", async () => {
+    const { client } = recorded(() =>
+      response({ status: 200, headers: { "x-request-id": "req-1" }, text: "<html>" }),
+    );
     const error = await failure(() => client().usage.bySandbox());
     expectOurs(error, DecodeError);
     expect(error).toMatchObject({ status: 200, requestId: "req-1", body: "<html>" });
   });
 
-  test("a redirect is refused and its target is never asked", async () => {
-    answer = () => ({ status: 302, headers: { location: `${url}/elsewhere` } });
-    expectOurs(await failure(() => client().tags.listKeys()), APIError);
-    expect(requests).toEqual(["/api/tags"]);
-  });
-
-  test("an opaque redirect, as browsers show one, is refused too", async () => {
-    const fetch = async () => Response.error();
-    const error = await failure(() => client({ fetch }).tags.listKeys());
-    expectOurs(error, APIError);
-    expect(error).toHaveProperty("message", expect.stringContaining("redirect"));
-  });
-
-  test("a 429 is retried", async () => {
-    answer = () =>
-      requests.length < 2
-        ? {
-            status: 429,
-            headers: { "retry-after": "0" },
-            body: '{"error":"slow down","code":"rate_limited"}',
-          }
-        : { status: 200, body: '{"keys":[]}' };
-    expect(await client({ maxRetries: 1 }).tags.listKeys()).toEqual([]);
-    expect(requests).toHaveLength(2);
-  });
-
-  test("a 429 that names a time beyond the deadline fails at once", async () => {
-    answer = () => ({
-      status: 429,
-      headers: { "retry-after": "60" },
-      body: '{"error":"slow down","code":"rate_limited","requestId":"r"}',
-    });
-    const error = await failure(() => client({ maxRetries: 9 }).tags.listKeys());
-    expectOurs(error, RateLimitError, "rate_limited");
-    expect(error).toMatchObject({ status: 429, requestId: "r", message: "slow down" });
-    expect(requests).toHaveLength(1);
-  });
-
-  test("no answer in time is a timeout", async () => {
-    answer = () => undefined;
-    const error = await failure(() => client().tags.listKeys({ timeoutMs: 50 }));
-    expectOurs(error, TimeoutError);
-    expect(error).toBeInstanceOf(ConnectionError);
-  });
-
   test("a call is aborted at once, with the reason of its signal", async () => {
-    answer = () => undefined;
+    const server = await startScript([{ end: "hold" }]);
     const controller = new AbortController();
-    const promise = client().usage.bySandbox({}, { signal: controller.signal });
     const reason = new Error("enough");
-    setTimeout(() => controller.abort(reason), 20);
-    expect(await failure(() => promise)).toBe(reason);
+    const client = new UsageClient({ apiKey: "oc_key", baseUrl: server.url });
+    const call = failure(() => client.usage.bySandbox({}, { signal: controller.signal }));
+    await vi.waitUntil(() => server.requests.length > 0);
+    controller.abort(reason);
+    expect(await call).toBe(reason);
+    await server.stop();
   });
 });
 
