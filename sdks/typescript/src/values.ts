@@ -3,11 +3,11 @@
  * is a symbol is none: it would be left out in silence.
  */
 export function isPlain(value: unknown): value is Record<string, unknown> {
+  if (Object.prototype.toString.call(value) !== "[object Object]") return false;
+  const symbols = Object.getOwnPropertySymbols(value);
   return (
-    Object.prototype.toString.call(value) === "[object Object]" &&
-    !Object.getOwnPropertySymbols(value).some((key) =>
-      Object.prototype.propertyIsEnumerable.call(value, key),
-    )
+    symbols.length === 0 ||
+    !symbols.some((symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol))
   );
 }
 
