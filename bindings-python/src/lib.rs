@@ -11,22 +11,12 @@
     reason = "names, arguments and docstrings are Python's"
 )]
 
-mod answer;
-mod bounded;
-mod carry;
-mod client;
+mod decode;
 mod errors;
-mod field;
-mod inbox;
-mod model;
+mod functions;
+mod host_value;
 mod models;
-mod page;
-mod process;
-mod pure;
-mod raw;
-mod source;
-mod table;
-mod tags;
+mod runtime;
 
 use pyo3::prelude::*;
 
@@ -36,23 +26,29 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use super::client::{Client, Exchange, Request, Task};
-    #[pymodule_export]
-    use super::inbox::Inbox;
-    #[pymodule_export]
-    use super::models::{
-        Amounts, Cursor, GroupBy, Limits, Sandbox, SandboxTags, SandboxUsage, SandboxUsageTotals, TagItem,
-        TagKeySummary, TagViolation, Untagged, UsagePoint,
-    };
-    #[pymodule_export]
-    use super::page::{SandboxItem, SandboxesUsage, TagUsage};
-    #[pymodule_export]
-    use super::pure::{
+    use super::functions::{
         decode_cursor, encode_cursor, format_filter, format_group_by, parse_filter, parse_group_by, validate_tag_key,
         validate_tag_value, validate_tags,
     };
     #[pymodule_export]
-    use super::table::Table;
+    use super::models::page::{SandboxesUsage, TagUsage};
+    #[pymodule_export]
+    use super::models::records::{
+        Amounts, Cursor, GroupBy, Limits, Sandbox, SandboxTags, SandboxUsage, SandboxUsageTotals, TagItem,
+        TagKeySummary, TagViolation, Untagged, UsagePoint,
+    };
+    #[pymodule_export]
+    use super::models::sandbox_item::SandboxItem;
+    #[pymodule_export]
+    use super::models::table::Table;
+    #[pymodule_export]
+    use super::runtime::client::Client;
+    #[pymodule_export]
+    use super::runtime::completions::CompletionQueue;
+    #[pymodule_export]
+    use super::runtime::exchange::{Exchange, Task};
+    #[pymodule_export]
+    use super::runtime::step::Request;
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "Python's name for it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
@@ -60,7 +56,7 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
-        module.add("LIMITS", crate::pure::limits(py)?)?;
+        module.add("LIMITS", crate::functions::limits(py)?)?;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any, Generic, NoReturn, TypeVar
 
-from ._core import Exchange, Inbox, Request
+from ._core import CompletionQueue, Exchange, Request
 from ._shared import Answer, TransportError, is_awaitable
 
 TYPE_CHECKING = False
@@ -76,21 +76,21 @@ def walk(fetch: Callable[[], Coroutine[Any, Any, PageT]]) -> Walk[PageT, Any]:
     return Walk(fetch)
 
 
-_inboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Inbox] | None = None
+_queues: WeakKeyDictionary[asyncio.AbstractEventLoop, CompletionQueue] | None = None
 
 
-def _inbox(loop: asyncio.AbstractEventLoop) -> Inbox:
-    """The inbox of a loop, which lives as long as the loop."""
-    global _inboxes
-    if _inboxes is None:
+def _queue(loop: asyncio.AbstractEventLoop) -> CompletionQueue:
+    """Returns the completion queue of a loop, which lives as long as the loop."""
+    global _queues
+    if _queues is None:
         from weakref import WeakKeyDictionary
 
-        _inboxes = WeakKeyDictionary()
-    inbox = _inboxes.get(loop)
-    if inbox is None:
-        inbox = _inboxes[loop] = Inbox()
-        loop.add_reader(inbox.fileno(), inbox.empty)
-    return inbox
+        _queues = WeakKeyDictionary()
+    queue = _queues.get(loop)
+    if queue is None:
+        queue = _queues[loop] = CompletionQueue()
+        loop.add_reader(queue.fileno(), queue.drain)
+    return queue
 
 
 async def carry(exchange: Exchange, *changed: object) -> tuple[str, Any]:
@@ -103,7 +103,7 @@ async def carry(exchange: Exchange, *changed: object) -> tuple[str, Any]:
         msg = "AsyncUsageClient needs asyncio: under trio, call a UsageClient with trio.to_thread.run_sync"
         raise RuntimeError(msg) from None
     future = loop.create_future()
-    task = exchange.start(_inbox(loop), future, *changed)
+    task = exchange.start(_queue(loop), future, *changed)
     try:
         step: tuple[str, Any] = await future
     except BaseException:

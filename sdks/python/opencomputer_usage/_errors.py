@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ._core import TagViolation
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
-
-    from ._core import TagViolation
 
 
 class OpenComputerError(Exception):
@@ -142,7 +142,7 @@ def of_core(
     code: str | None,
     status: int | None,
     request_id: str | None,
-    violations: tuple[TagViolation, ...],
+    violations: tuple[tuple[str, str | None, str], ...],
     body: str | None,
     headers: list[tuple[str, str]],
     retry_after: float | None,
@@ -156,7 +156,7 @@ def of_core(
         code=code,
         status=status,
         request_id=request_id,
-        violations=violations,
+        violations=tuple(TagViolation(*violation) for violation in violations),
         body=None if body is None else _decoded(body),
         headers=joined,
         retry_after=retry_after,

@@ -8,8 +8,8 @@ use opencomputer_usage_core::client::{Event, Fault, Step};
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::answer::Value;
-use crate::process::PerProcess;
+use crate::decode::answer::Value;
+use crate::runtime::per_process::PerProcess;
 
 static RUNTIME: PerProcess<&'static Runtime> = PerProcess::new();
 

@@ -4,9 +4,9 @@ use opencomputer_usage_core::client::TagState;
 use pyo3::prelude::*;
 
 use crate::errors::raised;
-use crate::field::{COUNT, Field, Kind, NUMBER, TAGS, TEXT};
-use crate::model::{Datetime, Model, checked, datetime, model_methods, models, none};
-use crate::tags;
+use crate::models::field::{COUNT, Field, Kind, NUMBER, TAGS, TEXT};
+use crate::models::model::{Datetime, Model, checked, datetime, model_methods, models, none};
+use crate::models::tags;
 
 models! {
     /// One broken tag rule.

@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString, PyTuple, PyType};
 use pyo3::{PyTypeInfo, intern};
 
-use crate::raw::number;
-use crate::tags;
+use crate::host_value::number;
+use crate::models::tags;
 
 /// A field: its names in Python and on the wire, and what it holds.
 pub struct Field {

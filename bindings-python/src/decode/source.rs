@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
-use crate::bounded::Bounded;
+use crate::decode::depth_limit::DepthLimited;
 
 /// An item of a page.
 pub type Item = wire::SandboxItem<Span, Range, Moment>;
@@ -70,7 +70,7 @@ pub struct Source {
 /// Reads one JSON text.
 pub fn decode<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Option<T> {
     let mut parser = sonic_rs::Deserializer::from_slice(text);
-    T::deserialize(Bounded(&mut parser)).and_then(|value| parser.end().map(|()| value)).ok()
+    T::deserialize(DepthLimited(&mut parser)).and_then(|value| parser.end().map(|()| value)).ok()
 }
 
 /// Reads a page, and moves what its items are made of out of it.

@@ -1,6 +1,7 @@
 //! The functions that need no key and no network.
 
 use opencomputer_usage::ClientError;
+use opencomputer_usage_core::error::Violation;
 use opencomputer_usage_core::host::functions;
 use opencomputer_usage_core::limits;
 use opencomputer_usage_core::query::cursor::{Walk, shortest};
@@ -9,11 +10,11 @@ use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList, PyMapping, PyString, PyTuple};
 
-use crate::errors::{raised, violations};
-use crate::field::type_name;
-use crate::model::none;
-use crate::models::{Cursor, GroupBy, Limits, TagViolation};
-use crate::raw::{accepts, raw};
+use crate::errors::raised;
+use crate::host_value::{accepts, raw};
+use crate::models::field::type_name;
+use crate::models::model::none;
+use crate::models::records::{Cursor, GroupBy, Limits, TagViolation};
 
 type Any<'a, 'py> = &'a Bound<'py, PyAny>;
 
@@ -192,4 +193,14 @@ pub fn limits(py: Python<'_>) -> PyResult<Limits> {
             .ok_or_else(|| PyImportError::new_err(format!("there is no limit `{wire}`")))?
             .into_py_any(py)
     })
+}
+
+/// Returns the models of violations.
+fn violations(py: Python<'_>, violations: &[Violation]) -> PyResult<Vec<TagViolation>> {
+    let text = |text: &str| text.into_py_any(py);
+    let model = |violation: &Violation| {
+        let key = violation.key.as_deref().into_py_any(py)?;
+        Ok(TagViolation::new(text(&violation.code)?, key, text(&violation.message)?))
+    };
+    violations.iter().map(model).collect()
 }

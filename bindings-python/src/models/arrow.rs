@@ -1,4 +1,4 @@
-//! Items as a table, by the Arrow C stream interface, which data frames read without a copy of ours.
+//! Builds Arrow record batches of items, which data frames read through the Arrow C stream interface.
 
 use std::sync::Arc;
 
@@ -8,56 +8,12 @@ use arrow_array::{
     ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, StringArray, TimestampMicrosecondArray, UInt64Array,
 };
 use opencomputer_usage_core::usage::window::Timestamp;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyTuple};
+use pyo3::types::PyCapsule;
 
-use crate::field::type_name;
-use crate::models::TagItem;
-use crate::page::{SandboxItem, TagUsage};
-
-/// Items of usage as a table for data frames, of every page: `polars.DataFrame(Table(client.usage.by_tag("team")))`.
-///
-/// Takes a page, which it walks on from, or any items of one kind. Times are timestamps in UTC, tags are maps.
-#[pyclass(frozen, module = "opencomputer_usage")]
-pub struct Table {
-    items: Py<PyTuple>,
-    by_tag: bool,
-}
-
-#[pymethods]
-impl Table {
-    #[new]
-    #[pyo3(signature = (items, /))]
-    fn new(items: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let of_tags = items.is_instance_of::<TagUsage>();
-        let all = items.try_iter().map_err(|_| {
-            let name = type_name(items);
-            PyTypeError::new_err(format!(
-                "items must be iterable, got {name}; of an async walk, take [item async for item in walk]"
-            ))
-        })?;
-        let items = PyTuple::new(items.py(), all.collect::<PyResult<Vec<_>>>()?)?;
-        let by_tag = of_tags || items.get_item(0).is_ok_and(|first| first.is_instance_of::<TagItem>());
-        Ok(Self { items: items.unbind(), by_tag })
-    }
-
-    fn __len__(&self, py: Python<'_>) -> usize {
-        self.items.bind(py).len()
-    }
-
-    /// The table as an Arrow stream.
-    #[pyo3(signature = (requested_schema = None))]
-    fn __arrow_c_stream__<'py>(
-        &self,
-        py: Python<'py>,
-        requested_schema: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyCapsule>> {
-        let _ = requested_schema; // A wish, which the protocol leaves open to grant.
-        let items = self.items.bind(py).iter();
-        stream(py, if self.by_tag { tags(items) } else { sandboxes(items) }?)
-    }
-}
+use crate::models::records::TagItem;
+use crate::models::sandbox_item::SandboxItem;
 
 /// The capsule that the protocol asks for.
 pub fn stream(py: Python<'_>, batch: RecordBatch) -> PyResult<Bound<'_, PyCapsule>> {

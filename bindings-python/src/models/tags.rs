@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyType};
 
-use crate::source::{Range, Source, Writer};
+use crate::decode::source::{Range, Source, Writer};
 
 static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 

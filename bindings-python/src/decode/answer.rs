@@ -12,11 +12,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use serde::de::DeserializeOwned;
 
-use crate::models::{
+use crate::decode::source::{self, Page, Source};
+use crate::models::records::{
     Amounts, Sandbox, SandboxTags, SandboxUsage, SandboxUsageTotals, TagItem, TagKeySummary, Untagged, UsagePoint,
 };
-use crate::source::{self, Page, Source};
-use crate::tags;
+use crate::models::tags;
 
 /// The result of a call. Of a page of usage by sandbox, the items stay encoded until they are read.
 pub type Value = Outcome<SandboxesPage>;

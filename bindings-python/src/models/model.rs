@@ -9,8 +9,8 @@ use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
-use crate::field::Field;
-use crate::tags;
+use crate::models::field::Field;
+use crate::models::tags;
 
 /// The default of a field that may be left out.
 pub fn none() -> Py<PyAny> {
@@ -181,11 +181,11 @@ macro_rules! model_methods {
             #[classattr]
             #[pyo3(name = "__match_args__")]
             fn match_args(py: pyo3::Python<'_>) -> pyo3::PyResult<pyo3::Bound<'_, pyo3::types::PyTuple>> {
-                crate::model::match_args::<Self>(py)
+                crate::models::model::match_args::<Self>(py)
             }
 
             fn __repr__(slf: &pyo3::Bound<'_, Self>) -> pyo3::PyResult<String> {
-                crate::model::repr(slf)
+                crate::models::model::repr(slf)
             }
 
             fn __richcmp__<'py>(
@@ -193,34 +193,34 @@ macro_rules! model_methods {
                 other: &pyo3::Bound<'py, pyo3::PyAny>,
                 op: pyo3::basic::CompareOp,
             ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::PyAny>> {
-                crate::model::compare(slf, other, op)
+                crate::models::model::compare(slf, other, op)
             }
 
             fn __hash__(slf: &pyo3::Bound<'_, Self>) -> pyo3::PyResult<isize> {
-                crate::model::hash(slf)
+                crate::models::model::hash(slf)
             }
 
             fn __reduce__<'py>(
                 slf: &pyo3::Bound<'py, Self>,
             ) -> pyo3::PyResult<(pyo3::Bound<'py, pyo3::types::PyType>, pyo3::Bound<'py, pyo3::types::PyTuple>)> {
-                crate::model::reduce(slf)
+                crate::models::model::reduce(slf)
             }
 
             /// The keys of `to_dict()`, for `dict(model)`.
             fn keys(slf: &pyo3::Bound<'_, Self>) -> pyo3::PyResult<Vec<&'static str>> {
-                crate::model::keys(slf)
+                crate::models::model::keys(slf)
             }
 
             fn __getitem__<'py>(
                 slf: &pyo3::Bound<'py, Self>,
                 key: &pyo3::Bound<'py, pyo3::PyAny>,
             ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::PyAny>> {
-                crate::model::item(slf, key)
+                crate::models::model::item(slf, key)
             }
 
             #[classattr]
             fn _fields(py: pyo3::Python<'_>) -> pyo3::PyResult<pyo3::Bound<'_, pyo3::types::PyTuple>> {
-                crate::model::described::<Self>(py)
+                crate::models::model::described::<Self>(py)
             }
 
             #[classmethod]
@@ -230,12 +230,12 @@ macro_rules! model_methods {
                 _source: &pyo3::Bound<'py, pyo3::PyAny>,
                 handler: &pyo3::Bound<'py, pyo3::PyAny>,
             ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::PyAny>> {
-                crate::model::pydantic_schema::<Self>(cls, handler)
+                crate::models::model::pydantic_schema::<Self>(cls, handler)
             }
 
             /// The object under the API's own names, as plain dicts and lists.
             fn to_dict<'py>(slf: &pyo3::Bound<'py, Self>) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyDict>> {
-                crate::model::to_dict(slf)
+                crate::models::model::to_dict(slf)
             }
         }
     };

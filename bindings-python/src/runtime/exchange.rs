@@ -1,0 +1,194 @@
+//! A call in progress: driven by Python step by step, or carried by the Rust SDK's transport.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use opencomputer_usage::Call;
+use opencomputer_usage_core::client::{Answer, Event, Fault};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::AbortHandle;
+
+use crate::decode::answer::Value;
+use crate::host_value::raw;
+use crate::runtime::carry::{Report, carry, runtime};
+use crate::runtime::completions::{CompletionQueue, PendingCall, log};
+use crate::runtime::connections::Connections;
+use crate::runtime::step::shown;
+
+/// How long a signal such as Ctrl-C may go unseen.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A call under way. Every method answers with what to do next: `("send", request)`, `("wait", seconds)`,
+/// `("change", tags)` or `("done", value)`; or raises what the call failed with. The value of a page is its fields and the
+/// parameters of the page after it, or None.
+#[pyclass(frozen)]
+pub struct Exchange {
+    connections: Arc<Connections>,
+    call: Arc<Mutex<Call>>,
+    log: Option<Py<PyAny>>,
+}
+
+impl Exchange {
+    /// Takes a call and the function that logs its lines.
+    pub fn new(connections: Arc<Connections>, call: Call, log: Option<Py<PyAny>>) -> Self {
+        Self { connections, call: Arc::new(Mutex::new(call)), log }
+    }
+
+    /// Carries the call on the runtime; reports what happens until it is over or asks for a change.
+    fn spawn(
+        &self,
+        py: Python<'_>,
+        event: Event,
+        report: impl Fn(Report) + Send + Sync + 'static,
+    ) -> PyResult<AbortHandle> {
+        let (transport, call, logs) = (self.connections.get(py), Arc::clone(&self.call), self.log.is_some());
+        let task = runtime(py)?.spawn(async move {
+            let line = |line| {
+                if logs {
+                    report(Report::Line(line));
+                }
+            };
+            let step = carry(&mut *call.lock().await, &transport, event, line).await;
+            report(Report::Step(Box::new(step)));
+        });
+        Ok(task.abort_handle())
+    }
+
+    fn lock(&self) -> PyResult<MutexGuard<'_, Call>> {
+        self.call.try_lock().map_err(|_| PyRuntimeError::new_err("the call is already being carried"))
+    }
+
+    fn advance(&self, py: Python<'_>, event: Event, at: At) -> PyResult<Py<PyAny>> {
+        let step = {
+            let mut call = self.lock()?;
+            let (now_ms, random) = at.unwrap_or_else(|| (call.clock.now_ms(), opencomputer_usage::random()));
+            py.detach(|| call.exchange.advance::<Value>(event, now_ms, random))
+        };
+        shown(py, step)
+    }
+}
+
+type Any<'a, 'py> = &'a Bound<'py, PyAny>;
+
+/// Milliseconds since the epoch and a number drawn from [0, 1), of a caller that has its own.
+type At = Option<(f64, f64)>;
+
+#[pymethods]
+impl Exchange {
+    /// The call begins.
+    #[pyo3(signature = (at = None))]
+    fn begin(&self, py: Python<'_>, at: At) -> PyResult<Py<PyAny>> {
+        self.advance(py, Event::Begin, at)
+    }
+
+    /// An answer came.
+    #[pyo3(signature = (status, headers, body, at = None))]
+    fn answer(
+        &self,
+        py: Python<'_>,
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: &[u8],
+        at: At,
+    ) -> PyResult<Py<PyAny>> {
+        self.advance(py, answered(status, headers, body), at)
+    }
+
+    /// The connection failed.
+    #[pyo3(signature = (cause, at = None))]
+    fn connection_fault(&self, py: Python<'_>, cause: String, at: At) -> PyResult<Py<PyAny>> {
+        self.advance(py, Event::Fault(Fault::Connection, cause), at)
+    }
+
+    /// The time was up.
+    #[pyo3(signature = (at = None))]
+    fn timeout(&self, py: Python<'_>, at: At) -> PyResult<Py<PyAny>> {
+        self.advance(py, Event::Fault(Fault::Timeout, String::new()), at)
+    }
+
+    /// The wait is over.
+    #[pyo3(signature = (at = None))]
+    fn waited(&self, py: Python<'_>, at: At) -> PyResult<Py<PyAny>> {
+        self.advance(py, Event::Waited, at)
+    }
+
+    /// The user changed the tags.
+    #[pyo3(signature = (tags, at = None))]
+    fn changed(&self, py: Python<'_>, tags: Any, at: At) -> PyResult<Py<PyAny>> {
+        self.advance(py, Event::Changed(raw(tags)?), at)
+    }
+
+    /// Carries the call, blocking, until it is over or asks for a change; `changed` is the answer to that.
+    #[pyo3(signature = (*changed))]
+    fn run(&self, py: Python<'_>, changed: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
+        let (reports, mut receiver) = channel();
+        // A report that nobody waits for any more is not missed.
+        let task = Task(self.spawn(py, event(changed)?, move |report| drop(reports.send(report)))?);
+        loop {
+            let receiver = &mut receiver;
+            match py.detach(move || receiver.recv_timeout(TICK)) {
+                Ok(Report::Step(step)) => return shown(py, *step),
+                Ok(Report::Line(line)) => log(py, self.log.as_ref(), line).inspect_err(|_| task.abort())?,
+                Err(RecvTimeoutError::Timeout) => py.check_signals().inspect_err(|_| task.abort())?,
+                Err(RecvTimeoutError::Disconnected) => return Err(PyRuntimeError::new_err("the call was dropped")),
+            }
+        }
+    }
+
+    /// Carries the call as `run` does, but returns at once: the result resolves `future` through the queue of its loop.
+    #[pyo3(signature = (queue, future, *changed))]
+    fn start(
+        &self,
+        py: Python<'_>,
+        queue: &Bound<'_, CompletionQueue>,
+        future: Py<PyAny>,
+        changed: &Bound<'_, PyTuple>,
+    ) -> PyResult<Task> {
+        let sender = Arc::clone(&queue.get().sender);
+        let call = Arc::new(PendingCall { future, log: self.log.as_ref().map(|log| log.clone_ref(py)) });
+        self.spawn(py, event(changed)?, move |report| sender.send(&call, report)).map(Task)
+    }
+}
+
+/// What a transport of the user's own answered: bounded before it is copied, as the built-in transport bounds what it
+/// reads.
+fn answered(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Event {
+    const MAX_BODY: usize = 64 << 20;
+    const MAX_SHOWN: usize = 64 << 10;
+    const GZIP: [u8; 2] = [0x1f, 0x8b];
+    let answer = |most| Answer { status, headers, body: body.get(..most).unwrap_or(body).to_vec() };
+    if !(200..300).contains(&status) {
+        return Event::Answer(answer(MAX_SHOWN));
+    }
+    if body.len() > MAX_BODY {
+        return Event::Unreadable(answer(MAX_SHOWN), format!("its body is longer than {} MiB", MAX_BODY >> 20));
+    }
+    if body.starts_with(&GZIP) {
+        let why = "its body is compressed (gzip), and the transport did not decompress it".to_owned();
+        return Event::Unreadable(answer(MAX_SHOWN), why);
+    }
+    Event::Answer(answer(MAX_BODY))
+}
+
+fn event(changed: &Bound<'_, PyTuple>) -> PyResult<Event> {
+    match changed.iter().next() {
+        Some(tags) => Ok(Event::Changed(raw(&tags)?)),
+        None => Ok(Event::Begin),
+    }
+}
+
+/// A call that is carried by the runtime.
+#[pyclass(frozen)]
+pub struct Task(AbortHandle);
+
+#[pymethods]
+impl Task {
+    /// Cancels the request at hand; does nothing where the call is over.
+    fn abort(&self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,74 @@
+//! The next step of a call, as Python takes it.
+
+use opencomputer_usage_core::client::{self, Step};
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+
+use crate::decode::answer::{Value, into_python, is_page};
+use crate::errors::raised;
+
+/// A step as Python sees it.
+pub fn shown(py: Python<'_>, step: Step<Value>) -> PyResult<Py<PyAny>> {
+    match step {
+        Step::Send { request, timeout_ms } => ("send", Request::of(py, request, timeout_ms)?).into_py_any(py),
+        Step::Wait { ms } => ("wait", ms / 1_000.0).into_py_any(py),
+        Step::Change { tags, .. } => {
+            let dict = PyDict::new(py);
+            for (key, value) in tags.iter() {
+                dict.set_item(key, value)?;
+            }
+            ("change", dict).into_py_any(py)
+        }
+        Step::Done { value, next } if is_page(&value) => {
+            let params = next.map(|next| PyDict::from_sequence(PyList::new(py, next.into_params())?.as_any()));
+            ("done", (into_python(value, py)?, params.transpose()?)).into_py_any(py)
+        }
+        Step::Done { value, .. } => ("done", into_python(value, py)?).into_py_any(py),
+        Step::Failed { error } => Err(raised(error)),
+    }
+}
+
+/// What a transport of your own has to send.
+#[pyclass(frozen, module = "opencomputer_usage")]
+pub struct Request {
+    /// `GET` or `PUT`.
+    #[pyo3(get)]
+    method: &'static str,
+    /// Scheme, host, path and query.
+    #[pyo3(get)]
+    url: String,
+    /// By their names in lower case; the key is among them.
+    #[pyo3(get)]
+    headers: Py<PyDict>,
+    /// JSON, or None.
+    #[pyo3(get)]
+    body: Option<Py<PyBytes>>,
+    /// Seconds that are left for it.
+    #[pyo3(get)]
+    timeout: f64,
+}
+
+impl Request {
+    fn of(py: Python<'_>, request: client::Request, timeout_ms: f64) -> PyResult<Self> {
+        let headers = PyDict::new(py);
+        for (name, value) in request.headers {
+            headers.set_item(name, value)?;
+        }
+        Ok(Self {
+            method: request.method,
+            url: request.url,
+            headers: headers.unbind(),
+            body: request.body.map(|body| PyBytes::new(py, body.as_bytes()).unbind()),
+            timeout: timeout_ms / 1_000.0,
+        })
+    }
+}
+
+#[pymethods]
+impl Request {
+    /// Shows no headers, as the key is among them.
+    fn __repr__(&self) -> String {
+        format!("Request(method='{}', url='{}', timeout={})", self.method, self.url, self.timeout)
+    }
+}
