@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use opencomputer_usage::{Call, Clock, Transport, TransportOptions};
-use opencomputer_usage_core::client::{self, Operation};
+use opencomputer_usage_core::client::{self, Operation, OptionNames};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -25,7 +25,7 @@ type Any<'a, 'py> = &'a Bound<'py, PyAny>;
 
 #[pymethods]
 impl Client {
-    /// Takes `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }` and options of the transport.
+    /// Takes `{ api_key, base_url, timeout?, max_retries?, headers? }` and options of the transport.
     #[new]
     #[pyo3(signature = (user_agent, config, *, ssl_cert_file = None, proxy = None, connect_timeout = None, read_timeout = None))]
     fn new(
@@ -36,13 +36,13 @@ impl Client {
         connect_timeout: Option<f64>,
         read_timeout: Option<f64>,
     ) -> PyResult<Self> {
-        let core = client::Client::new(user_agent, &raw(config)?).map_err(raised)?;
+        let core = client::Client::with_names(OptionNames::SNAKE_CASE, user_agent, &raw(config)?).map_err(raised)?;
         let options = TransportOptions::new(ssl_cert_file, proxy, connect_timeout, read_timeout).map_err(raised)?;
         let route = Transport::new(options, core.base_url()).map_err(raised)?;
         Ok(Self { core, connections: Arc::new(Connections::new(route)), closed: AtomicBool::new(false) })
     }
 
-    /// Begins a call; `options` are `{ timeoutMs?, maxRetries?, headers? }`, `log` takes a line for each attempt.
+    /// Begins a call; `options` are `{ timeout?, max_retries?, headers? }`, `log` takes a line for each attempt.
     #[pyo3(signature = (operation, params, options, now_ms = None, log = None))]
     fn call(
         &self,

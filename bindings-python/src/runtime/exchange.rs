@@ -5,7 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use opencomputer_usage::Call;
-use opencomputer_usage_core::client::{Answer, Event, Fault};
+use opencomputer_usage_core::client::{Answer, Event, Fault, MAX_ERROR_BODY_BYTES, MAX_RESPONSE_BYTES, is_success};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -154,24 +154,21 @@ impl Exchange {
     }
 }
 
-/// What a transport of the user's own answered: bounded before it is copied, as the built-in transport bounds what it
-/// reads.
+/// The event of a response from a user's own transport. The body is cut to the core's limits before it is copied.
 fn answered(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Event {
-    const MAX_BODY: usize = 64 << 20;
-    const MAX_SHOWN: usize = 64 << 10;
     const GZIP: [u8; 2] = [0x1f, 0x8b];
     let answer = |most| Answer { status, headers, body: body.get(..most).unwrap_or(body).to_vec() };
-    if !(200..300).contains(&status) {
-        return Event::Answer(answer(MAX_SHOWN));
+    if !is_success(status) {
+        return Event::Answer(answer(MAX_ERROR_BODY_BYTES));
     }
-    if body.len() > MAX_BODY {
-        return Event::Unreadable(answer(MAX_SHOWN), format!("its body is longer than {} MiB", MAX_BODY >> 20));
+    if body.len() > MAX_RESPONSE_BYTES {
+        return Event::too_long(answer(MAX_ERROR_BODY_BYTES));
     }
     if body.starts_with(&GZIP) {
         let why = "its body is compressed (gzip), and the transport did not decompress it".to_owned();
-        return Event::Unreadable(answer(MAX_SHOWN), why);
+        return Event::Unreadable(answer(MAX_ERROR_BODY_BYTES), why);
     }
-    Event::Answer(answer(MAX_BODY))
+    Event::Answer(answer(MAX_RESPONSE_BYTES))
 }
 
 fn event(changed: &Bound<'_, PyTuple>) -> PyResult<Event> {

@@ -1,6 +1,7 @@
 //! HTTP responses, and the typed errors of those that are not a success.
 
-use super::fault::{ClientError, Kind, MAX_BODY_BYTES};
+use super::body::MAX_ERROR_BODY_BYTES;
+use super::fault::{ClientError, Kind};
 use super::retry::retry_after_ms;
 use crate::error::{Code, Violation};
 use crate::host::json::Json;
@@ -56,7 +57,7 @@ impl Answer {
 
     /// Builds the error of a status that is not a success, at `now_ms` since the epoch.
     pub(super) fn error(&self, now_ms: f64) -> ClientError {
-        let text = String::from_utf8_lossy(self.body.get(..MAX_BODY_BYTES).unwrap_or(&self.body));
+        let text = String::from_utf8_lossy(self.body.get(..MAX_ERROR_BODY_BYTES).unwrap_or(&self.body));
         // Some of the platform's handlers write a second document after the first.
         let body = Json::parse_first(&text).unwrap_or(Json::Null);
         let member = |name| body.text(name).map(str::to_owned);

@@ -67,6 +67,40 @@ pub(super) struct Settings {
     pub timeout_ms: f64,
     pub max_retries: u32,
     pub headers: Vec<(String, String)>,
+    names: OptionNames,
+}
+
+/// How a language names the options of a client, and the unit of its timeout.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionNames {
+    api_key: &'static str,
+    base_url: &'static str,
+    timeout: &'static str,
+    max_retries: &'static str,
+    unit: &'static str,
+    /// Milliseconds in one `unit`.
+    unit_ms: f64,
+}
+
+impl OptionNames {
+    /// The names of JavaScript: `apiKey`, `baseUrl`, `timeoutMs`, `maxRetries`.
+    pub const CAMEL_CASE: Self = Self {
+        api_key: "apiKey",
+        base_url: "baseUrl",
+        timeout: "timeoutMs",
+        max_retries: "maxRetries",
+        unit: "milliseconds",
+        unit_ms: 1.0,
+    };
+    /// The names of Python and Rust: `api_key`, `base_url`, `timeout` (seconds), `max_retries`.
+    pub const SNAKE_CASE: Self = Self {
+        api_key: "api_key",
+        base_url: "base_url",
+        timeout: "timeout",
+        max_retries: "max_retries",
+        unit: "seconds",
+        unit_ms: 1_000.0,
+    };
 }
 
 /// A valid client configuration.
@@ -90,15 +124,27 @@ impl Client {
     ///
     /// [`Kind::InvalidRequest`](super::Kind::InvalidRequest), never with the key in it.
     pub fn new(user_agent: &str, config: &Raw) -> Result<Self, ClientError> {
+        Self::with_names(OptionNames::CAMEL_CASE, user_agent, config)
+    }
+
+    /// As [`new`](Self::new), with the options under the names of a language.
+    ///
+    /// # Errors
+    ///
+    /// As `new`; messages use the same names.
+    pub fn with_names(names: OptionNames, user_agent: &str, config: &Raw) -> Result<Self, ClientError> {
         let mut key = None;
         let mut base_url = None;
         let own = [("accept", "application/json"), ("user-agent", user_agent)];
         let headers = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let mut settings = Settings { timeout_ms: DEFAULT_TIMEOUT_MS, max_retries: DEFAULT_MAX_RETRIES, headers };
-        settings.apply(config, &["apiKey", "baseUrl", "timeoutMs", "maxRetries", "headers"], |name, value| {
-            match name {
-                "apiKey" => key = Some(api_key(value)?),
-                _ => base_url = Some(normalize(value)?),
+        let mut settings =
+            Settings { timeout_ms: DEFAULT_TIMEOUT_MS, max_retries: DEFAULT_MAX_RETRIES, headers, names };
+        let known = [names.api_key, names.base_url, names.timeout, names.max_retries, "headers"];
+        settings.apply(config, &known, |name, value| {
+            if name == names.api_key {
+                key = Some(api_key(value)?);
+            } else {
+                base_url = Some(normalize(value)?);
             }
             Ok(())
         })?;
@@ -119,7 +165,8 @@ impl Client {
     /// [`Kind::InvalidRequest`](super::Kind::InvalidRequest).
     pub fn with(&self, options: &Raw) -> Result<Self, ClientError> {
         let mut client = self.clone();
-        client.settings.apply(options, &["timeoutMs", "maxRetries", "headers"], |_, _| Ok(()))?;
+        let names = client.settings.names;
+        client.settings.apply(options, &[names.timeout, names.max_retries, "headers"], |_, _| Ok(()))?;
         Ok(client)
     }
 
@@ -169,11 +216,8 @@ impl Settings {
             }
             match (name.as_str(), value) {
                 (_, value) if value.is_absent() => {}
-                ("timeoutMs", Raw::Number(ms)) if *ms > 0.0 && ms.is_finite() => self.timeout_ms = *ms,
-                ("timeoutMs", value) => {
-                    return Err(bad_option("timeoutMs", "a positive, finite number of milliseconds", value));
-                }
-                ("maxRetries", value) => self.max_retries = retries(value)?,
+                (name, value) if name == self.names.timeout => self.timeout_ms = self.names.milliseconds(value)?,
+                (name, value) if name == self.names.max_retries => self.max_retries = retries(name, value)?,
                 ("headers", Raw::Map(headers)) => {
                     for (name, value) in headers {
                         self.set_header(&name.to_string(), value)?;
@@ -213,9 +257,20 @@ pub fn unknown_option(name: &str, names: &[&str]) -> ClientError {
     Code::UnknownParameter.error(message).into()
 }
 
-fn retries(value: &Raw) -> Result<u32, ClientError> {
+impl OptionNames {
+    /// Reads a timeout.
+    fn milliseconds(&self, value: &Raw) -> Result<f64, ClientError> {
+        let ms = if let Raw::Number(timeout) = value { timeout * self.unit_ms } else { f64::NAN };
+        if ms > 0.0 && ms.is_finite() {
+            return Ok(ms);
+        }
+        Err(bad_option(self.timeout, &format!("a positive, finite number of {}", self.unit), value))
+    }
+}
+
+fn retries(name: &str, value: &Raw) -> Result<u32, ClientError> {
     let count = if let Raw::Number(count) = value { whole_number(*count) } else { None };
-    let allowed = || bad_option("maxRetries", &format!("a whole number from 0 to {}", u32::MAX), value);
+    let allowed = || bad_option(name, &format!("a whole number from 0 to {}", u32::MAX), value);
     count.and_then(|count| count.try_into().ok()).ok_or_else(allowed)
 }
 

@@ -1,5 +1,6 @@
 //! Decodes a response as the result of an operation, and checks that it answers what was asked.
 
+use super::body::is_success;
 use super::walk::{NextPage, Walk};
 use super::{Answer, ClientError, Operation, Value};
 use crate::error::quoted;
@@ -15,7 +16,7 @@ impl Answer {
         operation: &Operation,
         now_ms: f64,
     ) -> Result<(V, Option<NextPage>), ClientError> {
-        if !(200..300).contains(&self.status) {
+        if !is_success(self.status) {
             return Err(self.error(now_ms));
         }
         let value = V::read(operation.reply(), self).map_err(|why| self.undecodable(&why))?;

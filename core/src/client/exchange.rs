@@ -1,5 +1,6 @@
 //! One call in progress: what to send, how long to wait, when to stop.
 
+use super::body::MAX_RESPONSE_BYTES;
 use super::retry::{before_retry_ms, before_update_ms};
 use super::{Answer, Client, ClientError, JsonValue, Kind, NextPage, Operation, Outcome, Request, Value};
 use super::{operation, walk};
@@ -78,6 +79,14 @@ pub enum Event {
     Waited,
     /// The user changed the tags.
     Changed(Raw),
+}
+
+impl Event {
+    /// Returns the event of a successful response whose body is longer than [`MAX_RESPONSE_BYTES`].
+    #[must_use]
+    pub fn too_long(answer: Answer) -> Self {
+        Self::Unreadable(answer, format!("its body is longer than {} MiB", MAX_RESPONSE_BYTES >> 20))
+    }
 }
 
 /// Why no answer came.

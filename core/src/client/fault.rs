@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::ops::{Deref, DerefMut};
 
+use super::body::MAX_ERROR_BODY_BYTES;
 use crate::error::{Code, Error, Refusal, Violation};
 use crate::host::json::{Json, ToJson, object};
 
@@ -66,8 +67,6 @@ pub struct Failure {
 
 /// Characters of the shortest key that is hidden in errors.
 const SHORTEST_HIDDEN_KEY: usize = 8;
-/// Bytes of an answer that an error keeps.
-pub(super) const MAX_BODY_BYTES: usize = 64 * 1_024;
 
 /// Replaces every key in a text. The standard library's search for text would be 1 KB of the npm package's module.
 fn without(text: &str, key: &str) -> String {
@@ -114,7 +113,7 @@ impl ClientError {
 
     /// Keeps the start of a body.
     pub(super) fn with_body(mut self, body: &[u8]) -> Self {
-        let start = body.get(..MAX_BODY_BYTES).unwrap_or(body);
+        let start = body.get(..MAX_ERROR_BODY_BYTES).unwrap_or(body);
         self.body = Some(String::from_utf8_lossy(start).into_owned());
         self
     }

@@ -18,6 +18,7 @@
 //! ```
 
 mod answer;
+mod body;
 mod config;
 mod decode;
 mod exchange;
@@ -28,7 +29,8 @@ mod value;
 mod walk;
 
 pub use answer::Answer;
-pub use config::{Client, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_MS, Request, unknown_option};
+pub use body::{MAX_ERROR_BODY_BYTES, MAX_RESPONSE_BYTES, is_success, response_limit};
+pub use config::{Client, DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_MS, OptionNames, Request, unknown_option};
 pub use exchange::{Event, Exchange, Fault, Step};
 pub use fault::{ClientError, Failure, Kind};
 pub use operation::Operation;

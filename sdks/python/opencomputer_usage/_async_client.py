@@ -11,7 +11,7 @@ from . import _async_io as _io
 from ._core import Client, Exchange, Sandbox, SandboxItem, SandboxTags, SandboxUsage, TagItem, TagKeySummary
 from ._errors import InvalidRequestError, OpenComputerError
 from ._pages import AsyncSandboxUsagePage, AsyncTagUsagePage
-from ._refusals import check_options, of_option, of_parameters
+from ._refusals import check_options, of_parameters
 from ._shared import (
     USER_AGENT,
     Change,
@@ -263,18 +263,15 @@ class AsyncUsageClient:
             ssl_cert_file=ssl_cert_file,
         )
         given = config(api_key, base_url, timeout, max_retries, headers)
-        self._base_url = given["baseUrl"]
-        try:
-            self._inner = Client(
-                USER_AGENT,
-                given,
-                ssl_cert_file=ssl_cert_file,
-                proxy=proxy,
-                connect_timeout=connect_timeout,
-                read_timeout=read_timeout,
-            )
-        except InvalidRequestError as error:
-            raise of_option(error) from None
+        self._base_url = given["base_url"]
+        self._inner = Client(
+            USER_AGENT,
+            given,
+            ssl_cert_file=ssl_cert_file,
+            proxy=proxy,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+        )
         self._transport = transport
         self._options: dict[str, Any] = {}
 

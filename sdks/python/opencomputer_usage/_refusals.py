@@ -82,16 +82,7 @@ def of_parameters(error: InvalidRequestError, params: Mapping[str, object]) -> I
         absent = value is None and name not in ("key", "sandboxId", "tags")
         if code == (error.code or "") and not absent and not fits(value):
             return _of_type(known, value, allowed, error.code)
-    return of_option(error)
-
-
-def of_option(error: InvalidRequestError) -> InvalidRequestError:
-    """The refusal of an option that is out of range, under Python's name and in seconds."""
-    message = error.message
-    if not message.startswith(("`timeoutMs`", "`maxRetries`")):
-        return error
-    message = message.replace("`timeoutMs`", "`timeout`").replace("milliseconds", "seconds")
-    return InvalidRequestError(message.replace("`maxRetries`", "`max_retries`"), code=error.code)
+    return error
 
 
 def check_options(**given: object) -> None:

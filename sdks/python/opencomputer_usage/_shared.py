@@ -43,16 +43,15 @@ def config(
 ) -> dict[str, Any]:
     """The core's configuration; what is not given comes from the environment."""
     return {
-        "apiKey": os.environ.get("OPENCOMPUTER_API_KEY") or None if api_key is None else api_key,
-        "baseUrl": os.environ.get("OPENCOMPUTER_API_URL") or None if base_url is None else base_url,
+        "api_key": os.environ.get("OPENCOMPUTER_API_KEY") or None if api_key is None else api_key,
+        "base_url": os.environ.get("OPENCOMPUTER_API_URL") or None if base_url is None else base_url,
         **options(timeout, max_retries, headers),
     }
 
 
 def options(timeout: float | None, max_retries: int | None, headers: Mapping[str, str] | None) -> dict[str, Any]:
     """The core's options of a call."""
-    timeout_ms = None if timeout is None else float(timeout) * 1000
-    return {"timeoutMs": timeout_ms, "maxRetries": max_retries, "headers": headers}
+    return {"timeout": timeout, "max_retries": max_retries, "headers": headers}
 
 
 def merged(known: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def call(client: ocu.UsageClient, operation: str, params: dict[str, Any]) -> obj
 
 
 def begin(operation: str, params: dict[str, Any], options: dict[str, Any] | None = None) -> _core.Exchange:
-    core = _core.Client("opencomputer-usage-python/test", {"apiKey": "key", "baseUrl": BASE})
+    core = _core.Client("opencomputer-usage-python/test", {"api_key": "key", "base_url": BASE})
     return core.call(operation, params, options, START_MS)
 
 
@@ -212,7 +212,11 @@ def test_retries(case: Case) -> None:
 
 def retry(case: Case) -> object:
     """Lives through the steps of a case, at its own pace and with its own chance."""
-    options: dict[str, Any] = {name: case[name] for name in ["maxRetries", "timeoutMs"] if name in case}
+    options: dict[str, Any] = {}
+    if "maxRetries" in case:
+        options["max_retries"] = case["maxRetries"]
+    if "timeoutMs" in case:
+        options["timeout"] = case["timeoutMs"] / 1000
     exchange = begin(case["operation"], case["params"], options)
     now, draw = START_MS, case["random"]
     kind, value = exchange.begin((now, draw))

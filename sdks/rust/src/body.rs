@@ -1,28 +1,24 @@
-//! Reads the body of an answer, and no more of it than an answer of the API may have.
+//! Reads the body of a response, up to the limits of the core.
 
-use opencomputer_usage_core::client::{Answer, Event};
+use opencomputer_usage_core::client::{Answer, Event, MAX_RESPONSE_BYTES, response_limit};
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 
 use crate::route::Route;
 
-/// The longest body that a call succeeds with.
-const MAX_BODY: usize = 64 << 20;
-/// How much is read of an error's body; the rest is left out.
-const MAX_ERROR_BODY: usize = 64 << 10;
-/// What a body compressed with gzip begins with.
+/// The first bytes of a body compressed with gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Reads the whole answer, or says why the rest of it did not come or cannot be read.
+/// Reads the whole response, or reports why it broke off or cannot be read.
 pub async fn read(mut response: Response, route: &Route) -> Event {
     let success = response.status().is_success();
-    let limit = if success { MAX_BODY } else { MAX_ERROR_BODY };
+    let limit = response_limit(response.status().as_u16());
     let announced = response.content_length().unwrap_or_default();
     let compression = encoding(response.headers()).map(str::to_owned);
     let mut answer =
         Answer { status: response.status().as_u16(), headers: pairs(response.headers()), body: Vec::new() };
-    if success && announced > MAX_BODY as u64 {
-        return too_long(answer);
+    if success && announced > MAX_RESPONSE_BYTES as u64 {
+        return Event::too_long(answer);
     }
     answer.body.reserve(usize::try_from(announced).unwrap_or(limit).min(limit));
     loop {
@@ -35,7 +31,7 @@ pub async fn read(mut response: Response, route: &Route) -> Event {
         answer.body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if chunk.len() > room {
             if success {
-                return too_long(answer);
+                return Event::too_long(answer);
             }
             break;
         }
@@ -47,10 +43,6 @@ pub async fn read(mut response: Response, route: &Route) -> Event {
         }
         _ => Event::Answer(answer),
     }
-}
-
-fn too_long(answer: Answer) -> Event {
-    Event::Unreadable(answer, format!("its body is longer than {} MiB", MAX_BODY >> 20))
 }
 
 fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {

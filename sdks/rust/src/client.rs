@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::env;
 use std::time::Duration;
 
-use opencomputer_usage_core::client::{self, ClientError, Event, NextPage, Operation, Outcome, Step, TagState};
+use opencomputer_usage_core::client::{
+    self, ClientError, Event, NextPage, Operation, OptionNames, Outcome, Step, TagState,
+};
 use opencomputer_usage_core::host::value::{Raw, Text};
 use opencomputer_usage_core::query::Period;
 use opencomputer_usage_core::tags::TagSet;
@@ -61,25 +63,25 @@ impl Builder {
     /// Sets the API key; the default is `OPENCOMPUTER_API_KEY`.
     #[must_use]
     pub fn api_key(self, key: impl AsRef<str>) -> Self {
-        self.set("apiKey", key.as_ref().into())
+        self.set("api_key", key.as_ref().into())
     }
 
     /// Sets the URL of the API, with or without `/api`; the default is `OPENCOMPUTER_API_URL`.
     #[must_use]
     pub fn base_url(self, url: impl AsRef<str>) -> Self {
-        self.set("baseUrl", url.as_ref().into())
+        self.set("base_url", url.as_ref().into())
     }
 
     /// Limits the time of a call with its retries; 30 s by default.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.set("timeoutMs", Raw::Number(timeout.as_secs_f64() * 1_000.0))
+        self.set("timeout", Raw::Number(timeout.as_secs_f64()))
     }
 
     /// Limits how often a failed request is retried; 2 by default.
     #[must_use]
     pub fn max_retries(self, retries: u32) -> Self {
-        self.set("maxRetries", Raw::Number(retries.into()))
+        self.set("max_retries", Raw::Number(retries.into()))
     }
 
     /// Adds a header to every request.
@@ -104,14 +106,14 @@ impl Builder {
     pub fn build(self) -> Result<Client, ClientError> {
         let headers = Raw::Map(self.headers);
         let mut options = self.options;
-        for (name, variable) in [("apiKey", API_KEY), ("baseUrl", API_URL)] {
+        for (name, variable) in [("api_key", API_KEY), ("base_url", API_URL)] {
             let given = options.iter().any(|(known, _)| known.as_str() == Some(name));
             if !given && let Some(value) = env::var(variable).ok().filter(|value| !value.is_empty()) {
                 options.push((name.into(), value.as_str().into()));
             }
         }
         options.push(("headers".into(), headers));
-        let core = client::Client::new(USER_AGENT, &Raw::Map(options))?;
+        let core = client::Client::with_names(OptionNames::SNAKE_CASE, USER_AGENT, &Raw::Map(options))?;
         let transport = Transport::new(self.transport, core.base_url())?;
         Ok(Client { core, transport })
     }
