@@ -12,8 +12,20 @@ use super::read;
 use super::schema::{self, Fault, Found};
 use crate::store::OpenError;
 
-/// The version that this program makes.
-const VERSION: i32 = 1;
+/// One step of the schema. A platform's database has tables of its own, so a step has another text there.
+///
+/// A step only adds, and must also succeed if its changes are there already: a database of our own that has lost its mark
+/// starts again at version 1.
+#[derive(Clone, Copy)]
+struct Migration {
+    own: &'static str,
+    platform: &'static str,
+}
+
+/// The steps in order. The version of a database is the number of those that it has.
+const MIGRATIONS: [Migration; 1] =
+    // `sandbox_tags` belongs to the first step, too. It may be a platform's, so it is made only if it is missing.
+    [Migration { own: include_str!("../../../migrations/postgres/0001_schema.sql"), platform: "" }];
 
 /// Any number, as long as no other program takes it for its lock on this database.
 const LOCK: &str = "SELECT pg_try_advisory_lock(7302491750618246)";
@@ -52,7 +64,7 @@ pub(super) async fn migrate(options: &PgConnectOptions) -> Result<Migrated, Faul
     let found = async {
         let connections: i32 = sqlx::query_scalar(CONNECTIONS).fetch_one(&mut db).await?;
         let connections = u32::try_from(connections).unwrap_or(0);
-        Ok(Migrated { platform: run(&mut db).await?, connections })
+        Ok(Migrated { platform: run(&mut db, &MIGRATIONS).await?, connections })
     };
     let found = found.await;
     // Closing gives the lock back.
@@ -101,34 +113,155 @@ async fn lock(db: &mut PgConnection) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn run(db: &mut PgConnection) -> Result<bool, Fault> {
+/// Applies the migrations that a database lacks, and checks the result. Returns whether the database is a platform's.
+async fn run(db: &mut PgConnection, migrations: &[Migration]) -> Result<bool, Fault> {
+    let known = i32::try_from(migrations.len()).unwrap_or(i32::MAX);
     let marked = sqlx::query_scalar("SELECT to_regclass('usage_schema') IS NOT NULL").fetch_one(&mut *db).await?;
-    let platform = if marked {
-        let (found, platform) = read::schema(db).await?;
-        if found > VERSION {
-            let (found, known) = (found.unsigned_abs(), VERSION.unsigned_abs());
-            return Err(OpenError::Newer { found, known }.into());
-        }
-        platform
-    } else {
-        create(db).await?
+    let found = if marked { None } else { Some(schema::recognize(db).await?) };
+    let mut write = db.begin().await?;
+    let (version, platform) = match found {
+        None => read::schema(&mut write).await?,
+        Some(found) => mark(&mut write, &found).await?,
     };
+    if version > known {
+        let (found, known) = (version.unsigned_abs(), known.unsigned_abs());
+        return Err(OpenError::Newer { found, known }.into());
+    }
+    for (number, migration) in (1..).zip(migrations).skip(usize::try_from(version).unwrap_or_default()) {
+        let sql = if platform { migration.platform } else { migration.own };
+        sqlx::raw_sql(sql).execute(&mut *write).await?;
+        if number == 1 {
+            schema::create_tags(&mut write).await?;
+        }
+        sqlx::query("UPDATE usage_schema SET version = $1").bind(number).execute(&mut *write).await?;
+        tracing::info!(version = number, "the schema is migrated");
+    }
+    write.commit().await?;
     schema::complete(db, platform).await?;
     Ok(platform)
 }
 
-/// The first migration of a database; tells whether it is a platform's.
-async fn create(db: &mut PgConnection) -> Result<bool, Fault> {
-    let found = schema::recognize(db).await?;
-    let platform = matches!(found, Found::Platform);
-    let mut write = db.begin().await?;
-    if matches!(found, Found::Empty) {
-        sqlx::raw_sql(include_str!("../../../migrations/postgres/0001_schema.sql")).execute(&mut *write).await?;
+/// Marks a database that this program sees for the first time. Returns its version and whether it is a platform's.
+async fn mark(db: &mut PgConnection, found: &Found) -> sqlx::Result<(i32, bool)> {
+    let (version, platform) = match found {
+        Found::Empty => (0, false),
+        Found::Own => (1, false),
+        Found::Platform => (0, true),
+    };
+    sqlx::raw_sql(include_str!("../../../migrations/postgres/mark.sql")).execute(&mut *db).await?;
+    let insert = sqlx::query("INSERT INTO usage_schema (version, platform) VALUES ($1, $2)");
+    insert.bind(version).bind(platform).execute(db).await?;
+    Ok((version, platform))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::postgres::url;
+
+    /// Migrations of a later version.
+    const NEXT: [Migration; 2] = [
+        MIGRATIONS[0],
+        Migration {
+            own: "CREATE TABLE IF NOT EXISTS of_our_own (n integer); INSERT INTO of_our_own VALUES (1)",
+            platform: "CREATE TABLE IF NOT EXISTS of_a_platform (n integer); INSERT INTO of_a_platform VALUES (1)",
+        },
+    ];
+
+    /// A session, an event and a tag, in columns that both schemas have.
+    const DATA: &str = "
+        INSERT INTO sandbox_sessions (sandbox_id, org_id, template, region, worker_id, status, started_at)
+            VALUES ('sb-1', '00000000-0000-0000-0000-000000000001', 'base', 'use2', 'w-1', 'running', '2026-01-01Z');
+        INSERT INTO sandbox_scale_events (sandbox_id, org_id, memory_mb, cpu_percent, disk_mb, started_at)
+            VALUES ('sb-1', '00000000-0000-0000-0000-000000000001', 1024, 100, 20480, '2026-01-01Z');
+        INSERT INTO sandbox_tags (sandbox_id, org_id, key, value)
+            VALUES ('sb-1', '00000000-0000-0000-0000-000000000001', 'team', 'a');";
+
+    const ORG: &str = "INSERT INTO orgs (id, name, slug) VALUES ('00000000-0000-0000-0000-000000000001', 'org', 'org')";
+
+    /// An empty database, or a platform's.
+    async fn database(platform: bool) -> PgConnection {
+        let server = std::env::var("TEST_DATABASE_URL").expect("run the tests with `scripts/postgres`");
+        let options = url::options(&server).ok().unwrap();
+        let name = format!("test_{}", uuid::Uuid::new_v4().simple());
+        let mut db = PgConnection::connect_with(&options).await.unwrap();
+        let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut db).await.unwrap();
+        let mut db = PgConnection::connect_with(&options.database(&name)).await.unwrap();
+        if platform {
+            sqlx::raw_sql(include_str!("../../../tests/common/platform.sql")).execute(&mut db).await.unwrap();
+            sqlx::raw_sql(ORG).execute(&mut db).await.unwrap();
+        }
+        db
     }
-    schema::create_tags(&mut write).await?;
-    sqlx::raw_sql(include_str!("../../../migrations/postgres/mark.sql")).execute(&mut *write).await?;
-    let mark = sqlx::query("INSERT INTO usage_schema (version, platform) VALUES ($1, $2)");
-    mark.bind(VERSION).bind(platform).execute(&mut *write).await?;
-    write.commit().await?;
-    Ok(platform)
+
+    async fn version(db: &mut PgConnection) -> i32 {
+        read::schema(db).await.unwrap().0
+    }
+
+    /// Every row of the tenants' tables.
+    async fn rows(db: &mut PgConnection) -> Vec<String> {
+        let sql = "SELECT row_to_json(one)::text FROM sandbox_sessions AS one
+             UNION ALL SELECT row_to_json(one)::text FROM sandbox_scale_events AS one
+             UNION ALL SELECT row_to_json(one)::text FROM sandbox_tags AS one ORDER BY 1";
+        sqlx::query_scalar(sql).fetch_all(db).await.unwrap()
+    }
+
+    async fn exists(db: &mut PgConnection, table: &str) -> bool {
+        sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(table).fetch_one(db).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_database_with_data_moves_to_the_next_version_once() {
+        for (platform, made, not_made) in
+            [(false, "of_our_own", "of_a_platform"), (true, "of_a_platform", "of_our_own")]
+        {
+            let mut db = database(platform).await;
+            assert_eq!(run(&mut db, &MIGRATIONS).await.ok(), Some(platform));
+            assert_eq!(version(&mut db).await, 1);
+            sqlx::raw_sql(DATA).execute(&mut db).await.unwrap();
+            let before = rows(&mut db).await;
+            assert_eq!(before.len(), 3);
+            for _ in 0..2 {
+                assert_eq!(run(&mut db, &NEXT).await.ok(), Some(platform));
+                assert_eq!(version(&mut db).await, 2);
+                assert_eq!(rows(&mut db).await, before);
+                assert_eq!((exists(&mut db, made).await, exists(&mut db, not_made).await), (true, false));
+                let sql = format!("SELECT count(*) FROM {made}");
+                let runs: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut db).await.unwrap();
+                assert_eq!(runs, 1);
+            }
+            let older = run(&mut db, &MIGRATIONS).await;
+            assert!(matches!(older, Err(Fault::Refused(OpenError::Newer { found: 2, known: 1 }))));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_new_database_gets_every_version() {
+        for platform in [false, true] {
+            let mut db = database(platform).await;
+            assert_eq!(run(&mut db, &NEXT).await.ok(), Some(platform));
+            assert_eq!(version(&mut db).await, 2);
+            sqlx::raw_sql(DATA).execute(&mut db).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_step_that_fails_leaves_the_version_and_the_data() {
+        const FAILING: Migration = Migration {
+            own: "CREATE TABLE half (n integer); SELECT 1 / 0",
+            platform: "CREATE TABLE half (n integer); SELECT 1 / 0",
+        };
+        for platform in [false, true] {
+            let mut db = database(platform).await;
+            run(&mut db, &MIGRATIONS).await.ok().unwrap();
+            sqlx::raw_sql(DATA).execute(&mut db).await.unwrap();
+            let before = rows(&mut db).await;
+            assert!(matches!(run(&mut db, &[MIGRATIONS[0], FAILING]).await, Err(Fault::Database(_))));
+            assert_eq!((version(&mut db).await, rows(&mut db).await), (1, before));
+            assert!(!exists(&mut db, "half").await);
+            run(&mut db, &NEXT).await.ok().unwrap();
+            assert_eq!(version(&mut db).await, 2);
+        }
+    }
 }

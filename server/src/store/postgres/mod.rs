@@ -85,7 +85,7 @@ impl Postgres {
         let pool = pool.connect_lazy_with(options);
         let part = |connections: u32| (connections * size / CONNECTIONS).max(1);
         let queues = Queues {
-            keys: Queue::new("keys", part(KEY_CONNECTIONS)),
+            keys: Queue::new("key look-ups", part(KEY_CONNECTIONS)),
             light: Queue::new("light reads", part(LIGHT_CONNECTIONS)),
             writes: Queue::new("writes", part(WRITE_CONNECTIONS)),
             heavy: Queue::new("heavy reads", part(HEAVY_CONNECTIONS)),

@@ -6,7 +6,8 @@ use opencomputer_usage_core::usage::window::Timestamp;
 use sqlx::{AssertSqlSafe, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 
-use super::{PATIENCE, json_list, sql};
+use super::session::PATIENCE;
+use super::{json_list, sql};
 use crate::record::{Scale, Session, Tags};
 use crate::store::{Importer, Result};
 

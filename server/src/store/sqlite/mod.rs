@@ -4,20 +4,19 @@ mod conditions;
 mod import;
 mod read;
 mod schema;
+mod session;
 pub(super) mod sql;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod url;
 mod write;
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use opencomputer_usage_core::limits::QUERY_BUDGET_SECONDS;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::usage::dimension::Dimension;
@@ -26,12 +25,12 @@ use opencomputer_usage_core::usage::page::{Group, Page};
 use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
-use percent_encoding::percent_decode_str;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Sqlite as Engine, SqliteConnection, Transaction};
+use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
+use sqlx::{ConnectOptions, Connection as _, Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
 
-use super::admission::{Abandoned, Queue, Queues};
+use self::session::{BUDGET, PATIENCE, check_writable, end_if_abandoned, limit};
+use super::admission::{Queue, Queues};
 use super::error::reason;
 use super::{
     Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reconciled, Result, SandboxReading, Show, Store, StoreError,
@@ -43,81 +42,11 @@ use crate::keys::NewKey;
 /// What each version adds, in order; the version is the position, counted from one.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_schema.sql")];
 
-/// How long a statement waits for another writer, and a request for a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The one URL of a database in memory.
-const MEMORY: &str = "sqlite::memory:";
-
-const UNKNOWN_OPTIONS: &str = "the database URL has options that are not known, or have other values than are known; \
-     known are `mode`, `cache`, `immutable` and `vfs`";
-
 /// Readers that look up keys, that read little, and that sum; and one for what belongs to no org, such as `/readyz`.
 const KEY_READERS: u32 = 2;
 const LIGHT_READERS: u32 = 4;
 const HEAVY_READERS: u32 = 4;
 const READERS: u32 = KEY_READERS + LIGHT_READERS + HEAVY_READERS + 1;
-
-/// Refuses what names no file: every connection would have a database of its own, and lose it.
-fn check(url: &str) -> Result<(), OpenError> {
-    let place = url.trim_start_matches("sqlite://").trim_start_matches("sqlite:");
-    let (path, options) = place.split_once('?').unwrap_or((place, ""));
-    let [path, options] = [path, options].map(|text| percent_decode_str(text).decode_utf8_lossy());
-    // `file:` starts a URL of the engine's own, with options of its own.
-    if url == MEMORY
-        || !(path.is_empty() || path == ":memory:" || path.starts_with("file:") || options.contains("=memory"))
-    {
-        return Ok(());
-    }
-    Err(OpenError::Unsupported(format!("the database URL must name a file, as in `sqlite://path`, or be `{MEMORY}`")))
-}
-
-/// The code of a database that another writer holds.
-const BUSY: u32 = 5;
-
-/// How long a reader may work for one request.
-const BUDGET: Duration = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
-/// Steps of the engine's virtual machine between two looks at the time: a few milliseconds.
-const STEPS: i32 = 200_000;
-
-/// Interrupts the statements of the connection once the time is over, even if nobody waits for them any more.
-async fn limit(db: &mut SqliteConnection, budget: Duration) -> sqlx::Result<()> {
-    let deadline = Instant::now() + budget;
-    db.lock_handle().await?.set_progress_handler(STEPS, move || Instant::now() < deadline);
-    Ok(())
-}
-
-/// Interrupts the statements of the connection as soon as nobody waits for them, too.
-async fn end_if_abandoned(db: &mut SqliteConnection, mut abandoned: Abandoned) -> sqlx::Result<()> {
-    let deadline = Instant::now() + deadline::left(BUDGET);
-    let mut handle = db.lock_handle().await?;
-    handle.set_progress_handler(STEPS, move || Instant::now() < deadline && !abandoned.now());
-    Ok(())
-}
-
-/// Refuses a file that cannot be written, which the engine opens all the same.
-async fn refuse_read_only(writer: &SqlitePool) -> sqlx::Result<()> {
-    let mut db = writer.acquire().await?;
-    // A writer, such as a long import, is not waited for: that it writes is enough to know.
-    sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&mut *db).await?;
-    let refused = match try_to_write(&mut db).await {
-        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code.parse() != Ok(BUSY)) => {
-            Err(sqlx::Error::Database(error))
-        }
-        _ => Ok(()),
-    };
-    let patience = format!("PRAGMA busy_timeout = {}", PATIENCE.as_millis());
-    sqlx::raw_sql(AssertSqlSafe(patience)).execute(&mut *db).await?;
-    refused
-}
-
-/// Writes, and takes it back.
-async fn try_to_write(db: &mut SqliteConnection) -> sqlx::Result<()> {
-    let mut write = db.begin_with("BEGIN IMMEDIATE").await?;
-    let version = read::schema_version(&mut write).await?;
-    write::set_schema_version(&mut write, version).await?;
-    write.rollback().await
-}
 
 /// An SQLite database.
 pub(super) struct Sqlite {
@@ -131,33 +60,19 @@ pub(super) struct Sqlite {
     _anchor: Option<Mutex<SqliteConnection>>,
 }
 
-/// A name for a database in memory that every connection of this process opens.
-fn name_in_memory() -> String {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    format!("/usage-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
-}
-
 impl Sqlite {
     pub(super) async fn open(url: &str) -> Result<Self, OpenError> {
-        check(url)?;
+        let options = url::options(url)?;
         let place = format!("`{}`", url.trim_start_matches("sqlite:").trim_start_matches("//"));
         let unreachable = |error: sqlx::Error| OpenError::Unreachable { place: place.clone(), reason: reason(&error) };
-        // What the engine says of an option repeats it, whatever it may be.
-        let unknown = |_| OpenError::Unsupported(UNKNOWN_OPTIONS.to_owned());
-        let in_memory = url == MEMORY;
-        let options = if in_memory {
-            // The engine's own file system in memory has the locks of a file, unlike a shared cache.
-            SqliteConnectOptions::new().vfs("memdb").filename(name_in_memory())
-        } else {
-            SqliteConnectOptions::from_str(url).map_err(unknown)?.journal_mode(SqliteJournalMode::Wal)
-        };
+        let in_memory = url == url::MEMORY;
         let options =
             options.create_if_missing(true).foreign_keys(true).busy_timeout(PATIENCE).disable_statement_logging();
         let anchor = if in_memory { Some(Mutex::new(options.connect().await.map_err(&unreachable)?)) } else { None };
         let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(PATIENCE);
         let writer = pool(1).before_acquire(|db, _| Box::pin(async { Ok(!db.is_in_transaction()) }));
         let writer = writer.connect_with(options.clone()).await.map_err(&unreachable)?;
-        refuse_read_only(&writer).await.map_err(&unreachable)?;
+        check_writable(&writer).await.map_err(&unreachable)?;
         let readers = pool(READERS)
             .after_connect(|db, _| Box::pin(limit(db, deadline::left(BUDGET))))
             .before_acquire(|db, _| {
@@ -168,22 +83,27 @@ impl Sqlite {
             })
             .connect_lazy_with(options.pragma("query_only", "ON"));
         let queues = Queues {
-            keys: Queue::new("keys", KEY_READERS),
+            keys: Queue::new("key look-ups", KEY_READERS),
             light: Queue::new("light reads", LIGHT_READERS),
             writes: Queue::new("writes", 1),
             heavy: Queue::new("heavy reads", HEAVY_READERS),
         };
         let store = Self { readers, writer, queues, failing: AtomicBool::new(false), _anchor: anchor };
-        store.migrate(unreachable).await?;
+        store.migrate(&MIGRATIONS, unreachable).await?;
         Ok(store)
     }
 
-    async fn migrate(&self, unreachable: impl Fn(sqlx::Error) -> OpenError) -> Result<(), OpenError> {
-        let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    /// Applies the migrations that the database lacks.
+    async fn migrate(
+        &self,
+        migrations: &[&'static str],
+        unreachable: impl Fn(sqlx::Error) -> OpenError,
+    ) -> Result<(), OpenError> {
+        let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
         // Most often there is nothing to do; then a writer, such as a long import, is not waited for.
         let mut db = self.writer.acquire().await.map_err(&unreachable)?;
         if read::schema_version(&mut db).await.map_err(&unreachable)? == known {
-            let missing = schema::complete(&mut db, &MIGRATIONS).await.map_err(&unreachable)?;
+            let missing = schema::complete(&mut db, migrations).await.map_err(&unreachable)?;
             return missing.map_or(Ok(()), |part| Err(OpenError::Damaged(part)));
         }
         let mut write = db.begin_with("BEGIN IMMEDIATE").await.map_err(&unreachable)?;
@@ -191,7 +111,7 @@ impl Sqlite {
         if found > known {
             return Err(OpenError::Newer { found, known });
         }
-        for migration in MIGRATIONS.iter().skip(found as usize) {
+        for migration in migrations.iter().skip(found as usize) {
             sqlx::raw_sql(*migration).execute(&mut *write).await.map_err(&unreachable)?;
         }
         if found < known {

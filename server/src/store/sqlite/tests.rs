@@ -1,6 +1,8 @@
 //! Limits and recovery of connections.
 
-use sqlx::Connection as _;
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::*;
 
@@ -65,4 +67,25 @@ async fn a_file_that_cannot_be_written_is_refused() {
     let url = format!("sqlite://{}/usage.db?mode=ro", directory.path().display());
     let refused = Sqlite::open(&url).await.err().unwrap().to_string();
     assert!(refused.contains("cannot open the database") && refused.contains("readonly"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_database_with_data_moves_to_the_next_version_once() {
+    let (_directory, store) = file().await;
+    store.create_key(Uuid::from_u128(1), &key("kept")).await.unwrap();
+    let unreachable = |error: sqlx::Error| OpenError::Unsupported(error.to_string());
+    let next = [MIGRATIONS[0], "CREATE TABLE more (n INTEGER NOT NULL) STRICT; INSERT INTO more VALUES (1)"];
+    for _ in 0..2 {
+        store.migrate(&next, unreachable).await.unwrap();
+        assert_eq!(store.schema_version().await.unwrap(), 2);
+        let count = "SELECT (SELECT COUNT(*) FROM api_keys WHERE name = 'kept') || ' ' || (SELECT COUNT(*) FROM more)";
+        let counts: String = sqlx::query_scalar(count).fetch_one(&store.readers).await.unwrap();
+        assert_eq!(counts, "1 1");
+    }
+    let older = store.migrate(&MIGRATIONS, unreachable).await;
+    assert!(matches!(older, Err(OpenError::Newer { found: 2, known: 1 })));
+    let failing = [next[0], next[1], "CREATE TABLE half (n INTEGER); SELECT * FROM missing"];
+    store.migrate(&failing, unreachable).await.unwrap_err();
+    assert_eq!(store.schema_version().await.unwrap(), 2);
+    store.migrate(&next, unreachable).await.unwrap();
 }
