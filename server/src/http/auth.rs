@@ -8,10 +8,10 @@ use axum::middleware::Next;
 use opencomputer_usage_core::{Code, query};
 
 use super::brake::{Brake, Peer};
-use super::cors::API_KEY;
 use super::envelope::Known;
+use super::error::{Failure, Result};
+use super::headers::API_KEY;
 use super::limit::Limiter;
-use super::{Failure, Result};
 use crate::key_usage::KeyUses;
 use crate::keys;
 use crate::store::Store;

@@ -3,12 +3,10 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderValue, Method, Uri, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::REQUEST_ID;
-
-pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+use super::headers::{API_KEY, REQUEST_ID};
 
 /// How long a browser may rely on what it was allowed.
 const REMEMBERED: Duration = Duration::from_hours(1);

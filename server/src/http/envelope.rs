@@ -14,9 +14,9 @@ use opencomputer_usage_core::limits::QUERY_BUDGET_SECONDS;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use super::REQUEST_ID;
 use super::connections::Crowded;
 use super::error::{self, Failure};
+use super::headers::REQUEST_ID;
 use super::metrics::Metrics;
 use crate::deadline;
 

@@ -16,6 +16,9 @@ use crate::store::StoreError;
 /// When to come back to a server that has too much to do.
 const BUSY: Duration = Duration::from_secs(1);
 
+/// The result of a handler.
+pub(super) type Result<T = Response, E = Failure> = std::result::Result<T, E>;
+
 /// A refusal or a fault. What the client is told and what the log is told are different things.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {

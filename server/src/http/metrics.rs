@@ -3,9 +3,11 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use axum::routing::get;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -16,7 +18,8 @@ use prometheus_client::registry::Registry;
 
 use super::brake::Ration;
 use super::connections::ConnectionMetrics;
-use super::{Failure, Result};
+use super::error::{Failure, Result};
+use super::handler::App;
 use crate::log::LOST_LINES;
 use crate::store::Store;
 
@@ -127,6 +130,11 @@ impl Metrics {
         text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+/// The routes of this area.
+pub(super) fn router(metrics: Arc<Metrics>) -> Router<App> {
+    Router::new().route("/metrics", get(show)).with_state(metrics)
 }
 
 /// `GET /metrics`

@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Failure, Result};
+use super::error::{Failure, Result};
 
 /// Pages up to about this size are sent whole, with their length.
 const WHOLE: usize = 256 * 1024;

@@ -1,18 +1,29 @@
 //! Sandbox reads, with tags where they can be had.
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::Uri;
+use axum::routing::get;
+use axum::{Extension, Router};
 use opencomputer_usage_core::Code;
 use opencomputer_usage_core::query::parse_nothing;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags};
 use uuid::Uuid;
 
-use super::{App, Named, Result, json, parameters};
+use super::error::Result;
+use super::handler::{App, Named, json, parameters};
 use crate::store::Caller;
 
+/// The routes of this area.
+pub(super) fn router() -> Router<App> {
+    Router::new()
+        .route("/api/sandboxes", get(list))
+        .route("/api/sandboxes/{id}", get(one))
+        // An empty id, as in `/api/sandboxes//tags`.
+        .route("/api/sandboxes/", get(one))
+}
+
 /// `GET /api/sandboxes`
-pub(super) async fn list(State(app): State<App>, Extension(caller): Extension<Caller>, uri: Uri) -> Result {
+async fn list(State(app): State<App>, Extension(caller): Extension<Caller>, uri: Uri) -> Result {
     parse_nothing(&parameters(&uri))?;
     let mut sandboxes = app.store.running_sandboxes(caller.org).await?;
     add_tags(&app, caller.org, &mut sandboxes).await;
@@ -20,12 +31,7 @@ pub(super) async fn list(State(app): State<App>, Extension(caller): Extension<Ca
 }
 
 /// `GET /api/sandboxes/{id}`
-pub(super) async fn one(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Named(id): Named,
-    uri: Uri,
-) -> Result {
+async fn one(State(app): State<App>, Extension(caller): Extension<Caller>, Named(id): Named, uri: Uri) -> Result {
     parse_nothing(&parameters(&uri))?;
     let sandbox = app.store.sandbox(caller.org, &id).await?;
     let mut sandbox = [sandbox.ok_or_else(|| Code::SandboxNotFound.plain())?];

@@ -22,8 +22,10 @@ use tokio::time::Sleep;
 
 use super::brake::Peer;
 use super::connections::{Crowded, Doing, Seat, Seats};
+use super::handler::App;
+use super::head;
 use super::metrics::Metrics;
-use super::{App, Options, head, routes};
+use super::router::{self, Options};
 use crate::key_usage::{self, KeyUses};
 
 /// How long running requests may take to finish once the server is told to stop.
@@ -53,7 +55,7 @@ pub async fn serve(listener: TcpListener, app: App, options: &Options, stop: imp
     let (store, uses) = (app.store.clone(), Arc::<KeyUses>::default());
     let metrics = Arc::new(Metrics::new(store.clone()));
     let seats = Seats::new(options.connections, metrics.http_connections.clone());
-    let router = routes(app, options, uses.clone(), metrics);
+    let router = router::with_options(app, options, uses.clone(), metrics);
     let serving = connections(listener, router, seats, (PATIENCE, WRITE_PATIENCE), stop);
     tokio::select! {
         () = serving => (),

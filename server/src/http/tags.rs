@@ -1,10 +1,11 @@
 //! Tags: the keys in use, and the tags of one sandbox.
 
-use axum::Extension;
 use axum::body::BodyDataStream;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Router};
 use futures_util::StreamExt;
 use opencomputer_usage_core::limits::MAX_BODY_BYTES;
 use opencomputer_usage_core::query::parse_nothing;
@@ -13,32 +14,33 @@ use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::wire::{SandboxTags, TagKeys};
 use opencomputer_usage_core::{Code, Error};
 
-use super::{App, Failure, Named, Result, json, parameters};
+use super::error::{Failure, Result};
+use super::handler::{App, Named, json, parameters};
 use crate::store::{Caller, TagWrite};
 
 /// Most bytes of a refused body that are still read, so that the client gets to see the refusal.
 const MAX_DRAINED_BYTES: usize = 4 * MAX_BODY_BYTES;
 
+/// The routes of this area.
+pub(super) fn router() -> Router<App> {
+    Router::new().route("/api/tags", get(keys)).route("/api/sandboxes/{id}/tags", get(read).put(replace))
+}
+
 /// `GET /api/tags`
-pub(super) async fn keys(State(app): State<App>, Extension(caller): Extension<Caller>, uri: Uri) -> Result {
+async fn keys(State(app): State<App>, Extension(caller): Extension<Caller>, uri: Uri) -> Result {
     parse_nothing(&parameters(&uri))?;
     json(&TagKeys { keys: app.store.tag_keys(caller.org).await? })
 }
 
 /// `GET /api/sandboxes/{id}/tags`
-pub(super) async fn read(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Named(id): Named,
-    uri: Uri,
-) -> Result {
+async fn read(State(app): State<App>, Extension(caller): Extension<Caller>, Named(id): Named, uri: Uri) -> Result {
     parse_nothing(&parameters(&uri))?;
     let tags = app.store.tags(caller.org, &id).await?;
     tagged(&tags.ok_or_else(|| Code::SandboxNotFound.plain())?)
 }
 
 /// `PUT /api/sandboxes/{id}/tags`
-pub(super) async fn replace(
+async fn replace(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     named: Result<Named>,

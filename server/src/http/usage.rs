@@ -3,20 +3,27 @@
 use std::mem;
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::Uri;
+use axum::routing::get;
+use axum::{Extension, Router};
 use opencomputer_usage_core::Code;
 use opencomputer_usage_core::query::{UsageQuery, parse_period};
 use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::wire::{SandboxDetails, SandboxUsage, UsagePage};
 
+use super::error::Result;
+use super::handler::{App, Named, json, parameters};
 use super::page::{self, Flights};
-use super::{App, Named, Result, json, parameters};
 use crate::store::Caller;
 
+/// The routes of this area.
+pub(super) fn router() -> Router<App> {
+    Router::new().route("/api/usage", get(aggregate)).route("/api/sandboxes/{id}/usage", get(drilldown))
+}
+
 /// `GET /api/usage`
-pub(super) async fn aggregate(
+async fn aggregate(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Extension(flights): Extension<Arc<Flights>>,
@@ -38,12 +45,7 @@ pub(super) async fn aggregate(
 }
 
 /// `GET /api/sandboxes/{id}/usage`
-pub(super) async fn drilldown(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Named(id): Named,
-    uri: Uri,
-) -> Result {
+async fn drilldown(State(app): State<App>, Extension(caller): Extension<Caller>, Named(id): Named, uri: Uri) -> Result {
     let window = parse_period(&parameters(&uri))?.resolve(caller.now)?;
     let grid = Grid { window, as_of: caller.now, rule: app.rule };
     let found = app.store.sandbox_usage(caller.org, &id, grid).await?;
