@@ -1,112 +1,95 @@
-//! Every statement of this engine.
+//! The fixed statements of this engine. `sums.rs` composes the others.
 //!
-//! Comparisons of sandbox ids say `COLLATE "C"`: on a platform's database the columns have its own collation. One text,
-//! [`billed!`], holds the accounting rule; aggregate and rollup share it. The core adds up a drilldown.
+//! Sandbox ids are compared with `COLLATE "C"`, because the columns of a platform's database have its own collation.
 //!
-//! No statement may depend on the statistics of an org: they are missing or old for every org that has grown since the
-//! last `ANALYZE`, and the planner then expects one row of it. Look-ups therefore use plans that do not know the org, or a
-//! subquery that `OFFSET 0` keeps the planner from turning into a join; statements that read a whole org
-//! join by hashing or merging only. `mod.rs` sets the modes.
+//! No statement may depend on the planner's statistics of an org. They are missing or outdated for every org that has grown
+//! since the last `ANALYZE`, and the planner then expects a single row. So a look-up uses a generic plan, or a subquery that
+//! `OFFSET 0` keeps the planner from turning into a join. A statement that reads a whole org only hashes or merges. The
+//! settings for both are in `session.rs`.
 
 use crate::store::statements::statements;
 
-macro_rules! latest_columns {
-    () => {
-        "sandbox_id, status::text, coalesce(region::text, ''), coalesce(worker_id::text, ''),
-             coalesce(template::text, ''), started_at, config ->> 'alias'
-         FROM sandbox_sessions AS session"
-    };
-}
-
-/// Sessions to import, the last of each key.
-macro_rules! session_batch {
-    () => {
-        "WITH batch AS (
-             SELECT DISTINCT ON (sandbox_id, started_at) *
-             FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                 $8::timestamptz[], $9::text[]) WITH ORDINALITY
-                 AS line (sandbox_id, template, region, worker_id, status, started_at, stopped_at, alias, n)
-             ORDER BY sandbox_id, started_at, n DESC)"
-    };
-}
-
-/// Events to import, the last of each key.
-macro_rules! scale_batch {
-    () => {
-        "WITH batch AS (
-             SELECT DISTINCT ON (sandbox_id, started_at, memory_mb, disk_mb) *
-             FROM unnest($2::text[], $3::int4[], $4::int4[], $5::int4[], $6::timestamptz[], $7::timestamptz[])
-                 WITH ORDINALITY AS line (sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at, n)
-             ORDER BY sandbox_id, started_at, memory_mb, disk_mb, n DESC)"
-    };
-}
-
 statements! {
-    /// The events of a sandbox that meet a window: the core adds them up.
+    /// The events of a sandbox in a window, from the covering index. The core adds them up.
     SANDBOX_EVENTS = r#"SELECT memory_mb, disk_mb, started_at, ended_at FROM sandbox_scale_events
          WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND (started_at < $4) IS TRUE
              AND (ended_at > $3) IS NOT FALSE"#;
-    /// The sandboxes that have one of these values of a tag; the limit tells whether they are few.
+    /// The sandboxes that have one of these values of a tag, looked up in the index by value. The limit bounds what is read
+    /// before the caller knows whether they are few.
     TAGGED = r#"SELECT has.sandbox_id FROM unnest($3::text[]) AS wanted (value) CROSS JOIN LATERAL (
              SELECT sandbox_id COLLATE "C" AS sandbox_id FROM sandbox_tags
              WHERE org_id = $1 AND key = $2 AND value = wanted.value OFFSET 0) AS has
          LIMIT $4"#;
+    /// The start and end of a sandbox's sessions in a window, and whether one is open.
     SESSION_SPAN = r#"SELECT min(greatest(started_at, $3)), max(least(coalesce(stopped_at, $5), $6)),
              bool_or(stopped_at IS NULL AND status NOT IN ('stopped', 'error'))
          FROM sandbox_sessions
          WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND started_at < $4
              AND (stopped_at IS NULL OR stopped_at > $3)"#;
+    /// The latest session of each sandbox: the index on sandbox and start gives the order.
     LATEST_SESSIONS = r#"SELECT DISTINCT ON (sandbox_id COLLATE "C") sandbox_id, status::text, config ->> 'alias'
          FROM sandbox_sessions WHERE org_id = $1 AND sandbox_id COLLATE "C" = ANY ($2)
          ORDER BY sandbox_id COLLATE "C", started_at DESC, id DESC"#;
+    /// The tags of some sandboxes, each looked up by its key.
     TAGS_OF = r#"SELECT sandbox_id, key, value, updated_at FROM sandbox_tags
          WHERE org_id = $1 AND sandbox_id COLLATE "C" = ANY ($2)"#;
+    /// Every tag key of an org with its sandboxes and values, from the index by value.
     TAG_KEYS = r#"SELECT key COLLATE "C", count(*), count(DISTINCT value) FROM sandbox_tags
          WHERE org_id = $1 GROUP BY key COLLATE "C" ORDER BY key COLLATE "C""#;
+    /// Whether an org has a session or an event of this id: two look-ups.
     HAS_SANDBOX = r#"SELECT EXISTS (SELECT 1 FROM sandbox_sessions WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2)
          OR EXISTS (SELECT 1 FROM sandbox_scale_events WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2)"#;
     HAS_ORG = "SELECT EXISTS (SELECT 1 FROM orgs WHERE id = $1)";
-    RUNNING = concat!(
-        "SELECT ", latest_columns!(),
-        r#" WHERE org_id = $1 AND status = 'running' AND stopped_at IS NULL AND NOT EXISTS (
+    /// The newest running sandboxes. The partial index of running sessions gives the order; for each of them one look-up
+    /// finds out whether a later session exists, until 100 are found.
+    RUNNING = r#"SELECT sandbox_id, status::text, coalesce(region::text, ''), coalesce(worker_id::text, ''),
+             coalesce(template::text, ''), started_at, config ->> 'alias'
+         FROM sandbox_sessions AS session
+         WHERE org_id = $1 AND status = 'running' AND stopped_at IS NULL AND NOT EXISTS (
              SELECT 1 FROM sandbox_sessions AS later
              WHERE later.org_id = session.org_id AND later.org_id = $1
                  AND later.sandbox_id COLLATE "C" = session.sandbox_id COLLATE "C"
                  AND (later.started_at, later.id) > (session.started_at, session.id) OFFSET 0)
-         ORDER BY started_at DESC, sandbox_id COLLATE "C" LIMIT 100"#
-    );
-    SANDBOX = concat!(
-        "SELECT ", latest_columns!(),
-        r#" WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 ORDER BY started_at DESC, id DESC LIMIT 1"#
-    );
-    /// The one look-up that cannot know the org; it reads the clock, too.
+         ORDER BY started_at DESC, sandbox_id COLLATE "C" LIMIT 100"#;
+    /// The latest session of one sandbox.
+    SANDBOX = r#"SELECT sandbox_id, status::text, coalesce(region::text, ''), coalesce(worker_id::text, ''),
+             coalesce(template::text, ''), started_at, config ->> 'alias'
+         FROM sandbox_sessions AS session
+         WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 ORDER BY started_at DESC, id DESC LIMIT 1"#;
+    /// The owner of a key, and the database's clock. This look-up cannot know the org.
     CALLER = "SELECT org_id, clock_timestamp() FROM api_keys
          WHERE key_hash = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())";
     NOW = "SELECT clock_timestamp()";
     /// Returns after the signal has reached the process.
     CANCEL = "SELECT pg_cancel_backend($1)";
+    /// Writes a row without changing it, to find out whether the storage takes writes.
     PROBE = "UPDATE usage_schema SET version = version";
     SCHEMA = "SELECT version, platform FROM usage_schema";
-    /// Tag writes of one sandbox one by one, beside those of others, and none beside an import into the org.
+    /// Serializes the tag writes of one sandbox. Those of other sandboxes run beside them, an import into the org does not.
     LOCK_TAGS = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 77)),
              pg_advisory_xact_lock(hashtextextended($1::text || '/' || $2, 78))";
+    /// Waits for all tag writes and imports of an org, and keeps others out.
     LOCK_ORG = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 77))";
+    /// Deletes the user tags of one sandbox that are not in the new set.
     DELETE_TAGS = r#"DELETE FROM sandbox_tags
          WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND NOT starts_with(key, $4) AND key <> ALL ($3)"#;
+    /// Writes the new set, and touches only rows whose value differs.
     UPSERT_TAGS = "INSERT INTO sandbox_tags AS tag (org_id, sandbox_id, key, value, updated_at)
          SELECT $1, $2, key, value, clock_timestamp() FROM unnest($3::text[], $4::text[]) AS wanted (key, value)
          ON CONFLICT (org_id, sandbox_id, key) DO UPDATE
              SET value = excluded.value, updated_at = excluded.updated_at
              WHERE tag.value <> excluded.value";
-    /// The last sets of user and of system tags that an import has for a sandbox, until it ends.
+    /// Holds the last user tags and the last system tags of each sandbox until the end of an import.
     STAGE = r#"CREATE TEMPORARY TABLE import_tags (
              sandbox_id text COLLATE "C", system boolean, tags jsonb NOT NULL, PRIMARY KEY (sandbox_id, system)
          ) ON COMMIT DROP"#;
+    /// Notes tags for the end of an import. The last line of a batch, and the last batch, win.
     STAGE_TAGS = r#"INSERT INTO import_tags (sandbox_id, system, tags)
          SELECT DISTINCT ON (sandbox_id COLLATE "C", system) sandbox_id, system, tags::jsonb
          FROM unnest($1::text[], $2::bool[], $3::text[]) WITH ORDINALITY AS line (sandbox_id, system, tags, n)
          ORDER BY sandbox_id COLLATE "C", system, n DESC
          ON CONFLICT (sandbox_id, system) DO UPDATE SET tags = excluded.tags"#;
+    /// Deletes the tags that the staged sets lack: looks up those of each staged sandbox, then deletes by the whole key.
     DELETE_STAGED_TAGS = r#"DELETE FROM sandbox_tags AS tag USING (
              SELECT staged.sandbox_id, known.key
              FROM import_tags AS staged CROSS JOIN LATERAL (
@@ -116,6 +99,7 @@ statements! {
                  OFFSET 0) AS known
              WHERE NOT jsonb_exists(staged.tags, known.key)) AS gone
          WHERE tag.org_id = $1 AND tag.sandbox_id COLLATE "C" = gone.sandbox_id AND tag.key COLLATE "C" = gone.key"#;
+    /// Writes the staged tags, and touches only rows whose value differs.
     UPSERT_STAGED_TAGS = "INSERT INTO sandbox_tags AS tag (org_id, sandbox_id, key, value, updated_at)
          SELECT $1, sandbox_id, wanted.key, wanted.value, clock_timestamp()
          FROM import_tags, jsonb_each_text(tags) AS wanted
@@ -128,8 +112,14 @@ statements! {
          FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS used (org_id, key_hash, at)
          WHERE api_keys.org_id = used.org_id AND api_keys.key_hash = used.key_hash
              AND (last_used IS NULL OR last_used < used.at)";
-    /// On the server's own schema, whose primary key knows a session.
-    UPSERT_SESSIONS = concat!(session_batch!(), r#"
+    /// Imports sessions into the server's own schema, where the primary key finds a known session. The last line of each
+    /// session counts, and rows that do not differ are not touched.
+    UPSERT_SESSIONS = r#"WITH batch AS (
+             SELECT DISTINCT ON (sandbox_id, started_at) *
+             FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                 $8::timestamptz[], $9::text[]) WITH ORDINALITY
+                 AS line (sandbox_id, template, region, worker_id, status, started_at, stopped_at, alias, n)
+             ORDER BY sandbox_id, started_at, n DESC)
          INSERT INTO sandbox_sessions AS known
              (org_id, sandbox_id, template, region, worker_id, status, started_at, stopped_at, config)
          SELECT $1, sandbox_id, template, region, worker_id, status, started_at, stopped_at,
@@ -141,10 +131,15 @@ statements! {
              config = (known.config - 'alias') || excluded.config
          WHERE (known.template, known.region, known.worker_id, known.status, known.stopped_at, known.config ->> 'alias')
              IS DISTINCT FROM (excluded.template, excluded.region, excluded.worker_id, excluded.status,
-                 excluded.stopped_at, excluded.config ->> 'alias')"#
-    );
-    /// On a platform's tables, which have no such key: what is known is updated, then the rest inserted.
-    UPDATE_SESSIONS = concat!(session_batch!(), r#"
+                 excluded.stopped_at, excluded.config ->> 'alias')"#;
+    /// Updates known sessions in a platform's table, which has no such key. Each line of the batch is looked up by itself:
+    /// `OFFSET 0` rules out a join that reads the whole org.
+    UPDATE_SESSIONS = r#"WITH batch AS (
+             SELECT DISTINCT ON (sandbox_id, started_at) *
+             FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                 $8::timestamptz[], $9::text[]) WITH ORDINALITY
+                 AS line (sandbox_id, template, region, worker_id, status, started_at, stopped_at, alias, n)
+             ORDER BY sandbox_id, started_at, n DESC)
          UPDATE sandbox_sessions AS known SET
              template = changed.template, region = changed.region, worker_id = changed.worker_id,
              status = changed.status, stopped_at = changed.stopped_at,
@@ -157,9 +152,14 @@ statements! {
              WHERE (old.template, old.region, old.worker_id, old.status, old.stopped_at, old.config ->> 'alias')
                  IS DISTINCT FROM
                  (batch.template, batch.region, batch.worker_id, batch.status, batch.stopped_at, batch.alias)) AS changed
-         WHERE known.org_id = $1 AND known.id = changed.id"#
-    );
-    INSERT_SESSIONS = concat!(session_batch!(), r#"
+         WHERE known.org_id = $1 AND known.id = changed.id"#;
+    /// Inserts the other sessions into a platform's table, after the same look-ups.
+    INSERT_SESSIONS = r#"WITH batch AS (
+             SELECT DISTINCT ON (sandbox_id, started_at) *
+             FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                 $8::timestamptz[], $9::text[]) WITH ORDINALITY
+                 AS line (sandbox_id, template, region, worker_id, status, started_at, stopped_at, alias, n)
+             ORDER BY sandbox_id, started_at, n DESC)
          INSERT INTO sandbox_sessions
              (org_id, sandbox_id, template, region, worker_id, status, started_at, stopped_at, config)
          SELECT $1, sandbox_id, template, region, worker_id, status, started_at, stopped_at,
@@ -168,20 +168,27 @@ statements! {
          WHERE NOT EXISTS (
              SELECT 1 FROM sandbox_sessions AS known
              WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
-                 AND known.started_at = batch.started_at OFFSET 0)"#
-    );
-    UPSERT_SCALES = concat!(scale_batch!(), r#"
+                 AND known.started_at = batch.started_at OFFSET 0)"#;
+    /// Imports events into the server's own schema, as `UPSERT_SESSIONS` does sessions.
+    UPSERT_SCALES = r#"WITH batch AS (
+             SELECT DISTINCT ON (sandbox_id, started_at, memory_mb, disk_mb) *
+             FROM unnest($2::text[], $3::int4[], $4::int4[], $5::int4[], $6::timestamptz[], $7::timestamptz[])
+                 WITH ORDINALITY AS line (sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at, n)
+             ORDER BY sandbox_id, started_at, memory_mb, disk_mb, n DESC)
          INSERT INTO sandbox_scale_events AS known
              (org_id, sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at)
          SELECT $1, sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at
          FROM batch
          ON CONFLICT (org_id, sandbox_id, memory_mb, disk_mb, started_at) DO UPDATE SET
              cpu_percent = excluded.cpu_percent, ended_at = excluded.ended_at
-         WHERE (known.cpu_percent, known.ended_at) IS DISTINCT FROM (excluded.cpu_percent, excluded.ended_at)"#
-    );
-    // `IS TRUE` leaves the start to the covering index: a platform also has one on the org and the start, and many sandboxes
-    // may start at once.
-    UPDATE_SCALES = concat!(scale_batch!(), r#"
+         WHERE (known.cpu_percent, known.ended_at) IS DISTINCT FROM (excluded.cpu_percent, excluded.ended_at)"#;
+    /// Updates known events in a platform's table. `IS TRUE` keeps the planner from the platform's index on org and start,
+    /// where many sandboxes may have the same start: the covering index has the whole key.
+    UPDATE_SCALES = r#"WITH batch AS (
+             SELECT DISTINCT ON (sandbox_id, started_at, memory_mb, disk_mb) *
+             FROM unnest($2::text[], $3::int4[], $4::int4[], $5::int4[], $6::timestamptz[], $7::timestamptz[])
+                 WITH ORDINALITY AS line (sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at, n)
+             ORDER BY sandbox_id, started_at, memory_mb, disk_mb, n DESC)
          UPDATE sandbox_scale_events AS known SET cpu_percent = changed.cpu_percent, ended_at = changed.ended_at
          FROM (SELECT batch.*, old.id FROM batch CROSS JOIN LATERAL (
              SELECT id, cpu_percent, ended_at FROM sandbox_scale_events
@@ -189,9 +196,13 @@ statements! {
                  AND disk_mb = batch.disk_mb AND (started_at = batch.started_at) IS TRUE
              OFFSET 0) AS old
              WHERE (old.cpu_percent, old.ended_at) IS DISTINCT FROM (batch.cpu_percent, batch.ended_at)) AS changed
-         WHERE known.org_id = $1 AND known.id = changed.id"#
-    );
-    INSERT_SCALES = concat!(scale_batch!(), r#"
+         WHERE known.org_id = $1 AND known.id = changed.id"#;
+    /// Inserts the other events into a platform's table, after the same look-ups.
+    INSERT_SCALES = r#"WITH batch AS (
+             SELECT DISTINCT ON (sandbox_id, started_at, memory_mb, disk_mb) *
+             FROM unnest($2::text[], $3::int4[], $4::int4[], $5::int4[], $6::timestamptz[], $7::timestamptz[])
+                 WITH ORDINALITY AS line (sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at, n)
+             ORDER BY sandbox_id, started_at, memory_mb, disk_mb, n DESC)
          INSERT INTO sandbox_scale_events
              (org_id, sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at)
          SELECT $1, sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at
@@ -200,9 +211,8 @@ statements! {
              SELECT 1 FROM sandbox_scale_events AS known
              WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
                  AND known.memory_mb = batch.memory_mb AND known.disk_mb = batch.disk_mb
-                 AND (known.started_at = batch.started_at) IS TRUE OFFSET 0)"#
-    );
-    /// Whose sandboxes a worker left open; the one look-up across orgs.
+                 AND (known.started_at = batch.started_at) IS TRUE OFFSET 0)"#;
+    /// The sandboxes that a worker left open. This look-up crosses orgs.
     LEFT_OPEN = "SELECT DISTINCT org_id, sandbox_id FROM sandbox_sessions AS session
          WHERE worker_id = $1 AND stopped_at IS NULL AND status IN ('running', 'hibernated') AND $1 = (
              SELECT latest.worker_id FROM sandbox_sessions AS latest

@@ -6,7 +6,7 @@ use opencomputer_usage_core::query::filter::{Filter, Filters};
 use opencomputer_usage_core::usage::dimension::Dimension;
 use sqlx::sqlite::SqliteArguments;
 
-use super::json_list;
+use super::types::json_list;
 use crate::store::Result;
 use crate::store::statements::{Arguments, Placeholder};
 

@@ -7,15 +7,16 @@ use sqlx::{AssertSqlSafe, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 
 use super::session::PATIENCE;
-use super::{json_list, sql};
+use super::sql;
+use super::types::json_list;
 use crate::record::{Scale, Session, Tags};
 use crate::store::{Importer, Result};
 
-/// An import under way.
+/// A running import.
 pub(super) struct Import {
     pub(super) write: Transaction<'static, Sqlite>,
     pub(super) org: Uuid,
-    /// Where to tidy up afterwards.
+    /// The pool for the checkpoint afterwards.
     pub(super) writer: SqlitePool,
 }
 
@@ -68,17 +69,17 @@ impl Importer for Import {
         sqlx::query(sql::UNSTAGE).execute(&mut *self.write).await?;
         self.write.commit().await?;
         if let Err(error) = checkpoint(&self.writer).await {
-            tracing::warn!(%error, "the write-ahead log of this import is not moved into the database file yet");
+            tracing::warn!(%error, "the write-ahead log of this import could not be moved into the database file");
         }
         Ok(())
     }
 }
 
-/// Moves the write-ahead log into the database file and empties it. Beside a server nobody else would: that happens when
-/// the last connection closes.
+/// Moves the write-ahead log into the database file and truncates it. Otherwise that happens only when the last connection
+/// closes, which beside a server is late.
 async fn checkpoint(writer: &SqlitePool) -> sqlx::Result<()> {
     let mut db = writer.acquire().await?;
-    // The first part keeps nobody waiting. Emptying the log waits for readers, and writers wait for it.
+    // The first step blocks nobody. Truncating waits for readers, and writers wait for it.
     let patience = PATIENCE.as_millis();
     let sql = format!(
         "PRAGMA wal_checkpoint(PASSIVE); PRAGMA busy_timeout = 500; PRAGMA wal_checkpoint(TRUNCATE);

@@ -9,6 +9,7 @@ pub(super) mod sql;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod types;
 mod url;
 mod write;
 
@@ -39,10 +40,10 @@ use super::{
 use crate::deadline;
 use crate::keys::NewKey;
 
-/// What each version adds, in order; the version is the position, counted from one.
+/// The steps in order. The version of a database is the number of those that it has.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_schema.sql")];
 
-/// Readers that look up keys, that read little, and that sum; and one for what belongs to no org, such as `/readyz`.
+/// The readers for key look-ups, short reads and sums. One more is for work without an org, such as `/readyz`.
 const KEY_READERS: u32 = 2;
 const LIGHT_READERS: u32 = 4;
 const HEAVY_READERS: u32 = 4;
@@ -51,12 +52,12 @@ const READERS: u32 = KEY_READERS + LIGHT_READERS + HEAVY_READERS + 1;
 /// An SQLite database.
 pub(super) struct Sqlite {
     readers: SqlitePool,
-    /// SQLite has one writer at a time; waiting in its queue is fair and cheap.
+    /// SQLite has one writer at a time. Waiting in its queue is fair and cheap.
     writer: SqlitePool,
     queues: Queues,
-    /// Whether the storage has failed a write and none has succeeded since.
+    /// Whether the storage failed the last write.
     failing: AtomicBool,
-    /// Keeps a database in memory alive. No request uses this connection, so none can end it.
+    /// Keeps a database in memory alive. No request uses this connection, so none can close it.
     _anchor: Option<Mutex<SqliteConnection>>,
 }
 
@@ -100,7 +101,7 @@ impl Sqlite {
         unreachable: impl Fn(sqlx::Error) -> OpenError,
     ) -> Result<(), OpenError> {
         let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
-        // Most often there is nothing to do; then a writer, such as a long import, is not waited for.
+        // Usually there is nothing to do. Then this does not wait for another writer, such as a long import.
         let mut db = self.writer.acquire().await.map_err(&unreachable)?;
         if read::schema_version(&mut db).await.map_err(&unreachable)? == known {
             let missing = schema::complete(&mut db, migrations).await.map_err(&unreachable)?;
@@ -120,7 +121,7 @@ impl Sqlite {
         write.commit().await.map_err(&unreachable)
     }
 
-    /// One snapshot: all that is read in it is of one moment.
+    /// Begins a snapshot, in which all reads see the same moment.
     async fn snapshot(&self) -> Result<Transaction<'static, Engine>> {
         Ok(self.readers.begin().await?)
     }
@@ -135,7 +136,7 @@ impl Sqlite {
         written
     }
 
-    /// The one write under way.
+    /// Begins the only write.
     async fn write(&self) -> Result<Transaction<'static, Engine>> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
@@ -287,13 +288,13 @@ impl Store for Sqlite {
     }
 
     async fn close(&self) {
-        // The last connection to close moves what was written into the one file, which only the writer may.
+        // The last connection to close moves the log into the database file, and only the writer may.
         let closed = async {
             self.readers.close().await;
             self.writer.close().await;
         };
         if tokio::time::timeout(PATIENCE, closed).await.is_err() {
-            tracing::warn!("the database is still in use: what was written last is in the file beside it");
+            tracing::warn!("the database is still in use: the last writes are in its write-ahead log");
         }
     }
 
@@ -317,11 +318,3 @@ pub(super) fn statements(plan: &Plan) -> Result<Vec<(&'static str, String)>> {
     let fixed = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
     Ok(fixed.chain(sums::texts(plan)?).collect())
 }
-
-/// Many texts as one argument, for `json_each`.
-fn json_list<T: serde::Serialize + ?Sized>(items: &T) -> Result<String> {
-    serde_json::to_string(items).map_err(StoreError::internal)
-}
-
-/// A connection, in or out of a transaction.
-type Connection = SqliteConnection;

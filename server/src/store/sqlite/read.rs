@@ -1,4 +1,4 @@
-//! Everything that is read, but for sums.
+//! Reads, except for sums.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,15 @@ use opencomputer_usage_core::usage::accounting::{Measure, Totals};
 use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::{Connection, json_list, sql};
+use super::sql;
+use super::types::json_list;
 use crate::store::{Caller, Details, Result, StoreError};
 
-/// The totals of one sandbox.
-pub(super) async fn sandbox_totals(db: &mut Connection, org: Uuid, id: &SandboxId, grid: Grid) -> Result<Totals> {
+/// Returns the totals of one sandbox.
+pub(super) async fn sandbox_totals(db: &mut SqliteConnection, org: Uuid, id: &SandboxId, grid: Grid) -> Result<Totals> {
     let Measure { from, started_before, .. } = grid.measure();
     let query = sqlx::query_as(sql::SANDBOX_EVENTS).bind(org.to_string()).bind(id.as_str());
     let mut rows = query.bind(from).bind(started_before).fetch(db);
@@ -26,9 +28,9 @@ pub(super) async fn sandbox_totals(db: &mut Connection, org: Uuid, id: &SandboxI
     Ok(tally.totals())
 }
 
-/// When the sessions of a sandbox that meet the window start and end, clamped into it.
+/// Returns the start and end of a sandbox's sessions in the window, clamped into it.
 pub(super) async fn session_span(
-    db: &mut Connection,
+    db: &mut SqliteConnection,
     org: Uuid,
     id: &SandboxId,
     grid: Grid,
@@ -42,8 +44,8 @@ pub(super) async fn session_span(
     Ok((first.map(Timestamp::nearest), last.map(Timestamp::nearest)))
 }
 
-/// What and where these sandboxes are: two statements, however many they are.
-pub(super) async fn details(db: &mut Connection, org: Uuid, ids: &[&str]) -> Result<Details> {
+/// Returns the details of sandboxes, with two statements in all.
+pub(super) async fn details(db: &mut SqliteConnection, org: Uuid, ids: &[&str]) -> Result<Details> {
     let query = sqlx::query_as(sql::LATEST_SESSIONS).bind(org.to_string()).bind(json_list(ids)?);
     let sessions: Vec<(String, String, Option<String>)> = query.fetch_all(&mut *db).await?;
     let mut details = Details::new();
@@ -58,8 +60,12 @@ pub(super) async fn details(db: &mut Connection, org: Uuid, ids: &[&str]) -> Res
     Ok(details)
 }
 
-/// The tags of these sandboxes.
-pub(super) async fn tags_of(db: &mut Connection, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
+/// Returns the tags of sandboxes.
+pub(super) async fn tags_of(
+    db: &mut SqliteConnection,
+    org: Uuid,
+    ids: &[&str],
+) -> Result<BTreeMap<String, SandboxTags>> {
     let query = sqlx::query_as(sql::TAGS_OF).bind(org.to_string()).bind(json_list(ids)?);
     let mut rows = query.fetch(db);
     let mut all = BTreeMap::<String, SandboxTags>::new();
@@ -72,13 +78,13 @@ pub(super) async fn tags_of(db: &mut Connection, org: Uuid, ids: &[&str]) -> Res
     Ok(all)
 }
 
-/// The tags of one sandbox.
-pub(super) async fn tags(db: &mut Connection, org: Uuid, id: &SandboxId) -> Result<SandboxTags> {
+/// Returns the tags of one sandbox.
+pub(super) async fn tags(db: &mut SqliteConnection, org: Uuid, id: &SandboxId) -> Result<SandboxTags> {
     Ok(tags_of(db, org, &[id.as_str()]).await?.remove(id.as_str()).unwrap_or_default())
 }
 
-/// Every tag key, with how many sandboxes have it and in how many values.
-pub(super) async fn tag_keys(db: &mut Connection, org: Uuid) -> Result<Vec<TagKeySummary>> {
+/// Returns every tag key with its numbers of sandboxes and values.
+pub(super) async fn tag_keys(db: &mut SqliteConnection, org: Uuid) -> Result<Vec<TagKeySummary>> {
     let rows: Vec<(String, i64, i64)> = sqlx::query_as(sql::TAG_KEYS).bind(org.to_string()).fetch_all(db).await?;
     let summary = |(key, sandboxes, values): (String, i64, i64)| TagKeySummary {
         key,
@@ -88,25 +94,25 @@ pub(super) async fn tag_keys(db: &mut Connection, org: Uuid) -> Result<Vec<TagKe
     Ok(rows.into_iter().map(summary).collect())
 }
 
-/// Whether the org has a session or a scale event of this id.
-pub(super) async fn has_sandbox(db: &mut Connection, org: Uuid, id: &SandboxId) -> Result<bool> {
+/// Returns whether the org has a session or a scale event of this id.
+pub(super) async fn has_sandbox(db: &mut SqliteConnection, org: Uuid, id: &SandboxId) -> Result<bool> {
     Ok(sqlx::query_scalar(sql::HAS_SANDBOX).bind(org.to_string()).bind(id.as_str()).fetch_one(db).await?)
 }
 
-pub(super) async fn has_org(db: &mut Connection, org: Uuid) -> Result<bool> {
+pub(super) async fn has_org(db: &mut SqliteConnection, org: Uuid) -> Result<bool> {
     Ok(sqlx::query_scalar(sql::HAS_ORG).bind(org.to_string()).fetch_one(db).await?)
 }
 
 type SessionRow = (String, String, String, String, String, i64, Option<String>);
 
-/// The newest running sandboxes: those whose latest session runs.
-pub(super) async fn running(db: &mut Connection, org: Uuid) -> Result<Vec<Sandbox>> {
+/// Returns the newest sandboxes whose latest session is running.
+pub(super) async fn running(db: &mut SqliteConnection, org: Uuid) -> Result<Vec<Sandbox>> {
     let rows: Vec<SessionRow> = sqlx::query_as(sql::RUNNING).bind(org.to_string()).fetch_all(db).await?;
     Ok(rows.into_iter().map(sandbox_of).collect())
 }
 
-/// One sandbox as its latest session has it.
-pub(super) async fn sandbox(db: &mut Connection, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
+/// Returns one sandbox by its latest session.
+pub(super) async fn sandbox(db: &mut SqliteConnection, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
     let query = sqlx::query_as(sql::SANDBOX).bind(org.to_string()).bind(id.as_str());
     let row: Option<SessionRow> = query.fetch_optional(db).await?;
     Ok(row.map(sandbox_of))
@@ -119,8 +125,8 @@ fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alia
     Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags, tags_last_updated_at }
 }
 
-/// The owner of a key, and the time. The one look-up that cannot know the org.
-pub(super) async fn caller(db: &mut Connection, key_hash: &str) -> Result<Option<Caller>> {
+/// Returns the owner of a key, and the time. This look-up cannot know the org.
+pub(super) async fn caller(db: &mut SqliteConnection, key_hash: &str) -> Result<Option<Caller>> {
     let row: Option<(String, i64)> = sqlx::query_as(sql::CALLER).bind(key_hash).fetch_optional(db).await?;
     let Some((org, now)) = row else {
         return Ok(None);
@@ -131,11 +137,11 @@ pub(super) async fn caller(db: &mut Connection, key_hash: &str) -> Result<Option
     }))
 }
 
-/// The database's clock.
-pub(super) async fn now(db: &mut Connection) -> Result<Timestamp> {
+/// Returns the time by the database's clock.
+pub(super) async fn now(db: &mut SqliteConnection) -> Result<Timestamp> {
     Ok(Timestamp::nearest(sqlx::query_scalar(sql::NOW).fetch_one(db).await?))
 }
 
-pub(super) async fn schema_version(db: &mut Connection) -> sqlx::Result<u32> {
+pub(super) async fn schema_version(db: &mut SqliteConnection) -> sqlx::Result<u32> {
     sqlx::query_scalar(sql::SCHEMA_VERSION).fetch_one(db).await
 }

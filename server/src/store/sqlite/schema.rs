@@ -1,23 +1,23 @@
-//! Whether a database still has what its migrations made; the version alone does not say so.
+//! Checks that a database still has the tables and indexes of its migrations, which the version does not guarantee.
 
 use std::collections::BTreeSet;
 
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
-/// Its tables and indexes, as kind, name and statement, each table before its indexes.
+/// Returns the tables and indexes as kind, name and statement, each table before its indexes.
 async fn parts(db: &mut SqliteConnection) -> sqlx::Result<Vec<(String, String, String)>> {
     let sql = "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type DESC";
     sqlx::query_as(sql).fetch_all(db).await
 }
 
-/// Its columns, each with its table.
+/// Returns the columns, each with its table.
 async fn columns(db: &mut SqliteConnection) -> sqlx::Result<BTreeSet<(String, String)>> {
     let sql = "SELECT part.name, info.name FROM sqlite_schema AS part, pragma_table_info(part.name) AS info";
     Ok(sqlx::query_as(sql).fetch_all(db).await?.into_iter().collect())
 }
 
-/// Makes `sandbox_tags` and indexes again where they are missing. Returns what cannot be made again: another table, or a
-/// column.
+/// Creates `sandbox_tags` and indexes again if they are missing. Returns the missing part if it is another table or a column,
+/// which cannot be created again.
 pub(super) async fn complete(db: &mut SqliteConnection, migrations: &[&'static str]) -> sqlx::Result<Option<String>> {
     let mut whole = SqliteConnection::connect("sqlite::memory:").await?;
     for migration in migrations {

@@ -1,10 +1,8 @@
-//! Every statement of this engine.
-//!
-//! One text, [`billed!`], holds the accounting rule; aggregate and rollup share it. The core adds up a drilldown.
+//! The fixed statements of this engine. `sums.rs` composes the others.
 
 use crate::store::statements::statements;
 
-/// The database's clock, in microseconds. It ticks in milliseconds and is never ahead of the time.
+/// The database's clock in microseconds. Its resolution is a millisecond, and it is never ahead.
 macro_rules! clock {
     () => {
         "(CAST(unixepoch('subsec') * 1000 + 0.5 AS INTEGER) * 1000)"
@@ -19,7 +17,7 @@ macro_rules! session_columns {
 }
 
 statements! {
-    /// The events of a sandbox that meet a window: the core adds them up.
+    /// The events of a sandbox in a window. The core adds them up.
     SANDBOX_EVENTS = "SELECT memory_mb, disk_mb, started_at, ended_at FROM sandbox_scale_events
          WHERE org_id = ?1 AND sandbox_id = ?2 AND started_at < ?4 AND (ended_at IS NULL OR ended_at > ?3)";
     SESSION_SPAN = "SELECT MIN(MAX(started_at, ?3)),
@@ -50,7 +48,7 @@ statements! {
     SANDBOX = concat!(
         session_columns!(), " WHERE org_id = ?1 AND sandbox_id = ?2 ORDER BY started_at DESC LIMIT 1"
     );
-    /// The one look-up that cannot know the org; it reads the clock, too.
+    /// The owner of a key, and the database's clock. This look-up cannot know the org.
     CALLER = concat!(
         "SELECT org_id, ", clock!(), " AS now FROM api_keys
          WHERE key_hash = ?1 AND (expires_at IS NULL OR expires_at > ", clock!(), ")"
@@ -59,7 +57,7 @@ statements! {
     SCHEMA_VERSION = "PRAGMA user_version";
     DELETE_TAGS = "DELETE FROM sandbox_tags WHERE org_id = ?1 AND sandbox_id = ?2
              AND key NOT IN (SELECT key FROM json_each(?3)) AND substr(key, 1, length(?4)) <> ?4";
-    // `WHERE TRUE` keeps the parser from taking ON CONFLICT for a join.
+    // `WHERE TRUE` keeps the parser from reading ON CONFLICT as a join.
     UPSERT_TAGS = concat!(
         "INSERT INTO sandbox_tags (org_id, sandbox_id, key, value, updated_at)
          SELECT ?1, ?2, key, value, ", clock!(), " FROM json_each(?3) WHERE TRUE
@@ -67,15 +65,15 @@ statements! {
              SET value = excluded.value, updated_at = excluded.updated_at
              WHERE value <> excluded.value"
     );
-    /// The last sets of user and of system tags that an import has for a sandbox, until it ends. It lies in a file that is
-    /// never seen, and a transaction that ends early takes it along.
+    /// Holds the last user tags and the last system tags of each sandbox until the end of an import. The table is temporary,
+    /// and a rollback removes it.
     STAGE = "CREATE TEMPORARY TABLE import_tags (
              sandbox_id TEXT NOT NULL, system INTEGER NOT NULL, tags TEXT NOT NULL, PRIMARY KEY (sandbox_id, system)
          ) STRICT, WITHOUT ROWID";
     STAGE_TAGS = "INSERT INTO import_tags (sandbox_id, system, tags)
          SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE TRUE
          ON CONFLICT (sandbox_id, system) DO UPDATE SET tags = excluded.tags";
-    // A cross join keeps its order: the tags of the sandboxes that are named are looked up, not all of the org read.
+    // A cross join keeps its order, so the tags of the staged sandboxes are looked up instead of reading the org.
     DELETE_STAGED_TAGS = "DELETE FROM sandbox_tags WHERE org_id = ?1 AND (sandbox_id, key) IN (
              SELECT tag.sandbox_id, tag.key FROM import_tags AS staged CROSS JOIN sandbox_tags AS tag
              WHERE tag.org_id = ?1 AND tag.sandbox_id = staged.sandbox_id
@@ -114,7 +112,7 @@ statements! {
          FROM json_each(?2) WHERE TRUE
          ON CONFLICT (org_id, sandbox_id, started_at, memory_mb, disk_mb) DO UPDATE SET
              cpu_percent = excluded.cpu_percent, ended_at = excluded.ended_at";
-    /// Whose sandboxes a worker left open; the one look-up across orgs.
+    /// The sandboxes that a worker left open. This look-up crosses orgs.
     LEFT_OPEN = "SELECT DISTINCT org_id, sandbox_id FROM sandbox_sessions AS session
          WHERE worker_id = ?1 AND stopped_at IS NULL AND status IN ('running', 'hibernated') AND ?1 = (
              SELECT latest.worker_id FROM sandbox_sessions AS latest

@@ -14,10 +14,10 @@ use opencomputer_usage_core::usage::page::{Part, SandboxSum};
 use opencomputer_usage_core::usage::plan::Plan;
 use sqlx::query::QueryAs;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, FromRow, Sqlite};
+use sqlx::{AssertSqlSafe, FromRow, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
-use super::{Connection, conditions};
+use super::conditions;
 use crate::store::statements::{Arguments, Placeholder};
 use crate::store::{Result, Tier};
 
@@ -90,7 +90,7 @@ fn micros(high: i64, low: i64) -> u128 {
 }
 
 /// Returns the usage of every sandbox that matches.
-pub(super) async fn parts(db: &mut Connection, org: Uuid, plan: &Plan) -> Result<Vec<Part>> {
+pub(super) async fn parts(db: &mut SqliteConnection, org: Uuid, plan: &Plan) -> Result<Vec<Part>> {
     let [dimension] = &plan.dimensions;
     let statement = by_sandbox(org, plan.grid, dimension, &plan.conditions)?;
     let rows: Vec<(String, i64, i64, i64, i64, Option<String>)> = statement.query().fetch_all(db).await?;
@@ -106,7 +106,7 @@ pub(super) async fn parts(db: &mut Connection, org: Uuid, plan: &Plan) -> Result
 }
 
 /// Returns the billed time of an org by memory and disk size.
-pub(super) async fn tiers(db: &mut Connection, org: Uuid, grid: Grid) -> Result<Vec<Tier>> {
+pub(super) async fn tiers(db: &mut SqliteConnection, org: Uuid, grid: Grid) -> Result<Vec<Tier>> {
     Ok(by_tier(org, grid)?.query().fetch_all(db).await?.into_iter().map(tier).collect())
 }
 

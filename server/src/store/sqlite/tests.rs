@@ -27,7 +27,7 @@ fn key(name: &str) -> NewKey {
     crate::keys::generate(name).unwrap().0
 }
 
-/// Lets no page be added over the writer's present connection, as on a disk that is full.
+/// Keeps the writer's current connection from adding pages, as on a full disk.
 async fn fill(store: &Sqlite) {
     let sql = "PRAGMA page_count";
     let mut db = store.writer.acquire().await.unwrap();
@@ -55,7 +55,7 @@ async fn readiness_knows_of_writes_that_fail_until_one_succeeds() {
     fill(&store).await;
     store.create_key(Uuid::from_u128(1), &key(&"x".repeat(100_000))).await.unwrap_err();
     assert!(store.failing.load(Ordering::Relaxed));
-    // The storage holds what a look at it writes, so the fault is over.
+    // The check's own write fits, so the fault is over.
     store.check_writes().await.unwrap();
     assert!(!store.failing.load(Ordering::Relaxed));
 }

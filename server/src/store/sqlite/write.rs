@@ -1,20 +1,21 @@
-//! Everything that is written outside an import. Each function runs in the transaction of its caller.
+//! Writes outside of imports. Each function runs in the transaction of its caller.
 
 use opencomputer_usage_core::etag;
 use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::usage::window::Timestamp;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, SqliteConnection};
 use uuid::Uuid;
 
-use super::{Connection, json_list, read, sql};
+use super::types::json_list;
+use super::{read, sql};
 use crate::keys::NewKey;
 use crate::store::{KeyUse, Reconciled, Result, StoreError, TagWrite};
 
-/// Replaces the user tags where the sandbox exists and `if_match` names its current tags.
+/// Replaces the user tags if the sandbox exists and `if_match` matches its current tags.
 pub(super) async fn replace_if(
-    db: &mut Connection,
+    db: &mut SqliteConnection,
     org: Uuid,
     id: &SandboxId,
     tags: &TagSet,
@@ -28,7 +29,7 @@ pub(super) async fn replace_if(
     {
         return Ok(TagWrite::Changed);
     }
-    // Only rows that differ are touched.
+    // Only rows that differ are written.
     let tags = json_list(&tags.to_map())?;
     let replace = |sql| sqlx::query(sql).bind(org.to_string()).bind(id.as_str()).bind(&tags);
     replace(sql::DELETE_TAGS).bind(RESERVED_KEY_PREFIX).execute(&mut *db).await?;
@@ -37,26 +38,26 @@ pub(super) async fn replace_if(
 }
 
 /// Creates the org if it is unknown.
-pub(super) async fn ensure_org(db: &mut Connection, org: Uuid) -> Result<()> {
+pub(super) async fn ensure_org(db: &mut SqliteConnection, org: Uuid) -> Result<()> {
     sqlx::query(sql::ENSURE_ORG).bind(org.to_string()).execute(db).await?;
     Ok(())
 }
 
-pub(super) async fn insert_key(db: &mut Connection, org: Uuid, key: &NewKey) -> Result<()> {
+pub(super) async fn insert_key(db: &mut SqliteConnection, org: Uuid, key: &NewKey) -> Result<()> {
     let query = sqlx::query(sql::INSERT_KEY).bind(org.to_string()).bind(&key.hash);
     let query = query.bind(&key.prefix).bind(&key.name).bind(key.expires_at.map(Timestamp::micros));
     query.execute(db).await?;
     Ok(())
 }
 
-pub(super) async fn touch_keys(db: &mut Connection, uses: &[KeyUse]) -> Result<()> {
+pub(super) async fn touch_keys(db: &mut SqliteConnection, uses: &[KeyUse]) -> Result<()> {
     let rows: Vec<_> = uses.iter().map(|one| (one.org.to_string(), &one.key_hash, one.at.micros())).collect();
     sqlx::query(sql::TOUCH_KEYS).bind(json_list(&rows)?).execute(db).await?;
     Ok(())
 }
 
-/// Closes what a worker left open.
-pub(super) async fn reconcile(db: &mut Connection, worker_id: &str) -> Result<Reconciled> {
+/// Closes the sessions and events that a worker left open.
+pub(super) async fn reconcile(db: &mut SqliteConnection, worker_id: &str) -> Result<Reconciled> {
     if sqlx::query_scalar(sql::HAS_HIBERNATIONS).fetch_one(&mut *db).await? {
         return Err(StoreError::PlatformReconciles);
     }
@@ -67,7 +68,7 @@ pub(super) async fn reconcile(db: &mut Connection, worker_id: &str) -> Result<Re
     Ok(Reconciled { sessions: sessions.rows_affected(), scales: scales.rows_affected() })
 }
 
-pub(super) async fn set_schema_version(db: &mut Connection, version: u32) -> sqlx::Result<()> {
+pub(super) async fn set_schema_version(db: &mut SqliteConnection, version: u32) -> sqlx::Result<()> {
     // A pragma takes no arguments.
     sqlx::query(AssertSqlSafe(format!("PRAGMA user_version = {version}"))).execute(db).await?;
     Ok(())
