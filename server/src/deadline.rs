@@ -1,5 +1,5 @@
-//! The deadline of the request under way, for what the store asks of its database: a statement is to end before the
-//! request does, so that the log has its cause and no connection works on for nobody.
+//! The deadline of the current request, for its database statements. A statement ends before its request does, so that
+//! the log has the cause and no connection works for a request that is over.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ tokio::task_local! {
     static DEADLINE: Instant;
 }
 
-/// How much earlier than the request its statements end.
+/// How much earlier than a request its statements end.
 pub(crate) const MARGIN: Duration = Duration::from_millis(250);
 
-/// Runs a request that has to end within its budget.
+/// Runs a request with a time limit.
 pub(crate) async fn within<F: Future>(budget: Duration, request: F) -> F::Output {
     DEADLINE.scope(Instant::now() + budget, request).await
 }
 
-/// Returns how long a statement of the request under way may take: `budget` less the margin where there is no request.
+/// Returns how long a statement of the current request may take. Outside of a request that is `budget` less the margin.
 pub(crate) fn left(budget: Duration) -> Duration {
     let left = DEADLINE.try_with(|deadline| deadline.saturating_duration_since(Instant::now()));
     left.map_or(budget, |left| left.min(budget)).saturating_sub(MARGIN).max(Duration::from_millis(1))

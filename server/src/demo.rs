@@ -1,4 +1,4 @@
-//! A made-up fleet: the same for everybody on the same day, loaded the way real data is.
+//! A fleet of fictional sandboxes. It is the same for everybody on the same day, and is imported like real data.
 
 use opencomputer_usage_core::usage::window::Timestamp;
 use serde_json::{Value, json};
@@ -9,9 +9,9 @@ use crate::store::{Store, StoreError};
 
 /// The org whose key the demo prints.
 pub const ORG: Uuid = Uuid::from_u128(0xACE0_0000_0000_4000_8000_0000_0000_0001);
-/// Another tenant, which has a sandbox of the same id.
+/// Another tenant, with a sandbox of the same id.
 pub const OTHER_ORG: Uuid = Uuid::from_u128(0xACE0_0000_0000_4000_8000_0000_0000_0002);
-/// The id that both have.
+/// The id of the sandbox that both tenants have.
 pub const SHARED_ID: &str = "sb-shared";
 
 const SANDBOXES: u64 = 320;
@@ -29,20 +29,20 @@ const REGIONS: [&str; 3] = ["use2", "euc1", "aps1"];
 const MEMORY_MB: [u64; 8] = [1024, 2048, 2048, 4096, 4096, 4096, 8192, 16_384];
 const DISK_MB: [u64; 6] = [10_240, 20_480, 20_480, 20_480, 40_960, 102_400];
 
-/// Fills a store with both tenants' fleets over the ninety days before today.
+/// Imports the fleets of both tenants for the ninety days before today.
 pub async fn load(store: &dyn Store) -> Result<Imported, ImportError> {
     let today = today(store).await?.micros();
     import(store, OTHER_ORG, fleet(today, 2, OTHER_SANDBOXES).as_bytes(), |_, _| {}).await?;
     import(store, ORG, fleet(today, 1, SANDBOXES).as_bytes(), |_, _| {}).await
 }
 
-/// Midnight before the database's present: everything made up has happened by then.
+/// Returns the last midnight by the database's clock. All events of the fleet lie before it.
 pub async fn today(store: &dyn Store) -> Result<Timestamp, StoreError> {
     let now = store.now().await?;
     Ok(Timestamp::from_micros(now.micros().div_euclid(DAY) * DAY).unwrap_or(now))
 }
 
-/// A fleet as the lines of an import.
+/// Writes a fleet as lines of an import.
 fn fleet(today: i64, seed: u64, sandboxes: u64) -> String {
     let mut chance = Chance(seed);
     let mut lines = Vec::new();
@@ -65,7 +65,7 @@ fn sandbox(lines: &mut Vec<Value>, chance: &mut Chance, today: i64, id: &str, nu
     let events = 1 + chance.below(4);
     for event in 0..events {
         let last = event + 1 == events;
-        // Short ones are common, long ones rare.
+        // Short sessions are common, long ones rare.
         let scale = 1 << chance.below(9);
         let length = HOUR / 4 + chance.below(scale) * chance.below(3 * HOUR);
         let end = (start + length).min(today - 1);
@@ -104,7 +104,7 @@ fn instant(micros: i64) -> Option<Timestamp> {
     Timestamp::from_micros(micros)
 }
 
-/// `SplitMix64`: small, seeded and the same everywhere.
+/// The random number generator `SplitMix64`, which gives the same numbers on every platform.
 struct Chance(u64);
 
 impl Chance {
@@ -116,7 +116,7 @@ impl Chance {
         bits ^ (bits >> 31)
     }
 
-    /// A number from 0 up to, not including, `end`.
+    /// Returns a number from 0 to `end`, exclusive.
     fn below(&mut self, end: i64) -> i64 {
         (self.next() >> 1).cast_signed().rem_euclid(end.max(1))
     }

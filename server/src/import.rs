@@ -1,4 +1,4 @@
-//! Streams JSON Lines into a store, in one transaction. What is kept in memory is one batch of records.
+//! Streams JSON Lines into a store in one transaction. Memory holds one batch of records.
 
 use std::fmt;
 use std::io::{self, BufRead, Read as _};
@@ -8,27 +8,27 @@ use uuid::Uuid;
 use crate::record::{Record, Scale, Session, Tags};
 use crate::store::{Importer, Store, StoreError};
 
-/// Longest line, so that a file without line breaks does not fill the memory.
+/// The longest line. Without a limit, a file without line breaks would fill the memory.
 const MAX_LINE_BYTES: u64 = 1 << 20;
-/// Records that travel to the store at once.
+/// The number of records in a batch.
 const BATCH: usize = 1000;
-/// Bytes of lines that do, where the lines are long.
+/// The bytes of lines in a batch, for long lines.
 const BATCH_BYTES: usize = 4 << 20;
-/// What some programs write at the start of a text.
+/// The byte order mark, which some programs write at the start of a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Why an import wrote nothing.
+/// The reason why an import wrote nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// A line is not what it should be.
+    /// A line is invalid.
     #[error("line {line}: {fault}")]
     Line {
         /// Counted from one.
         line: u64,
-        /// What is wrong with it.
+        /// The fault.
         fault: String,
     },
-    /// The input ended badly.
+    /// The input cannot be read.
     #[error("cannot read the input")]
     Read(#[from] io::Error),
     /// The store failed.
@@ -36,7 +36,7 @@ pub enum ImportError {
     Store(#[from] StoreError),
 }
 
-/// What an import has brought in.
+/// The number of imported lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     /// Lines of the type `session`.
@@ -54,7 +54,7 @@ impl fmt::Display for Imported {
     }
 }
 
-/// Imports every line of `input`, or nothing. `progress` is told the lines and bytes read so far.
+/// Imports every line of `input`, or nothing. Calls `progress` with the lines and bytes read so far.
 pub async fn import(
     store: &dyn Store,
     org: Uuid,
@@ -85,16 +85,16 @@ pub async fn import(
     }
 }
 
-/// Gathers records until it is worth a trip to the store.
+/// Collects records into batches.
 struct Batches<'a> {
     store: &'a dyn Store,
     org: Uuid,
-    /// None before the first batch is full: until then nobody else is kept from writing.
+    /// `None` before the first batch is full, so that other writers do not wait for slow input.
     importer: Option<Box<dyn Importer>>,
     sessions: Vec<Session>,
     scales: Vec<Scale>,
     tags: Vec<Tags>,
-    /// What the lines of these records are long.
+    /// The bytes of the lines of these records.
     bytes: usize,
     imported: Imported,
 }

@@ -1,4 +1,4 @@
-//! When each key was last used, written off the path of requests: gathered in memory, stored once a minute.
+//! The last use of each key, collected in memory and stored once a minute, so that no request waits for it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,19 +10,19 @@ use uuid::Uuid;
 
 use crate::store::{KeyUse, Result, Store, StoreError};
 
-/// How often uses are stored: a key costs at most one write in this time, however busy it is.
+/// How often uses are stored. A key causes at most one write in this time.
 pub const INTERVAL: Duration = Duration::from_mins(1);
 
 /// The uses that are not stored yet.
 #[derive(Default)]
 pub struct KeyUses {
     waiting: Mutex<HashMap<(Uuid, String), Timestamp>>,
-    /// Set once the database has refused to store them: it would refuse every minute.
+    /// Set when the database has denied the write, which it would do every minute.
     denied: AtomicBool,
 }
 
 impl KeyUses {
-    /// Notes a use, unless uses cannot be stored.
+    /// Notes a use, unless the database denies storing it.
     pub fn note(&self, org: Uuid, key_hash: String, at: Timestamp) {
         if self.denied.load(Ordering::Relaxed) {
             return;
@@ -32,10 +32,9 @@ impl KeyUses {
         *latest = at.max(*latest);
     }
 
-    /// Stores what was noted. What was not stored, because of an error or because nobody waited for the end of
-    /// this, stays noted.
+    /// Stores the noted uses. They stay noted until they are stored, also if this fails or is cancelled.
     ///
-    /// Where the database's user may not update `api_keys`, this fails once and does nothing from then on.
+    /// If the database's user may not update `api_keys`, this fails once and does nothing after that.
     pub async fn store(&self, store: &dyn Store) -> Result<()> {
         let noted = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let one = |((org, key_hash), at): (&(Uuid, String), &Timestamp)| KeyUse {
@@ -57,16 +56,16 @@ impl KeyUses {
         Ok(())
     }
 
-    /// Stores what was noted again and again, for as long as it is polled.
+    /// Stores the noted uses repeatedly, as long as it is polled.
     pub async fn keep_storing(&self, store: &dyn Store, interval: Duration) {
         loop {
             tokio::time::sleep(interval).await;
             match self.store(store).await {
                 Ok(()) => (),
                 Err(error @ StoreError::Denied(_)) => {
-                    tracing::warn!(%error, "the last use of keys is not stored until the server is restarted");
+                    tracing::warn!(%error, "last uses of keys are not stored until the server is restarted");
                 }
-                Err(error) => tracing::warn!(%error, "the last use of keys could not be stored, it is tried again"),
+                Err(error) => tracing::warn!(%error, "last uses of keys could not be stored, they are tried again"),
             }
         }
     }

@@ -1,30 +1,30 @@
-//! API keys: how one is made, and the only form in which it is kept.
+//! API keys: how they are generated and stored.
 //!
-//! A key is found by the SHA-256 of the whole key, and no comparison ever sees the key itself. What the time of such a
-//! look-up could give away is how many leading digits of a hash are right; to make use of that, one would have to
-//! find keys whose hashes start as wished, and each further digit costs sixteen times the work, on 256 random bits.
-//! So an index look-up tells no more than a comparison in constant time would.
+//! A key is looked up by its SHA-256; the key itself is never compared. The time of a look-up could reveal how many leading
+//! digits of a hash are right. To use that, an attacker would need keys with chosen hash prefixes, and each further digit
+//! costs sixteen times the work, against 256 random bits. An index look-up is therefore as safe as a comparison in
+//! constant time.
 
 use opencomputer_usage_core::usage::window::Timestamp;
 use sha2::{Digest, Sha256};
 
-/// Longest name of a key.
+/// The longest name of a key.
 const MAX_NAME_CHARACTERS: usize = 128;
 
-/// A key that was just made. The key itself is shown once and stored nowhere.
+/// A new key, without the key itself, which is shown once and stored nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewKey {
-    /// What its owner calls it.
+    /// The name that its owner gave it.
     pub name: String,
-    /// Its first characters, by which its owner can tell it from others.
+    /// Its first characters, by which its owner recognizes it.
     pub prefix: String,
-    /// The hash that stands for it.
+    /// The hash by which it is looked up.
     pub hash: String,
-    /// From when on it opens nothing any more.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Reads what a key is to be called.
+/// Checks the name of a key.
 pub fn name(text: &str) -> Result<String, String> {
     match text.chars().count() {
         _ if text.trim().is_empty() => Err("a name must not be empty".to_owned()),
@@ -34,7 +34,7 @@ pub fn name(text: &str) -> Result<String, String> {
     }
 }
 
-/// Makes a key of 32 random bytes that never expires; the second part is the key itself.
+/// Generates a key of 32 random bytes that never expires. The second part is the key itself.
 pub fn generate(name: &str) -> Result<(NewKey, String), getrandom::Error> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret)?;
@@ -43,7 +43,7 @@ pub fn generate(name: &str) -> Result<(NewKey, String), getrandom::Error> {
     Ok((NewKey { name: name.to_owned(), prefix, hash: hash(&key), expires_at: None }, key))
 }
 
-/// The lower-case hex SHA-256 of a whole key.
+/// Returns the lower-case hex SHA-256 of a whole key.
 #[must_use]
 pub fn hash(key: &str) -> String {
     hex(&Sha256::digest(key))

@@ -1,4 +1,4 @@
-//! The usage API: an axum server over a store, thin on both sides of the core, which holds every rule.
+//! The usage API: an axum server over a store. Both are thin; the core holds every rule.
 
 mod deadline;
 pub mod demo;

@@ -1,6 +1,7 @@
-//! The log: lines wait in a bounded buffer for a thread that writes them to standard error.
+//! The log. Lines wait in a bounded buffer for a thread that writes them to standard error.
 //!
-//! A full disk, a pipe without a reader or a reader that stalls loses lines. It never delays or fails a request.
+//! If standard error is a full disk, a pipe without a reader or a reader that stalls, lines are lost. Requests are never
+//! delayed and never fail for it.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,12 +12,12 @@ use std::time::{Duration, Instant};
 use prometheus_client::metrics::counter::Counter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// The bytes that may wait to be written: a few thousand lines.
+/// The size of the buffer: a few thousand lines.
 const MAX_WAITING_BYTES: usize = 1 << 20;
-/// How long the end of the process waits for lines to be written.
+/// How long the process waits for lines to be written before it ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Lines that were not written, for the metrics.
+/// The number of lost lines, for the metrics.
 pub static LOST_LINES: LazyLock<Counter> = LazyLock::new(Counter::default);
 
 /// Standard error behind a buffer. Its writes always succeed.
@@ -54,7 +55,7 @@ impl Log {
         }
     }
 
-    /// Waits until everything is written, but not for long: nobody may be reading.
+    /// Waits until everything is written, up to a limit, because there may be no reader.
     pub fn flush(&self) {
         let started = Instant::now();
         while self.waiting_bytes.load(Ordering::Acquire) > 0 && started.elapsed() < FAREWELL {
@@ -73,7 +74,7 @@ fn write_lines(mut target: impl Write, queue: &Receiver<Vec<u8>>, waiting_bytes:
 }
 
 impl Write for Log {
-    /// Takes the buffer as one line, which is how `tracing-subscriber` writes an event.
+    /// Appends the buffer as one line: `tracing-subscriber` writes an event at once.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.append(line.to_vec());
         Ok(line.len())

@@ -186,22 +186,22 @@ fn read_command_line() -> Result<Cli, clap::Error> {
     Cli::from_arg_matches_mut(&mut matches).map_err(|fault| fault.format(&mut command))
 }
 
-/// A variable that is set but empty counts as not set.
+/// Treats a variable that is set but empty as not set.
 fn without_empty_variables(command: clap::Command) -> clap::Command {
     let is_empty = |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
     let command = command.mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg });
     command.mut_subcommands(without_empty_variables)
 }
 
-/// Writes a fault as one line, whatever the texts in it bring along.
+/// Writes a fault as one line, even if it quotes line breaks.
 fn complain(log: &Log, text: &str) {
     let parts = text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty());
     log.line(&parts.collect::<Vec<_>>().join(" "));
 }
 
-/// What is wrong with the command line, without the hints that follow it.
+/// Returns the fault of a command line without clap's hints.
 fn fault_text(fault: &clap::Error) -> String {
-    // Which of the two it is depends on whether a variable sets an option.
+    // clap separates the hints in one of these ways, depending on whether a variable sets an option.
     if matches!(fault.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand) {
         return "error: a command is missing, `--help` lists them".to_owned();
     }
@@ -232,7 +232,7 @@ async fn run(cli: Cli) -> Result<()> {
     done
 }
 
-/// Runs what needs a database.
+/// Runs the commands that need a database.
 async fn run_on(store: &Arc<dyn Store>, command: Command) -> Result<()> {
     match command {
         Command::Serve { serving } => serve(store.clone(), serving, None).await,
@@ -266,7 +266,7 @@ async fn run_on(store: &Arc<dyn Store>, command: Command) -> Result<()> {
     }
 }
 
-/// Prints a result. A reader that has gone away is no reason to panic.
+/// Prints a result. Unlike `println!`, it does not panic without a reader.
 fn say(text: &str) -> Result<()> {
     write_line(text).context("cannot write to standard output")
 }
@@ -296,7 +296,7 @@ async fn serve(store: Arc<dyn Store>, serving: Serving, key: Option<String>) -> 
     };
     tokio::select! {
         () = serving => Ok(()),
-        () = twice => bail!("told to stop a second time: running requests were cut off"),
+        () = twice => bail!("told to stop a second time: pending requests were aborted"),
     }
 }
 
@@ -341,7 +341,7 @@ async fn run_import(store: &dyn Store, file: &PathBuf, org: Uuid) -> Result<()> 
     say(&imported?.to_string())
 }
 
-/// How far an import has come; how far there is to go is not known of standard input.
+/// Formats the progress of an import. The size of standard input is not known.
 fn progress_bar(lines: u64, bytes: u64, size: u64) -> String {
     const WIDTH: u64 = 30;
     let Some(done) = (bytes * WIDTH).checked_div(size) else {

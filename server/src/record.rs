@@ -1,4 +1,4 @@
-//! The lines of an import: JSON in, typed and checked records out.
+//! The lines of an import, parsed from JSON to checked records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,25 +11,25 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// Longest text of a session, such as its template or alias.
+/// The longest text of a session, such as its template or alias.
 const MAX_TEXT_CHARACTERS: usize = 256;
-/// Largest size, so that every engine can hold it.
+/// The largest size that every engine can store.
 const MAX_SIZE: u64 = i32::MAX as u64;
 
 /// One line.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Record {
-    /// A sandbox ran.
+    /// A session of a sandbox.
     Session(Session),
-    /// A sandbox had one memory and disk size.
+    /// A period of a sandbox at one memory and disk size.
     Scale(Scale),
-    /// A sandbox has these tags.
+    /// The tags of a sandbox.
     Tags(Tags),
 }
 
 impl Record {
-    /// Reads a line without white space around it; the error says in words what is wrong with it.
+    /// Parses a line without white space around it. The error describes the fault.
     pub fn parse(line: &[u8]) -> Result<Self, String> {
         Self::read(line).map_err(|fault| shortened(&fault))
     }
@@ -38,7 +38,7 @@ impl Record {
         if std::str::from_utf8(line).is_err() {
             return Err("a line must be valid UTF-8".to_owned());
         }
-        // serde would also read the members from an array.
+        // serde would also accept an array of the members.
         if line.first() != Some(&b'{') {
             return Err("a line must be a JSON object".to_owned());
         }
@@ -55,7 +55,7 @@ impl Record {
     }
 }
 
-/// Cuts what a message quotes of a line to 64 characters each.
+/// Truncates each part of a line that a message quotes to 64 characters.
 fn shortened(message: &str) -> String {
     const LONGEST: usize = 64;
     let mut short = String::new();
@@ -79,14 +79,14 @@ fn shortened(message: &str) -> String {
     short + rest
 }
 
-/// What is wrong with a line that could not be read, and with which member of it where that can be told.
+/// Describes the fault of a line that could not be parsed, with the name of the member if it is known.
 fn fault(line: &[u8], error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.rsplit_once(" at line ").map_or(&*text, |(message, _)| message);
     if error.is_syntax() && (text.contains("surrogate") || text.contains("end of hex escape")) {
         return "a text contains a lone surrogate, as in `\\ud800`, which is not valid Unicode".to_owned();
     }
-    // The tag hides the members from serde, so the line is read once more, without it.
+    // serde cannot name members behind a type tag, so the line is parsed once more without it.
     let named = serde_json::from_slice(line).ok().and_then(|mut members: Map<String, Value>| {
         match members.remove("type")?.as_str()? {
             "session" => member_fault::<Session>(members),
@@ -104,20 +104,20 @@ fn member_fault<T: DeserializeOwned>(members: Map<String, Value>) -> Option<Stri
     Some(if member == "." || fault.contains(&format!("`{member}`")) { fault } else { format!("`{member}`: {fault}") })
 }
 
-/// A session, known by its sandbox and start.
+/// A session, identified by its sandbox and start.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Session {
     /// The sandbox.
     #[serde(deserialize_with = "sandbox_id")]
     pub sandbox_id: SandboxId,
-    /// What it was made from.
+    /// The template that it was created from.
     #[serde(deserialize_with = "text")]
     pub template: String,
-    /// Where it runs.
+    /// The region that it runs in.
     #[serde(deserialize_with = "text")]
     pub region: String,
-    /// The worker it runs on.
+    /// The worker that it runs on.
     #[serde(deserialize_with = "text")]
     pub worker_id: String,
     /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
@@ -126,15 +126,15 @@ pub struct Session {
     /// Its start.
     #[serde(deserialize_with = "instant")]
     pub started_at: Timestamp,
-    /// Its end, where it has one.
+    /// Its end; `None` while it is open.
     #[serde(default, deserialize_with = "optional_instant")]
     pub stopped_at: Option<Timestamp>,
-    /// Name that the user gave.
+    /// The name that the user gave.
     #[serde(default, deserialize_with = "optional_text")]
     pub alias: Option<String>,
 }
 
-/// A scale event, known by its sandbox, start and sizes.
+/// A scale event, identified by its sandbox, start and sizes.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Scale {
@@ -153,7 +153,7 @@ pub struct Scale {
     /// Its start.
     #[serde(deserialize_with = "instant")]
     pub started_at: Timestamp,
-    /// Its end, where it has one.
+    /// Its end; `None` while it is open.
     #[serde(default, deserialize_with = "optional_instant")]
     pub ended_at: Option<Timestamp>,
 }
@@ -171,7 +171,7 @@ pub struct Tags {
 }
 
 impl Tags {
-    /// The sets of tags that it replaces, each with whether it is the system's.
+    /// Returns the sets of tags that it replaces, each with whether it is the system's.
     pub fn sets(&self) -> impl Iterator<Item = (bool, BTreeMap<String, String>)> {
         let system = (!self.system.is_empty()).then(|| (true, self.system.clone()));
         std::iter::once((false, self.user.to_map())).chain(system)
@@ -222,7 +222,7 @@ fn sandbox_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SandboxId, D
     String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
-// Timestamps read themselves, but do not name what is allowed.
+// Timestamps can be deserialized, but their error does not name the allowed forms.
 fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }

@@ -1,4 +1,4 @@
-//! What the command line prints: the billing rollup and the demo's report, as text and as JSON.
+//! Reports of the command line: the billing rollup and the demo's report, as text and as JSON.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::store::Tier;
 
-/// The rollup as JSON: GB-seconds as everywhere, and the exact integers as decimal strings.
+/// Renders the rollup as JSON, with GB-seconds and with the exact integers as decimal strings.
 #[must_use]
 pub fn rollup_json(org: Uuid, grid: Grid, tiers: &[Tier]) -> Value {
     let mut tiers_json = Vec::new();
@@ -48,7 +48,7 @@ fn seconds(tier: &Tier) -> f64 {
     tier.micros as f64 / 1e6
 }
 
-/// The rollup as an aligned table.
+/// Renders the rollup as an aligned table.
 #[must_use]
 pub fn rollup_text(org: Uuid, grid: Grid, tiers: &[Tier]) -> String {
     let head = ["memory MB", "disk MB", "seconds", "memory GB-s", "disk overage GB-s"].map(str::to_owned);
@@ -69,7 +69,7 @@ fn amounts(usage: Usage) -> [String; 2] {
     [decimal(usage.memory_gb_seconds()), decimal(usage.disk_overage_gb_seconds())]
 }
 
-/// One page of usage by tag with everybody's share, and the proof that it adds up to the rollup.
+/// Renders a page of usage by tag with shares, and checks that it adds up to the rollup.
 #[must_use]
 pub fn usage_text(key: &str, page: &Page, grid: Grid, tiers: &[Tier]) -> String {
     let head = [key, "sandboxes", "memory GB-s", "share", "disk overage GB-s", "share"].map(str::to_owned);
@@ -120,7 +120,7 @@ fn shares(group: &Group, total: Usage) -> Vec<String> {
     ]
 }
 
-/// Thousands in groups, one decimal.
+/// Formats a number with one decimal and separated thousands.
 fn decimal(value: f64) -> String {
     let text = format!("{value:.1}");
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
@@ -134,7 +134,7 @@ fn decimal(value: f64) -> String {
     format!("{grouped}.{fraction}")
 }
 
-/// Columns padded to their widest cell: the first `texts` to the left, numbers to the right.
+/// Aligns columns: the first `texts` columns to the left, numbers to the right.
 fn table(rows: &[Vec<String>], texts: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();

@@ -1,4 +1,4 @@
-//! Who asks: the key of a request decides the org, and the same statement reads the clock.
+//! Authentication: the key of a request decides its org. The same statement reads the database's clock.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::key_usage::KeyUses;
 use crate::keys;
 use crate::store::Store;
 
-/// What it takes to let a request through.
+/// The state of authentication.
 #[derive(Clone)]
 pub(super) struct Gate {
     pub(super) store: Arc<dyn Store>,
@@ -25,7 +25,7 @@ pub(super) struct Gate {
     pub(super) brake: Arc<Brake>,
 }
 
-/// Lets a request through with its [`Caller`](crate::store::Caller), or refuses it.
+/// Adds the [`Caller`](crate::store::Caller) to a request, or rejects it.
 pub(super) async fn require(State(gate): State<Gate>, mut request: Request, next: Next) -> Result {
     let key = key(request.headers()).ok_or_else(|| Code::Unauthorized.plain())?;
     let hash = keys::hash(key);
@@ -48,8 +48,7 @@ pub(super) async fn require(State(gate): State<Gate>, mut request: Request, next
     Ok(next.run(request).await)
 }
 
-/// The one key that the headers give; none where they give several. An `Authorization` of another scheme
-/// is not meant for us.
+/// Returns the key in the headers, or `None` if they have several. An `Authorization` of another scheme is ignored.
 fn key(headers: &HeaderMap) -> Option<&str> {
     let own = headers.get_all(API_KEY).iter().map(|value| value.to_str().ok());
     let bearer = headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| {

@@ -1,4 +1,4 @@
-//! What holds back clients without a key: wrong keys are braked by address, and their log lines are rationed.
+//! Limits on clients without a valid key: on wrong keys from one address, and on log lines about them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -10,14 +10,14 @@ use tokio::time::Instant;
 
 use super::limit::Limiter;
 
-/// Wrong keys that one address may try at once, and in each second after that.
+/// The number of wrong keys that one address may try at once, and in each second after that.
 const WRONG_KEYS: (u32, u32) = (100, 10);
-/// How long a key that was right is let through from a braked address.
+/// How long a key that was right is exempt from the limit of its address.
 const REMEMBERED: Duration = Duration::from_hours(1);
-/// Keys that are remembered before old ones are dropped.
+/// The number of remembered keys above which old ones are dropped.
 const SWEEP_ABOVE: usize = 10_000;
 
-/// The address that a request came from. IPv6 clients own a whole /64, so they are known by that.
+/// The address that a request came from. An IPv6 client owns a whole /64, so only that part counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Peer(IpAddr);
 
@@ -30,10 +30,10 @@ impl From<IpAddr> for Peer {
     }
 }
 
-/// Looks up fewer keys for an address that has sent many wrong ones.
+/// Limits key look-ups for addresses that have sent many wrong keys.
 pub(super) struct Brake {
     wrong: Limiter<Peer>,
-    /// When each key was last right. A proxy brings good and bad clients from one address; the good ones go on.
+    /// When each key was last right. Behind a proxy, clients with valid keys share an address with others.
     right: Mutex<HashMap<String, Instant>>,
 }
 
@@ -45,8 +45,8 @@ impl Default for Brake {
 }
 
 impl Brake {
-    /// Whether a key may be looked up, or how long the address has to wait. A key that is not known to be right counts as
-    /// wrong until the look-up is [settled](Self::settle).
+    /// Returns whether a key may be looked up, or how long the address has to wait. A key that is not known to be right
+    /// counts as wrong until the look-up is [settled](Self::settle).
     pub(super) fn try_key(&self, peer: Peer, key_hash: &str) -> Result<Try, Duration> {
         let counted = self.right().get(key_hash).is_none_or(|at| at.elapsed() >= REMEMBERED);
         if counted {
@@ -55,7 +55,7 @@ impl Brake {
         Ok(Try { peer, counted })
     }
 
-    /// Notes what a look-up found; `None` where it failed.
+    /// Notes the result of a look-up; `None` if it failed.
     pub(super) fn settle(&self, Try { peer, counted }: Try, key_hash: &str, right: Option<bool>) {
         if counted && right != Some(false) {
             self.wrong.refund(&peer);
@@ -78,13 +78,13 @@ impl Brake {
     }
 }
 
-/// A look-up of a key under way.
+/// A pending look-up of a key.
 pub(super) struct Try {
     peer: Peer,
     counted: bool,
 }
 
-/// Lines of one kind that are written in a window of time; the rest are counted.
+/// A limit on log lines of one kind in a window of time. Lines above it are counted.
 pub(super) struct Ration {
     lines: u64,
     window: Duration,
@@ -92,12 +92,12 @@ pub(super) struct Ration {
 }
 
 impl Ration {
-    /// So many lines in each `window`.
+    /// Allows this number of lines in each `window`.
     pub(super) fn new(lines: u64, window: Duration) -> Self {
         Self { lines, window, state: Mutex::default() }
     }
 
-    /// Whether to write one more line, and how many were left out in the window before.
+    /// Returns whether to write one more line, and how many were left out in the previous window.
     pub(super) fn take(&self) -> (bool, u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (started, asked) = &mut *state;
@@ -132,7 +132,7 @@ mod tests {
         let wait = Err(Duration::from_millis(100));
         assert_eq!((key(bad, "guess", Some(false)), key(bad, "new", Some(true))), (wait, wait));
         assert_eq!((key(bad, "right", Some(true)), key(other, "guess", Some(false))), (Ok(()), Ok(())));
-        // A key that has been deleted is as good as any guess.
+        // A deleted key counts like any wrong key.
         assert_eq!((key(bad, "right", Some(false)), key(bad, "right", Some(true))), (Ok(()), wait));
         tokio::time::advance(Duration::from_millis(100)).await;
         assert_eq!((key(bad, "new", Some(true)), key(bad, "guess", Some(false))), (Ok(()), Ok(())));

@@ -1,4 +1,4 @@
-//! How many connections there may be, in all and from one address, and which of them makes room for a new one.
+//! Limits on connections, in all and from one address, and the choice of the one that is closed for a new one.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -13,14 +13,14 @@ use tokio::sync::Notify;
 
 use super::brake::{Peer, Ration};
 
-/// Connections by default, where the open files allow it.
+/// The default limit of connections, if the limit of open files allows it.
 const DEFAULT_TOTAL: usize = 4_096;
-/// Connections beyond the limit, which reach only `/healthz`, `/readyz` and `/metrics`.
+/// Connections above the limit. They reach only `/healthz`, `/readyz` and `/metrics`.
 const RESERVE: usize = 32;
-/// Open files that are not connections of clients: the database, the log, the program itself.
+/// Open files other than connections of clients, such as the database and the log.
 const OTHER_FILES: u64 = 96;
 
-/// The most connections.
+/// The limits of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// In all.
@@ -36,7 +36,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Raises the limit of open files as far as the process may, and fits the connections into it.
+    /// Raises the limit of open files as far as the process may. Returns limits that fit into it, and the open files.
     #[must_use]
     pub fn of_process(total: Option<usize>, per_address: Option<usize>) -> (Self, u64) {
         let files = raise_open_files();
@@ -50,21 +50,21 @@ impl Limits {
     }
 }
 
-/// Raises the soft limit of open files to the hard one; returns what it is then.
+/// Raises the soft limit of open files to the hard one. Returns the new limit.
 fn raise_open_files() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     getrlimit(Resource::Nofile).current.or(current).unwrap_or(u64::MAX)
 }
 
-/// What a connection is doing.
+/// The activity of a connection.
 #[derive(Default)]
 pub(super) struct Doing {
     /// Requests whose response is not ready yet.
     requests: AtomicUsize,
-    /// Whether the client has yet to take what is there of a response.
+    /// Whether a part of a response waits for the client.
     writing: AtomicBool,
-    /// When it last had nothing to do, in ticks.
+    /// When it last became idle, in ticks.
     idle_since: AtomicU64,
 }
 
@@ -96,7 +96,7 @@ fn tick() -> u64 {
     TICKS.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A request under way.
+/// A pending request.
 pub(super) struct UnderWay(Arc<Doing>);
 
 impl Drop for UnderWay {
@@ -106,11 +106,11 @@ impl Drop for UnderWay {
     }
 }
 
-/// Marks a request of a connection beyond the limits.
+/// Marks a request of a connection above the limits.
 #[derive(Clone, Copy)]
 pub(super) struct Crowded;
 
-/// What the metrics show of connections.
+/// The metrics of connections.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ConnectionMetrics {
     pub(super) open: Gauge,
@@ -130,7 +130,7 @@ pub(super) struct Seats {
 struct Open {
     last_id: u64,
     seats: HashMap<u64, Entry>,
-    /// Those within the limits, in all and by address.
+    /// The connections within the limits, in all and by address.
     total: usize,
     by_peer: HashMap<Peer, usize>,
 }
@@ -139,14 +139,14 @@ struct Open {
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) peer: Peer,
-    /// Whether the connection is beyond the limits.
+    /// Whether the connection is above the limits.
     pub(super) crowded: bool,
     pub(super) doing: Arc<Doing>,
     /// Notified when the connection should make room for another.
     pub(super) leave: Arc<Notify>,
 }
 
-/// The place of one connection, for as long as it lives.
+/// The entry of one connection, removed when the value is dropped.
 pub(super) struct Seat {
     seats: Arc<Seats>,
     id: u64,
@@ -162,7 +162,7 @@ impl Deref for Seat {
 }
 
 impl Seat {
-    /// Takes the place back that the connection lost in the moment in which a request came.
+    /// Adds the entry again if a request arrived just when it was evicted.
     pub(super) fn stay(&self) {
         self.seats.open().add(self.id, self.entry.clone());
     }
@@ -174,8 +174,9 @@ impl Seats {
         Arc::new(Self { limits, metrics, warnings, open: Mutex::default() })
     }
 
-    /// Seats a new connection. At a limit the connection that was idle for longest goes: one of the same address, or one
-    /// of the address that has most. Where none is idle the new one is crowded, and `None` where even the reserve is full.
+    /// Adds a new connection. At a limit, the connection that has been idle for longest is closed: one of the same address,
+    /// or one of the address with the most connections. If none is idle, the new one is `crowded`. Returns `None` if the
+    /// reserve is full, too.
     pub(super) fn take(self: &Arc<Self>, peer: Peer) -> Option<Seat> {
         let mut open = self.open();
         let of_peer = open.by_peer.get(&peer).copied().unwrap_or_default();
@@ -224,7 +225,7 @@ impl Seats {
 }
 
 impl Open {
-    /// The connection that has been idle for longest, of one address or of the one with most connections.
+    /// Returns the connection that has been idle for longest, of one address or of the one with the most connections.
     fn longest_idle(&self, peer: Option<Peer>, crowded: bool) -> Option<u64> {
         let idle = self.seats.iter().filter(|(_, seat)| {
             seat.crowded == crowded && peer.is_none_or(|peer| seat.peer == peer) && seat.doing.nothing()
@@ -286,7 +287,7 @@ mod tests {
         IpAddr::from([192, 0, 2, n]).into()
     }
 
-    /// Whether a connection was told to go.
+    /// Returns whether a connection was asked to close.
     async fn evicted(seat: &Seat) -> bool {
         tokio::time::timeout(Duration::ZERO, seat.leave.notified()).await.is_ok()
     }
@@ -320,7 +321,7 @@ mod tests {
         let requests = [busy[0].doing.request(), busy[1].doing.request()];
         let crowd: Vec<_> = (0..RESERVE).map(|_| seats.take(peer(2)).unwrap()).collect();
         assert!(crowd.iter().all(|seat| seat.crowded));
-        // The reserve makes room, too, unless it is busy.
+        // Idle connections of the reserve are closed for new ones, too.
         let next = seats.take(peer(3)).unwrap();
         assert!(next.crowded && evicted(&crowd[0]).await);
         let at_work: Vec<_> = crowd[1..].iter().chain([&next]).map(|seat| seat.doing.request()).collect();

@@ -1,4 +1,4 @@
-//! Cross-origin requests: refused by the browser unless an operator names the origin.
+//! Cross-origin requests. Browsers refuse them unless an operator allows the origin.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::headers::{API_KEY, REQUEST_ID};
 
-/// How long a browser may rely on what it was allowed.
+/// How long a browser may cache a preflight response.
 const REMEMBERED: Duration = Duration::from_hours(1);
 
-/// An origin whose pages may call the API, as a browser writes it, or `*` for all of them.
+/// An origin whose pages may call the API, as a browser writes it, or `*` for all origins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
 impl FromStr for Origin {
     type Err = String;
 
-    /// Refuses what no browser would ever send, since it would silently match nothing.
+    /// Rejects a text that no browser sends, because it would never match.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no origin, allowed are `*` and `scheme://host[:port]` without a path");
+        let wrong = || format!("`{text}` is not an origin, allowed are `*` and `scheme://host[:port]` without a path");
         let text = text.trim().to_ascii_lowercase();
         if text != "*" {
             let uri: Uri = text.parse().map_err(|_| wrong())?;
@@ -33,7 +33,7 @@ impl FromStr for Origin {
     }
 }
 
-/// What the contract lets a page see and send. Keys travel in headers, so there are no credentials to allow.
+/// Builds the layer with the headers of the contract. Keys travel in headers, so credentials need not be allowed.
 pub(super) fn layer(origins: &[Origin]) -> CorsLayer {
     let any = origins.iter().any(|Origin(origin)| origin == "*");
     let listed = origins.iter().map(|Origin(origin)| origin.clone()).filter(|origin| origin != "*");

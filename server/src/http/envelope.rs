@@ -1,4 +1,4 @@
-//! What every request passes through: it is named, counted and logged, a panic is survived, errors are rendered.
+//! The layers around every request: request ids, metrics, the log, panics, time limits and error bodies.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use super::headers::REQUEST_ID;
 use super::metrics::Metrics;
 use crate::deadline;
 
-/// What a request is counted as whose client did not wait for the answer; nginx has made it known.
+/// Status logged when the client disconnects before the response (nginx's 499).
 const CLIENT_GONE: u16 = 499;
 
-/// The outermost layer: names the request, renders errors, logs and counts the outcome.
+/// The outermost layer. Assigns the request id, renders errors, and logs and counts the outcome.
 pub(super) async fn wrap(State(metrics): State<Arc<Metrics>>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let is_api = request.uri().path().starts_with("/api");
@@ -43,13 +43,13 @@ pub(super) async fn wrap(State(metrics): State<Arc<Metrics>>, mut request: Reque
     response
 }
 
-/// Makes an answer of a panic, inside of all that has to see answers.
+/// Converts a panic to a response, inside of the layers that inspect responses.
 pub(super) async fn survive(request: Request, next: Next) -> Response {
     let caught = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     caught.unwrap_or_else(|panic| Failure::panicked(panic.as_ref()).into_response())
 }
 
-/// Turns away a request of a connection beyond the limits.
+/// Rejects requests on connections above the limits.
 pub(super) async fn turn_away(request: Request, next: Next) -> Response {
     if request.extensions().get::<Crowded>().is_some() {
         return Failure::busy("there are too many connections").into_response();
@@ -65,7 +65,7 @@ pub(super) async fn budget(request: Request, next: Next) -> Response {
     answer.unwrap_or_else(|_| Failure::timed_out(cause).into_response())
 }
 
-/// Whether a request came with a key that exists. The lines of those without one are rationed.
+/// Whether a request has a valid key. Log lines about other requests are limited.
 #[derive(Clone, Default)]
 pub(super) struct Known(Arc<AtomicBool>);
 
@@ -75,7 +75,7 @@ impl Known {
     }
 }
 
-/// One request under way. A client that goes away drops it, which must not hide the request.
+/// A pending request. It is dropped if the client disconnects, and is logged then, too.
 struct Watch {
     metrics: Arc<Metrics>,
     span: Span,
@@ -90,7 +90,7 @@ impl Watch {
     fn begin(metrics: Arc<Metrics>, request: &Request, id: &str) -> Self {
         metrics.begin();
         let method = known(request.method());
-        // The pattern: ids are the tenant's business and no log's.
+        // The pattern, because the log must not contain ids of sandboxes.
         let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
         let span = tracing::info_span!("request", %id, %method, %route);
         Self { metrics, span, method, route, known: Known::default(), started: Instant::now(), ended: None }
@@ -120,14 +120,14 @@ impl Drop for Watch {
         }
         let _entered = self.span.enter();
         match cause {
-            _ if status == CLIENT_GONE => tracing::warn!(status, ms, "the client did not wait"),
+            _ if status == CLIENT_GONE => tracing::warn!(status, ms, "the client disconnected"),
             Some(cause) => tracing::error!(status, ms, %cause, "failed"),
             None => tracing::info!(status, ms, "answered"),
         }
     }
 }
 
-/// A client may make methods up; neither a log nor a label may be of its making.
+/// Returns the name of a known method. A client must not choose texts of the log or labels of metrics.
 fn known(method: &Method) -> &'static str {
     let known = [
         Method::GET,
@@ -144,7 +144,7 @@ fn known(method: &Method) -> &'static str {
     known.iter().zip(names).find(|(known, _)| *known == method).map_or("other", |(_, name)| name)
 }
 
-/// The client's own id, where it is short and printable, or a new one.
+/// Returns the client's request id if it is short and printable, or a new one.
 fn request_id(headers: &HeaderMap) -> String {
     let visible = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(visible);

@@ -1,4 +1,4 @@
-//! How a failure travels: a handler returns it bare, the outermost layer renders it with the request's id.
+//! Failures of handlers. The outermost layer renders them with the id of the request.
 
 use std::any::Any;
 use std::fmt;
@@ -13,13 +13,13 @@ use opencomputer_usage_core::{Code, Error};
 
 use crate::store::StoreError;
 
-/// When to come back to a server that has too much to do.
+/// The `Retry-After` of a busy server.
 const BUSY: Duration = Duration::from_secs(1);
 
 /// The result of a handler.
 pub(super) type Result<T = Response, E = Failure> = std::result::Result<T, E>;
 
-/// A refusal or a fault. What the client is told and what the log is told are different things.
+/// A rejected request or a fault of the server. The client gets `error`, the log gets `cause`.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     error: Error,
@@ -28,27 +28,27 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// A fault of the server's own.
+    /// Creates an internal error.
     pub(super) fn internal(cause: impl fmt::Display) -> Self {
         Self::caused(Code::Internal.plain(), cause)
     }
 
-    /// A fault that may pass.
+    /// Creates a failure that may be temporary.
     pub(super) fn unavailable(cause: impl fmt::Display) -> Self {
         Self::caused(Code::Unavailable.plain(), cause)
     }
 
-    /// A request that took longer than its budget.
+    /// Creates the failure of a request that exceeded its time limit.
     pub(super) fn timed_out(cause: impl fmt::Display) -> Self {
         Self::caused(Code::QueryTimeout.plain(), cause)
     }
 
-    /// A server that has too much to do.
+    /// Creates the failure of a busy server.
     pub(super) fn busy(cause: impl fmt::Display) -> Self {
         Self::caused(Code::Unavailable.error("the server is busy, retry later"), cause).retry_after(BUSY)
     }
 
-    /// A caller that asks for more than its share.
+    /// Creates the failure of a caller that exceeds its share.
     pub(super) fn rate_limited(wait: Duration) -> Self {
         Self::from(Code::RateLimited.plain()).retry_after(wait)
     }
@@ -61,7 +61,7 @@ impl Failure {
         Self { retry_after: Some(wait), ..self }
     }
 
-    /// A handler that panicked.
+    /// Creates the failure of a handler that panicked.
     pub(super) fn panicked(payload: &(dyn Any + Send)) -> Self {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
@@ -100,7 +100,7 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Writes the body of a failure, if the response is one; returns what only the log may know.
+/// Writes the body of a failure, if the response is one. Returns the cause, which only the log may contain.
 pub(super) fn render(response: &mut Response, request_id: &str) -> Option<Arc<str>> {
     let Failure { error, cause, retry_after } = response.extensions_mut().remove()?;
     let headers = response.headers_mut();

@@ -1,17 +1,17 @@
-//! Requests that are refused by their head alone, before routing, as the HTTP library refuses malformed ones.
+//! Requests that are rejected for their head alone, before routing, as the HTTP library rejects malformed ones.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
 
-/// The most bytes that the headers of a request may have.
+/// The most bytes of a request's headers.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 
-/// What the head of a request is answered with, where that is an error.
+/// Returns the error response to the head of a request, or `None` if the head is valid.
 pub(super) fn refusal<B>(request: &Request<B>) -> Option<Response<Body>> {
     let status = status(request.version(), request.headers())?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
-    // Where the framing is in doubt, so is what follows.
+    // If the framing is in doubt, the connection cannot be used for another request.
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     Some(response)
 }

@@ -1,4 +1,4 @@
-//! Token buckets: so many requests in so much time, kept as a single instant for each key.
+//! Token buckets, each stored as a single instant.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -9,26 +9,26 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Keys that are remembered before those are dropped whose buckets are full again.
+/// The number of buckets above which full ones are dropped.
 const SWEEP_ABOVE: usize = 1024;
 
-/// A bucket for each key. A key that was quiet may spend its whole bucket at once.
+/// A token bucket for each key. A key that was quiet may use its whole bucket at once.
 pub(super) struct Limiter<K> {
-    /// What one request costs.
+    /// The time that one request takes out of a bucket.
     cost: Duration,
-    /// What a full bucket is worth.
+    /// The time in a full bucket.
     bucket: Duration,
     /// When each key's bucket will be full again (the generic cell rate algorithm).
     full_at: Mutex<HashMap<K, Instant>>,
 }
 
 impl<K: Hash + Eq> Limiter<K> {
-    /// So many requests a second, and as many at once.
+    /// Allows this number of requests a second, and as many at once.
     pub(super) fn new(per_second: NonZeroU32) -> Self {
         Self::with_burst(per_second, per_second)
     }
 
-    /// So many requests a second, and `burst` at once.
+    /// Allows this number of requests a second, and `burst` at once.
     pub(super) fn with_burst(per_second: NonZeroU32, burst: NonZeroU32) -> Self {
         let cost = Duration::from_secs(1) / per_second.get();
         Self { cost, bucket: cost * burst.get(), full_at: Mutex::default() }
@@ -51,7 +51,7 @@ impl<K: Hash + Eq> Limiter<K> {
         Ok(())
     }
 
-    /// Puts a request back into a key's bucket.
+    /// Returns a request to a key's bucket.
     pub(super) fn refund<Q>(&self, key: &Q)
     where
         K: Borrow<Q>,

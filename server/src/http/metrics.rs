@@ -1,4 +1,4 @@
-//! What Prometheus reads at `/metrics`. Labels are route patterns, methods and statuses: nothing of a tenant's.
+//! Metrics for Prometheus at `/metrics`. Labels are route patterns, methods and statuses, and contain no tenant data.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -23,10 +23,10 @@ use super::handler::App;
 use crate::log::LOST_LINES;
 use crate::store::Store;
 
-/// Upper bounds in seconds; the last is the budget of a request.
+/// Upper bounds in seconds. The last is the time limit of a request.
 const BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// Lines that the log takes of requests without a valid key in each window.
+/// The log lines about requests without a valid key in each window.
 const LINES_WITHOUT_KEY: u64 = 100;
 const LINES_WINDOW: Duration = Duration::from_secs(10);
 
@@ -61,7 +61,7 @@ pub(super) struct Metrics {
     pub(super) http_connections: ConnectionMetrics,
     /// Bytes of large responses that wait for their clients.
     pub(super) bytes_in_flight: Gauge,
-    /// Log lines about requests without a valid key, which anybody can send: those that failed, and all others.
+    /// Limits of log lines about requests without a valid key, which anybody can send: for failed requests, and for others.
     pub(super) failures_without_key: Ration,
     pub(super) lines_without_key: Ration,
     store: Arc<dyn Store>,
@@ -105,12 +105,12 @@ impl Metrics {
         }
     }
 
-    /// A request has come in.
+    /// Counts a request that has arrived.
     pub(super) fn begin(&self) {
         self.in_flight.inc();
     }
 
-    /// A request has been answered, or left.
+    /// Counts a request that was answered or whose client disconnected.
     pub(super) fn end(&self, method: &'static str, route: &str, status: u16, took: Duration) {
         self.in_flight.dec();
         let route = route.to_owned();

@@ -1,4 +1,4 @@
-//! Pages as responses: small ones whole, large ones rendered while they are sent, within a budget of bytes.
+//! Pages as responses. A small page is sent whole; a large page is rendered while it is sent, within a budget of bytes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,20 +18,20 @@ use super::error::{Failure, Result};
 
 /// Pages up to about this size are sent whole, with their length.
 const WHOLE: usize = 256 * 1024;
-/// Bytes that are rendered at a time of a larger page.
+/// The bytes of a larger page that are rendered at a time.
 const CHUNK: usize = 32 * 1024;
-/// Bytes of large pages that may wait for their clients, half of them of one org. The largest page has about 40 MB; an org
-/// that has none waiting may have one of any size.
+/// The bytes of large pages that may wait for their clients, half of them of one org. The largest page has about 40 MB. An
+/// org without a waiting page may have one of any size.
 const IN_FLIGHT: usize = 128 << 20;
-/// When to come back if too many wait.
+/// The `Retry-After` of an org with too many waiting bytes.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// How a page is written without its items.
+/// The JSON of a page without items contains this text.
 const NO_ITEMS: &str = r#""items":[]"#;
 
 /// An item of a page.
 pub(super) trait Item: Serialize + Send + 'static {
-    /// About how many bytes it takes, in memory and on the wire.
+    /// Estimates its bytes, in memory and on the wire.
     fn weight(&self) -> usize;
 }
 
@@ -48,7 +48,7 @@ impl Item for SandboxItem {
     }
 }
 
-/// Responds with a page, whose items are apart from it.
+/// Responds with a page and its items, which `page` does not contain.
 pub(super) fn respond<I: Item>(flights: &Arc<Flights>, org: Uuid, page: &impl Serialize, items: Vec<I>) -> Result {
     let weight = items.iter().map(Item::weight).sum();
     let page = serde_json::to_string(page).map_err(Failure::internal)?;
@@ -76,17 +76,17 @@ pub(super) fn respond<I: Item>(flights: &Arc<Flights>, org: Uuid, page: &impl Se
 
 /// A page that is being rendered.
 struct Rendering<I> {
-    /// What is rendered and not sent yet.
+    /// The rendered bytes that are not sent yet.
     ready: Vec<u8>,
     items: vec::IntoIter<I>,
     first: bool,
-    /// What follows the items; `None` once it was rendered.
+    /// The JSON after the items; `None` after it was rendered.
     tail: Option<String>,
     flight: Option<Flight>,
 }
 
 impl<I: Item> Rendering<I> {
-    /// Renders at least so many bytes, or what is left. Items are freed as they are rendered.
+    /// Renders at least this number of bytes, or the rest. Items are freed as they are rendered.
     fn render(&mut self, bytes: usize) -> serde_json::Result<Bytes> {
         while self.ready.len() < bytes {
             let Some(item) = self.items.next() else {
@@ -145,7 +145,7 @@ struct Flight {
 }
 
 impl Flight {
-    /// Takes bytes out of the budget that were sent.
+    /// Returns bytes that were sent to the budget.
     fn land(&mut self, bytes: usize) {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
@@ -198,7 +198,7 @@ mod tests {
         vec![Text("x".repeat(bytes)); count]
     }
 
-    /// A page of these items as it should be on the wire, and as a response.
+    /// Returns a page of these items as it should be on the wire, and as a response.
     fn page(flights: &Arc<Flights>, org: Uuid, items: Vec<Text>) -> (String, Result) {
         let mut page = Page { name: r#"a "items":[] b"#, items: Vec::new(), next: None };
         let response = respond(flights, org, &page, items.clone());
@@ -232,7 +232,7 @@ mod tests {
         let others: Vec<_> = [2, 3].map(|org| page(&flights, Uuid::from_u128(org), large()).1.unwrap()).into();
         assert_eq!(code(page(&flights, Uuid::from_u128(4), large()).1), Some(503));
         assert_eq!(code(page(&flights, Uuid::from_u128(4), texts(10, 1_000)).1), None, "small pages always fit");
-        // What was sent makes room.
+        // Sent bytes return to the budget.
         drop(others);
         for _ in 0..30 {
             first.next().await.unwrap().unwrap();

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use crate::store;
 
-    /// What a route answers inside of what every request passes through.
+    /// Returns the response of a route inside of the layers around every request.
     async fn answer_of(router: Router) -> String {
         let metrics = Arc::new(Metrics::new(store::in_memory().await.unwrap()));
         let router = router.layer(middleware::from_fn(envelope::survive));
@@ -99,7 +99,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_ends_with_its_budget() {
         let endless = get(async || {
-            // Opening the database takes real time, which a paused clock would race past.
+            // The clock is paused only here, because opening the database takes real time.
             tokio::time::pause();
             std::future::pending::<&str>().await
         });

@@ -1,4 +1,4 @@
-//! Sandbox reads, with tags where they can be had.
+//! Sandbox reads, with tags if they can be read.
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -40,7 +40,7 @@ async fn one(State(app): State<App>, Extension(caller): Extension<Caller>, Named
     json(&sandbox)
 }
 
-/// Tags are an addition to these reads: without them the answer still stands.
+/// Adds the tags. If they cannot be read, the response goes without them.
 async fn add_tags(app: &App, org: Uuid, sandboxes: &mut [Sandbox]) {
     let ids: Vec<_> = sandboxes.iter().map(|sandbox| sandbox.sandbox_id.as_str()).collect();
     match app.store.tags_of(org, &ids).await {
@@ -50,6 +50,6 @@ async fn add_tags(app: &App, org: Uuid, sandboxes: &mut [Sandbox]) {
                 (sandbox.tags, sandbox.tags_last_updated_at) = (Some(tags), Some(tags_last_updated_at));
             }
         }
-        Err(error) => tracing::warn!(%error, "sandboxes are read without their tags"),
+        Err(error) => tracing::warn!(%error, "the tags of sandboxes could not be read"),
     }
 }

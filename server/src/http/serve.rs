@@ -1,4 +1,4 @@
-//! Connections: taken in until the server is told to stop, then let finish what they are at.
+//! Connections: accepted until the server is told to stop, then closed after their pending requests.
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
@@ -28,29 +28,30 @@ use super::metrics::Metrics;
 use super::router::{self, Options};
 use crate::key_usage::{self, KeyUses};
 
-/// How long running requests may take to finish once the server is told to stop.
+/// How long pending requests may take to finish after the server was told to stop.
 const FAREWELL: Duration = Duration::from_secs(15);
 
-/// How often a connection is looked at then: one that has nothing under way, such as half a head, is not waited for.
+/// How often a connection is checked then. One without a pending request is closed, even if half a head has arrived.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// How long the head of a request may take to arrive, and a connection be idle. Above the 60 s that load balancers keep
-/// idle connections, so that they do not send into one that is being closed.
+/// How long the head of a request may take to arrive, and how long a connection may be idle. Load balancers keep idle
+/// connections for 60 s and must not send into one that is being closed.
 const PATIENCE: Duration = Duration::from_secs(75);
 
-/// The same for a connection beyond the limits, which is there for health checks.
+/// The same for a connection above the limits, which is for health checks.
 const SHORT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a client may take nothing of a response.
+/// How long a client may read nothing of a response.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Bytes of a response that the operating system buffers: enough for 2 MB/s at 100 ms, and a slow reader shows by them.
+/// The bytes of a response that the operating system buffers. They allow 2 MB/s at 100 ms, and are few enough to notice a
+/// slow reader.
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
 
-/// Bytes that a connection buffers: the longest head, and of a response what waits to be sent.
+/// The bytes that a connection buffers: the longest head, or the part of a response that waits to be sent.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Serves until `stop` comes true, then finishes running requests and stores what is left to store.
+/// Serves until `stop` completes, then finishes pending requests and stores the last uses of keys.
 pub async fn serve(listener: TcpListener, app: App, options: &Options, stop: impl Future<Output = ()>) {
     let (store, uses) = (app.store.clone(), Arc::<KeyUses>::default());
     let metrics = Arc::new(Metrics::new(store.clone()));
@@ -62,11 +63,11 @@ pub async fn serve(listener: TcpListener, app: App, options: &Options, stop: imp
         () = uses.keep_storing(&*store, key_usage::INTERVAL) => (),
     }
     if let Err(error) = uses.store(&*store).await {
-        tracing::warn!(%error, "the last use of keys could not be stored");
+        tracing::warn!(%error, "last uses of keys could not be stored");
     }
 }
 
-/// Takes connections; `patience` is for the head of a request and for each step of a response.
+/// Accepts connections. `patience` limits the head of a request and each write of a response.
 async fn connections(
     mut listener: TcpListener,
     router: Router,
@@ -81,20 +82,20 @@ async fn connections(
             () = &mut stop => break,
         };
         let Some(seat) = seats.take(Peer::from(address.ip())) else { continue };
-        // Responses are written whole: waiting to fill a packet would only delay them.
+        // Responses are written whole, so waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
         tokio::spawn(connection(stream, router.clone(), seat, patience, stopping.subscribe()));
     }
     drop(listener);
-    tracing::info!("stopping, running requests are finished first");
+    tracing::info!("stopping after pending requests are finished");
     stopping.send_replace(());
     if tokio::time::timeout(FAREWELL, stopping.closed()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
 }
 
-/// Serves one connection. A connection that breaks is the client's affair; its request was logged.
+/// Serves one connection. A broken connection is not reported, because its requests were logged.
 async fn connection(
     stream: TcpStream,
     router: Router,
@@ -147,12 +148,12 @@ async fn connection(
     }
 }
 
-/// A stream that notes whether its last write had to wait, and breaks when one waits for too long.
+/// A stream that notes whether a write waits, and fails if one waits for too long.
 struct Watched {
     stream: TcpStream,
     doing: Arc<Doing>,
     patience: Duration,
-    /// When the write that waits has waited for too long.
+    /// The deadline of the waiting write.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -220,7 +221,7 @@ mod tests {
         Seats::new(Limits::default(), ConnectionMetrics::default())
     }
 
-    /// Starts a server; returns its address.
+    /// Starts a server and returns its address.
     async fn start(router: Router, seats: Arc<Seats>, patience: (Duration, Duration)) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

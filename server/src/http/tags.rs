@@ -18,7 +18,7 @@ use super::error::{Failure, Result};
 use super::handler::{App, Named, json, parameters};
 use crate::store::{Caller, TagWrite};
 
-/// Most bytes of a refused body that are still read, so that the client gets to see the refusal.
+/// The most bytes of a rejected body that are still read, so that the client sees the response.
 const MAX_DRAINED_BYTES: usize = 4 * MAX_BODY_BYTES;
 
 /// The routes of this area.
@@ -65,7 +65,7 @@ async fn replace(
     }
 }
 
-/// What can be refused before the body is read.
+/// Makes the checks that come before the body is read.
 async fn check(app: &App, caller: Caller, named: Result<Named>, uri: &Uri, headers: &HeaderMap) -> Result<SandboxId> {
     let Named(id) = named?;
     parse_nothing(&parameters(uri))?;
@@ -80,7 +80,7 @@ async fn check(app: &App, caller: Caller, named: Result<Named>, uri: &Uri, heade
     Ok(id)
 }
 
-/// A body of which no more is kept than the contract allows.
+/// A body, read up to the limit of the contract.
 struct Incoming {
     chunks: BodyDataStream,
     drained: usize,
@@ -99,7 +99,7 @@ impl Incoming {
         Ok(bytes)
     }
 
-    /// Takes the rest off the wire: a client that is still sending would not see the answer.
+    /// Reads and drops the rest. A client that is still sending would not see the response.
     async fn drain(&mut self) {
         while let Some(Ok(chunk)) = self.chunks.next().await {
             self.drained += chunk.len();
@@ -110,7 +110,7 @@ impl Incoming {
     }
 }
 
-/// The condition of a write. A header that is no text matches nothing, as a malformed one does.
+/// Returns the condition of a write. A header that is not text matches nothing, like a malformed one.
 fn if_match(headers: &HeaderMap) -> Option<String> {
     let given: Vec<_> = headers.get_all(header::IF_MATCH).iter().map(HeaderValue::to_str).collect();
     if given.is_empty() {
@@ -120,7 +120,7 @@ fn if_match(headers: &HeaderMap) -> Option<String> {
     Some(texts.map_or_else(|_| String::new(), |texts| texts.join(", ")))
 }
 
-/// Tags with their entity tag.
+/// Responds with tags and their entity tag.
 fn tagged(tags: &SandboxTags) -> Result<Response> {
     let mut response = json(tags)?;
     let etag = HeaderValue::from_str(&tags.etag()).map_err(Failure::internal)?;

@@ -1,4 +1,4 @@
-//! What can go wrong below the seam.
+//! Errors of stores.
 
 use std::error::Error;
 use std::time::Duration;
@@ -7,20 +7,20 @@ use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 use uuid::Uuid;
 
-/// Why a store could not do what it was asked to. The text is for the log, never for a client; it holds the cause, which
-/// therefore is no source, too.
+/// The reason why a store failed. The text is for the log, never for a client. It contains the cause, which is therefore not
+/// a `source` as well.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database is busy, full or away; the same call may work later.
+    /// The database is busy, full or unreachable. The same call may succeed later.
     #[error("the database is unavailable: {0}")]
     Unavailable(Box<dyn Error + Send + Sync>),
-    /// A statement took longer than a request may, and was cancelled.
+    /// A statement was cancelled at its time limit.
     #[error("the database took too long: {0}")]
     TimedOut(Box<dyn Error + Send + Sync>),
     /// The database's user lacks a privilege.
     #[error("the database does not allow it: {0}")]
     Denied(Box<dyn Error + Send + Sync>),
-    /// All connections for this kind of work are in use; the same call may work later.
+    /// All connections for this kind of work are in use. The same call may succeed later.
     #[error("no connection for {queue} was free within {} s", waited.as_secs())]
     Crowded {
         /// The kind of work.
@@ -30,17 +30,17 @@ pub enum StoreError {
         /// How long the call waited.
         waited: Duration,
     },
-    /// Another transaction, such as an import, holds what this one writes to.
+    /// Another transaction, such as an import, holds a lock that this one needs.
     #[error("another transaction, such as an import, held a lock for {} s", waited.as_secs())]
     Locked {
         /// How long the call waited.
         waited: Duration,
     },
-    /// The org is unknown, and the platform's to create.
-    #[error("there is no org {0}, and on a platform's database only the platform makes one")]
+    /// The org is unknown, and only the platform may create it.
+    #[error("there is no org {0}, and in a platform's database only the platform creates one")]
     UnknownOrg(Uuid),
-    /// The platform knows more of its hibernated sandboxes than this program.
-    #[error("this database has `sandbox_hibernations`: here the platform itself reconciles its workers")]
+    /// The platform keeps track of hibernated sandboxes in a way that this program does not know.
+    #[error("this database has `sandbox_hibernations`, so the platform reconciles its workers itself")]
     PlatformReconciles,
     /// A new key could not be shown, so it was not stored.
     #[error("cannot write to standard output: {0}")]
@@ -51,7 +51,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the storage did not take a write: it is full, broken or read-only.
+    /// Returns whether the storage failed a write, because it is full, broken or read-only.
     pub(super) fn is_of_storage(&self) -> bool {
         let (Self::Unavailable(cause) | Self::Internal(cause)) = self else { return false };
         let Some(sqlx::Error::Database(cause)) = cause.downcast_ref::<sqlx::Error>() else { return false };
@@ -104,10 +104,10 @@ fn of_database(error: &dyn DatabaseError) -> Kind {
             // Cancelled by the statement's time limit.
             (_, "57014") => Kind::TimedOut,
             (_, "42501") => Kind::Denied,
-            // Not locked within the time limit of locks.
+            // The time limit of locks.
             (_, "55P03") => Kind::Locked,
-            // Connection lost or refused, lack of resources, shutting down, no such database or one that is closed for
-            // now; a deadlock, or a primary that has become a standby.
+            // Connection lost or refused, insufficient resources, shutdown, no such database or one that does not accept
+            // connections; a deadlock, or a primary that became a standby.
             ("08" | "28" | "3D" | "53" | "57", _) | (_, "55000" | "40001" | "40P01" | "25006") => Kind::Passing,
             _ => Kind::Other,
         };
@@ -120,7 +120,7 @@ fn of_database(error: &dyn DatabaseError) -> Kind {
     }
 }
 
-/// What the engine says, without sqlx's own words around it.
+/// Returns the engine's message without sqlx's prefix.
 pub(super) fn reason(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
@@ -128,44 +128,44 @@ pub(super) fn reason(error: &sqlx::Error) -> String {
     }
 }
 
-/// Why a database could not be opened, for the one who named it.
+/// The reason why a database could not be opened, for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The URL names an engine that this version does not have.
+    /// The URL is not supported.
     #[error("{0}")]
     Unsupported(String),
-    /// There is no database there, and none can be made.
+    /// The database does not exist or cannot be reached or created.
     #[error("cannot open the database {place}: {reason}")]
     Unreachable {
-        /// Where it should be.
+        /// Its place.
         place: String,
-        /// What the engine says.
+        /// The engine's message.
         reason: String,
     },
-    /// A pooler that hands connections from client to client.
+    /// A pooler does not keep a connection for one client.
     #[error(
         "a connection pooler in {0} mode stands before PostgreSQL, and this server needs one in session mode (PgBouncer: \
          `pool_mode = session`)"
     )]
     Pooled(&'static str),
-    /// A connection holds the lock of migrations and does nothing.
+    /// An idle connection holds the lock of migrations.
     #[error(
         "the lock of migrations is held by an idle connection, process {0} of the database: a connection pooler in \
          transaction mode leaves one behind. End it there with `SELECT pg_terminate_backend({0})`"
     )]
     Locked(i32),
-    /// There are tables that this program can neither use nor make.
+    /// The database has tables that this program can neither use nor create.
     #[error("the database is neither empty nor a platform's: {0}")]
     Unsuitable(String),
-    /// A table or a column that it had has gone.
+    /// A table or column is missing.
     #[error("the database has lost a part of its schema: {0}")]
     Damaged(String),
-    /// It was last used by a later version.
+    /// It was migrated by a later version of this program.
     #[error("the database has schema version {found}, this program knows versions up to {known}")]
     Newer {
-        /// What the database has.
+        /// The version of the database.
         found: u32,
-        /// What this program can make.
+        /// The latest version that this program knows.
         known: u32,
     },
 }

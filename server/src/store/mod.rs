@@ -1,6 +1,6 @@
-//! The seam to the database: what the server asks of an engine, and the plain types that cross.
+//! The interface between the server and its database engines.
 //!
-//! All SQL of an engine lives in its own module. Every operation that touches tenant data takes the org.
+//! All SQL of an engine is in its own module. Every operation on tenant data takes the org.
 
 mod admission;
 mod error;
@@ -27,10 +27,10 @@ pub use self::error::{OpenError, StoreError};
 use crate::keys::NewKey;
 use crate::record::{Scale, Session, Tags};
 
-/// What an operation of a store comes back with.
+/// The result of an operation of a store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// Who asks, and when: the database's clock, read in the same statement.
+/// The org that a request belongs to, and the database's time, read in the same statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The org that the key belongs to.
@@ -46,20 +46,20 @@ pub struct KeyUse {
     pub org: Uuid,
     /// The hash of the whole key.
     pub key_hash: String,
-    /// When, by the database's clock.
+    /// The time of the use, by the database's clock.
     pub at: Timestamp,
 }
 
-/// How busy one pool of connections is.
+/// The use of one pool of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolUse {
-    /// What the pool is for.
+    /// The name of the pool.
     pub name: &'static str,
-    /// Connections that are at work.
+    /// Connections in use.
     pub in_use: u32,
-    /// Connections that wait for work.
+    /// Idle connections.
     pub idle: u32,
-    /// Most connections there may be.
+    /// The most connections.
     pub max: u32,
 }
 
@@ -70,15 +70,15 @@ impl PoolUse {
     }
 }
 
-/// The details of each sandbox that has any, by its id.
+/// The details of sandboxes that have any, by id.
 pub type Details = BTreeMap<String, SandboxDetails>;
 
-/// The usage of one sandbox and what is known of it.
+/// The usage and details of one sandbox.
 #[derive(Clone, Debug)]
 pub struct SandboxReading {
-    /// What it is billed and what it had allocated, exactly.
+    /// Its exact billed and allocated usage.
     pub totals: Totals,
-    /// What and where it is.
+    /// Its alias, status and tags.
     pub details: SandboxDetails,
     /// Start of its first session in the window, clamped into it.
     pub first_started_at: Option<Timestamp>,
@@ -105,18 +105,18 @@ impl Tier {
     }
 }
 
-/// How a write of tags ended.
+/// The outcome of a write of tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TagWrite {
     /// The org has no such sandbox.
     NoSandbox,
-    /// `If-Match` names other tags than the current ones.
+    /// `If-Match` does not match the current tags.
     Changed,
-    /// The tags that are there now.
+    /// The tags after the write.
     Written(SandboxTags),
 }
 
-/// What a worker had left open.
+/// The sessions and events that a worker had left open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reconciled {
     /// Sessions that were closed.
@@ -125,95 +125,95 @@ pub struct Reconciled {
     pub scales: u64,
 }
 
-/// Shows a new key to the one who asked for it.
+/// Shows a new key to the operator.
 pub type Show<'a> = &'a mut (dyn FnMut() -> io::Result<()> + Send);
 
 /// A database that holds sessions, scale events and tags.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// The version of the schema, which opening has brought up to date; 0 where it has gone since.
+    /// Returns the version of the schema, or 0 if the schema is missing.
     async fn schema_version(&self) -> Result<u32>;
 
-    /// The database's clock.
+    /// Returns the time by the database's clock.
     async fn now(&self) -> Result<Timestamp>;
 
-    /// The owner of a key that has not expired, found by the hash of the whole key.
+    /// Returns the owner of a key that has not expired, looked up by its hash.
     async fn authenticate(&self, key_hash: &str) -> Result<Option<Caller>>;
 
-    /// One page of usage, and the details of its sandboxes where sandboxes are the groups.
+    /// Returns one page of usage, with the details of its sandboxes if it is grouped by sandbox.
     async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)>;
 
-    /// The usage of one sandbox; `None` where the org has no such sandbox.
+    /// Returns the usage of one sandbox, or `None` if the org has no such sandbox.
     async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, grid: Grid) -> Result<Option<SandboxReading>>;
 
-    /// The billing rollup; `None` where there is no such org.
+    /// Returns the billing rollup, or `None` if there is no such org.
     async fn rollup(&self, org: Uuid, grid: Grid) -> Result<Option<Vec<Tier>>>;
 
-    /// Every tag key in use, ordered.
+    /// Returns every tag key in use, in order.
     async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>>;
 
-    /// Whether the org has a session or a scale event of this id.
+    /// Returns whether the org has a session or a scale event of this id.
     async fn has_sandbox(&self, org: Uuid, id: &SandboxId) -> Result<bool>;
 
-    /// The tags of one sandbox; `None` where the org has no such sandbox.
+    /// Returns the tags of one sandbox, or `None` if the org has no such sandbox.
     async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTags>>;
 
-    /// The tags of each of these sandboxes that has any.
+    /// Returns the tags of those of these sandboxes that have any.
     async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>>;
 
-    /// Replaces the user tags of one sandbox, atomically and only if `if_match` allows it.
+    /// Replaces the user tags of one sandbox atomically, if `if_match` matches the current ones.
     async fn replace_tags(&self, org: Uuid, id: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Result<TagWrite>;
 
-    /// The newest 100 running sandboxes by their latest session, without tags.
+    /// Returns the newest 100 running sandboxes by their latest session, without tags.
     async fn running_sandboxes(&self, org: Uuid) -> Result<Vec<Sandbox>>;
 
-    /// The latest session of one sandbox, without tags.
+    /// Returns the latest session of one sandbox, without tags.
     async fn sandbox(&self, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>>;
 
-    /// Stores a new key, and its org if it is unknown.
+    /// Stores a new key. Creates its org if it is unknown.
     async fn create_key(&self, org: Uuid, key: &NewKey) -> Result<()> {
         self.create_key_once_shown(org, key, &mut || Ok(())).await
     }
 
-    /// As [`create_key`](Self::create_key), but nothing is stored if `show` fails.
+    /// Stores a new key like [`create_key`](Self::create_key), but nothing if `show` fails.
     async fn create_key_once_shown(&self, org: Uuid, key: &NewKey, show: Show<'_>) -> Result<()>;
 
-    /// Fails where the last write has failed for want of storage and another one, made now, fails, too.
+    /// Fails if the storage failed the last write and also fails a write that is made now.
     async fn check_writes(&self) -> Result<()>;
 
-    /// Stores when keys were used; a later use that is stored already stays.
+    /// Stores when keys were used. A stored time never moves back.
     async fn touch_keys(&self, uses: &[KeyUse]) -> Result<()>;
 
-    /// How busy the connections are; empty where there are none to count.
+    /// Returns the use of connections. By default there are none.
     fn pools(&self) -> Vec<PoolUse> {
         Vec::new()
     }
 
-    /// Leaves the database as whoever comes next should find it; nothing can be asked of the store afterwards.
+    /// Closes the database. The store cannot be used afterwards.
     async fn close(&self) {}
 
     /// Starts an import, creating the org if it is unknown. Nothing is written before [`Importer::commit`].
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>>;
 
-    /// Closes the sessions that a worker left open and their scale events, in every org, where the sandbox's latest
-    /// session is on that worker.
+    /// Closes the sessions that a worker left open and their scale events, in every org, if the sandbox's latest session is
+    /// on that worker.
     async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled>;
 }
 
-/// One import under way: a single transaction, rolled back when it is dropped.
+/// A running import: a single transaction, rolled back when it is dropped.
 #[async_trait]
 pub trait Importer: Send {
-    /// Adds sessions, or updates those that are known by sandbox and start.
+    /// Adds sessions, or updates known ones by sandbox and start.
     async fn sessions(&mut self, sessions: &[Session]) -> Result<()>;
 
-    /// Adds scale events, or updates those that are known by sandbox, start and sizes.
+    /// Adds scale events, or updates known ones by sandbox, start and sizes.
     async fn scales(&mut self, events: &[Scale]) -> Result<()>;
 
-    /// Notes what is to replace the user tags of sandboxes, and their system tags where a line has any. Only the last of
-    /// each counts, on commit: writing the earlier ones would move `updated_at` there and back at every import.
+    /// Notes the new user tags of sandboxes, and their new system tags if a line has any. Only the last set of each is
+    /// written, on commit: writing earlier ones would change `updated_at` at every import.
     async fn tags(&mut self, tags: &[Tags]) -> Result<()>;
 
-    /// Writes the tags and makes it all visible at once.
+    /// Writes the tags and commits.
     async fn commit(self: Box<Self>) -> Result<()>;
 }
 
@@ -228,17 +228,17 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
     Ok(Arc::new(sqlite::Sqlite::open(url).await?))
 }
 
-/// Opens an empty database in memory, which lives as long as the store.
+/// Opens an empty database in memory that lives as long as the store.
 pub async fn in_memory() -> Result<Arc<dyn Store>, OpenError> {
     open("sqlite::memory:").await
 }
 
-/// An engine.
+/// A database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// Embedded.
+    /// The embedded engine.
     Sqlite,
-    /// In production.
+    /// The engine for production.
     Postgres,
 }
 

@@ -10,16 +10,16 @@ use super::{sql, write};
 use crate::record::{Scale, Session, Tags};
 use crate::store::{Importer, Result, StoreError};
 
-/// From this many events on, a vacuum pays.
+/// The number of events from which on a vacuum pays.
 const MANY: usize = 10_000;
 
-/// An import under way.
+/// A running import.
 pub(super) struct Import {
     pub(super) write: Transaction<'static, Postgres>,
     pub(super) org: Uuid,
     pub(super) scales: usize,
     pub(super) platform: bool,
-    /// Where to refresh the statistics afterwards.
+    /// The pool for refreshing statistics afterwards.
     pub(super) pool: PgPool,
 }
 
@@ -51,7 +51,7 @@ impl Importer for Import {
         }
         self.scales += events.len();
         let ids: Vec<_> = events.iter().map(|one| one.sandbox_id.as_str()).collect();
-        // Records hold no size that does not fit.
+        // Records are checked to fit.
         let sizes = |of: fn(&Scale) -> u64| -> Vec<_> {
             events.iter().map(|one| i32::try_from(of(one)).unwrap_or(i32::MAX)).collect()
         };
@@ -86,7 +86,7 @@ impl Importer for Import {
         let delete = sqlx::query(sql::DELETE_STAGED_TAGS).bind(self.org).bind(RESERVED_KEY_PREFIX);
         delete.execute(&mut *self.write).await?;
         sqlx::query(sql::UPSERT_STAGED_TAGS).bind(self.org).execute(&mut *self.write).await?;
-        // Last, since another import or a new key of the same org waits for it.
+        // Last, because other imports and new keys of the same org wait for this row.
         write::ensure_org(&mut self.write, self.org, self.platform).await?;
         self.write.commit().await?;
         if let Err(error) = refresh(&self.pool, !self.platform && self.scales >= MANY).await {
@@ -96,14 +96,14 @@ impl Importer for Import {
     }
 }
 
-/// Tells the planner what the tables hold now, so that it does not plan with what they held before this import.
+/// Refreshes the planner's statistics, which describe the tables before this import.
 async fn refresh(pool: &PgPool, vacuum: bool) -> sqlx::Result<()> {
-    // It is closed afterwards, as no other may have its settings.
+    // The connection is closed afterwards because of its settings.
     let mut db = pool.acquire().await?.detach();
-    // A user who does not own a platform's tables may not: the database warns and goes on.
+    // Without the right to analyze a platform's tables, the database warns and skips them.
     let unhurried = "SET statement_timeout = 0; SET lock_timeout = '10s'; SET client_min_messages = error";
     sqlx::raw_sql(unhurried).execute(&mut db).await?;
-    // Sums read the index alone only where the table's pages are known to be all visible.
+    // Sums can skip the table only for pages that vacuum has marked all-visible.
     let events = if vacuum { "VACUUM (ANALYZE) sandbox_scale_events" } else { "ANALYZE sandbox_scale_events" };
     for sql in [events, "ANALYZE sandbox_tags", "ANALYZE sandbox_sessions"] {
         sqlx::raw_sql(sql).execute(&mut db).await?;

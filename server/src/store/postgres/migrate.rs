@@ -1,7 +1,7 @@
-//! Brings a database up to date: an empty one, one of ours, or a platform's that has data of its own.
+//! Migrations of an empty database, of one of our own, or of a platform's.
 //!
-//! Safe to run by several servers at once: one works, the others wait by asking again. (Waiting inside a statement
-//! would hold a snapshot, and a concurrent index build waits for every snapshot.)
+//! Several servers may migrate at once: one works, the others poll for the lock. Waiting for it inside a statement would hold a
+//! snapshot, and a concurrent index build waits for all snapshots.
 
 use std::time::Duration;
 
@@ -27,35 +27,35 @@ const MIGRATIONS: [Migration; 1] =
     // `sandbox_tags` belongs to the first step, too. It may be a platform's, so it is made only if it is missing.
     [Migration { own: include_str!("../../../migrations/postgres/0001_schema.sql"), platform: "" }];
 
-/// Any number, as long as no other program takes it for its lock on this database.
+/// Tries to take the lock of migrations. The number is arbitrary.
 const LOCK: &str = "SELECT pg_try_advisory_lock(7302491750618246)";
 
-/// Who holds it, and whether that connection has done nothing for a while.
+/// The process that holds the lock, and whether it has been idle for a while.
 const HOLDER: &str = "SELECT pid, coalesce(state LIKE 'idle%' AND state_change < now() - interval '5 s', false)
      FROM pg_locks JOIN pg_stat_activity USING (pid)
      WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
          AND classid::bigint << 32 | objid::bigint = 7302491750618246";
 
-/// Most connections that the user may have on this database.
+/// The most connections that the user may have on this database.
 const CONNECTIONS: &str = "SELECT least(
          current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
          CASE WHEN rolconnlimit >= 0 AND NOT rolsuper THEN rolconnlimit END,
          CASE WHEN datconnlimit >= 0 AND NOT rolsuper THEN datconnlimit END)
      FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()";
 
-/// How often the lock is asked for again, and how often the wait is reported.
+/// How often the lock is tried, and how often the wait is reported.
 const LOOK: Duration = Duration::from_millis(100);
 const REPORT: Duration = Duration::from_secs(5);
 
-/// What a database turned out to be.
+/// The properties of a migrated database.
 pub(super) struct Migrated {
     /// Whether it is a platform's.
     pub(super) platform: bool,
-    /// Most connections that its user may have.
+    /// The most connections that its user may have.
     pub(super) connections: u32,
 }
 
-/// Migrates over a connection of its own.
+/// Migrates over a separate connection.
 pub(super) async fn migrate(options: &PgConnectOptions) -> Result<Migrated, Fault> {
     let mut db = PgConnection::connect_with(options).await?;
     refuse_poolers(options, &mut db).await?;
@@ -67,13 +67,13 @@ pub(super) async fn migrate(options: &PgConnectOptions) -> Result<Migrated, Faul
         Ok(Migrated { platform: run(&mut db, &MIGRATIONS).await?, connections })
     };
     let found = found.await;
-    // Closing gives the lock back.
+    // Closing releases the lock.
     let _ = db.close().await;
     found
 }
 
-/// Refuses a pooler that does not keep a connection for one client: it would lose what a session has set, prepared
-/// and locked.
+/// Rejects a pooler that does not keep a connection for one client. Settings, prepared statements and locks would get
+/// lost.
 async fn refuse_poolers(options: &PgConnectOptions, db: &mut PgConnection) -> Result<(), Fault> {
     let begun = sqlx::raw_sql("BEGIN").execute(&mut *db).await;
     if begun.as_ref().is_err_and(|error| error.to_string().contains("statement pooling")) {
@@ -83,19 +83,19 @@ async fn refuse_poolers(options: &PgConnectOptions, db: &mut PgConnection) -> Re
     sqlx::raw_sql("ROLLBACK").execute(&mut *db).await?;
     let own = backend(db).await?;
     let Ok(mut other) = PgConnection::connect_with(options).await else { return Ok(()) };
-    // While both are there, no session of PostgreSQL can be that of both.
+    // Two open sessions of PostgreSQL never share a process.
     sqlx::raw_sql("BEGIN").execute(&mut other).await?;
     let shared = backend(&mut other).await? == own || backend(db).await? != own;
     let _ = other.close().await;
     if shared { Err(Fault::Refused(OpenError::Pooled("transaction"))) } else { Ok(()) }
 }
 
-/// The process of a connection. Nothing is prepared for it, which a pooler might not take.
+/// Returns the process of a connection, without a prepared statement, which a pooler might reject.
 async fn backend(db: &mut PgConnection) -> sqlx::Result<i32> {
     sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(db).await?.try_get(0)
 }
 
-/// Takes the lock of migrations. Whoever holds it works, perhaps for long; one that does nothing holds it by mistake.
+/// Takes the lock of migrations. A holder that works may take long; one that is idle holds it by mistake.
 async fn lock(db: &mut PgConnection) -> Result<(), Fault> {
     let mut waited = Duration::ZERO;
     while !sqlx::query_scalar::<_, bool>(LOCK).fetch_one(&mut *db).await? {

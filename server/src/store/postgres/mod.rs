@@ -1,4 +1,4 @@
-//! The engine of production: PostgreSQL 14 or later, with a schema of our own or on a platform's database.
+//! The engine for production: PostgreSQL 14 or later, with a schema of our own or in a platform's database.
 
 mod conditions;
 mod import;
@@ -42,26 +42,26 @@ use super::{
 use crate::deadline;
 use crate::keys::NewKey;
 
-/// How long a request waits for a connection, also while the database is away.
+/// How long a request waits for a connection, also while the database is unreachable.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Connections that look up keys, that read little, that write and that sum; and one for what belongs to no org, such
-/// as `/readyz`.
+/// The connections for key look-ups, short reads, writes and sums. One more is for work without an org, such as
+/// `/readyz`, and for cancelling statements.
 const KEY_CONNECTIONS: u32 = 3;
 const LIGHT_CONNECTIONS: u32 = 3;
 const WRITE_CONNECTIONS: u32 = 3;
 const HEAVY_CONNECTIONS: u32 = 6;
-/// Most connections of one server.
+/// The most connections of one server.
 const CONNECTIONS: u32 = KEY_CONNECTIONS + LIGHT_CONNECTIONS + WRITE_CONNECTIONS + HEAVY_CONNECTIONS + 1;
 
-/// How long a write of tags leaves its connection to others before it tries a lock again that another transaction holds.
+/// How long a write of tags waits, without a connection, before it tries again to lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 /// A PostgreSQL database.
 pub(super) struct Postgres {
     pool: PgPool,
     queues: Queues,
-    /// Whether orgs, keys, sessions and events are a platform's.
+    /// Whether the tables are a platform's.
     platform: bool,
-    /// Whether the storage has failed a write and none has succeeded since.
+    /// Whether the storage failed the last write.
     failing: AtomicBool,
 }
 
@@ -74,11 +74,11 @@ impl Postgres {
             Fault::Refused(error) => error,
             Fault::Database(error) => OpenError::Unreachable { place, reason: reason(&error) },
         })?;
-        // A pool that wants more than it can have waits for connections that never come, while its own go idle. One is left
-        // for a command that runs beside the server.
+        // A pool above the database's limit would wait for connections that never come, while its own are idle. One is left
+        // for a command beside the server.
         let size = found.connections.saturating_sub(1).clamp(1, CONNECTIONS);
         if size < CONNECTIONS {
-            tracing::warn!("the database allows {} connections: {size} are used", found.connections);
+            tracing::warn!("the database allows only {} connections, {size} are used", found.connections);
         }
         let pool = PgPoolOptions::new().max_connections(size).acquire_timeout(PATIENCE);
         let pool = pool.after_connect(|db, _| Box::pin(session::set_up(db)));
@@ -101,7 +101,7 @@ impl Postgres {
         session::begin(&self.pool, session::SNAPSHOT).await
     }
 
-    /// Replaces tags if the locks can be had at once, or nearly so: a connection is not for waiting in.
+    /// Replaces tags if the locks are free soon. A write must not hold a connection while it waits.
     async fn try_replace_tags(
         &self,
         org: Uuid,
@@ -281,7 +281,7 @@ impl Store for Postgres {
     }
 
     async fn close(&self) {
-        // A connection that is still at work is cut off.
+        // Connections that are still in use are dropped.
         let _ = tokio::time::timeout(PATIENCE, self.pool.close()).await;
     }
 

@@ -1,4 +1,4 @@
-//! Everything that is read, but for sums.
+//! Reads, except for sums.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::sql;
 use super::types::Instant;
 use crate::store::{Caller, Details, Result};
 
-/// The totals of one sandbox.
+/// Returns the totals of one sandbox.
 pub(super) async fn sandbox_totals(db: &mut PgConnection, org: Uuid, id: &SandboxId, grid: Grid) -> Result<Totals> {
     let Measure { from, started_before, .. } = grid.measure();
     let query = sqlx::query_as(sql::SANDBOX_EVENTS).bind(org).bind(id.as_str());
@@ -23,14 +23,14 @@ pub(super) async fn sandbox_totals(db: &mut PgConnection, org: Uuid, id: &Sandbo
     let mut tally = grid.tally();
     while let Some(row) = rows.try_next().await? {
         let (memory_mb, disk_mb, Instant(started_at), ended_at): (i32, i32, _, Option<Instant>) = row;
-        // No size is negative.
+        // Sizes are never negative.
         let [memory_mb, disk_mb] = [memory_mb, disk_mb].map(|size| u64::from(size.unsigned_abs()));
         tally.add(memory_mb, disk_mb, started_at, ended_at.map(|Instant(micros)| micros));
     }
     Ok(tally.totals())
 }
 
-/// When the sessions of a sandbox that meet the window start and end, clamped into it.
+/// Returns the start and end of a sandbox's sessions in the window, clamped into it.
 pub(super) async fn session_span(
     db: &mut PgConnection,
     org: Uuid,
@@ -45,7 +45,7 @@ pub(super) async fn session_span(
     Ok((first.map(Instant::timestamp), last.map(Instant::timestamp)))
 }
 
-/// What and where these sandboxes are: two statements, however many they are.
+/// Returns the details of sandboxes, with two statements in all.
 pub(super) async fn details(db: &mut PgConnection, org: Uuid, ids: &[&str]) -> Result<Details> {
     let query = sqlx::query_as(sql::LATEST_SESSIONS).bind(org).bind(ids);
     let sessions: Vec<(String, String, Option<String>)> = query.fetch_all(&mut *db).await?;
@@ -61,7 +61,7 @@ pub(super) async fn details(db: &mut PgConnection, org: Uuid, ids: &[&str]) -> R
     Ok(details)
 }
 
-/// The tags of these sandboxes.
+/// Returns the tags of sandboxes.
 pub(super) async fn tags_of(db: &mut PgConnection, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
     let query = sqlx::query_as(sql::TAGS_OF).bind(org).bind(ids);
     let mut rows = query.fetch(db);
@@ -75,12 +75,12 @@ pub(super) async fn tags_of(db: &mut PgConnection, org: Uuid, ids: &[&str]) -> R
     Ok(all)
 }
 
-/// The tags of one sandbox.
+/// Returns the tags of one sandbox.
 pub(super) async fn tags(db: &mut PgConnection, org: Uuid, id: &SandboxId) -> Result<SandboxTags> {
     Ok(tags_of(db, org, &[id.as_str()]).await?.remove(id.as_str()).unwrap_or_default())
 }
 
-/// Every tag key, with how many sandboxes have it and in how many values.
+/// Returns every tag key with its numbers of sandboxes and values.
 pub(super) async fn tag_keys(db: &mut PgConnection, org: Uuid) -> Result<Vec<TagKeySummary>> {
     let rows: Vec<(String, i64, i64)> = sqlx::query_as(sql::TAG_KEYS).bind(org).fetch_all(db).await?;
     let summary = |(key, sandboxes, values): (String, i64, i64)| TagKeySummary {
@@ -91,7 +91,7 @@ pub(super) async fn tag_keys(db: &mut PgConnection, org: Uuid) -> Result<Vec<Tag
     Ok(rows.into_iter().map(summary).collect())
 }
 
-/// Whether the org has a session or a scale event of this id.
+/// Returns whether the org has a session or a scale event of this id.
 pub(super) async fn has_sandbox(db: &mut PgConnection, org: Uuid, id: &SandboxId) -> Result<bool> {
     Ok(sqlx::query_scalar(sql::HAS_SANDBOX).bind(org).bind(id.as_str()).fetch_one(db).await?)
 }
@@ -102,13 +102,13 @@ pub(super) async fn has_org(db: &mut PgConnection, org: Uuid) -> Result<bool> {
 
 type SessionRow = (String, String, String, String, String, Instant, Option<String>);
 
-/// The newest running sandboxes: those whose latest session runs.
+/// Returns the newest sandboxes whose latest session is running.
 pub(super) async fn running(db: &mut PgConnection, org: Uuid) -> Result<Vec<Sandbox>> {
     let rows: Vec<SessionRow> = sqlx::query_as(sql::RUNNING).bind(org).fetch_all(db).await?;
     Ok(rows.into_iter().map(sandbox_of).collect())
 }
 
-/// One sandbox as its latest session has it.
+/// Returns one sandbox by its latest session.
 pub(super) async fn sandbox(db: &mut PgConnection, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
     let row: Option<SessionRow> = sqlx::query_as(sql::SANDBOX).bind(org).bind(id.as_str()).fetch_optional(db).await?;
     Ok(row.map(sandbox_of))
@@ -121,19 +121,19 @@ fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alia
     Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags, tags_last_updated_at }
 }
 
-/// The owner of a key, and the time. The one look-up that cannot know the org.
+/// Returns the owner of a key, and the time. This look-up cannot know the org.
 pub(super) async fn caller(db: &mut PgConnection, key_hash: &str) -> Result<Option<Caller>> {
     let row: Option<(Uuid, Instant)> = sqlx::query_as(sql::CALLER).bind(key_hash).fetch_optional(db).await?;
     Ok(row.map(|(org, now)| Caller { org, now: now.timestamp() }))
 }
 
-/// The database's clock.
+/// Returns the time by the database's clock.
 pub(super) async fn now(db: &mut PgConnection) -> Result<Timestamp> {
     let now: Instant = sqlx::query_scalar(sql::NOW).fetch_one(db).await?;
     Ok(now.timestamp())
 }
 
-/// The version of the schema, and whether the database is a platform's.
+/// Returns the version of the schema, and whether the database is a platform's.
 pub(super) async fn schema(db: &mut PgConnection) -> sqlx::Result<(i32, bool)> {
     sqlx::query_as(sql::SCHEMA).fetch_one(db).await
 }

@@ -1,13 +1,13 @@
-//! What must be in a database for this engine's statements, and what is added where it is missing.
+//! The tables, columns and indexes that this engine's statements need, and the creation of missing ones.
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::store::OpenError;
 
-/// A table, and the columns of it that are used.
+/// A table and its columns in use.
 type Table = (&'static str, &'static [&'static str]);
 
-/// The tables that a platform has.
+/// The tables of a platform.
 pub(super) const TABLES: [Table; 4] = [
     ("orgs", &["id"]),
     ("api_keys", &["org_id", "key_hash", "key_prefix", "name", "expires_at"]),
@@ -32,19 +32,19 @@ pub(super) const TABLES: [Table; 4] = [
     ),
 ];
 
-/// The table that this feature adds. A platform's migration 026 may have made it.
+/// The table that this feature adds. A platform's migration 026 may have created it.
 const TAGS: Table = ("sandbox_tags", &["org_id", "sandbox_id", "key", "value", "updated_at"]);
 
-/// The column that tells events of our own schema from a platform's.
+/// The column by which our own table of events differs from a platform's.
 const OWN_EVENTS: Table = ("sandbox_scale_events", &["lasted_micros"]);
 
-/// An index that reads or writes need.
+/// A required index.
 struct Index {
     name: &'static str,
     table: &'static str,
     unique: bool,
     keys: &'static [&'static str],
-    /// The key that is compared by its bytes, whatever the column's collation is.
+    /// The key that is compared by bytes, regardless of the column's collation.
     bytewise: Option<&'static str>,
     included: &'static [&'static str],
     /// The condition of a partial index.
@@ -56,7 +56,7 @@ const PLAIN: Index =
 
 const RUNNING: &str = "status = 'running' AND stopped_at IS NULL";
 
-/// What the tags need, whoever made their table.
+/// The indexes on tags, on every schema.
 const TAG_INDEXES: [Index; 2] = [
     Index { name: "sandbox_tags_by_value", table: TAGS.0, keys: &["org_id", "key", "value"], ..PLAIN },
     Index {
@@ -68,7 +68,7 @@ const TAG_INDEXES: [Index; 2] = [
     },
 ];
 
-/// What reading a platform's tables needs.
+/// The indexes on a platform's tables.
 const PLATFORM_INDEXES: [Index; 3] = [
     Index {
         name: "usage_scale_events_cover",
@@ -94,7 +94,7 @@ const PLATFORM_INDEXES: [Index; 3] = [
     },
 ];
 
-/// The secondary indexes of our own schema, as `0001_schema.sql` makes them.
+/// The secondary indexes of our own schema, as in `0001_schema.sql`.
 const OWN_INDEXES: [Index; 3] = [
     Index { name: "api_keys_by_hash", table: "api_keys", unique: true, keys: &["key_hash"], ..PLAIN },
     Index {
@@ -113,17 +113,17 @@ const OWN_INDEXES: [Index; 3] = [
     },
 ];
 
-/// Extended statistics: how many sandboxes and values the orgs have, which is not the product of the columns. Dependencies between
-/// the columns are left out on purpose: with them, looking up a sandbox seems to be worth no more than looking up its org.
+/// Extended statistics: the numbers of sandboxes and values of orgs, which are not the products of the columns'. Dependencies between
+/// the columns are left out on purpose: with them, looking up a sandbox seems to save nothing over reading its org.
 const STATISTICS: [(&str, &str); 2] = [
     ("usage_scale_events_distinct", "(ndistinct) ON org_id, sandbox_id FROM sandbox_scale_events"),
     ("usage_tags_distinct", "(ndistinct) ON org_id, key, value FROM sandbox_tags"),
 ];
 
-/// The code of a refusal for lack of rights.
+/// The code of a missing privilege.
 const NOT_ALLOWED: &str = "42501";
 
-/// Why a migration failed.
+/// The reason why a migration failed.
 pub(super) enum Fault {
     Database(sqlx::Error),
     Refused(OpenError),
@@ -141,15 +141,15 @@ impl From<OpenError> for Fault {
     }
 }
 
-/// What a database is before its first migration.
+/// The kind of a database before its first migration.
 pub(super) enum Found {
     Empty,
-    /// Our own tables, without the mark that says so.
+    /// Our own tables, without `usage_schema`.
     Own,
     Platform,
 }
 
-/// Finds out what an unmarked database is; one that has a part of the tables is refused.
+/// Recognizes a database without `usage_schema`. One that has only some of the tables is rejected.
 pub(super) async fn recognize(db: &mut PgConnection) -> Result<Found, Fault> {
     let mut present = Vec::new();
     for (table, _) in TABLES {
@@ -169,11 +169,11 @@ pub(super) async fn recognize(db: &mut PgConnection) -> Result<Found, Fault> {
     Ok(if missing_column(db, OWN_EVENTS).await?.is_none() { Found::Own } else { Found::Platform })
 }
 
-/// Brings what is there up to what is needed: makes `sandbox_tags` and indexes, refuses where another table or a column
-/// has gone. The version alone does not say that they are all still there.
+/// Creates `sandbox_tags` and indexes that are missing, and fails if another table or a column is. The version alone does
+/// not guarantee that they still exist.
 pub(super) async fn complete(db: &mut PgConnection, platform: bool) -> Result<(), Fault> {
     if create_tags(db).await? {
-        tracing::warn!("the table `sandbox_tags` was missing; it is created again, without tags");
+        tracing::warn!("the table `sandbox_tags` was missing and is created again, without tags");
     }
     let own = (!platform).then_some(OWN_EVENTS);
     for table in TABLES.into_iter().chain([TAGS]).chain(own) {
@@ -195,7 +195,7 @@ pub(super) async fn complete(db: &mut PgConnection, platform: bool) -> Result<()
     Ok(())
 }
 
-/// Creates `sandbox_tags` with its indexes if there is no such table; returns whether it did.
+/// Creates `sandbox_tags` with its indexes if there is no such table. Returns whether it did.
 pub(super) async fn create_tags(db: &mut PgConnection) -> sqlx::Result<bool> {
     if exists(db, TAGS.0).await? {
         return Ok(false);
@@ -216,9 +216,9 @@ async fn missing_column(db: &mut PgConnection, (table, columns): Table) -> sqlx:
     sqlx::query_scalar(sql).bind(table).bind(columns).fetch_optional(db).await
 }
 
-/// Builds an index without blocking writes, unless a valid one of the same definition exists, under whatever name.
+/// Builds an index without blocking writes, unless a valid one with the same definition exists under any name.
 ///
-/// What goes by the index's own name otherwise is what an interrupted build left, or an older definition: it is replaced.
+/// Another index of this name is the remains of an interrupted build or has an older definition, and is replaced.
 async fn ensure(db: &mut PgConnection, index: &Index) -> sqlx::Result<()> {
     if equal_index(db, index).await?.is_some() {
         return Ok(());
@@ -234,8 +234,8 @@ async fn ensure(db: &mut PgConnection, index: &Index) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Creates extended statistics, which the next `ANALYZE` fills. They only help: where the tables belong to another user, the
-/// server goes without.
+/// Creates extended statistics, which the next `ANALYZE` fills. They are optional: if the tables belong to another user, the
+/// server goes without them.
 async fn ensure_statistics(db: &mut PgConnection, name: &str, definition: &str) -> sqlx::Result<()> {
     let exists = "SELECT EXISTS (SELECT 1 FROM pg_statistic_ext
          WHERE stxname = $1 AND stxrelid = to_regclass(substring($2 FROM 'FROM (.*)')))";
@@ -252,9 +252,9 @@ async fn ensure_statistics(db: &mut PgConnection, name: &str, definition: &str) 
     }
 }
 
-/// The name of a valid index that equals `index` in all but its name.
+/// Returns the name of a valid index that has the definition of `index`.
 async fn equal_index(db: &mut PgConnection, index: &Index) -> sqlx::Result<Option<String>> {
-    // A condition is compared without the parentheses and the casts of `varchar` that PostgreSQL writes into it.
+    // PostgreSQL adds parentheses and casts of `varchar` to a condition, which are removed before comparing.
     let sql = r#"SELECT indexrelid::regclass::text FROM pg_index
          JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam AND amname = 'btree',
              LATERAL (

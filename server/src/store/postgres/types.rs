@@ -1,4 +1,4 @@
-//! Values on PostgreSQL's binary wire: instants and sums, without a detour through floats.
+//! Instants and sums in PostgreSQL's binary format, without a conversion through floats.
 
 use opencomputer_usage_core::usage::window::Timestamp;
 use sqlx::encode::IsNull;
@@ -9,15 +9,15 @@ use sqlx::{Decode, Encode, Postgres, Type};
 
 use crate::store::Result;
 
-/// 2000-01-01T00:00:00Z, from which PostgreSQL counts, in microseconds since 1970.
+/// PostgreSQL's epoch, 2000-01-01T00:00:00Z, in microseconds since 1970.
 const EPOCH: i64 = 946_684_800_000_000;
 
-/// A `timestamptz` as microseconds since 1970; the least and the greatest number are the infinities.
+/// A `timestamptz` as microseconds since 1970. The least and the greatest number are the infinities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Instant(pub(super) i64);
 
 impl Instant {
-    /// Returns the instant, or the nearest that can be written: a platform may have stored an infinity.
+    /// Returns the instant, or the nearest valid one: a platform may have stored an infinity.
     pub(super) fn timestamp(self) -> Timestamp {
         Timestamp::nearest(self.0)
     }
@@ -61,7 +61,7 @@ impl Decode<'_, Postgres> for Instant {
     }
 }
 
-/// A `numeric` that is a whole number and not negative, as sums of `bigint` are.
+/// A non-negative whole `numeric`, such as a sum of `bigint`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sum(pub(super) u128);
 
@@ -73,12 +73,12 @@ impl Type<Postgres> for Sum {
 
 impl Decode<'_, Postgres> for Sum {
     fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
-        let (head, digits) = binary(&value)?.split_first_chunk::<8>().ok_or("a number without a head")?;
+        let (head, digits) = binary(&value)?.split_first_chunk::<8>().ok_or("a numeric without a header")?;
         let [_, _, weight_high, weight_low, sign_high, sign_low, _, _] = *head;
         if [sign_high, sign_low] != [0, 0] {
-            return Err("a sum below zero".into());
+            return Err("a negative sum".into());
         }
-        // Digits are to the base 10,000; the weight is the power of the first. Zeros at the end are left out.
+        // Digits have the base 10,000, and the weight is the power of the first. Trailing zeros are left out.
         let weight = i16::from_be_bytes([weight_high, weight_low]);
         let mut sum = 0_u128;
         let mut digits = digits.chunks_exact(2);
@@ -93,6 +93,6 @@ impl Decode<'_, Postgres> for Sum {
 fn binary<'r>(value: &PgValueRef<'r>) -> Result<&'r [u8], BoxDynError> {
     match value.format() {
         PgValueFormat::Binary => value.as_bytes(),
-        PgValueFormat::Text => Err("a value in text, where binary was asked for".into()),
+        PgValueFormat::Text => Err("a value in text format, although binary was requested".into()),
     }
 }

@@ -1,4 +1,4 @@
-//! The URL of a database. No message may repeat a part of it that was not understood: it may be a part of the password.
+//! The URL of a database. Messages must not quote a part that was not understood, because it may be a part of the password.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::store::OpenError;
 
-/// The options that are understood.
+/// The known options.
 const KNOWN: [&str; 18] = [
     "sslmode",
     "ssl-mode",
@@ -29,12 +29,12 @@ const KNOWN: [&str; 18] = [
     "options",
 ];
 
-/// Reads a URL.
+/// Parses a URL.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (_, after) = rest.split_at_checked(authority).unwrap_or((rest, ""));
-    // What follows the host has no such characters; a password that was not encoded does.
+    // The part after the host has no such characters, unlike a password that was not encoded.
     if after.contains(['@', '#']) {
         return Err(unsupported(
             "the database URL is ambiguous: in its user and password, `/`, `?`, `#`, `@`, `:` and `%` must be \
@@ -48,7 +48,7 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
         let name = name.split(['[', '%']).next().unwrap_or_default();
         if !KNOWN.contains(&name) {
             let known = KNOWN.map(|name| format!("`{name}`")).join(", ");
-            return Err(unsupported(&format!("the database URL has an option that is not known; known are {known}")));
+            return Err(unsupported(&format!("the database URL has an unknown option; known options are {known}")));
         }
     }
     let options = PgConnectOptions::from_str(url).map_err(|_| {
@@ -57,7 +57,7 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
              `/`, `?`, `#`, `@`, `:` and `%` in the user and the password percent-encoded",
         )
     })?;
-    // Instants and integers are read in binary, so floats need no more digits; PgBouncer refuses to be told.
+    // Values are read in binary, so the digits of floats do not matter, and PgBouncer rejects the setting.
     Ok(options.application_name("opencomputer-usage").extra_float_digits(None).disable_statement_logging())
 }
 

@@ -1,4 +1,4 @@
-//! Everything that is written outside an import. Each function runs in the transaction of its caller.
+//! Writes outside of imports. Each function runs in the transaction of its caller.
 
 use opencomputer_usage_core::etag;
 use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
@@ -12,7 +12,7 @@ use super::{read, sql};
 use crate::keys::NewKey;
 use crate::store::{KeyUse, Reconciled, Result, StoreError, TagWrite};
 
-/// Replaces the user tags where the sandbox exists and `if_match` names its current tags.
+/// Replaces the user tags if the sandbox exists and `if_match` matches its current tags.
 pub(super) async fn replace_if(
     db: &mut PgConnection,
     org: Uuid,
@@ -20,7 +20,7 @@ pub(super) async fn replace_if(
     tags: &TagSet,
     if_match: Option<&str>,
 ) -> Result<TagWrite> {
-    // From here on each statement sees what the writer before has committed.
+    // Each statement after this one sees the commit of the previous writer.
     sqlx::query(sql::LOCK_TAGS).bind(org).bind(id.as_str()).execute(&mut *db).await?;
     if !read::has_sandbox(db, org, id).await? {
         return Ok(TagWrite::NoSandbox);
@@ -30,7 +30,7 @@ pub(super) async fn replace_if(
     {
         return Ok(TagWrite::Changed);
     }
-    // Only rows that differ are touched.
+    // Only rows that differ are written.
     let (keys, values): (Vec<_>, Vec<_>) = tags.to_map().into_iter().unzip();
     let delete = sqlx::query(sql::DELETE_TAGS).bind(org).bind(id.as_str()).bind(&keys).bind(RESERVED_KEY_PREFIX);
     delete.execute(&mut *db).await?;
@@ -39,7 +39,7 @@ pub(super) async fn replace_if(
     read::tags(db, org, id).await.map(TagWrite::Written)
 }
 
-/// Creates the org if it is unknown; on a platform's database it must be known.
+/// Creates the org if it is unknown. In a platform's database it must exist.
 pub(super) async fn ensure_org(db: &mut PgConnection, org: Uuid, platform: bool) -> Result<()> {
     if !platform {
         sqlx::query(sql::ENSURE_ORG).bind(org).execute(db).await?;
@@ -64,7 +64,7 @@ pub(super) async fn touch_keys(db: &mut PgConnection, uses: &[KeyUse]) -> Result
     Ok(())
 }
 
-/// Closes what a worker left open.
+/// Closes the sessions and events that a worker left open.
 pub(super) async fn reconcile(db: &mut PgConnection, worker_id: &str) -> Result<Reconciled> {
     if sqlx::query_scalar(sql::HAS_HIBERNATIONS).fetch_one(&mut *db).await? {
         return Err(StoreError::PlatformReconciles);
@@ -76,11 +76,11 @@ pub(super) async fn reconcile(db: &mut PgConnection, worker_id: &str) -> Result<
     Ok(Reconciled { sessions: sessions.rows_affected(), scales: scales.rows_affected() })
 }
 
-/// Writes a row as it is: whether the storage takes it is all that is asked.
+/// Checks that the storage takes writes, by writing a row that does not change.
 pub(super) async fn probe(db: &mut PgConnection) -> Result<()> {
     const NOT_ALLOWED: &str = "42501";
     match sqlx::query(sql::PROBE).execute(db).await {
-        // Another user has migrated; that the question was taken is the best answer there is.
+        // The table belongs to another user, who has migrated. The database at least answers.
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NOT_ALLOWED) => Ok(()),
         written => Ok(written.map(|_| ())?),
     }
