@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_statement_has_what_its_request_has_left() {
+    async fn a_statement_gets_the_time_that_its_request_has_left() {
         let budget = Duration::from_secs(10);
         assert_eq!(left(budget), Duration::from_millis(9_750));
         within(budget, async {

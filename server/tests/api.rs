@@ -1,4 +1,4 @@
-//! What the API promises, over HTTP against a live server.
+//! The promises of the API, over HTTP against a live server.
 #![allow(clippy::float_cmp, reason = "these sums are exact")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
@@ -85,7 +85,7 @@ async fn usage_by_tag_adds_up(engine: Engine) {
     assert!(first["tagsLastUpdatedAt"].is_string());
 }
 
-async fn filters_keep_what_they_name(engine: Engine) {
+async fn filters_keep_the_named_values(engine: Engine) {
     let server = server(engine).await;
     let cases = [
         ("filter[tag:team]=payments", vec!["sb-a"]),
@@ -139,7 +139,7 @@ async fn a_cursor_belongs_to_the_accounting_rule_it_was_made_under(engine: Engin
     }
 }
 
-async fn a_drilldown_knows_first_and_last(engine: Engine) {
+async fn a_drilldown_has_the_first_start_and_the_last_end(engine: Engine) {
     let server = server(engine).await;
     let get = async |id: &str| server.get(&format!("/api/sandboxes/{id}/usage?{WINDOW}")).await.json();
     let stopped = get("sb-a").await;
@@ -216,7 +216,7 @@ async fn a_conditional_write_needs_the_current_tags(engine: Engine) {
     assert_eq!(put_if(&server, &["*"], r#"{"team":"b"}"#).await.status, 200);
 }
 
-async fn a_write_touches_only_what_changes(engine: Engine) {
+async fn a_write_changes_only_rows_that_differ(engine: Engine) {
     let server = server(engine).await;
     let read = async || server.get("/api/sandboxes/sb-a/tags").await.json();
     let before = read().await;
@@ -255,7 +255,7 @@ async fn sandboxes_are_read_without_tags_where_only_tags_fail(engine: Engine) {
     assert!(!broken.text.contains("sandbox_tags"), "{}", broken.text);
 }
 
-async fn keys_expire_and_must_be_one(engine: Engine) {
+async fn rejects_expired_and_ambiguous_keys(engine: Engine) {
     let server = server(engine).await;
     let status = async |request: Request| request.send(&server).await.status;
     let tags = || Request::new("GET", "/api/tags");
@@ -273,7 +273,7 @@ async fn keys_expire_and_must_be_one(engine: Engine) {
     }
 }
 
-async fn every_answer_is_named_and_not_stored(engine: Engine) {
+async fn every_response_has_a_request_id_and_is_not_cached(engine: Engine) {
     let server = server(engine).await;
     let given = Request::new("GET", "/api/nothing").header("x-request-id", "my-id").send(&server).await;
     assert_eq!((given.status, given.header("x-request-id")), (404, Some("my-id")));
@@ -306,16 +306,16 @@ async fn the_first_thousand_violations_are_reported_and_all_are_counted(engine: 
 on_both_engines!(
     the_first_thousand_violations_are_reported_and_all_are_counted,
     usage_by_tag_adds_up,
-    filters_keep_what_they_name,
+    filters_keep_the_named_values,
     a_walk_shows_each_group_once_and_keeps_its_instant,
     a_cursor_belongs_to_the_accounting_rule_it_was_made_under,
-    a_drilldown_knows_first_and_last,
+    a_drilldown_has_the_first_start_and_the_last_end,
     a_session_is_open_until_it_stops_or_fails,
     tenants_do_not_see_each_other,
     a_conditional_write_needs_the_current_tags,
-    a_write_touches_only_what_changes,
+    a_write_changes_only_rows_that_differ,
     writers_never_mix,
     sandboxes_are_read_without_tags_where_only_tags_fail,
-    keys_expire_and_must_be_one,
-    every_answer_is_named_and_not_stored,
+    rejects_expired_and_ambiguous_keys,
+    every_response_has_a_request_id_and_is_not_cached,
 );

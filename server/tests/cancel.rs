@@ -1,4 +1,4 @@
-//! Clients that disconnect before their answer: the database stops working for them.
+//! Clients that disconnect before their response: the database stops their statements.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -40,14 +40,14 @@ async fn clients_that_disconnect_give_their_share_back(engine: Engine) {
     // All sums that the org may compute are under way or wait for their turn.
     tokio::time::sleep(Duration::from_millis(500)).await;
     drop(clients);
-    // Takes a connection from the same share. Within the 5 s that it waits for one, no statement would reach its time limit.
+    // This needs a connection of the same share and waits for one for 5 s, in which no statement reaches its time limit.
     let tags = server.get("/api/tags").await;
     assert_eq!(tags.status, 200, "{}", tags.text);
 }
 
 on_both_engines!(clients_that_disconnect_give_their_share_back);
 
-/// The statements that read events at this moment.
+/// Returns the number of running statements that read events.
 async fn sums_under_way(server: &Server) -> usize {
     let sql = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'
          AND application_name = 'opencomputer-usage' AND query LIKE '%sandbox_scale_events%'";
@@ -72,9 +72,9 @@ async fn postgresql_shows_that_the_statement_of_a_departed_client_has_ended() {
     tokio::time::timeout(Duration::from_secs(5), ended).await.expect("the statement still runs");
 }
 
-/// Clients leave at any point of a request that takes about a millisecond, also just when its statement ends.
+/// Clients disconnect at any point of a short request, also just when its statement ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cancelled_statement_takes_no_other_with_it() {
+async fn a_cancel_hits_no_other_statement() {
     let server = server(Engine::Postgres, 300).await;
     let wanted = server.get(AGGREGATE).await;
     assert_eq!(wanted.status, 200, "{}", wanted.text);

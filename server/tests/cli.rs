@@ -1,4 +1,4 @@
-//! The command line as its user meets it.
+//! The command line, as a user runs it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
@@ -29,7 +29,7 @@ fn run(directory: &TempDir, arguments: &[&str]) -> Output {
     command(directory, arguments).output().unwrap()
 }
 
-/// What went to standard error, which must be one line and an exit code of 1.
+/// Returns the standard error of a failed command: one line, with the exit code 1.
 fn refusal(output: &Output) -> String {
     let text = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!((output.status.code(), text.lines().count()), (Some(1), 1), "{text}");
@@ -74,7 +74,7 @@ fn faults_are_one_clear_line() {
 }
 
 #[test]
-fn a_command_line_that_cannot_be_read_is_one_clear_line() {
+fn an_invalid_command_line_is_reported_in_one_line() {
     let directory = tempfile::tempdir().unwrap();
     let long = "x".repeat(129);
     let key = |name| ["keys", "create", "--org", ORG, "--name", name];
@@ -105,7 +105,7 @@ fn a_command_line_that_cannot_be_read_is_one_clear_line() {
         assert_eq!((output.status.code(), text.lines().count()), (Some(2), 1), "{text}");
         assert!(text.starts_with("error: ") && text.contains(wanted) && output.stdout.is_empty(), "{text}");
     }
-    // A variable that sets an option is no command.
+    // A variable that sets an option does not count as a command.
     let output = command(&directory, &[]).env("DATABASE_URL", "sqlite://x.db").output().unwrap();
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: a command is missing, `--help` lists them\n");
     for told in ["--help", "--version"] {
@@ -132,7 +132,7 @@ fn an_empty_variable_counts_as_not_set() {
 
 /// A copy of the file alone is a backup.
 #[test]
-fn what_a_command_has_written_is_all_in_one_file() {
+fn after_a_command_the_database_is_one_file() {
     let directory = tempfile::tempdir().unwrap();
     let names = || {
         let mut names: Vec<_> =
@@ -152,7 +152,7 @@ fn what_a_command_has_written_is_all_in_one_file() {
 }
 
 #[test]
-fn a_file_may_be_named_after_the_memory() {
+fn a_file_name_may_contain_memory() {
     let directory = tempfile::tempdir().unwrap();
     assert!(run(&directory, &["migrate", "--database", "sqlite://not:memory:.db"]).status.success());
     assert!(directory.path().join("not:memory:.db").exists());
@@ -233,7 +233,7 @@ fn bills_by_the_rule_that_was_chosen(run: &dyn Fn(&[&str], &str) -> Output) {
     }
 }
 
-/// `script` gives a program a terminal.
+/// Runs a program on a terminal, which `script` provides.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_import_shows_its_progress_on_a_terminal() {
@@ -297,7 +297,7 @@ fn a_standard_error_that_takes_nothing_changes_no_exit_code() {
 }
 
 #[test]
-fn no_message_or_log_shows_a_part_of_a_url_that_was_not_understood() {
+fn messages_and_logs_quote_no_unknown_part_of_a_url() {
     let directory = tempfile::tempdir().unwrap();
     for url in [
         "postgres://user@127.0.0.1:1/name?passwd=hunter2",

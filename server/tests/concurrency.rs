@@ -1,4 +1,4 @@
-//! Writers and readers at once, databases that come and go, and statements that take too long.
+//! Concurrent writers and readers, databases that are restarted, and statements that take too long.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 mod common;
@@ -36,7 +36,7 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).unwrap()
 }
 
-/// As many tags as there may be, none of them another writer's.
+/// Returns the largest set of tags, which differs from every other writer's.
 fn full_set(writer: usize) -> Value {
     (0..50)
         .map(|n| (format!("w{writer}-{n}"), Value::from(writer.to_string())))
@@ -75,7 +75,7 @@ async fn writers_never_mix_and_readers_see_whole_sets(engine: Engine) {
     tokio::join!(write, read);
 }
 
-async fn of_conditional_writers_exactly_one_wins(engine: Engine) {
+async fn exactly_one_conditional_writer_wins(engine: Engine) {
     let server = Server::start(engine).await;
     server.import(ORG, &scale("sb-1", 1024, at(1_767_225_600_000_000), None)).await.unwrap();
     for round in 0..5 {
@@ -95,7 +95,7 @@ async fn of_conditional_writers_exactly_one_wins(engine: Engine) {
     }
 }
 
-/// What the platform does to its sandboxes meanwhile, stamped from one instant on.
+/// Changes that the platform makes to its sandboxes meanwhile, from one instant on.
 async fn busy(server: &Server, after: i64, stop: &AtomicBool) -> i64 {
     let time = |micros: i64| match server.database.engine {
         Engine::Sqlite => micros.to_string(),
@@ -180,7 +180,7 @@ async fn a_walk_under_writers_shows_each_group_once_and_adds_up(engine: Engine) 
         assert!(writer.await.unwrap() >= 10);
         assert_eq!(sum + first.untagged.usage, first.total);
         assert_eq!(seen.len(), if group_by == "sandbox" { 30 } else { 6 });
-        // What was written has happened: the next request sees it.
+        // The next request sees the writes.
         assert_ne!(
             page(&*server.store, &format!("groupBy={group_by}"), at(now.micros() + 3_600_000_000)).await.total,
             first.total
@@ -189,7 +189,7 @@ async fn a_walk_under_writers_shows_each_group_once_and_adds_up(engine: Engine) 
     }
 }
 
-async fn every_response_adds_up_while_all_is_rewritten(engine: Engine) {
+async fn every_response_adds_up_while_all_tags_are_rewritten(engine: Engine) {
     let server = Arc::new(fleet(engine).await);
     let stop = Arc::new(AtomicBool::new(false));
     let spawn = |n: u32| {
@@ -228,9 +228,9 @@ async fn every_response_adds_up_while_all_is_rewritten(engine: Engine) {
 
 on_both_engines!(
     writers_never_mix_and_readers_see_whole_sets,
-    of_conditional_writers_exactly_one_wins,
+    exactly_one_conditional_writer_wins,
     a_walk_under_writers_shows_each_group_once_and_adds_up,
-    every_response_adds_up_while_all_is_rewritten,
+    every_response_adds_up_while_all_tags_are_rewritten,
 );
 
 /// A connection to the cluster, not to the test's database.
@@ -256,7 +256,7 @@ async fn a_lost_database_is_unavailable_until_it_is_back() {
     assert_eq!((lost.status, lost.code().as_str()), (503, "unavailable"));
     execute(&mut cluster, format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
     assert_eq!(server.get("/api/tags").await.status, 200);
-    // One that breaks under a request is replaced by the next.
+    // A connection that breaks during a request is replaced for the next one.
     execute(&mut cluster, format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"))
         .await;
     assert_eq!(server.get("/api/tags").await.status, 200);
@@ -290,7 +290,7 @@ async fn a_write_that_waits_for_a_lock_ends_in_the_database_with_its_request() {
     let mut blocker = server.database.connect().await;
     let lock = format!("SELECT pg_advisory_lock(hashtextextended('{ORG}', 77))");
     sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut blocker).await.unwrap();
-    // The body comes late, so the wait begins late.
+    // The body arrives late, so the wait starts late.
     let put = Request::new("PUT", "/api/sandboxes/sb-1/tags").key(&server.key).json(r#"{"a":"b"}"#);
     let answer = put.pause(Duration::from_secs(5)).send(&server).await;
     assert_eq!((answer.status, answer.code().as_str()), (504, "query_timeout"));
@@ -309,7 +309,7 @@ async fn a_key_of_a_new_org_does_not_wait_for_its_first_import() {
     let key = server.create_key(org).await;
     importing.commit().await.unwrap();
     assert_eq!(Request::new("GET", "/api/tags").key(&key).send(&server).await.status, 200);
-    // The first import of another makes the org by itself.
+    // The first import of another org creates it.
     let other = uuid::Uuid::from_u128(78);
     server.import(other, &scale("sb-1", 1024, at(1_767_225_600_000_000), None)).await.unwrap();
     let known = server.database.texts(&format!("SELECT id::text FROM orgs WHERE id = '{other}'")).await;
@@ -344,7 +344,7 @@ async fn a_statement_over_budget_is_interrupted_in_the_embedded_engine() {
         CREATE VIEW sandbox_tags AS WITH RECURSIVE n (x) AS (SELECT COUNT(*) FROM orgs UNION ALL SELECT x + 1 FROM n)
             SELECT x AS org_id, x AS sandbox_id, x AS key, x AS value, x AS updated_at FROM n";
     server.database.execute(endless).await;
-    // As many as one org may have: if they went on, none of its aggregates could be answered any more.
+    // The whole share of an org: if these went on, none of its aggregates would be answered.
     for answer in join_all((0..3).map(|_| server.get("/api/tags"))).await {
         assert_eq!((answer.status, answer.code().as_str()), (504, "query_timeout"));
     }

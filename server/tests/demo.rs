@@ -1,4 +1,4 @@
-//! The demo under clients that do not wait, on the binary itself.
+//! The demo with clients that disconnect, on the binary itself.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod live;
@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 const BURSTS: usize = 125;
 const CALLS: usize = 40;
 
-/// Reads of every kind, of a window that is over.
+/// Reads of every kind, over a past window.
 const READS: [&str; 6] = [
     "/api/usage?groupBy=tag:team&limit=500",
     "/api/usage?groupBy=sandbox&limit=500",
@@ -37,7 +37,7 @@ fn put(key: &str, value: &str) -> String {
     )
 }
 
-/// The answers of all reads, without what the clock changes.
+/// Returns the responses to all reads, without members that depend on the clock.
 fn answers(live: &Live, key: &str, window: &str) -> Vec<Value> {
     let ask = |read: &&str| {
         let (path, query) = read.split_once('?').unwrap_or((read, ""));
@@ -98,7 +98,7 @@ async fn thousands_of_cancelled_calls_change_no_answer() {
         };
         join_all(calls.into_iter().map(call)).await;
     }
-    // A write that nobody waited for may still be under way.
+    // A write of a departed client may still be running.
     while !live.ask("GET", "/metrics", "").contains("http_requests_in_flight 1\n") {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

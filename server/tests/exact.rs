@@ -1,4 +1,4 @@
-//! Sums against a brute-force oracle that shares no code with the server: both engines, both rules, in integers.
+//! Sums compared with a brute-force oracle that shares no code with the server: both engines, both rules, in integers.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
@@ -34,7 +34,7 @@ struct Event {
 #[derive(Clone, Debug)]
 struct Fleet {
     events: Vec<Event>,
-    /// Sandboxes and their value of the tag; the others lack it.
+    /// Sandboxes with their value of the tag. The others lack it.
     tags: BTreeMap<u8, &'static str>,
     from: i64,
     to: i64,
@@ -59,7 +59,7 @@ fn event(around: i64) -> impl Strategy<Value = Event> {
     })
 }
 
-/// Fleets of today, and of times from which to today no float counts microseconds.
+/// Fleets of today, and of times so long ago that a float cannot count the microseconds until today.
 fn fleet() -> impl Strategy<Value = Fleet> {
     let around = prop_oneof![4 => Just(AS_OF), 1 => Just(-2_000_000_000_000_000), 1 => Just(-61_000_000_000_000_000)];
     around.prop_flat_map(|around| {
@@ -86,7 +86,7 @@ fn billed(event: &Event, from: i64, to: i64, rule: Rule) -> Option<i128> {
     counts.then(|| i128::from(end - event.start.max(from)).max(0))
 }
 
-/// What each sandbox has used.
+/// Returns the usage of each sandbox.
 fn oracle(fleet: &Fleet, rule: Rule) -> BTreeMap<u8, (i128, i128)> {
     let mut sums = BTreeMap::<u8, (i128, i128)>::new();
     for event in &fleet.events {
@@ -99,8 +99,8 @@ fn oracle(fleet: &Fleet, rule: Rule) -> BTreeMap<u8, (i128, i128)> {
     sums
 }
 
-/// Allocated memory, uptime and peak of one sandbox, clipped to the window. Between two neighbouring edges nothing
-/// changes, so each such piece of time is up or not.
+/// Returns allocated memory, uptime and peak of one sandbox, clipped to the window. Nothing changes between two neighboring
+/// edges, so the sandbox is up for the whole piece or not at all.
 fn allocated(fleet: &Fleet, sandbox: u8) -> (i128, i128, u64) {
     let length = |event: &Event| billed(event, fleet.from, fleet.to, Rule::Clipped).unwrap_or_default();
     let spans: Vec<_> = fleet.events.iter().filter(|one| one.sandbox == sandbox && length(one) > 0).collect();
@@ -148,10 +148,10 @@ fn add(a: (i128, i128), b: (i128, i128)) -> (i128, i128) {
     (a.0 + b.0, a.1 + b.1)
 }
 
-/// Which sandboxes a filter keeps.
+/// Returns whether a filter keeps a sandbox.
 type Keep<'f> = &'f dyn Fn(&u8) -> bool;
 
-/// Everything that can be read of a fleet is what the oracle says.
+/// Compares every read of a fleet with the oracle.
 async fn check(store: &dyn Store, org: Uuid, fleet: &Fleet) {
     import(store, org, lines(fleet).as_bytes(), |_, _| {}).await.unwrap();
     for rule in [Rule::V1, Rule::Clipped] {
@@ -205,7 +205,7 @@ async fn check(store: &dyn Store, org: Uuid, fleet: &Fleet) {
     }
 }
 
-/// Tagged, untagged, still running, before the window, across both its ends, of no length.
+/// Sandboxes that are tagged, untagged and running; events before the window, across both ends, and of zero length.
 fn fixture() -> Fleet {
     let event = |sandbox, memory_mb, disk_mb, start: i64, end: Option<i64>| Event {
         sandbox,
@@ -245,7 +245,7 @@ async fn the_fixture_adds_up(engine: Engine) {
 
 common::on_both_engines!(the_fixture_adds_up);
 
-/// One fleet on both engines, so that they agree with each other, too.
+/// Imports the same fleets into both engines, so the engines must agree, too.
 #[test]
 fn any_fleet_adds_up_on_both_engines() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -1,4 +1,4 @@
-//! Tenants that ask for too much, on both engines: the others must not notice.
+//! Tenants that send too many requests, on both engines. Other tenants must not notice.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 mod common;
@@ -30,7 +30,7 @@ async fn server(engine: Engine) -> Arc<Server> {
     Arc::new(server)
 }
 
-/// Requests of one org, under way; their statuses.
+/// Starts requests of one org.
 fn flood(server: &Arc<Server>, times: usize, target: &'static str, body: Option<&'static str>) -> Vec<Flood> {
     let one = |n: usize| {
         let server = server.clone();
@@ -50,7 +50,7 @@ async fn statuses(flood: Vec<Flood>) -> Vec<u16> {
     join_all(flood).await.into_iter().map(|status| status.unwrap()).collect()
 }
 
-/// Everything that the other org asks for is answered, several times over.
+/// Sends every kind of request of the other org, several times. All must succeed.
 async fn the_other_org_is_served(server: &Server, writes: bool) {
     for round in 0..5 {
         for target in [AGGREGATE, "/api/tags", TAGS, "/api/sandboxes/sb-1/usage", "/api/sandboxes"] {
@@ -78,7 +78,7 @@ async fn an_org_whose_sums_never_end_leaves_the_database_to_others(engine: Engin
     assert_eq!(statuses, [429, 504]);
 }
 
-async fn requests_that_nobody_waits_for_leave_the_database_to_others(engine: Engine) {
+async fn departed_clients_leave_the_database_to_others(engine: Engine) {
     let server = server(engine).await;
     server.database.make_sums_endless(ORG).await;
     for _ in 0..20 {
@@ -89,7 +89,7 @@ async fn requests_that_nobody_waits_for_leave_the_database_to_others(engine: Eng
     the_other_org_is_served(&server, true).await;
 }
 
-async fn answers_to_crowds_say_when_to_come_back(engine: Engine) {
+async fn rejected_requests_get_retry_after(engine: Engine) {
     let server = server(engine).await;
     server.database.make_sums_endless(ORG).await;
     let answers = join_all((0..40).map(|_| server.get(AGGREGATE))).await;
@@ -99,8 +99,8 @@ async fn answers_to_crowds_say_when_to_come_back(engine: Engine) {
 
 on_both_engines!(
     an_org_whose_sums_never_end_leaves_the_database_to_others,
-    requests_that_nobody_waits_for_leave_the_database_to_others,
-    answers_to_crowds_say_when_to_come_back,
+    departed_clients_leave_the_database_to_others,
+    rejected_requests_get_retry_after,
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! Clients that mean harm, on the binary itself: what they send is refused, and others are served.
+//! Hostile clients, on the binary itself: their requests are rejected, and others are served.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
@@ -42,7 +42,7 @@ fn malformed_and_oversized_heads_are_refused() {
         (get(&header(15_000)), "200"),
         (get(&header(17_000)), "431"),
         (get(&header(100_000)), "431"),
-        // A query of the allowed length fits, and one that is longer is told so.
+        // A query of the allowed length is accepted, a longer one is rejected.
         (
             format!(
                 "GET /api/usage?groupBy=sandbox&x={} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{own}\r\n",
@@ -78,7 +78,7 @@ fn wrong_keys_are_braked_by_address_and_do_not_flood_the_log() {
         "{}",
         braked.len()
     );
-    // A key that was right goes on, and a missing key costs no look-up.
+    // A key that was right is still accepted, and a missing key costs no look-up.
     assert_eq!(status(&live.ask("GET", "/api/tags", &known)), "200");
     assert_eq!(status(&live.ask("GET", "/api/tags", "")), "401");
     while status(&live.ask("GET", "/api/tags", &new)) != "200" {
@@ -92,7 +92,7 @@ fn wrong_keys_are_braked_by_address_and_do_not_flood_the_log() {
 }
 
 #[test]
-fn idle_connections_shut_nobody_out() {
+fn idle_connections_do_not_keep_new_ones_out() {
     let place = Place::new();
     let own = key_header(&place.key(&[]));
     let live = place.serve_with_open_files(256);
@@ -122,7 +122,7 @@ fn busy_connections_leave_room_for_health_checks_and_a_timeout_is_logged() {
     let half = |_| {
         let mut stream = live.connect();
         write!(stream, "PUT /api/sandboxes/sb-1/tags HTTP/1.1\r\nhost: x\r\n{own}content-type: application/json\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n").unwrap();
-        // The server asks for the body once the request is under way.
+        // The server asks for the body when it has read the head.
         let mut go_on = [0; 25];
         stream.read_exact(&mut go_on).unwrap();
         assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -134,7 +134,7 @@ fn busy_connections_leave_room_for_health_checks_and_a_timeout_is_logged() {
     assert!(refused.contains("the server is busy") && refused.contains("retry-after: 1\r\n"), "{refused}");
     assert_eq!(status(&live.ask("GET", "/healthz", "")), "200");
     assert_eq!(status(&live.ask("GET", "/readyz", "")), "200");
-    // The body never comes.
+    // The body never arrives.
     let timed_out = answer(busy.remove(0));
     assert_eq!(status(&timed_out), "504", "{timed_out}");
     drop(busy);

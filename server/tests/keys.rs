@@ -11,7 +11,7 @@ use opencomputer_usage_server::key_usage::KeyUses;
 use opencomputer_usage_server::store;
 
 #[test]
-fn a_key_over_its_rate_is_told_when_to_come_back() {
+fn a_key_above_its_rate_limit_gets_retry_after() {
     let place = Place::new();
     let (busy, quiet) = (key_header(&place.key(&[])), key_header(&place.key(&[])));
     let live = place.serve(&["--rate-limit", "1"]);

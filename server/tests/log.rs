@@ -1,4 +1,4 @@
-//! A log that cannot be written, on the binary itself: requests must not notice.
+//! A log that cannot be written, on the binary itself. Requests must not notice.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
@@ -11,10 +11,10 @@ use std::process::Stdio;
 
 use live::{Live, Place, key_header};
 
-/// Enough for well over the 64 KiB that a pipe holds.
+/// Requests whose log exceeds the 64 KiB of a pipe.
 const REQUESTS: usize = 1_500;
 
-/// Sends requests on one connection; the statuses of the answers.
+/// Sends requests on one connection and returns the statuses of the responses.
 fn ask(stream: &mut TcpStream, request: &str, times: usize) -> Vec<String> {
     let mut statuses = Vec::new();
     for _ in 0..times {
@@ -40,7 +40,7 @@ fn ask(stream: &mut TcpStream, request: &str, times: usize) -> Vec<String> {
     statuses
 }
 
-/// Reads, writes and health checks are all answered, nothing is left in flight, and the end is clean.
+/// Checks that reads, writes and health checks are answered, that none stays in flight, and that shutdown is clean.
 fn serves_as_ever(live: Live, key: &str) -> usize {
     let own = key_header(key);
     let mut stream = live.connect();
@@ -100,7 +100,7 @@ fn a_log_whose_reader_stalls_stops_no_request() {
 }
 
 #[test]
-fn commands_end_as_they_should_without_standard_error() {
+fn commands_work_without_standard_error() {
     let (place, _) = place();
     for (arguments, code) in [(["migrate", "--log-format=text"], 0), (["import", "missing.jsonl"], 2)] {
         let (reader, writer) = std::io::pipe().unwrap();

@@ -1,4 +1,4 @@
-//! What `migrate` does to databases: empty, ours, a platform's, half of one, by several servers at once.
+//! `migrate` on databases: empty, our own, a platform's, an incomplete one, and by several servers at once.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
@@ -72,7 +72,7 @@ async fn a_platforms_sandboxes_are_read_with_what_they_have() {
 }
 
 #[tokio::test]
-async fn the_platform_alone_makes_orgs() {
+async fn only_the_platform_creates_orgs() {
     let database = Database::create(Engine::Platform).await;
     let store = open(&database).await.unwrap();
     let line = r#"{"type":"tags","sandboxId":"sb-1","tags":{}}"#;
@@ -83,7 +83,7 @@ async fn the_platform_alone_makes_orgs() {
 }
 
 #[tokio::test]
-async fn what_is_neither_is_refused() {
+async fn a_database_that_is_neither_empty_nor_a_platforms_is_rejected() {
     for (sql, fault) in [
         ("CREATE TABLE orgs (id uuid PRIMARY KEY)", "it has `orgs` but no `api_keys`"),
         ("ALTER TABLE sandbox_scale_events DROP COLUMN disk_mb", "`sandbox_scale_events` has no column `disk_mb`"),
@@ -126,7 +126,7 @@ async fn several_servers_migrate_and_serve_at_once() {
 }
 
 #[tokio::test]
-async fn an_infinite_start_on_a_platform_fails_no_list() {
+async fn lists_work_with_an_infinite_start_on_a_platform() {
     let database = Database::create(Engine::Platform).await;
     database.add_org(ORG).await;
     let session = |id: &str, start: &str| {
@@ -146,7 +146,7 @@ async fn an_infinite_start_on_a_platform_fails_no_list() {
     assert_eq!(server.get("/api/sandboxes/sb-1/usage?from=2026-01-01&to=2026-01-02").await.status, 200);
 }
 
-/// A pooler in transaction mode leaves such a lock to a connection that nobody has any more.
+/// A pooler in transaction mode leaves such a lock on a connection that no client uses.
 #[tokio::test]
 async fn a_lock_that_an_idle_connection_holds_is_named_and_not_waited_for() {
     let database = Database::create(Engine::Postgres).await;

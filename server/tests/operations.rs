@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const SECRETS: [&str; 4] = ["sb-secret", "secret-key", "secret-value", "oc_"];
 
-/// Requests with every kind of outcome, each of them with something in it that no log may show.
+/// Sends requests with every kind of outcome, each with a secret that the log must not contain.
 async fn traffic(place: &Place, live: &Live, key: &str) {
     let own = key_header(key);
     let tags = "/api/sandboxes/sb-secret/tags";
@@ -139,7 +139,7 @@ const ORIGIN: &str = "origin: https://app.example.com\r\n";
 const PREFLIGHT: &str = "origin: https://app.example.com\r\naccess-control-request-method: PUT\r\naccess-control-request-headers: if-match\r\n";
 
 #[test]
-fn pages_of_other_origins_are_kept_out_unless_allowed() {
+fn other_origins_are_allowed_only_if_listed() {
     let place = Place::new();
     let own = key_header(&place.key(&[]));
     let closed = place.serve(&[]);
@@ -179,7 +179,7 @@ fn pages_of_other_origins_are_kept_out_unless_allowed() {
 }
 
 #[tokio::test]
-async fn an_end_loses_neither_requests_nor_uses_of_keys() {
+async fn a_shutdown_loses_neither_requests_nor_uses_of_keys() {
     let place = Place::new();
     place.import(&lines());
     let key = place.key(&[]);
@@ -214,7 +214,7 @@ async fn an_end_loses_neither_requests_nor_uses_of_keys() {
 }
 
 #[test]
-fn an_end_that_is_asked_for_twice_is_at_once() {
+fn a_second_signal_stops_the_server_at_once() {
     let place = Place::new();
     place.import(&lines());
     let key = place.key(&[]);
@@ -234,7 +234,7 @@ fn an_end_that_is_asked_for_twice_is_at_once() {
 }
 
 #[test]
-fn the_document_is_served_to_anybody_as_it_stands_in_docs() {
+fn the_openapi_document_needs_no_key_and_equals_the_one_in_docs() {
     let place = Place::new();
     let live = place.serve(&[]);
     let served = live.ask("GET", "/openapi.json", "");

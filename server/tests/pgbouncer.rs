@@ -12,7 +12,7 @@ use opencomputer_usage_server::store;
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 
-/// A `PgBouncer` with the settings that it comes with, but for the mode.
+/// A `PgBouncer` with its default settings, except for the mode.
 struct Pooler {
     child: Child,
     port: u16,
@@ -30,18 +30,18 @@ impl Pooler {
             options.get_host(),
             options.get_port(),
         );
-        // `any` takes the user from the database, which the URL then does not.
+        // With `any`, the user comes from the entry of the database.
         let settings = settings.replace("* = ", &format!("* = user={} ", options.get_username()));
         let file = directory.path().join("pgbouncer.ini");
         std::fs::write(&file, settings).unwrap();
         let mut command = Command::new("pgbouncer");
         if Self::is_root() {
-            // It refuses to run as root.
+            // PgBouncer refuses to run as root.
             open_to_all(directory.path());
             command = Command::new("setpriv");
             command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "pgbouncer"]);
         }
-        // Debian keeps it where only root looks.
+        // Debian installs it outside of a user's path.
         let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
         let command = command.arg(&file).env("PATH", path).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().expect("these tests need PgBouncer: `scripts/needs pgbouncer` installs it");
@@ -110,7 +110,7 @@ async fn in_session_mode_clients_that_disconnect_give_their_share_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_other_modes_are_refused_by_their_names() {
+async fn the_error_names_an_unsupported_pool_mode() {
     for mode in ["transaction", "statement"] {
         let database = Database::create(Engine::Postgres).await;
         let pooler = Pooler::start(&database, mode).await;

@@ -1,7 +1,7 @@
-//! Sums beside the platform's own formulas, on the same rows in one PostgreSQL.
+//! Sums compared with the platform's own formulas, on the same rows in one PostgreSQL.
 //!
-//! The formulas are written down here in our own words. They have no floor at zero and look at the clock themselves, so
-//! they are compared on events that do not end before they start, over windows that are over.
+//! The formulas are restated here. They have no floor at zero and read the clock themselves, so they are compared on events
+//! that do not end before they start, over past windows.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
@@ -11,13 +11,13 @@ use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::usage::accounting::{Rule, Usage};
 use opencomputer_usage_server::store::{self, Store, Tier};
 
-/// Whether the org's own subscription pays for an event's sandbox.
+/// Whether a subscription of its own pays for an event's sandbox.
 const SUBSCRIBED: &str = "EXISTS (
      SELECT 1 FROM sandbox_sessions AS session JOIN agent_subscriptions AS paid
          ON paid.org_id = session.org_id AND paid.agent_id = session.metadata ->> 'agent_id'
      WHERE session.sandbox_id = event.sandbox_id AND paid.status IN ('active', 'trialing', 'past_due', 'incomplete'))";
 
-/// The instant at which the platform lets an event end, before and since June 2026.
+/// The billed end of an event on the platform, before and since June 2026.
 fn billed_until(rule: Rule) -> &'static str {
     match rule {
         Rule::V1 => "CASE WHEN ended_at IS NULL THEN least(now(), w.until) ELSE ended_at END",
@@ -42,7 +42,7 @@ async fn platform(database: &Database, rule: Rule, [from, to]: [&str; 2], leave_
     database.texts(&sql).await.iter().map(tier).collect()
 }
 
-/// Our rollup, after it was seen to be the total of every grouping.
+/// Returns our rollup, after comparing it with the total of every grouping.
 async fn ours(store: &dyn Store, rule: Rule, [from, to]: [&str; 2]) -> Vec<Tier> {
     let now = store.now().await.unwrap();
     let query =
@@ -56,7 +56,7 @@ async fn ours(store: &dyn Store, rule: Rule, [from, to]: [&str; 2]) -> Vec<Tier>
     tiers
 }
 
-/// Sixty sandboxes of six sizes with eight events each, some of them open, some of no length, over four months.
+/// Sixty sandboxes of six sizes with eight events each over four months. Some events are open, some have no length.
 const FLEET: &str = "
     INSERT INTO sandbox_scale_events (sandbox_id, org_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at)
     SELECT 'sb-' || n, org.id, 1024 << (n % 3), 100 * (1 + n % 4), 20480 + 10240 * (n % 2), start,
@@ -103,7 +103,7 @@ async fn each_rule_is_the_platforms_rollup_of_its_time_to_the_microsecond() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sandboxes_of_subscribed_agents_are_all_that_the_platforms_rollup_lacks() {
+async fn the_platforms_rollup_lacks_only_sandboxes_of_subscribed_agents() {
     let (database, store) = fleet().await;
     let subscribe = |agent: &str, status: &str| {
         format!(

@@ -14,7 +14,7 @@ use opencomputer_usage_server::keys;
 use opencomputer_usage_server::store;
 use uuid::Uuid;
 
-/// What was logged.
+/// The captured log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -35,7 +35,7 @@ impl Write for Log {
     }
 }
 
-/// Runs something as a role that may read a migrated platform's tables and write tags, and no more.
+/// Runs a test as a role that may only read a migrated platform's tables and write tags.
 async fn as_a_reader<F: Future<Output = ()>>(test: impl FnOnce(Database, String) -> F) {
     let database = Database::create(Engine::Platform).await;
     database.add_org(ORG).await;
@@ -55,7 +55,7 @@ async fn as_a_reader<F: Future<Output = ()>>(test: impl FnOnce(Database, String)
 }
 
 #[tokio::test]
-async fn a_user_that_may_not_update_keys_is_told_so_once() {
+async fn a_missing_privilege_on_keys_is_logged_once() {
     as_a_reader(async |database: Database, key: String| {
         let store = store::open(database.url()).await.unwrap();
         let uses = KeyUses::default();

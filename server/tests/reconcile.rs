@@ -1,4 +1,4 @@
-//! What a worker closes when it starts.
+//! Reconciliation of a worker when it starts.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
@@ -20,7 +20,7 @@ fn scale(id: &str, day: u32, ended: &str) -> String {
     )
 }
 
-async fn a_worker_closes_what_it_left_open(engine: Engine) {
+async fn a_worker_closes_its_open_sessions_and_events(engine: Engine) {
     let server = Server::start(engine).await;
     server.database.execute("DROP TABLE IF EXISTS sandbox_hibernations").await;
     let long_ago = "\"2026-01-09T00:00:00Z\"";
@@ -40,7 +40,7 @@ async fn a_worker_closes_what_it_left_open(engine: Engine) {
         scale("other", 1, "null"),
     ];
     server.import(ORG, &lines.concat()).await.unwrap();
-    // The same ids elsewhere: one on this worker, one not.
+    // The same ids in another org: one on this worker, one on another.
     let elsewhere = [session("left", "w-2", "running", 1, "null"), scale("left", 1, "null")];
     let theirs = [session("other", "w-1", "running", 1, "null"), scale("other", 1, "null")];
     server.import(OTHER, &(elsewhere.concat() + &theirs.concat())).await.unwrap();
@@ -74,5 +74,5 @@ async fn a_worker_closes_what_it_left_open(engine: Engine) {
 on_engines!(
     sqlite = super::Engine::Sqlite, postgres = super::Engine::Postgres, platform = super::Engine::Platform,
     partitioned = super::Engine::Partitioned;
-    [a_worker_closes_what_it_left_open]
+    [a_worker_closes_its_open_sessions_and_events]
 );

@@ -1,4 +1,4 @@
-//! What `migrate` does about tables, columns and indexes that are missing, broken or there already.
+//! `migrate` on tables, columns and indexes that are missing, broken or already present.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
@@ -119,7 +119,7 @@ async fn indexes_that_are_missing_invalid_or_of_an_older_definition_are_built_ag
     }
 }
 
-/// A writer that began before the build holds it up; one that comes during it must not wait for either.
+/// A writer that began before the build delays it. One that begins during the build must wait for neither.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_go_on_while_an_index_is_built() {
     let database = Database::create(Engine::Platform).await;
@@ -147,7 +147,7 @@ async fn writes_go_on_while_an_index_is_built() {
     assert_eq!(database.texts("SELECT key FROM sandbox_tags ORDER BY key").await, ["during", "early"]);
 }
 
-/// The plan of a statement, with the tags of one sandbox among those of two thousand.
+/// Checks the plans with the tags of two thousand sandboxes.
 #[tokio::test]
 async fn the_tags_of_a_platforms_sandbox_are_read_by_their_whole_key() {
     let database = Database::create(Engine::Platform).await;

@@ -1,6 +1,6 @@
-//! PostgreSQL under statistics that know nothing of an org: what a statement reads stays proportional to the org.
+//! PostgreSQL with statistics that do not cover an org. A statement still reads rows in proportion to the org.
 //!
-//! Counted in rows that the database has read, so that nothing depends on how fast the machine is.
+//! The tests count the rows that the database has read, so they do not depend on the speed of the machine.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
@@ -13,14 +13,14 @@ use uuid::Uuid;
 const THIRD: Uuid = Uuid::from_u128(3);
 const BIG_TABLES: &str = "'sandbox_sessions'::regclass, 'sandbox_scale_events'::regclass, 'sandbox_tags'::regclass";
 
-/// Sandboxes of an org, events of each, and its rows in all.
+/// The sandboxes of an org, the events of each, and all rows of the org.
 const SANDBOXES: usize = 1_500;
 const EVENTS: usize = 5;
 const ROWS: usize = SANDBOXES * (1 + EVENTS + 3);
-/// Most rows that are read where only a sandbox or two are asked for.
+/// The most rows that a request for one or two sandboxes may read.
 const FEW: usize = 300;
 
-/// What the database has told its tables to plan with.
+/// The state of the planner's statistics.
 #[derive(Clone, Copy, Debug)]
 enum Statistics {
     /// They were taken while another org was alone.
@@ -51,7 +51,7 @@ fn fleet(name: &str) -> String {
     (0..SANDBOXES).map(sandbox).collect()
 }
 
-/// A database with one org in its statistics; nobody refreshes these but an import.
+/// Creates a database with one org in its statistics, which only an import refreshes.
 async fn database(engine: Engine, statistics: Statistics) -> Database {
     let database = Database::create(engine).await;
     for org in [ORG, OTHER, THIRD] {
@@ -69,7 +69,7 @@ async fn database(engine: Engine, statistics: Statistics) -> Database {
     database
 }
 
-/// Adds an org that no statistics know, as large as the one that they know.
+/// Adds an org that the statistics do not cover, of the size of the one that they cover.
 async fn grow(database: &Database, org: Uuid) {
     let copy = |table: &str, columns: &str| {
         format!(
@@ -83,7 +83,7 @@ async fn grow(database: &Database, org: Uuid) {
     database.execute(&sql).await;
 }
 
-/// The rows and index entries that were read so far, once every connection of a server has told its own.
+/// Returns the rows and index entries read so far, after every connection of a server has reported its own.
 async fn rows_read(database: &Database) -> usize {
     let others = "SELECT pid::text FROM pg_stat_activity WHERE application_name = 'opencomputer-usage'
          AND datname = current_database()";
@@ -101,19 +101,19 @@ async fn an_import_reads_no_more_than_its_own_rows(engine: Engine) {
     for statistics in [Statistics::Stale, Statistics::Missing] {
         let database = database(engine, statistics).await;
         let lines = fleet("b");
-        // What is new, and then what is there already.
+        // First as new rows, then as known ones.
         for turn in ["new", "known"] {
             let before = rows_read(&database).await;
             let server = Server::on(database.clone(), Rule::V1).await;
             server.import(OTHER, &lines).await.unwrap();
             let read = rows_read_by(server).await - before;
-            // Of a known org the old tags are read, too, and statistics are taken from samples of all rows.
+            // For a known org the old tags are read, too, and statistics sample all rows.
             assert!(read <= 8 * ROWS, "{statistics:?}, {turn}: {read} rows were read to import {ROWS}");
         }
     }
 }
 
-/// Ends a server, then counts.
+/// Closes a server, then counts.
 async fn rows_read_by(server: Server) -> usize {
     server.store.close().await;
     rows_read(&server.database).await
@@ -125,14 +125,14 @@ async fn a_request_reads_no_more_than_its_org(engine: Engine) {
     for statistics in [Statistics::Stale, Statistics::Missing] {
         let database = database(engine, statistics).await;
         grow(&database, THIRD).await;
-        // The target, and the most rows that it may read.
+        // The target and the most rows that it may read.
         let requests = [
             (usage("groupBy=tag:team"), 3 * ROWS),
             (usage("groupBy=sandbox"), 3 * ROWS),
             (usage("groupBy=tag:team&filter[tag:env]=e1"), 3 * ROWS),
             (usage("groupBy=sandbox&filter[tag:env]=e1&filter[tag:team]=t1,t2,t3,t4,t5"), 3 * ROWS),
             (usage("groupBy=tag:team&filter[tag:env]="), 3 * ROWS),
-            // A few of them are looked up.
+            // A few sandboxes, which are looked up.
             (usage("groupBy=tag:team&filter[tag:owner]=o7,o8"), FEW),
             (usage("groupBy=tag:team&filter[tag:env]=e1&filter[tag:owner]=o7,o8"), ROWS),
             (usage("groupBy=tag:team&filter[sandbox]=a-00007,a-00008"), FEW),

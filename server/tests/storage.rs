@@ -6,7 +6,7 @@ mod live;
 use live::{Live, Place, key_header, put, secret_lines as lines, status};
 
 #[tokio::test]
-async fn a_database_that_is_held_is_unavailable_until_it_is_let_go() {
+async fn a_locked_database_is_unavailable_until_it_is_unlocked() {
     let place = Place::new();
     place.import(&lines());
     let key = place.key(&[]);
@@ -32,7 +32,7 @@ async fn a_server_whose_schema_has_gone_is_not_ready() {
     assert_eq!(status(&live.ask("GET", "/healthz", "")), "200");
 }
 
-/// Sets how large the files of a process may become; `None` takes the limit away.
+/// Limits the size of files that a process writes; `None` removes the limit.
 fn limit_files(live: &Live, bytes: Option<u64>) {
     let soft = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
     let fsize = format!("--fsize={soft}:unlimited");

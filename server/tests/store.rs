@@ -1,4 +1,4 @@
-//! Import and exactness, through the store's seam.
+//! Imports and exact sums, through the interface of the store.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
@@ -72,7 +72,7 @@ async fn every_sum_is_the_rollup_in_integers(engine: Engine) {
 async fn sums_pass_the_63_bits_of_the_engine(engine: Engine) {
     let server = Server::start(engine).await;
     let mut wanted = 0;
-    // Sums of products that fit, then a product that does not.
+    // Sums of products that fit, then a product that overflows.
     for (id, memory_mb) in [("sb-1", 1_000_000), ("sb-2", 2_147_483_647_u128)] {
         let line = |disk_mb| {
             format!(
@@ -92,7 +92,7 @@ async fn sums_pass_the_63_bits_of_the_engine(engine: Engine) {
     }
 }
 
-/// No import takes such an event, but the platform may have one.
+/// An import rejects such an event, but a platform may have one.
 async fn an_event_that_ends_before_it_starts_is_billed_nothing(engine: Engine) {
     let server = Server::start(engine).await;
     let [start, end] = ["2026-01-03", "2026-01-02"].map(|day| server.database.instant(day));
@@ -116,7 +116,7 @@ const LINES: &str = r#"
 {"type":"tags","sandboxId":"sb-1","tags":{"team":"payments","oc:plan":"pro"}}
 "#;
 
-/// Every stored row, in an order that does not depend on the engine.
+/// Returns every stored row, in the same order on both engines.
 async fn dump(server: &Server) -> Vec<String> {
     let micros = |column: &str| match engine_of(server) {
         Engine::Sqlite => column.to_owned(),
@@ -153,7 +153,7 @@ async fn importing_again_changes_nothing_and_later_ends_are_taken(engine: Engine
     assert_eq!(after.len(), 4);
     assert!(after[1].ends_with("|1767312000000000"), "{}", after[1]);
     assert!(after[0].contains("|{}|"), "{}", after[0]);
-    // The user tags are replaced, the system's only by a line that has some.
+    // User tags are always replaced, system tags only by a line that has some.
     server.import(ORG, r#"{"type":"tags","sandboxId":"sb-1","tags":{"env":"prod"}}"#).await.unwrap();
     let tags: Vec<_> = dump(&server).await.split_off(2);
     assert!(tags.iter().any(|tag| tag.contains("basic")) && tags.iter().any(|tag| tag.contains("prod")));
@@ -173,10 +173,10 @@ async fn only_the_last_tags_of_a_sandbox_count(engine: Engine) {
     assert_eq!(dump(&server).await, before);
 }
 
-async fn tags_that_change_back_and_forth_in_a_long_file_move_no_time(engine: Engine) {
+async fn tags_that_change_back_and_forth_in_one_file_keep_their_time(engine: Engine) {
     let server = Server::start(engine).await;
     let line = |id: &str, tags: &str| format!(r#"{{"type":"tags","sandboxId":"{id}","tags":{{{tags}}}}}"#);
-    // Each part is longer than a batch, by its lines or by their bytes.
+    // Each part exceeds a batch, in lines or in bytes.
     let many = |team: &str| (0..1_500).map(|n| line(&format!("sb-{n}"), team) + "\n").collect::<String>();
     let long = (0..5).map(|n| format!("{}{}\n", line("sb-1", r#""team":"c""#), " ".repeat(1_000_000 + n)));
     let parts = [
@@ -200,7 +200,7 @@ async fn tags_that_change_back_and_forth_in_a_long_file_move_no_time(engine: Eng
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     server.import(ORG, &lines).await.unwrap();
     assert_eq!(dump(&server).await, before);
-    // One that fails after some batches leaves nothing that the next would find.
+    // An import that fails after some batches leaves nothing behind.
     let error = server.import(ORG, &format!("{}{{", many(r#""team":"z""#))).await.unwrap_err();
     assert!(error.to_string().starts_with("line 1501: "), "{error}");
     server.import(ORG, &lines).await.unwrap();
@@ -235,7 +235,7 @@ async fn an_import_that_waits_for_its_input_keeps_nobody_from_writing(engine: En
     assert_eq!(waiting.await.unwrap().unwrap().sessions, 1);
 }
 
-/// A restart beside a long import, and all that only reads.
+/// A restart and reads beside a long import.
 async fn a_database_opens_while_an_import_is_under_way(engine: Engine) {
     let server = Server::start(engine).await;
     server.import(ORG, LINES).await.unwrap();
@@ -304,7 +304,7 @@ async fn a_bad_line_is_named_and_nothing_is_written(engine: Engine) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_imported_is_all_visible_to_sums() {
+async fn an_import_makes_its_pages_visible_to_index_only_scans() {
     let server = Server::start(Engine::Postgres).await;
     let line = |n: u32| {
         format!(
@@ -313,7 +313,7 @@ async fn what_was_imported_is_all_visible_to_sums() {
         )
     };
     server.import(ORG, &(0..10_001).map(line).collect::<Vec<_>>().join("\n")).await.unwrap();
-    // Else every entry of the index sends a sum to the table.
+    // Otherwise a sum reads the table for every index entry.
     let visible = "SELECT (relallvisible = relpages)::text FROM pg_class WHERE relname = 'sandbox_scale_events'";
     assert_eq!(server.database.texts(visible).await, ["true"]);
 }
@@ -327,7 +327,7 @@ on_engines!(
         an_event_that_ends_before_it_starts_is_billed_nothing,
         importing_again_changes_nothing_and_later_ends_are_taken,
         only_the_last_tags_of_a_sandbox_count,
-        tags_that_change_back_and_forth_in_a_long_file_move_no_time,
+        tags_that_change_back_and_forth_in_one_file_keep_their_time,
         a_file_is_utf8_and_may_start_with_a_byte_order_mark,
         an_import_that_waits_for_its_input_keeps_nobody_from_writing,
         a_database_opens_while_an_import_is_under_way,

@@ -1,4 +1,4 @@
-//! What keeps tenants apart: every statement names the org, and no endpoint tells of another's sandboxes.
+//! Tenant isolation: every statement names the org, and no endpoint reveals another org's sandboxes.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 mod common;
@@ -25,9 +25,9 @@ fn with_filters() -> Plan {
     query.plan("2026-02-01".parse().unwrap(), Rule::default()).unwrap()
 }
 
-/// The parts of a statement that stand for themselves: each `SELECT`, and what writes.
+/// Splits a statement into its scopes: each `SELECT`, and the writing part.
 fn scopes(sql: &str) -> Vec<String> {
-    // From the innermost parenthesis outwards; what was cut out of a scope belongs to another.
+    // From the innermost parenthesis outwards. A nested `SELECT` is a scope of its own.
     let mut scopes = Vec::new();
     let mut stack = vec![String::new()];
     for c in sql.chars() {
@@ -38,7 +38,7 @@ fn scopes(sql: &str) -> Vec<String> {
                 if inner.trim_start().starts_with("SELECT") {
                     scopes.push(inner);
                 } else {
-                    // A list or an expression is a part of what is around it.
+                    // A list or an expression belongs to the scope around it.
                     let outer = stack.last_mut().unwrap();
                     outer.push('(');
                     outer.push_str(&inner);
@@ -53,7 +53,7 @@ fn scopes(sql: &str) -> Vec<String> {
     scopes
 }
 
-/// How often a scope ties rows to an org, and how many tenant tables it reads or writes.
+/// Counts the tenant tables that a scope reads or writes, and the conditions that tie rows to an org.
 fn tables_and_ties(scope: &str) -> (usize, usize) {
     let words: Vec<_> = scope.split_whitespace().map(|word| word.trim_matches(['(', ')', ','])).collect();
     let touches =
@@ -87,9 +87,9 @@ fn every_statement_names_the_org_of_every_table_it_touches() {
     }
 }
 
-/// A walk that lets everything through would be worth nothing.
+/// The audit itself must be able to fail.
 #[test]
-fn the_walk_sees_what_is_missing() {
+fn the_audit_finds_statements_without_an_org() {
     let faulty = [
         "SELECT 1 FROM sandbox_tags WHERE sandbox_id = $2",
         "SELECT 1 FROM sandbox_tags AS tag JOIN sandbox_sessions AS one ON one.sandbox_id = tag.sandbox_id
@@ -104,9 +104,9 @@ fn the_walk_sees_what_is_missing() {
     assert!(scopes(nested).iter().any(|scope| tables_and_ties(scope) == (1, 0)));
 }
 
-/// Statements stand nowhere else than in the lists that the walk sees.
+/// Statements are written only where the audit sees them.
 #[test]
-fn no_statement_hides() {
+fn every_statement_is_in_the_audited_lists() {
     for file in
         ["postgres/mod.rs", "postgres/read.rs", "postgres/write.rs", "postgres/import.rs", "postgres/conditions.rs"]
             .into_iter()
@@ -185,7 +185,7 @@ async fn colliding_ids_stay_apart_on_every_endpoint(engine: Engine) {
     assert_eq!(get(&server.key, "/api/sandboxes/same/tags").await["tags"], json!({}));
 }
 
-async fn foreign_and_unknown_are_the_same(engine: Engine) {
+async fn foreign_and_unknown_sandboxes_get_the_same_404(engine: Engine) {
     let server = Server::start(engine).await;
     server.import(OTHER, &lines("alone", 1024, "theirs", "running")).await.unwrap();
     let requests = |id: &str| {
@@ -212,9 +212,9 @@ async fn foreign_and_unknown_are_the_same(engine: Engine) {
     assert_eq!(tags.json()["tags"], json!({ "team": "theirs" }));
 }
 
-on_both_engines!(colliding_ids_stay_apart_on_every_endpoint, foreign_and_unknown_are_the_same);
+on_both_engines!(colliding_ids_stay_apart_on_every_endpoint, foreign_and_unknown_sandboxes_get_the_same_404);
 
-/// Values of the types that a statement wants, all of one org.
+/// Returns arguments of the types of a statement, all of one org.
 fn arguments(types: &[String]) -> String {
     let value = |name: &String| match name.as_str() {
         "UUID" => format!("'{ORG}'"),
@@ -261,7 +261,7 @@ async fn plan(db: &mut PgConnection, sql: &str) -> Value {
 
 use sqlx::SqlSafeStr;
 
-/// On tables that are partitioned by org, what a tenant asks is asked of one partition.
+/// On tables that are partitioned by org, a tenant's statement reads one partition.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenants_statement_touches_one_partition() {
     let server = Server::start(Engine::Partitioned).await;
@@ -271,12 +271,12 @@ async fn a_tenants_statement_touches_one_partition() {
     let mut db = db.begin().await.unwrap();
     let mut seen = 0;
     for (name, sql) in statements(store::Engine::Postgres, &with_filters()).unwrap() {
-        // A worker has sandboxes of many orgs, which a join finds out as it goes.
+        // A worker has sandboxes of many orgs, which the join finds at run time.
         if EXEMPT.contains(&name) || ["CLOSE_SESSIONS", "CLOSE_SCALES"].contains(&name) {
             continue;
         }
         if name == "STAGE" {
-            // What has no plan, but is needed for those of others.
+            // It has no plan, but other statements need its table.
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *db).await.unwrap();
             continue;
         }

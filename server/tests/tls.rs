@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL: what the URL asks for holds, and nothing less is taken.
+//! TLS to PostgreSQL: the server accepts nothing weaker than the URL demands.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -6,7 +6,7 @@ mod common;
 use common::{Database, Engine};
 use opencomputer_usage_server::store;
 
-/// Opens the database with other options; whether its connections are encrypted.
+/// Opens the database with these options and returns whether its connections are encrypted.
 async fn open(database: &Database, host: &str, options: &str) -> Result<bool, String> {
     let url = database.url().split('?').next().unwrap().replace("127.0.0.1", host);
     let store = store::open(&format!("{url}?{options}")).await.map_err(|error| error.to_string())?;
@@ -19,10 +19,10 @@ async fn open(database: &Database, host: &str, options: &str) -> Result<bool, St
 }
 
 #[tokio::test]
-async fn a_connection_is_as_safe_as_its_url_asks() {
+async fn a_connection_uses_tls_as_its_url_asks() {
     let database = Database::create(Engine::Postgres).await;
     let Ok(authority) = std::env::var("TEST_DATABASE_CA") else {
-        // A server of the tester's own, which may have no TLS: then it is refused.
+        // The tester's own server may have no TLS, and is then rejected.
         assert!(open(&database, "127.0.0.1", "sslmode=verify-full").await.unwrap_or(true));
         return;
     };
@@ -31,7 +31,7 @@ async fn a_connection_is_as_safe_as_its_url_asks() {
     assert_eq!(open(&database, "localhost", &trusting("verify-ca")).await, Ok(true));
     assert_eq!(open(&database, "127.0.0.1", "sslmode=require").await, Ok(true));
     assert_eq!(open(&database, "127.0.0.1", "sslmode=disable").await, Ok(false));
-    // Another name than the certificate's, and an authority that nobody knows.
+    // A name that is not the certificate's, and an unknown authority.
     for (host, options) in [("localhost", trusting("verify-full")), ("127.0.0.1", "sslmode=verify-full".to_owned())] {
         let refused = open(&database, host, &options).await.unwrap_err();
         assert!(refused.contains("certificate"), "{refused}");

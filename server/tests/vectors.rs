@@ -1,4 +1,4 @@
-//! Walks every suite of `tests/vectors` that is HTTP against a live server.
+//! Runs every suite of `tests/vectors` that HTTP can express against a live server.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
@@ -10,7 +10,7 @@ use opencomputer_usage_vectors::{Case, is_broken, load, same, to_json};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// A walk through one suite: what failed, and how many cases HTTP can express.
+/// A run of one suite: its failures, and the number of cases that HTTP can express.
 struct Walk {
     suite: &'static str,
     walked: usize,
@@ -24,7 +24,7 @@ impl Walk {
         (Self { suite, walked: 0, faults: Vec::new() }, cases)
     }
 
-    /// Takes note of a case; `wrong` says what is wrong with its answer, if anything is.
+    /// Records a case. `wrong` describes the fault of its response, if there is one.
     fn note(&mut self, case: &Case, answer: &Answer, wrong: Option<String>) {
         self.walked += 1;
         if let Some(wrong) = wrong {
@@ -46,7 +46,7 @@ impl Walk {
     }
 }
 
-/// A server with what the suites speak of: a running `sb-1`, and another org's `sb-other`.
+/// A server with the sandboxes of the suites: a running `sb-1`, and another org's `sb-other`.
 async fn server(engine: Engine) -> Server {
     let server = Server::start(engine).await;
     let sandbox = |id: &str| {
@@ -62,7 +62,7 @@ async fn server(engine: Engine) -> Server {
     server
 }
 
-/// The first member of `wanted` that the answer lacks or has otherwise.
+/// Returns the first member of `wanted` that the response lacks or that differs.
 fn difference(answer: &Answer, wanted: &Value) -> Option<String> {
     let got = answer.json();
     let differs = |(name, wanted): (&String, &Value)| {
@@ -79,7 +79,7 @@ async fn tags(engine: Engine) {
         let answer = server.put("/api/sandboxes/sb-1/tags", to_json(tags)).await;
         let violations = case.get("violations");
         if is_broken(tags) {
-            // JSON that no strict reader takes: what an SDK would report in detail is refused as a whole.
+            // Invalid JSON, which the server rejects as a whole and an SDK would report in detail.
             walk.note_code(case, &answer, "invalid_body");
         } else if let Some(code) = case.error_code() {
             walk.note_code(case, &answer, code);
@@ -118,7 +118,7 @@ async fn filters(engine: Engine) {
     walk.end(70);
 }
 
-/// Whether a query leaves to the server's clock what the case decides by its own.
+/// Returns whether a query depends on the server's clock, although the case has its own.
 fn depends_on_the_clock(case: &Case, query: &str) -> bool {
     let has = |name: &str| query.split('&').any(|pair| pair.starts_with(name));
     case.get("now").is_some() || has("from=") != has("to=") && has("from=")
@@ -145,7 +145,7 @@ async fn queries(engine: Engine) {
     walk.end(200);
 }
 
-async fn cursors_that_must_be_refused(engine: Engine) {
+async fn rejects_invalid_cursors(engine: Engine) {
     let server = server(engine).await;
     let (mut walk, cases) = Walk::new("cursors");
     for case in cases.iter().filter(|case| case.error_code().is_some() && !is_broken(&case.0)) {
@@ -158,7 +158,7 @@ async fn cursors_that_must_be_refused(engine: Engine) {
     walk.end(100);
 }
 
-async fn requests_that_are_sent_are_understood(engine: Engine) {
+async fn accepts_the_requests_that_clients_send(engine: Engine) {
     let server = server(engine).await;
     let (mut walk, cases) = Walk::new("requests");
     for case in &cases {
@@ -180,7 +180,7 @@ async fn requests_that_are_sent_are_understood(engine: Engine) {
             200 => true,
             404 => answer.code() == "sandbox_not_found",
             412 => answer.code() == "tags_changed",
-            // A start without an end, or another query's cursor: well-formed, and the server's to refuse.
+            // A start without an end, or another query's cursor. Only the server can reject these.
             400 if answer.code() == "window_too_large" || answer.code() == "invalid_window" => {
                 depends_on_the_clock(case, query)
             }
@@ -192,7 +192,7 @@ async fn requests_that_are_sent_are_understood(engine: Engine) {
     walk.end(120);
 }
 
-/// What a client without rules would send for the parameters of a case; `None` where HTTP has no word for them.
+/// Returns the query that a client without rules would send for a case, or `None` if HTTP cannot express it.
 fn unchecked(case: &Case) -> Option<(&'static str, String, Option<String>)> {
     let params = case.get("params")?.as_object()?;
     let scalar = |value: &Value| match value {
@@ -231,7 +231,7 @@ fn unchecked(case: &Case) -> Option<(&'static str, String, Option<String>)> {
     Some((method, format!("{path}?{}", query.join("&")), body))
 }
 
-async fn requests_that_a_client_refuses_are_refused(engine: Engine) {
+async fn rejects_the_requests_that_clients_reject(engine: Engine) {
     let server = server(engine).await;
     let (mut walk, cases) = Walk::new("requests");
     for case in cases.iter().filter(|case| case.error_code().is_some() && !is_broken(&case.0)) {
@@ -276,7 +276,7 @@ async fn http(engine: Engine) {
     walk.end(200);
 }
 
-/// Whether the live server, whose asOf is the present, measures the case as the case's own asOf does.
+/// Returns whether the live server, whose asOf is now, measures the case like the case's own asOf.
 fn is_over(case: &Case, now: Timestamp) -> bool {
     let instant = |value: Option<&Value>| value.and_then(Value::as_str).map(|text| text.parse::<Timestamp>().unwrap());
     let as_of = instant(case.get("asOf")).unwrap();
@@ -294,7 +294,7 @@ async fn accounting(engine: Engine) {
         let (_, server) = servers.iter().find(|(rule, _)| Some(rule.as_str()) == case.text("rule")).unwrap();
         let org = Uuid::from_u128(1000 + number as u128);
         let events = case.get("events").and_then(Value::as_array).unwrap();
-        // A sandbox each: two events of one sandbox with the same start and sizes would be one.
+        // Each event has a sandbox of its own, because events of the same sandbox, start and sizes would be one.
         let mut lines = Vec::new();
         for (number, event) in events.iter().enumerate() {
             let mut line = json!({ "type": "scale", "sandboxId": format!("sb-{number}"), "cpuPercent": 100 });
@@ -362,9 +362,9 @@ on_both_engines!(
     group_by,
     filters,
     queries,
-    cursors_that_must_be_refused,
-    requests_that_are_sent_are_understood,
-    requests_that_a_client_refuses_are_refused,
+    rejects_invalid_cursors,
+    accepts_the_requests_that_clients_send,
+    rejects_the_requests_that_clients_reject,
     http,
     accounting,
 );

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_what_a_browser_sends() {
+    fn accepts_origins_as_browsers_send_them() {
         for (given, kept) in [
             ("*", "*"),
             (" https://App.Example.com ", "https://app.example.com"),

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wait_rounds_up() {
+    fn retry_after_rounds_up() {
         for (wait, header) in [(1, "1"), (1_000, "1"), (1_001, "2")] {
             let mut response = Failure::rate_limited(Duration::from_millis(wait)).into_response();
             render(&mut response, "id");

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_an_internal_error_that_tells_nothing() {
+    async fn a_panic_is_an_internal_error_without_its_message() {
         let answer = answer_of(Router::new().route("/api/x", get(async || -> &str { panic!("the secret") }))).await;
         assert!(answer.starts_with("HTTP/1.1 500") && answer.contains(r#""code":"internal""#), "{answer}");
         assert!(!answer.contains("secret"), "{answer}");
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_whose_client_went_away_is_counted() {
+    async fn counts_requests_whose_client_disconnected() {
         let metrics = Arc::new(Metrics::new(store::in_memory().await.unwrap()));
         let endless = get(async || std::future::pending::<&str>().await);
         let router = Router::new().route("/api/{x}", endless);

@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_head_that_never_ends_is_not_waited_for() {
+    async fn an_incomplete_head_times_out() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(async || "hello"));
@@ -303,7 +303,7 @@ mod tests {
         }
     }
     #[tokio::test]
-    async fn an_end_waits_for_answers_and_not_for_half_a_head() {
+    async fn shutdown_waits_for_responses_but_not_for_half_a_head() {
         let size = 64 << 20;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

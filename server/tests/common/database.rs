@@ -1,4 +1,4 @@
-//! A database of a test's own, which goes with it.
+//! A database for one test.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// What a test runs on.
+/// The engine and schema of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
@@ -30,7 +30,7 @@ pub struct Database {
     _directory: std::sync::Arc<TempDir>,
 }
 
-/// The server to make databases on. Half of the tests need it, so its absence is a failure.
+/// Returns the URL of the PostgreSQL server. Half of the tests need one, so its absence is a failure.
 fn server_url() -> String {
     std::env::var("TEST_DATABASE_URL").unwrap_or_else(|_| {
         panic!("these tests need PostgreSQL: run them with `scripts/postgres cargo …`, or set TEST_DATABASE_URL")
@@ -47,7 +47,7 @@ impl Database {
         let server = server_url();
         let name = format!("test_{}", Uuid::new_v4().simple());
         let mut db = PgConnection::connect(&server).await.expect("TEST_DATABASE_URL names no PostgreSQL that answers");
-        // A platform's texts sort as its database does, which is seldom by their bytes.
+        // A platform's texts have the collation of its database, which is seldom `C`.
         let collation = if engine == Engine::Platform {
             "LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LC_CTYPE 'C' LC_COLLATE 'C'"
         } else {
@@ -75,7 +75,7 @@ impl Database {
         self
     }
 
-    /// The same database, by another way.
+    /// The same database under another URL.
     pub fn at(&self, url: &str) -> Self {
         Self { url: url.to_owned(), ..self.clone() }
     }
@@ -88,7 +88,7 @@ impl Database {
         SqlitePool::connect_with(SqliteConnectOptions::from_str(&self.url).unwrap()).await.unwrap()
     }
 
-    /// Runs statements behind the server's back.
+    /// Runs statements on a separate connection.
     pub async fn execute(&self, sql: &str) {
         let sql = sqlx::raw_sql(AssertSqlSafe(sql));
         match self.engine {
@@ -121,7 +121,7 @@ impl Database {
         }
     }
 
-    /// Makes an org where only the platform may.
+    /// Creates an org if only the platform may create one.
     pub async fn add_org(&self, org: Uuid) {
         if self.engine == Engine::Platform {
             self.execute(&format!("INSERT INTO orgs (id, name, slug) VALUES ('{org}', 'org', '{org}')")).await;

@@ -1,4 +1,4 @@
-//! A server of one's own on a database of its own, of either engine, and a client that sends bytes as they stand.
+//! A server with its own database, on either engine, and a client that sends exact bytes.
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses a part")]
 #![allow(
     clippy::expect_used,
@@ -28,7 +28,7 @@ pub const OTHER: Uuid = Uuid::from_u128(2);
 
 pub use database::{Database, Engine};
 
-/// Makes a test of each function for each engine that it is given.
+/// Defines a test of each function for each of these engines.
 macro_rules! on_engines {
     ($($module:ident = $engine:expr),*; $tests:tt) => {
         $(mod $module { $crate::common::on_engines!(@each $engine, $tests); })*
@@ -44,7 +44,7 @@ macro_rules! on_engines {
 }
 pub(crate) use on_engines;
 
-/// Makes a test of each function for both engines.
+/// Defines a test of each function for both engines.
 macro_rules! on_both_engines {
     ($($test:ident),* $(,)?) => {
         $crate::common::on_engines!(
@@ -75,7 +75,7 @@ impl Server {
         Self::on(database, rule).await
     }
 
-    /// One more server on a database.
+    /// Starts another server on a database.
     pub async fn on(database: Database, rule: Rule) -> Self {
         let mut server = Self::without_keys(database, rule).await;
         server.key = server.create_key(ORG).await;
@@ -83,14 +83,14 @@ impl Server {
         server
     }
 
-    /// A server on a database that has one org.
+    /// Starts a server on a database that has one org.
     pub async fn on_platform(database: Database, org: Uuid) -> Self {
         let mut server = Self::without_keys(database, Rule::default()).await;
         server.key = server.create_key(org).await;
         server
     }
 
-    /// A server on a database that has a key.
+    /// Starts a server on a database that has a key.
     pub async fn with_key(database: Database, rule: Rule, key: String) -> Self {
         let mut server = Self::without_keys(database, rule).await;
         server.key = key;
@@ -126,7 +126,7 @@ impl Server {
     }
 }
 
-/// A request, its target and headers sent byte for byte.
+/// A request whose target and headers are sent byte for byte.
 pub struct Request {
     head: Vec<u8>,
     body: Vec<u8>,
@@ -158,13 +158,13 @@ impl Request {
         self.header("content-type", "application/json").body(body)
     }
 
-    /// Lets the body wait after the head.
+    /// Sends the body this long after the head.
     pub fn pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
 
-    /// Sends the request and leaves the answer unread.
+    /// Sends the request and does not read the response.
     pub async fn start(self, server: &Server) -> TcpStream {
         let mut stream = TcpStream::connect(&server.address).await.unwrap();
         stream.write_all(&[&self.head, b"\r\n".as_slice()].concat()).await.unwrap();
@@ -201,29 +201,29 @@ impl Answer {
         pairs.filter(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
     }
 
-    /// Every byte but the date.
+    /// Returns the response without its date.
     pub fn without_date(&self) -> String {
         let head = self.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("date:"));
         head.collect::<Vec<_>>().join("\n") + "\n\n" + &self.text
     }
 
-    /// The body, where it is JSON.
+    /// Returns the body as JSON, or null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
-    /// The error code; empty where it is no error.
+    /// Returns the error code, or an empty text if the response is not an error.
     pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 }
 
-/// Percent-encodes all but letters and digits.
+/// Percent-encodes everything but letters and digits.
 pub fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-/// Percent-encodes only what a request line cannot carry.
+/// Percent-encodes only characters that a request line cannot contain.
 pub fn encode_target(text: &str) -> String {
     const FORBIDDEN: &percent_encoding::AsciiSet =
         &percent_encoding::CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'#').add(b'`').add(b'{').add(b'}');

@@ -20,7 +20,7 @@ impl Place {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        // A file beyond its limit is an error to the program, as a full disk is, and no signal.
+        // Ignores the signal, so that exceeding the size of files is an error, like a full disk.
         let mut command = Command::new("sh");
         let program = env!("CARGO_BIN_EXE_opencomputer-usage-server");
         command.args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#, program]);
@@ -55,12 +55,12 @@ impl Place {
         assert!(imported.status.success(), "{imported:?}");
     }
 
-    /// The size of a file, 0 where there is none.
+    /// Returns the size of a file, 0 if there is none.
     pub fn size_of(&self, file: &str) -> u64 {
         std::fs::metadata(self.0.path().join(file)).map_or(0, |metadata| metadata.len())
     }
 
-    /// The database behind the server's back.
+    /// Opens the server's database separately.
     pub async fn database(&self) -> SqlitePool {
         let file = self.0.path().join("opencomputer-usage.db");
         SqlitePool::connect_with(SqliteConnectOptions::new().filename(file)).await.unwrap()
@@ -75,7 +75,7 @@ impl Place {
         Live::start(self.command(&arguments).stderr(log)).0
     }
 
-    /// A server that may open so many files.
+    /// Starts a server with a limit of open files.
     pub fn serve_with_open_files(&self, limit: u32) -> Live {
         let mut command = Command::new("sh");
         let limited = format!("ulimit -n {limit}; exec \"$0\" serve --listen 127.0.0.1:0");
@@ -84,7 +84,7 @@ impl Place {
         Live::start(&mut command).0
     }
 
-    /// A server of the demo fleet, and a key of it.
+    /// Starts a server of the demo fleet and returns its key.
     pub fn demo(&self) -> (Live, String) {
         let (live, mut out) = Live::start(self.command(&["demo", "--listen", "127.0.0.1:0"]).stderr(Stdio::null()));
         let mut printed = String::new();
@@ -114,7 +114,7 @@ impl Live {
         TcpStream::connect(&self.address).unwrap()
     }
 
-    /// What a request without a body is answered; `head` has its further headers, each with its line break.
+    /// Sends a request without a body and returns the response. `head` has further headers, each with its line break.
     pub fn ask(&self, method: &str, target: &str, head: &str) -> String {
         let mut stream = self.connect();
         write!(stream, "{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{head}\r\n").unwrap();
@@ -129,12 +129,12 @@ impl Live {
         assert!(Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap().success());
     }
 
-    /// Waits for the end.
+    /// Waits until the process has ended.
     pub fn ended(mut self) -> Output {
         self.child.take().unwrap().wait_with_output().unwrap()
     }
 
-    /// Waits for the end; what was logged.
+    /// Waits until the process has ended and returns its log.
     pub fn log(self) -> String {
         let ended = self.ended();
         assert_eq!(ended.status.code(), Some(0), "{ended:?}");
@@ -151,7 +151,7 @@ impl Drop for Live {
     }
 }
 
-/// All that comes until the connection closes, header names in lower case.
+/// Reads until the connection closes. Header names are in lower case.
 pub fn answer(mut stream: TcpStream) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -162,7 +162,7 @@ pub fn key_header(key: &str) -> String {
     format!("x-api-key: {key}\r\n")
 }
 
-/// An import whose names and values no log may show.
+/// An import with names and values that the log must not contain.
 pub fn secret_lines() -> String {
     r#"{"type":"session","sandboxId":"sb-secret","template":"base","region":"use2","workerId":"w-1","status":"running","startedAt":"2026-01-01T00:00:00Z","alias":"secret-value"}
 {"type":"tags","sandboxId":"sb-secret","tags":{"secret-key":"secret-value"}}

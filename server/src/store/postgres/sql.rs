@@ -114,7 +114,7 @@ statements! {
              AND (last_used IS NULL OR last_used < used.at)";
     /// Imports sessions into the server's own schema, where the primary key finds a known session. The last line of each
     /// session counts, and rows that do not differ are not touched.
-    UPSERT_SESSIONS = r#"WITH batch AS (
+    UPSERT_SESSIONS = "WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, started_at) *
              FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
                  $8::timestamptz[], $9::text[]) WITH ORDINALITY
@@ -131,7 +131,7 @@ statements! {
              config = (known.config - 'alias') || excluded.config
          WHERE (known.template, known.region, known.worker_id, known.status, known.stopped_at, known.config ->> 'alias')
              IS DISTINCT FROM (excluded.template, excluded.region, excluded.worker_id, excluded.status,
-                 excluded.stopped_at, excluded.config ->> 'alias')"#;
+                 excluded.stopped_at, excluded.config ->> 'alias')";
     /// Updates known sessions in a platform's table, which has no such key. Each line of the batch is looked up by itself:
     /// `OFFSET 0` rules out a join that reads the whole org.
     UPDATE_SESSIONS = r#"WITH batch AS (
@@ -170,7 +170,7 @@ statements! {
              WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
                  AND known.started_at = batch.started_at OFFSET 0)"#;
     /// Imports events into the server's own schema, as `UPSERT_SESSIONS` does sessions.
-    UPSERT_SCALES = r#"WITH batch AS (
+    UPSERT_SCALES = "WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, started_at, memory_mb, disk_mb) *
              FROM unnest($2::text[], $3::int4[], $4::int4[], $5::int4[], $6::timestamptz[], $7::timestamptz[])
                  WITH ORDINALITY AS line (sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at, n)
@@ -181,7 +181,7 @@ statements! {
          FROM batch
          ON CONFLICT (org_id, sandbox_id, memory_mb, disk_mb, started_at) DO UPDATE SET
              cpu_percent = excluded.cpu_percent, ended_at = excluded.ended_at
-         WHERE (known.cpu_percent, known.ended_at) IS DISTINCT FROM (excluded.cpu_percent, excluded.ended_at)"#;
+         WHERE (known.cpu_percent, known.ended_at) IS DISTINCT FROM (excluded.cpu_percent, excluded.ended_at)";
     /// Updates known events in a platform's table. `IS TRUE` keeps the planner from the platform's index on org and start,
     /// where many sandboxes may have the same start: the covering index has the whole key.
     UPDATE_SCALES = r#"WITH batch AS (

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_refusal_repeats_a_part_of_the_url() {
+    fn errors_quote_no_part_of_the_url() {
         for url in [
             "postgres://user@host/name?passwd=hunter2",
             "postgres://user@host/name?pwd=hunter2&sslmode=disable",
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_understood_is_taken() {
+    fn parses_known_options() {
         for (url, host, database) in [
             ("postgres://user:p%40ss%2F@host:5433/name?sslmode=disable", "host", Some("name")),
             ("postgresql://host", "host", None),

@@ -49,7 +49,7 @@ async fn a_write_that_found_the_disk_full_leaves_no_broken_connection() {
 }
 
 #[tokio::test]
-async fn readiness_knows_of_writes_that_fail_until_one_succeeds() {
+async fn readiness_fails_while_writes_fail() {
     let (_directory, store) = file().await;
     store.check_writes().await.unwrap();
     fill(&store).await;
