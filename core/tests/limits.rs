@@ -1,7 +1,18 @@
-//! Messages that mention a limit take it from the table.
+//! The table of limits, and the messages that mention one.
 #![allow(clippy::unwrap_used, reason = "a test may panic; clippy sees only its outermost function")]
 
+use std::collections::BTreeMap;
+
 use opencomputer_usage_core::{Code, limits};
+use opencomputer_usage_vectors::load;
+
+#[test]
+fn the_table_holds_the_limits_of_the_vectors() {
+    let cases = load("limits");
+    let expected = cases.iter().map(|case| (case.text("limit").unwrap(), case.get("value").unwrap().as_u64().unwrap()));
+    let table = limits::TABLE.iter().map(|&(name, limit)| (name, u64::try_from(limit).unwrap()));
+    assert_eq!(table.collect::<BTreeMap<_, _>>(), expected.collect());
+}
 
 #[test]
 fn messages_of_codes_name_the_limits_of_the_table() {

@@ -220,11 +220,6 @@ def test_a_tag_that_is_there_twice_is_refused(count: int) -> None:
     assert ocu.SandboxUsagePage.from_json(whole).items[0].tags == tags
 
 
-def test_the_limits_are_all_there() -> None:
-    assert ocu.LIMITS.max_tags == 50
-    assert ocu.LIMITS.included_disk_mb == 20_480
-
-
 def test_every_error_has_one_class() -> None:
     def below(kind: type[ocu.OpenComputerError]) -> set[type[ocu.OpenComputerError]]:
         return {kind, *(each for sub in kind.__subclasses__() for each in below(sub))}

@@ -83,6 +83,11 @@ def test_suite_obeys_the_schema(path: Path) -> None:
     jsonschema.validate(json.loads(path.read_text("utf-8")), schema)
 
 
+def test_limits() -> None:
+    cases = json.loads((VECTORS / "limits.json").read_text("utf-8"))["cases"]
+    assert ocu.LIMITS.to_dict() == {case["limit"]: case["value"] for case in cases}
+
+
 @suite("tags")
 def test_tags(case: Case) -> None:
     check(case, lambda: violations(ocu.validate_tags(case["tags"])), case.get("violations"))
