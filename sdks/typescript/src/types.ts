@@ -58,6 +58,9 @@ export interface UsageQuery extends UsageWindow {
   readonly cursor?: string | null | undefined;
 }
 
+/** The sandboxes to list. There are no parameters yet. */
+export type SandboxesQuery = Readonly<Record<string, never>>;
+
 /** What one call may override. */
 export interface RequestOptions {
   /** Aborts the call at once; it rejects with the signal's reason. */

@@ -89,7 +89,7 @@ describe("methods", () => {
       usage.forSandbox(trap, trap),
       tags.set(trap, trap, trap),
       tags.update(trap, trap),
-      sandboxes.list(trap),
+      sandboxes.list(trap, trap),
     ];
     for (const call of calls) expectOurs(await failure(() => call), OpenComputerError);
   });

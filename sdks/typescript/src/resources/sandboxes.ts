@@ -1,5 +1,5 @@
 import type { Connection } from "../connection.js";
-import type { RequestOptions, Sandbox } from "../types.js";
+import type { RequestOptions, Sandbox, SandboxesQuery } from "../types.js";
 import { bind } from "../values.js";
 
 /** Sandboxes and their tags. */
@@ -12,20 +12,20 @@ export class SandboxesApi {
   }
 
   /**
-   * The newest 100 running sandboxes.
+   * Lists the newest 100 running sandboxes.
    *
-   * @throws {@link APIError}, {@link ConnectionError}.
+   * @throws {@link InvalidRequestError}, {@link APIError}, {@link ConnectionError}.
    * @example
    * ```ts
    * for (const { sandboxID, tags } of await client.sandboxes.list()) console.log(sandboxID, tags);
    * ```
    */
-  list(requestOptions?: RequestOptions): Promise<Sandbox[]> {
-    return this.#connection.call("sandboxes.list", {}, undefined, requestOptions);
+  list(query?: SandboxesQuery, requestOptions?: RequestOptions): Promise<Sandbox[]> {
+    return this.#connection.call("sandboxes.list", {}, query, requestOptions);
   }
 
   /**
-   * One sandbox.
+   * Returns one sandbox.
    *
    * @throws {@link NotFoundError} where there is no such sandbox, {@link InvalidRequestError}, {@link APIError},
    * {@link ConnectionError}.

@@ -36,7 +36,7 @@ export const METHODS: Record<string, Method> = {
     client.tags.get(id(sandboxId), some({ ...rest, ...options })),
   "tags.set": (client, { sandboxId, tags, ...rest }, options) =>
     client.tags.set(id(sandboxId), tags as Record<string, string>, some({ ...rest, ...options })),
-  "sandboxes.list": (client, rest, options) => client.sandboxes.list(some({ ...rest, ...options })),
+  "sandboxes.list": (client, query, options) => client.sandboxes.list(query as never, options),
   "sandboxes.get": (client, { sandboxId, ...rest }, options) =>
     client.sandboxes.get(id(sandboxId), some({ ...rest, ...options })),
 };
