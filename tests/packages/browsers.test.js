@@ -1,11 +1,14 @@
 // The packed package in a real browser, as it is and through bundlers with their default configurations.
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
 import { build as esbuild } from "esbuild";
+import { loadConfig, mergeConfig, runBuild } from "metro";
 import { rollup } from "rollup";
 import * as vite from "vite";
 import webpack from "webpack";
@@ -51,6 +54,31 @@ test("under a policy that forbids WebAssembly its error names what is missing", 
   const report = await visit(await serve(directory, STRICT.replace(" 'wasm-unsafe-eval'", "")), {});
   assert.equal(report.ours, true);
   assert.match(report.message, /'wasm-unsafe-eval'/);
+});
+
+test("Chromium hides a redirect, which is refused and not followed", async () => {
+  const asked = /** @type {string[]} */ ([]);
+  const headers = { "access-control-allow-origin": "*", "access-control-allow-headers": "*" };
+  const server = createServer(({ method, url }, response) => {
+    if (method === "OPTIONS") return void response.writeHead(204, headers).end();
+    asked.push(`${method} ${url}`);
+    response.writeHead(302, { ...headers, location: "/elsewhere" }).end();
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  const main = `
+    import * as sdk from "./node_modules/@opencomputer/usage/dist/esm/index.js";
+    new sdk.UsageClient(window.config).tags.listKeys().catch(({ name, message }) => {
+      window.report = { name, message };
+    });
+  `;
+  const directory = await project({ "index.html": page("/main.js"), "main.js": main });
+  const config = { apiKey: "oc_key", baseUrl: `http://127.0.0.1:${port}` };
+  const report = await visit(await serve(directory), { ...config, dangerouslyAllowBrowser: true });
+  server.close();
+  assert.equal(report.name, "APIError");
+  assert.match(report.message, /^the server redirects, which is never followed/);
+  assert.deepEqual(asked, ["GET /api/tags"]);
 });
 
 test("esbuild bundles it", async () => {
@@ -99,6 +127,35 @@ test("Parcel builds with it by default, without reading its exports", async () =
   await run(program("parcel"), args, { cwd: directory });
   assert.deepEqual(await found(await serve(join(directory, "out"))), FOUND);
 });
+
+for (const readsExports of [true, false]) {
+  test(`Metro bundles it ${readsExports ? "by its exports" : "without reading its exports"}`, async () => {
+    const directory = await project({
+      "main.js": MAIN,
+      "out/index.html": '<!doctype html><script src="/main.js"></script>',
+    });
+    const runtime = fileURLToPath(new URL("node_modules/metro-runtime", import.meta.url));
+    const config = mergeConfig(await loadConfig({ cwd: directory }), {
+      // Metro finds only files below these folders, its own runtime included.
+      watchFolders: [directory, runtime],
+      resolver: {
+        unstable_enablePackageExports: readsExports,
+        // As React Native sets them.
+        resolverMainFields: ["react-native", "browser", "main"],
+      },
+      // In place of React Native's preset for Babel.
+      transformer: {
+        getTransformOptions: async () => ({ transform: { experimentalImportSupport: true } }),
+      },
+      cacheStores: [],
+      reporter: { update: () => {} },
+      maxWorkers: 1,
+    });
+    const out = join(directory, "out/main.js");
+    await runBuild(config, { entry: "main.js", out, platform: "web", minify: true });
+    assert.deepEqual(await found(await serve(join(directory, "out"))), FOUND);
+  });
+}
 
 test("Vite builds with it", async () => {
   const root = await project({ "main.js": MAIN, "index.html": page("/main.js") });

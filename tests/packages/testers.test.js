@@ -180,3 +180,33 @@ for (const version of ["6", "7"]) {
     assert.equal(await run(process.execPath, ["main.mjs"], { cwd, env }), "closed\n");
   });
 }
+
+test("msw answers the calls of a client", async () => {
+  const main = `
+    import assert from "node:assert/strict";
+    import { RateLimitError, UsageClient } from "@opencomputer/usage";
+    import { http, HttpResponse } from ${JSON.stringify(installed("msw/lib/core/index.mjs"))};
+    import { setupServer } from ${JSON.stringify(installed("msw/lib/node/index.mjs"))};
+    const seen = [];
+    const tags = http.put("https://api.test/api/sandboxes/:id/tags", async ({ request, params }) => {
+      seen.push([params.id, request.headers.get("if-match"), await request.json()]);
+      return HttpResponse.json(
+        { tags: { team: "payments" }, tagsLastUpdatedAt: null },
+        { headers: { etag: '"2"' } },
+      );
+    });
+    const keys = http.get("https://api.test/api/tags", () =>
+      HttpResponse.json({ error: "slow down", code: "rate_limited" }, { status: 429 }),
+    );
+    // Made before the mock is in place, as a module of an application does.
+    const client = new UsageClient({ apiKey: "oc_key", baseUrl: "https://api.test", maxRetries: 0 });
+    const server = setupServer(tags, keys);
+    server.listen({ onUnhandledRequest: "error" });
+    const state = await client.tags.set("sb 1", { team: "payments" }, { ifMatch: '"1"' });
+    assert.deepEqual(state, { tags: { team: "payments" }, tagsLastUpdatedAt: null, etag: '"2"' });
+    assert.deepEqual(seen, [["sb 1", '"1"', { team: "payments" }]]);
+    await assert.rejects(client.tags.listKeys(), RateLimitError);
+    server.close();
+  `;
+  await run(process.execPath, ["main.mjs"], { cwd: await project({ "main.mjs": main }) });
+});
