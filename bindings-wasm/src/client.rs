@@ -1,4 +1,4 @@
-//! Calls under way. The module of the pure functions alone does without.
+//! Calls in progress. The module with only the pure functions lacks this file.
 
 use std::cell::RefCell;
 
@@ -10,12 +10,12 @@ use opencomputer_usage_core::host::value::Raw;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::message::Message;
-use crate::{Json, no_function, reply};
+use crate::{Json, reply, unknown_function};
 
-/// The options of a client. Some never leave the host, and are here for the list of what is allowed.
+/// The options of a client. The host keeps some of them; they are here for the list in the error of an unknown option.
 const CLIENT_OPTIONS: [&str; 8] =
     ["apiKey", "baseUrl", "timeoutMs", "maxRetries", "fetch", "headers", "logger", "dangerouslyAllowBrowser"];
-/// The options of a call, and of a write the last one, too.
+/// The options of a call. The last one is only for writes.
 const CALL_OPTIONS: [&str; 5] = ["signal", "timeoutMs", "maxRetries", "headers", "ifMatch"];
 
 thread_local! {
@@ -23,7 +23,7 @@ thread_local! {
     static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Returns where the body of an answer of so many bytes is written, before the message that is about it.
+/// Returns the buffer for a response body of `bytes` bytes, to be filled before the message of its response.
 #[must_use]
 #[wasm_bindgen]
 pub fn body(bytes: usize) -> *const u8 {
@@ -33,25 +33,25 @@ pub fn body(bytes: usize) -> *const u8 {
     })
 }
 
-/// Answers a message about a call, as `run` does others.
+/// Handles a message about a call; returns what `run` returns.
 #[must_use]
 #[wasm_bindgen]
 pub fn call(words: usize, now_ms: f64, random: f64) -> isize {
-    reply(words, |message| answered(message, now_ms, random))
+    reply(words, |message| handle(message, now_ms, random))
 }
 
-/// Forgets an exchange that is over.
+/// Drops an exchange.
 #[wasm_bindgen]
 pub fn forget(exchange: usize) {
     EXCHANGES.with_borrow_mut(|exchanges| exchanges.get_mut(exchange).and_then(Option::take));
 }
 
-/// What can be told of a call, by its name.
-fn answered(message: &mut Message<'_>, now_ms: f64, random: f64) -> Json {
+/// Handles a message by its name.
+fn handle(message: &mut Message<'_>, now_ms: f64, random: f64) -> Json {
     let step = |exchange, event| advance(exchange, event, now_ms, random);
     match message.name().as_str() {
-        "configure" => configured(message).map(|_| "null".to_owned()),
-        "call" => begun(message, now_ms).map(|exchange| exchange.to_string()),
+        "configure" => configure(message).map(|_| "null".to_owned()),
+        "call" => begin(message, now_ms).map(|exchange| exchange.to_string()),
         "begin" => step(message.index(), Event::Begin),
         "waited" => step(message.index(), Event::Waited),
         "timeout" => step(message.index(), Event::Fault(Fault::Timeout, message.name())),
@@ -59,11 +59,11 @@ fn answered(message: &mut Message<'_>, now_ms: f64, random: f64) -> Json {
         "changed" => step(message.index(), Event::Changed(message.value())),
         "answer" => step(message.index(), Event::Answer(answer(message))),
         "unreadable" => step(message.index(), Event::Unreadable(answer(message), message.name())),
-        _ => no_function(),
+        _ => unknown_function(),
     }
 }
 
-/// Takes a status, the pairs of headers, and the body.
+/// Reads a status and the pairs of headers, and takes the body.
 fn answer(message: &mut Message<'_>) -> Answer {
     let status = message.index().unwrap_or_default();
     let headers = match message.value() {
@@ -83,31 +83,32 @@ fn header(pair: &Raw) -> Option<(String, String)> {
     }
 }
 
-/// Takes a user agent and `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }`.
-fn configured(message: &mut Message<'_>) -> Result<Client, ClientError> {
+/// Reads a user agent and `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }`.
+fn configure(message: &mut Message<'_>) -> Result<Client, ClientError> {
     let (user_agent, options) = (message.name(), message.value());
     check_names(&options, &CLIENT_OPTIONS)?;
     Client::new(&user_agent, &options)
 }
 
-/// Refuses an option that there is not, with the list of all that there are.
+/// Rejects an unknown option with the list of all options.
 fn check_names(options: &Raw, names: &[&str]) -> Result<(), ClientError> {
     let Raw::Map(options) = options else { return Ok(()) };
     let unknown = options.iter().map(|(name, _)| name.to_string()).find(|name| !names.contains(&name.as_str()));
     unknown.map_or(Ok(()), |name| Err(unknown_option(&name, names)))
 }
 
-/// Begins a call with the configuration of a client, `{ timeoutMs?, maxRetries?, headers? }`, the name of an operation,
-/// its arguments by name, its query and what [`NextPage`](opencomputer_usage_core::client::NextPage) puts in place of
-/// the query's members. Returns the number of the exchange.
-fn begun(message: &mut Message<'_>, now_ms: f64) -> Result<usize, ClientError> {
-    let (client, options) = (configured(message)?, message.value());
+/// Begins a call; returns the number of its exchange.
+///
+/// Reads the configuration of a client, `{ timeoutMs?, maxRetries?, headers? }`, the name of an operation, its arguments
+/// by name, its query, and the [`NextPage`](opencomputer_usage_core::client::NextPage) that replaces members of the query.
+fn begin(message: &mut Message<'_>, now_ms: f64) -> Result<usize, ClientError> {
+    let (client, options) = (configure(message)?, message.value());
     let (operation, arguments) = (message.name(), message.value());
     let [call_options @ .., _] = &CALL_OPTIONS;
     check_names(&options, if operation == "tags.set" { &CALL_OPTIONS } else { call_options })?;
     let client = client.with(&options)?;
     let (query, next) = (message.value(), message.value());
-    let operation = Operation::parse(&operation, joined(arguments, replaced(query, next)))?;
+    let operation = Operation::parse(&operation, with_query(arguments, with_next_page(query, next)))?;
     let exchange = client.call(operation, now_ms);
     Ok(EXCHANGES.with_borrow_mut(|exchanges| {
         let free = exchanges.iter().position(Option::is_none).unwrap_or(exchanges.len());
@@ -119,8 +120,8 @@ fn begun(message: &mut Message<'_>, now_ms: f64) -> Result<usize, ClientError> {
     }))
 }
 
-/// A query with the parameters of the next page instead of its own of the same names.
-fn replaced(query: Raw, next: Raw) -> Raw {
+/// Replaces the members of a query that the next page sets.
+fn with_next_page(query: Raw, next: Raw) -> Raw {
     match (query, next) {
         (Raw::Map(mut query), Raw::Map(next)) => {
             query.retain(|(name, _)| next.iter().all(|(other, _)| other != name));
@@ -132,8 +133,9 @@ fn replaced(query: Raw, next: Raw) -> Raw {
     }
 }
 
-/// The members of both, so that a query cannot replace an argument. A query that is no map is the core's to refuse.
-fn joined(arguments: Raw, query: Raw) -> Raw {
+/// Returns the members of both: a repeated member is rejected later, so a query cannot replace an argument. A query that
+/// is not a map is passed on, for the core to reject.
+fn with_query(arguments: Raw, query: Raw) -> Raw {
     match (arguments, query) {
         (Raw::Map(arguments), Raw::Map(query)) => Raw::Map(arguments.into_iter().chain(query).collect()),
         (arguments, query) if query.is_absent() => arguments,
@@ -147,6 +149,6 @@ fn advance(exchange: Option<usize>, event: Event, now_ms: f64, random: f64) -> J
             let step: Step<JsonValue> = exchange.advance(event, now_ms, random);
             Ok(step.to_json())
         }
-        _ => Err(ClientError::usage("the host asks for an exchange that there is not")),
+        _ => Err(ClientError::usage("internal error: unknown exchange")),
     })
 }

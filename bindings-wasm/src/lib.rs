@@ -1,7 +1,7 @@
-//! The core's face for JavaScript: a message of the host's values in, JSON text out.
+//! WebAssembly bindings of the core for JavaScript. A message of packed values comes in, JSON text goes out.
 //!
-//! The module imports nothing. It never runs the host's code, so a getter that throws, or calls the module again, is
-//! the host's own affair; and JSON text, because `JSON.parse` makes `__proto__` a property like any other, and is fast.
+//! The module imports nothing, so it never runs the host's code: a getter that throws or calls the module again does so
+//! outside. Results are JSON text because `JSON.parse` is fast and makes `__proto__` an ordinary property.
 
 #[cfg(feature = "client")]
 mod client;
@@ -17,7 +17,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use message::Message;
 
-/// Half the size of the standard library's.
+/// Half the size of the standard library's allocator.
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
 static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
@@ -29,7 +29,7 @@ thread_local! {
     static ANSWER: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Where the lengths of tags are written for [`accepts`], so many at most.
+/// Returns the buffer for the lengths that [`accepts`] reads, with room for `most` of them.
 #[must_use]
 #[wasm_bindgen]
 pub fn lengths(most: usize) -> *const u16 {
@@ -39,7 +39,7 @@ pub fn lengths(most: usize) -> *const u16 {
     })
 }
 
-/// Where the text of tags is written for [`accepts`], so many bytes at most.
+/// Returns the buffer for the text that [`accepts`] reads, with room for `most` bytes.
 #[must_use]
 #[wasm_bindgen]
 pub fn text(most: usize) -> *const u8 {
@@ -49,8 +49,9 @@ pub fn text(most: usize) -> *const u8 {
     })
 }
 
-/// Whether the so many tags that were written, as UTF-8, may be: one after the other, each with its key first.
-/// Where the answer is no, `validateTags` tells why.
+/// Returns whether the first `tags` tags of the two buffers are valid. Each tag is a key followed by a value, in UTF-8.
+///
+/// `validateTags` reports the violations of tags that are not.
 #[must_use]
 #[wasm_bindgen]
 pub fn accepts(tags: usize) -> bool {
@@ -64,12 +65,12 @@ pub fn accepts(tags: usize) -> bool {
     })
 }
 
-/// Words of a message that is large.
+/// Words from which a message counts as large.
 const LARGE: usize = 1 << 16;
-/// Bytes that the answer to a large message takes for each word of it, at most: many short keys, each with a violation.
+/// The most bytes of an answer per word of its message, reached by many short keys with one violation each.
 const BYTES_PER_WORD: usize = 48;
 
-/// Returns where a message of so many words is written.
+/// Returns the buffer for a message of `words` words.
 #[must_use]
 #[wasm_bindgen]
 pub fn message(words: usize) -> *const u16 {
@@ -82,23 +83,25 @@ pub fn message(words: usize) -> *const u16 {
     })
 }
 
-/// Grows the memory at once. Each of many small steps would cost a garbage collection of the host. Pages that are not
-/// used take none of its memory; where there are not as many, the small steps are left.
+/// Grows the memory in one step. Many small steps would each cost a garbage collection of the host.
+///
+/// Pages that stay unused take no memory of the host. If so many cannot be had, the memory grows in small steps.
 fn reserve(bytes: usize) {
     let mut block = Vec::<u8>::new();
     let _ = block.try_reserve_exact(bytes);
     std::hint::black_box(&block);
 }
 
-/// Answers a message for one of the pure functions. The answer is so many bytes of JSON text at [`answer`]; where it is
-/// an error, the number is negative.
+/// Calls one of the pure functions with a message of `words` words.
+///
+/// Returns the length in bytes of the JSON text at [`answer`], negated if the text is an error.
 #[must_use]
 #[wasm_bindgen]
 pub fn run(words: usize) -> isize {
-    reply(words, answered)
+    reply(words, call_function)
 }
 
-/// Takes a message of so many words, and leaves the answer to it.
+/// Takes the message of `words` words and stores the answer to it; returns what [`run`] returns.
 fn reply(words: usize, to: impl FnOnce(&mut Message<'_>) -> Json) -> isize {
     let message = MESSAGE.take();
     let result = to(&mut Message::new(message.get(..words).unwrap_or_default()));
@@ -109,25 +112,27 @@ fn reply(words: usize, to: impl FnOnce(&mut Message<'_>) -> Json) -> isize {
     if failed { -length } else { length }
 }
 
-/// Where the last answer is.
+/// Returns the buffer that holds the last answer.
 #[must_use]
 #[wasm_bindgen]
 pub fn answer() -> *const u8 {
     ANSWER.with_borrow(|answer| answer.as_ptr())
 }
 
+/// JSON text, or the error that is serialized in its place.
 type Json = Result<String, ClientError>;
 
+/// Serializes the result of a function.
 fn result(result: Result<impl ToJson, impl Into<ClientError>>) -> Json {
     result.map(|value| value.to_json()).map_err(Into::into)
 }
 
-fn no_function<T>() -> Result<T, ClientError> {
-    Err(ClientError::usage("the host asks for a function that there is not"))
+fn unknown_function<T>() -> Result<T, ClientError> {
+    Err(ClientError::usage("internal error: unknown function"))
 }
 
-/// The pure functions, by their names in JavaScript.
-fn answered(message: &mut Message<'_>) -> Json {
+/// Calls the pure function of this name in JavaScript.
+fn call_function(message: &mut Message<'_>) -> Json {
     match message.name().as_str() {
         "validateTags" => result(functions::validate_tags(&message.value())),
         "validateTagKey" => result(functions::validate_tag_key(&message.value())),
@@ -141,6 +146,6 @@ fn answered(message: &mut Message<'_>) -> Json {
             result(functions::encode_cursor(&cursor, |number| message.shortest(number)))
         }
         "decodeCursor" => result(functions::decode_cursor(&message.value())),
-        _ => no_function(),
+        _ => unknown_function(),
     }
 }

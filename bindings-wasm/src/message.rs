@@ -1,9 +1,9 @@
-//! Reads what the host packed: values in 16-bit words, so that a string of JavaScript crosses as it is.
+//! Deserializes messages. Values are packed into 16-bit words, so JavaScript's UTF-16 strings cross unchanged.
 
 use opencomputer_usage_core::host::value::{Raw, Text};
 
 const UNSUPPORTED: &str = "an unsupported type";
-/// What JavaScript has besides JSON, in the order of `KINDS` in `message.ts`.
+/// Types of JavaScript that JSON lacks, in the order of `KINDS` in `message.ts`.
 const KINDS: [&str; 10] = [
     UNSUPPORTED,
     "a function",
@@ -17,10 +17,10 @@ const KINDS: [&str; 10] = [
     "a Promise",
 ];
 
-/// What is left of a message. A host that packs wrongly gets values that no rule takes, never a fault.
+/// The unread rest of a message. A malformed message gives values that every rule rejects; reading never fails.
 pub struct Message<'a> {
     words: &'a [u16],
-    /// Numbers that were read, with the shortest text that JavaScript has for each.
+    /// The numbers read so far, each with JavaScript's shortest text for it.
     numbers: Vec<(f64, String)>,
 }
 
@@ -29,7 +29,7 @@ impl<'a> Message<'a> {
         Self { words, numbers: Vec::new() }
     }
 
-    /// The next value. Its first word tells its kind.
+    /// Reads the next value. Its first word is its type.
     pub fn value(&mut self) -> Raw {
         match self.word().and_then(|kind| u8::try_from(kind).ok()) {
             Some(b'0') => Raw::Null,
@@ -56,7 +56,7 @@ impl<'a> Message<'a> {
         kind.copied().unwrap_or(UNSUPPORTED)
     }
 
-    /// The next value, as a name that the host chose.
+    /// Reads the next value as a string that the package chose; empty for another type.
     pub fn name(&mut self) -> String {
         match self.value() {
             Raw::Text(text) => text.to_string(),
@@ -64,13 +64,13 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The next value, as a number that the host chose.
+    /// Reads the next count; `None` if it is out of range.
     #[cfg(feature = "client")]
     pub fn index<T: TryFrom<usize>>(&mut self) -> Option<T> {
         T::try_from(self.count()).ok()
     }
 
-    /// How JavaScript writes a number that was read, in as few digits as tell it from every other.
+    /// Returns JavaScript's shortest text for a number that was read.
     pub fn shortest(&self, number: f64) -> String {
         let written = self.numbers.iter().find(|(read, _)| read.to_bits() == number.to_bits());
         written.map_or_else(String::new, |(_, text)| text.clone())

@@ -1,4 +1,4 @@
-//! Builds the modules of the npm package: rustc, wasm-bindgen, wasm-opt, then the bytes as text that JavaScript can carry.
+//! Builds the modules of the npm package: rustc, wasm-bindgen, wasm-opt, LZMA, then base64 for a JavaScript string.
 
 use anyhow::{Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -13,7 +13,7 @@ use std::{
 };
 use wasm_bindgen_cli_support::Bindgen;
 
-/// What rustc's wasm target turns on by default, by `wasm-opt`'s names.
+/// The features that rustc's wasm target enables by default, by `wasm-opt`'s names.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
     "--enable-multivalue",
@@ -23,10 +23,10 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-/// Size above all. The memory starts as zeros and belongs to the module alone, which keeps nothing in its first kilobyte.
+/// Optimizes for size. The memory starts as zeros, belongs to the module alone, and its first kilobyte stays unused.
 const PASSES: [&str; 4] = ["-Oz", "--converge", "--low-memory-unused", "--zero-filled-memory"];
 
-/// The modules and their features: all of the core's face, and the pure functions alone, which are half of it.
+/// The modules and their features: all of the bindings, and only the pure functions at half the size.
 const MODULES: [(&str, &[&str]); 2] = [("core", &[]), ("validate", &["--no-default-features"])];
 
 /// Writes the modules, each as a file and as text, and `limits.ts` to `sdks/typescript/src/wasm`.
@@ -55,11 +55,11 @@ pub fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Compiles a module; answers where it is.
+/// Compiles a module; returns the directory of its file.
 ///
-/// A standard library of its own saves a sixth: it is compiled for size, too, and a panic traps at once instead of
-/// writing a message that nobody reads. The pinned stable compiler can do both, but asks for its bootstrap switch. The
-/// flags would invalidate every other build for this target, so they have a target directory to themselves.
+/// Building the standard library, too, saves a fifth: it is optimized for size, and a panic traps at once instead of
+/// formatting a message that nobody reads. The pinned stable compiler needs its bootstrap switch for it. The flags would
+/// invalidate every other build for this target, so they have their own target directory.
 fn build(root: &Path, features: &[&str]) -> Result<PathBuf> {
     let std = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
     let package = ["build", "--locked", "--package", "opencomputer-usage-wasm"];
@@ -67,8 +67,8 @@ fn build(root: &Path, features: &[&str]) -> Result<PathBuf> {
     crate::cargo(root, "target/npm", "wasm", &[&package[..], &std, features].concat(), &environment)
 }
 
-/// Finishes the exports. What wasm-bindgen adds for values of the host is taken out again, its one import with it: only
-/// numbers cross.
+/// Generates the exports, and removes what wasm-bindgen adds for values of the host, with its one import. Only numbers
+/// cross the boundary.
 fn exported(module: &Path) -> Result<Vec<u8>> {
     let mut output = Bindgen::new()
         .input_path(module)
@@ -88,7 +88,8 @@ fn exported(module: &Path) -> Result<Vec<u8>> {
     Ok(module.emit_wasm())
 }
 
-/// The module as base64 of LZMA: base64 hides the repetitions that a server's own compression would look for.
+/// Returns the source of a file with the module in base64. It is compressed first, because base64 hides repetitions from
+/// a server's compression.
 fn inline(name: &str, bytes: &[u8], packed: &[u8]) -> String {
     let (size, text) = (bytes.len(), BASE64_STANDARD.encode(packed));
     format!(
@@ -97,7 +98,7 @@ fn inline(name: &str, bytes: &[u8], packed: &[u8]) -> String {
     )
 }
 
-/// The limits as an object that needs no module.
+/// Returns the source of a file with the limits, which need no module.
 fn limits() -> String {
     let limits = Limits.to_json();
     format!(
@@ -106,7 +107,7 @@ fn limits() -> String {
     )
 }
 
-/// Packs as `unpack.ts` unpacks: no header and no end marker, and code has no use for positions.
+/// Compresses for `unpack.ts`: without a header or an end marker, and without position bits, which do not help for code.
 fn pack(bytes: &[u8]) -> Result<Vec<u8>> {
     let options = LzmaOptions { lc: 3, lp: 0, pb: 0, nice_len: 273, ..LzmaOptions::with_preset(9) };
     let mut writer = LzmaWriter::new_no_header(Vec::new(), &options, false)?;
