@@ -1,4 +1,4 @@
-// Builds dist/: one bundle a way of loading the core's module, and one tree of declarations a module system.
+// Builds dist/: a bundle for each way of loading the core's module, and declarations for each module system.
 
 import { execFileSync } from "node:child_process";
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -7,10 +7,10 @@ import { build } from "rolldown";
 
 const source = (name) => fileURLToPath(new URL(`src/${name}`, import.meta.url));
 
-/** What runs the core's module, of which there are two: one for each entry. */
+/** The files that load and run the core's module, which differs between the entries. */
 const RUNNERS = ["./core.js", "./module.js", "./wasm/core.js"];
 
-/** Gives `validate` a core of its own, the pure functions alone, which is half the size. The rest both entries share. */
+/** Gives `validate` its own module with only the pure functions, at half the size. The entries share the rest. */
 const smallCore = {
   name: "small-core",
   resolveId(id, importer) {
@@ -23,7 +23,7 @@ const smallCore = {
   },
 };
 
-/** Takes the modules from `.wasm` files instead of from text: for hosts that compile none at run time. */
+/** Imports the modules from `.wasm` files instead of text, for hosts that cannot compile at run time. */
 const fromFile = (query) => ({
   name: "module-from-file",
   resolveId(id, importer) {
@@ -52,7 +52,7 @@ for (const [dir, format, plugins] of [
       sourcemap: true,
       entryFileNames: "[name].js",
       chunkFileNames: "[name].js",
-      // What both entries share: their errors, above all, so that each knows the other's.
+      // Code that both entries share. Above all the error classes, so that they are the same.
       codeSplitting: { groups: [{ name: "shared", minShareCount: 2 }] },
     },
   });
@@ -63,7 +63,7 @@ for (const format of ["esm", "cjs"]) {
   execFileSync("tsc", ["--project", "tsconfig.build.json", "--outDir", outDir], {
     stdio: "inherit",
   });
-  // No other declaration needs these, and their sources are not in the package.
+  // No other declaration refers to these, and their sources are not published.
   rmSync(`${outDir}/wasm`, { recursive: true });
 }
 writeFileSync("dist/cjs/package.json", '{ "type": "commonjs" }\n');

@@ -21,8 +21,8 @@ export class UsageClient {
   readonly sandboxes: SandboxesApi;
 
   /**
-   * @throws {@link InvalidRequestError} for an unknown option, one that breaks a rule, a key or a URL that is missing,
-   * and in a browser without `dangerouslyAllowBrowser`.
+   * @throws {@link InvalidRequestError} for an unknown or invalid option, if the key or the URL is missing, and in a
+   * browser without `dangerouslyAllowBrowser`.
    */
   constructor(options?: ClientOptions) {
     const connection = new Connection(options);

@@ -1,49 +1,49 @@
-import { core, packed, reading } from "./core.js";
+import { core, packAll, readInput } from "./core.js";
 import { InvalidRequestError } from "./errors.js";
 import { pack } from "./message.js";
 import { environment, isBrowser } from "./runtime.js";
-import { type Carrier, carry, type Outcome, tell } from "./transport.js";
+import { type Outcome, runCall, sendCallMessage, type Transport } from "./transport.js";
 import type { ChangeTags, Fetch, RequestOptions } from "./types.js";
-import { isPlain, part, withTimes } from "./values.js";
+import { isPlain, takeOption, withTimes } from "./values.js";
 import { version } from "./version.js";
 
-/** Where log lines go; `console` is one. */
+/** Receives log lines; `console` is one. */
 export interface Logger {
-  /** One line per request and its answer, never with headers or the key. What it throws, or rejects with, is dropped. */
+  /** Receives a line per request, without headers or the key. An error that it throws or rejects with is ignored. */
   debug(message: string): unknown;
 }
 
 /** The options of a client. */
 export interface ClientOptions {
-  /** The API key; by default the environment variable `OPENCOMPUTER_API_KEY`. */
+  /** The API key, by default from the environment variable `OPENCOMPUTER_API_KEY`. */
   readonly apiKey?: string | null | undefined;
-  /** Where the API is, with or without `/api`; by default the environment variable `OPENCOMPUTER_API_URL`. */
+  /** The URL of the API, with or without `/api`, by default from the environment variable `OPENCOMPUTER_API_URL`. */
   readonly baseUrl?: string | null | undefined;
-  /** Milliseconds that a call may take with its retries, by default 30 000. */
+  /** The timeout of a call with its retries in milliseconds, by default 30,000. */
   readonly timeoutMs?: number | null | undefined;
-  /** How often a request is sent again, by default 2. */
+  /** The most retries of a request, by default 2. */
   readonly maxRetries?: number | null | undefined;
-  /** What sends requests, by default `globalThis.fetch`. */
+  /** Sends requests; by default `globalThis.fetch`. */
   readonly fetch?: Fetch | null | undefined;
   /** Headers to add to every request. */
   readonly headers?: Readonly<Record<string, string>> | null | undefined;
-  /** Where log lines go, by default nowhere. */
+  /** Receives log lines; by default there are none. */
   readonly logger?: Logger | null | undefined;
-  /** Allows a key in a browser, where everyone who opens the page can read it. */
+  /** Allows an API key in a browser, where everyone who opens the page can read it. */
   readonly dangerouslyAllowBrowser?: boolean | null | undefined;
 }
 
-/** What every group of methods calls the API through. */
+/** The configuration that all groups of methods share. */
 export class Connection {
-  /** The client's configuration as the core reads it. */
+  /** The packed configuration of the core. */
   readonly #config: string;
-  readonly #carrier: Carrier;
+  readonly #transport: Transport;
 
   constructor(options: ClientOptions | undefined) {
-    const [config, carrier] = reading(() => configured(options ?? {}));
-    this.#config = packed(`opencomputer-usage-typescript/${version}`, config);
-    this.#carrier = carrier;
-    tell(core(), packed("configure") + this.#config);
+    const [config, transport] = readInput(() => readClientOptions(options ?? {}));
+    this.#config = packAll(`opencomputer-usage-typescript/${version}`, config);
+    this.#transport = transport;
+    sendCallMessage(core(), packAll("configure") + this.#config);
   }
 
   /** Makes a call: its name in the core, its arguments by name, its query and its options. */
@@ -58,8 +58,8 @@ export class Connection {
   }
 
   /**
-   * Reads a call, which is then made with the parameters of the core for the next page, or with none. It is read once:
-   * a query that is changed afterwards does not change the pages that follow.
+   * Reads the arguments of a call; returns a function that makes it, given the core's parameters of the next page.
+   * Changing a query afterwards does not change the following pages.
    */
   prepare<T>(
     operation: string,
@@ -68,18 +68,18 @@ export class Connection {
     options: RequestOptions | undefined,
     change?: ChangeTags,
   ): (next?: unknown) => Promise<Outcome<T>> {
-    const [rest, signal] = reading(() => signalled(options));
-    // The values of tags are the deepest that is looked at, and a value that is a list or a map is none.
-    const call = reading(
+    const [rest, signal] = readInput(() => readSignal(options));
+    // Values of tags are the deepest members that are read.
+    const call = readInput(
       () => pack(rest) + pack(operation) + pack(args, 2) + pack(withTimes(query)),
     );
     const begin = pack("call") + this.#config + call;
-    return async (next) => carry(begin + packed(next), this.#carrier, signal, change);
+    return async (next) => runCall(begin + packAll(next), this.#transport, signal, change);
   }
 }
 
-/** Parts what the core checks from what only JavaScript knows. */
-function configured(options: ClientOptions): [unknown, Carrier] {
+/** Separates the options that the core checks from those of JavaScript. */
+function readClientOptions(options: ClientOptions): [unknown, Transport] {
   const { fetch, logger, dangerouslyAllowBrowser, ...config } = options;
   if (isBrowser() && dangerouslyAllowBrowser !== true) {
     throw new InvalidRequestError(
@@ -93,23 +93,23 @@ function configured(options: ClientOptions): [unknown, Carrier] {
   if (logger != null && typeof logger.debug !== "function") {
     throw new InvalidRequestError("`logger` must have a method `debug`");
   }
-  const carrier: Carrier = {
-    // Called without a `this`, which browsers demand, and looked up each time, so that a mock put in place later is used.
+  const transport: Transport = {
+    // Browsers require a call without `this`. The lookup happens per call, so a mock installed later is used.
     fetch: (url, init) => (fetch ?? globalThis.fetch)(url, init),
-    // A browser sets its own, and would ask the server's leave for ours.
+    // A browser sets its own; ours would need a CORS preflight.
     dropHeaders: isBrowser() ? ["user-agent"] : [],
-    // A call does not fail because its log does, now or later.
+    // A failing logger does not fail the call.
     log: (line) => void (async () => logger?.debug(line))().catch(() => {}),
   };
-  if (!isPlain(options)) return [options, carrier];
+  if (!isPlain(options)) return [options, transport];
   config.apiKey ??= environment("OPENCOMPUTER_API_KEY");
   config.baseUrl ??= environment("OPENCOMPUTER_API_URL");
-  return [config, carrier];
+  return [config, transport];
 }
 
-/** Parts the signal from the options of a call. */
-function signalled(options: unknown): [unknown, AbortSignal | undefined] {
-  const [signal, others] = part(options, "signal");
+/** Separates the signal from the options that the core checks. */
+function readSignal(options: unknown): [unknown, AbortSignal | undefined] {
+  const [signal, others] = takeOption(options, "signal");
   if (signal != null && !isSignal(signal)) {
     throw new InvalidRequestError("`signal` must be an `AbortSignal`");
   }

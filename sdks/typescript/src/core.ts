@@ -1,8 +1,14 @@
-import { type Failure, InvalidRequestError, OpenComputerError, refusal, told } from "./errors.js";
+import {
+  describe,
+  type Failure,
+  InvalidRequestError,
+  inputError,
+  OpenComputerError,
+} from "./errors.js";
 import { pack } from "./message.js";
 import { wasmModule } from "./module.js";
 
-/** What the module exports. It imports nothing. */
+/** The exports of the module, which imports nothing. */
 interface Exports {
   readonly memory: WebAssembly.Memory;
   readonly lengths: (most: number) => number;
@@ -19,24 +25,24 @@ interface Exports {
   readonly forget: (exchange: number) => void;
 }
 
-/** An instance of the core, and views of where it looks for tags, which die when its memory grows. */
+/** An instance of the core, with views of its buffers for tags. Growing memory detaches the views. */
 export interface Core {
   readonly exports: Exports;
   readonly decoder: TextDecoder;
   readonly encoder: TextEncoder;
   lengths: Uint16Array;
   text: Uint8Array;
-  /** Whether it trapped, and what its memory holds is lost. */
+  /** Whether it trapped, so that the contents of its memory are unusable. */
   lost: boolean;
 }
 
-/** Bytes of memory that a core may keep. One that needed more is given up with the calls that it carries. */
+/** The most bytes of memory that a core may keep. A larger one is replaced for later calls. */
 const MAX_MEMORY = 32 << 20;
 
 let module: WebAssembly.Module | undefined;
 let running: Core | undefined;
 
-/** The core, compiled and instantiated on first use: an import alone costs nothing. */
+/** Returns the core, compiled and instantiated on first use: importing the package costs nothing. */
 export function core(): Core {
   if (running) return running;
   for (const name of ["WebAssembly", "TextDecoder", "TextEncoder"]) {
@@ -58,17 +64,14 @@ export function core(): Core {
     return running;
   } catch (cause) {
     const why = "a Content-Security-Policy must allow it with 'wasm-unsafe-eval'";
-    throw new OpenComputerError(`WebAssembly cannot be started here (${why}): ${told(cause)}`, {
+    throw new OpenComputerError(`WebAssembly cannot be started here (${why}): ${describe(cause)}`, {
       cause,
     });
   }
 }
 
-/**
- * Runs something in a core. Should that trap or overflow the stack, whatever the core's memory holds then is given up,
- * and the next call finds a new core.
- */
-export function inside<T>(core: Core, run: () => T): T {
+/** Runs code in a core. If it traps or overflows the stack, the core is lost and the next call gets a new one. */
+export function guarded<T>(core: Core, run: () => T): T {
   try {
     if (core.lost) throw undefined;
     return run();
@@ -79,42 +82,42 @@ export function inside<T>(core: Core, run: () => T): T {
   }
 }
 
-/** Leaves a core to the calls that it carries, and then to the garbage collector. */
+/** Stops using a core for new calls. It is garbage once its calls in progress have ended. */
 function retire(core: Core): void {
   if (running === core) running = undefined;
 }
 
-/** Reads something of the user's; what that throws becomes an error of ours. */
-export function reading<T>(run: () => T): T {
+/** Reads an argument; an error that its getters throw becomes one of this package. */
+export function readInput<T>(run: () => T): T {
   try {
     return run();
   } catch (thrown) {
-    throw refusal(thrown);
+    throw inputError(thrown);
   }
 }
 
 /** Packs values into a message. */
-export function packed(...values: readonly unknown[]): string {
-  return reading(() => values.reduce((message: string, value) => message + pack(value), ""));
+export function packAll(...values: readonly unknown[]): string {
+  return readInput(() => values.reduce((message: string, value) => message + pack(value), ""));
 }
 
-/** Asks the core for one of its pure functions, which look at the members of their argument, or not even at those. */
-export function ask<T>(name: string, value: unknown, depth: 0 | 1 = 1): T {
-  return askPacked(pack(name) + reading(() => pack(value, depth)));
+/** Calls a pure function of the core. `depth` 0 leaves out the members of the argument. */
+export function callFunction<T>(name: string, value: unknown, depth: 0 | 1 = 1): T {
+  return callPacked(pack(name) + readInput(() => pack(value, depth)));
 }
 
-/** As {@link ask}, with a message that is packed. */
-export function askPacked<T>(message: string): T {
-  return send(core(), message, ({ run }) => run(message.length), refused);
+/** Calls a pure function of the core with a packed message. */
+export function callPacked<T>(message: string): T {
+  return sendMessage(core(), message, ({ run }) => run(message.length), functionError);
 }
 
-/** The error of a pure function. Those of calls are of many classes, which must not be in every bundle. */
-function refused(failure: Failure): OpenComputerError {
+/** Converts the error of a pure function. Bundles of `/validate` must not contain the error classes of calls. */
+function functionError(failure: Failure): OpenComputerError {
   return new InvalidRequestError(failure.message, failure);
 }
 
-/** Hands a core a message, with a body where it is about any, whose parts it uses up, and reads the answer. */
-export function send<T>(
+/** Sends a core a message and reads the answer. The parts of a body are removed from their list as they are copied. */
+export function sendMessage<T>(
   core: Core,
   message: string,
   run: (exports: Exports) => number,
@@ -123,9 +126,9 @@ export function send<T>(
 ): T {
   const { exports, decoder } = core;
   const { memory } = exports;
-  const [length, text] = inside(core, () => {
+  const [length, text] = guarded(core, () => {
     const start = exports.message(message.length);
-    // Before the first view, as either may make the memory grow.
+    // Both before the first view, because either may grow the memory.
     let at = body.length > 0 ? exports.body(sizeOf(body)) : 0;
     const words = new Uint16Array(memory.buffer, start, message.length);
     for (let i = 0; i < message.length; i++) words[i] = message.charCodeAt(i);
@@ -143,7 +146,7 @@ export function send<T>(
   return value as T;
 }
 
-/** Bytes of a body that came in parts. */
+/** Returns the bytes of a body in parts. */
 export function sizeOf(body: readonly Uint8Array[]): number {
   return body.reduce((size, part) => size + part.length, 0);
 }

@@ -1,27 +1,27 @@
 import type { TagViolation } from "./rules.js";
 
-/** What an error can say besides its message. */
+/** The details of an error besides its message. */
 export interface ErrorDetails {
   /** The API's code, such as `invalid_cursor`. */
   readonly code?: string | null | undefined;
-  /** The HTTP status of the answer. */
+  /** The HTTP status of the response. */
   readonly status?: number | null | undefined;
-  /** What finds the request in the server's log. */
+  /** The id of the request in the server's log. */
   readonly requestId?: string | null | undefined;
-  /** The headers of the answer. */
+  /** The headers of the response. */
   readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
-  /** Seconds that the server asks to wait. */
+  /** The seconds that the server asks to wait. */
   readonly retryAfter?: number | null | undefined;
   /** Every broken tag rule. */
   readonly violations?: readonly TagViolation[] | undefined;
-  /** The body of the answer: parsed JSON, or the text that it was. */
+  /** The body of the response, parsed as JSON if it is JSON. */
   readonly body?: unknown;
   /** The error behind this one. */
   readonly cause?: unknown;
 }
 
-/** What every copy of this package marks its errors with. */
-const MARK = /* @__PURE__ */ Symbol.for("@opencomputer/usage");
+/** The member by which copies of this package recognize each other's errors. */
+const BRAND = /* @__PURE__ */ Symbol.for("@opencomputer/usage");
 
 /**
  * Every error of this package.
@@ -41,8 +41,8 @@ export class OpenComputerError extends Error {
   static readonly className: string = "OpenComputerError";
 
   /**
-   * Whether a value is an error of this class. Unlike `instanceof` it also knows those of another copy of this package:
-   * of the CommonJS one in an ES module, or of another realm.
+   * Returns whether a value is an error of this class. Unlike `instanceof`, it recognizes errors of another copy of this
+   * package: the CommonJS copy in an ES module, or one of another realm.
    *
    * @example
    * ```ts
@@ -53,22 +53,22 @@ export class OpenComputerError extends Error {
     this: T,
     value: unknown,
   ): value is InstanceType<T> {
-    // biome-ignore-start lint/complexity/noThisInStatic: it is the class that is asked.
+    // biome-ignore-start lint/complexity/noThisInStatic: subclasses inherit this method.
     if (value instanceof this) return true;
-    const names = (value as { readonly [MARK]?: unknown } | null | undefined)?.[MARK];
-    // A class of the user's has its base's name, but is another.
+    const names = (value as { readonly [BRAND]?: unknown } | null | undefined)?.[BRAND];
+    // A user's subclass inherits the name of its base, but is another class.
     const isOurs = Object.hasOwn(this, "className") && Array.isArray(names);
     return isOurs && names.includes(this.className);
-    // biome-ignore-end lint/complexity/noThisInStatic: it is the class that is asked.
+    // biome-ignore-end lint/complexity/noThisInStatic: subclasses inherit this method.
   }
 
-  /** The API's code, such as `invalid_cursor`; undefined where there is none for it. */
+  /** The API's code, such as `invalid_cursor`; undefined for errors without one. */
   readonly code: string | undefined;
-  /** The HTTP status; undefined where no answer came, as for what was refused before sending. */
+  /** The HTTP status; undefined without a response, as for a request that was rejected before sending. */
   readonly status: number | undefined;
-  /** What finds the request in the server's log; undefined where no answer told it. */
+  /** The id of the request in the server's log; undefined where no response names it. */
   readonly requestId: string | undefined;
-  /** The headers of the answer by their names in lower case, without secrets; undefined where no answer came. */
+  /** The response headers by lower-case name, without secrets; undefined without a response. */
   readonly headers: Readonly<Record<string, string>> | undefined;
 
   constructor(message: string, details: ErrorDetails = {}) {
@@ -77,7 +77,7 @@ export class OpenComputerError extends Error {
     this.status = details.status ?? undefined;
     this.requestId = details.requestId ?? undefined;
     this.headers = details.headers?.length ? Object.fromEntries(details.headers) : undefined;
-    Object.defineProperty(this, MARK, { value: lineage(new.target) });
+    Object.defineProperty(this, BRAND, { value: classNames(new.target) });
   }
 
   /** The name of the class, unless it was set. */
@@ -91,8 +91,8 @@ export class OpenComputerError extends Error {
   }
 }
 
-/** The names of a class of errors and of those that it extends. */
-function lineage(Class: unknown): string[] {
+/** Returns the names of an error class and of its base classes. */
+function classNames(Class: unknown): string[] {
   const names = [];
   for (let at = Class; at !== Error; at = Object.getPrototypeOf(at)) {
     names.push((at as typeof OpenComputerError).className);
@@ -101,7 +101,7 @@ function lineage(Class: unknown): string[] {
 }
 
 /**
- * Tags break the rules: found before sending, or by the server.
+ * Tags break the rules; thrown before sending or for a response of the server.
  *
  * @example
  * ```ts
@@ -123,20 +123,20 @@ export class TagValidationError extends OpenComputerError {
   }
 }
 
-/** A request that breaks a rule, which {@link OpenComputerError.code} names: found before sending, or by the server. */
+/** A request breaks the rule that {@link OpenComputerError.code} names; thrown before sending or for a response. */
 export class InvalidRequestError extends OpenComputerError {
   /** The name of the class, minified or not. */
   static override readonly className: string = "InvalidRequestError";
 }
 
-/** An answer whose status is no success. */
+/** A response with an error status. */
 export class APIError extends OpenComputerError {
   /** The name of the class, minified or not. */
   static override readonly className: string = "APIError";
 
-  /** The body of the answer, of a long one the start: parsed JSON, or the text that it was. */
+  /** The body of the response, parsed as JSON if it is JSON. Long bodies are truncated. */
   readonly body: unknown;
-  /** Seconds that the server asks to wait before the next request; undefined where it does not ask. */
+  /** The seconds that the server asks to wait before the next request; undefined if it does not. */
   readonly retryAfter: number | undefined;
 
   constructor(message: string, details: ErrorDetails = {}) {
@@ -146,60 +146,60 @@ export class APIError extends OpenComputerError {
   }
 }
 
-/** 401: the API key is missing, unknown or expired. */
+/** Status 401: the API key is missing, unknown or expired. */
 export class AuthenticationError extends APIError {
   /** The name of the class, minified or not. */
   static override readonly className: string = "AuthenticationError";
 }
 
-/** 403: the API key may not do this. */
+/** Status 403: the API key lacks the permission. */
 export class PermissionDeniedError extends APIError {
   /** The name of the class, minified or not. */
   static override readonly className: string = "PermissionDeniedError";
 }
 
-/** 404: there is no such sandbox, or no such route. */
+/** Status 404: the sandbox or the route does not exist. */
 export class NotFoundError extends APIError {
   /** The name of the class, minified or not. */
   static override readonly className: string = "NotFoundError";
 }
 
-/** 409 or 412: the tags changed since they were read. */
+/** Status 409 or 412: the tags changed since they were read. */
 export class ConflictError extends APIError {
   /** The name of the class, minified or not. */
   static override readonly className: string = "ConflictError";
 }
 
-/** 429: too many requests, and the retries are used up. */
+/** Status 429: too many requests, and the retries are used up. */
 export class RateLimitError extends APIError {
   /** The name of the class, minified or not. */
   static override readonly className: string = "RateLimitError";
 }
 
-/** 5xx: the server failed, and the retries are used up. */
+/** Status 5xx: the server failed, and the retries are used up. */
 export class ServerError extends APIError {
   /** The name of the class, minified or not. */
   static override readonly className: string = "ServerError";
 }
 
-/** No answer came, and the retries are used up; `cause` is what `fetch` threw last. */
+/** No response came, and the retries are used up. `cause` is the last error that `fetch` threw. */
 export class ConnectionError extends OpenComputerError {
   /** The name of the class, minified or not. */
   static override readonly className: string = "ConnectionError";
 }
 
-/** No answer came within the time that the call was given. */
+/** No response came within the timeout of the call. */
 export class TimeoutError extends ConnectionError {
   /** The name of the class, minified or not. */
   static override readonly className: string = "TimeoutError";
 }
 
-/** An answer came that is not what the API promises. */
+/** A response is not what the API promises. */
 export class DecodeError extends OpenComputerError {
   /** The name of the class, minified or not. */
   static override readonly className: string = "DecodeError";
 
-  /** The body of the answer: parsed JSON, or the text that it was. */
+  /** The body of the response, parsed as JSON if it is JSON. */
   readonly body: unknown;
 
   constructor(message: string, details: ErrorDetails = {}) {
@@ -209,14 +209,14 @@ export class DecodeError extends OpenComputerError {
 }
 
 /**
- * The server does not know what was asked for, which its answer shows: it is an older one, or the platform's own. The
- * message says what was not understood and whether anything was written.
+ * The response shows that the server does not support the request, because it is older or the platform's own. The
+ * message names what is unsupported and says whether anything was written.
  */
 export class UnsupportedByServerError extends OpenComputerError {
   /** The name of the class, minified or not. */
   static override readonly className: string = "UnsupportedByServerError";
 
-  /** The body of the answer: parsed JSON, or the text that it was. */
+  /** The body of the response, parsed as JSON if it is JSON. */
   readonly body: unknown;
 
   constructor(message: string, details: ErrorDetails = {}) {
@@ -225,7 +225,7 @@ export class UnsupportedByServerError extends OpenComputerError {
   }
 }
 
-/** The core's name of a class of errors, and the class. */
+/** The error classes by the core's names for them. */
 const CLASSES: Readonly<Record<string, typeof OpenComputerError>> = {
   tag_validation: TagValidationError,
   invalid_request: InvalidRequestError,
@@ -242,25 +242,27 @@ const CLASSES: Readonly<Record<string, typeof OpenComputerError>> = {
   unsupported_by_server: UnsupportedByServerError,
 };
 
-/** An error as the core tells it. */
+/** An error as the core serializes it. */
 export interface Failure extends ErrorDetails {
   readonly kind: string;
   readonly message: string;
 }
 
-/** The core's error as one of ours. */
+/** Converts an error of the core. */
 export function errorOf(failure: Failure, cause?: unknown): OpenComputerError {
   const Class = CLASSES[failure.kind] ?? OpenComputerError;
   return new Class(failure.message, { ...failure, cause });
 }
 
-/** What was thrown while something of the user's was read. */
-export function refusal(thrown: unknown): OpenComputerError {
+/** Converts an error that was thrown while an argument was read. */
+export function inputError(thrown: unknown): OpenComputerError {
   if (OpenComputerError.isInstance(thrown)) return thrown;
-  return new InvalidRequestError(`an argument cannot be read: ${told(thrown)}`, { cause: thrown });
+  return new InvalidRequestError(`an argument cannot be read: ${describe(thrown)}`, {
+    cause: thrown,
+  });
 }
 
-/** What an error of any realm looks like. */
+/** The members of an error of any realm. */
 interface ErrorLike {
   readonly name?: unknown;
   readonly message?: unknown;
@@ -268,12 +270,12 @@ interface ErrorLike {
   readonly cause?: unknown;
 }
 
-/** What an error says, with what lies behind it: `fetch failed: connect ECONNREFUSED 127.0.0.1:80`. */
-export function told(thrown: unknown): string {
+/** Joins the messages of an error and its causes: `fetch failed: connect ECONNREFUSED 127.0.0.1:80`. */
+export function describe(thrown: unknown): string {
   if (typeof thrown === "string") return thrown;
   if (typeof thrown !== "object" || thrown === null) return typeof thrown;
   const { name, message, code, cause } = thrown as ErrorLike;
   const own = [message, code, name].find((text) => text && typeof text === "string");
   if (own === undefined) return "object";
-  return typeof cause === "object" && cause !== null ? `${own}: ${told(cause)}` : String(own);
+  return typeof cause === "object" && cause !== null ? `${own}: ${describe(cause)}` : String(own);
 }

@@ -1,5 +1,5 @@
 import { Connection } from "./connection.js";
-import { reading } from "./core.js";
+import { readInput } from "./core.js";
 import { UnsupportedByServerError } from "./errors.js";
 import { TagsApi } from "./resources/tags.js";
 import { UsageApi } from "./resources/usage.js";
@@ -22,7 +22,7 @@ export type SandboxUsagePoint = UsagePoint;
 
 /** @deprecated The platform's name; {@link UntaggedUsage} is the one of this package. */
 export interface UsageUntaggedBucket extends UsageTotals {
-  /** How many sandboxes. */
+  /** The number of sandboxes. */
   sandboxCount: number;
 }
 
@@ -32,15 +32,15 @@ export interface UsageTagItem extends UsageTotals {
   tagKey: string;
   /** The value that the sandboxes share. */
   tagValue: string;
-  /** How many sandboxes. */
+  /** The number of sandboxes. */
   sandboxCount: number;
 }
 
-/** @deprecated What the platform promises of {@link SandboxUsageItem}. */
+/** @deprecated The platform's type of {@link SandboxUsageItem}. */
 export interface UsageSandboxItem extends UsageTotals {
   /** The sandbox. */
   sandboxId: string;
-  /** Name that the user gave. */
+  /** The name that the user gave. */
   alias?: string;
   /** Of the latest session. */
   status?: string;
@@ -50,7 +50,7 @@ export interface UsageSandboxItem extends UsageTotals {
   tagsLastUpdatedAt: string | null;
 }
 
-/** @deprecated What the platform promises of a {@link SandboxUsagePage}. */
+/** @deprecated The platform's type of a {@link SandboxUsagePage}. */
 export interface UsageBySandboxResponse {
   /** Start of the window, inclusive. */
   from: string;
@@ -62,11 +62,11 @@ export interface UsageBySandboxResponse {
   total: UsageTotals;
   /** The sandboxes of this page. */
   items: UsageSandboxItem[];
-  /** Where the next page starts; null on the last. */
+  /** The cursor of the next page; null on the last page. */
   nextCursor: string | null;
 }
 
-/** @deprecated What the platform promises of a {@link TagUsagePage}. */
+/** @deprecated The platform's type of a {@link TagUsagePage}. */
 export interface UsageByTagResponse {
   /** Start of the window, inclusive. */
   from: string;
@@ -80,15 +80,15 @@ export interface UsageByTagResponse {
   untagged: UsageUntaggedBucket;
   /** The values of this page. */
   items: UsageTagItem[];
-  /** Where the next page starts; null on the last. */
+  /** The cursor of the next page; null on the last page. */
   nextCursor: string | null;
 }
 
-/** @deprecated What the platform promises of {@link SandboxUsage}. */
+/** @deprecated The platform's type of {@link SandboxUsage}. */
 export interface SandboxUsageResponse {
   /** The sandbox. */
   sandboxId: string;
-  /** Name that the user gave. */
+  /** The name that the user gave. */
   alias?: string;
   /** Start of the window, inclusive. */
   from: string;
@@ -112,7 +112,7 @@ export interface UsageQueryOpts {
   from?: string;
   /** End of the window, exclusive. */
   to?: string;
-  /** What is kept. */
+  /** The filters. */
   filter?: UsageFilterMap;
   /** The order of items. */
   sort?: UsageSort;
@@ -123,10 +123,10 @@ export interface UsageQueryOpts {
 }
 
 /**
- * Usage reports, in the shape of the platform's own SDK. New code is better served by {@link UsageClient}.
+ * Usage reports, in the shape of the platform's own SDK. New code should use {@link UsageClient}.
  *
- * An option that is `""` counts as not given. Results have the platform's types: where a server leaves out a member
- * that they promise, the call fails with an {@link UnsupportedByServerError} that names it.
+ * An option that is `""` counts as absent. Results have the platform's types. If a server leaves out a member that
+ * they require, the call fails with an {@link UnsupportedByServerError} that names it.
  *
  * @example
  * ```ts
@@ -144,15 +144,15 @@ export class Usage {
 
   /** One page of usage by sandbox. */
   async bySandbox(opts: UsageQueryOpts = {}): Promise<UsageBySandboxResponse> {
-    const page = await this.#usage.bySandbox(given(opts));
-    for (const item of page.items) promised(item, "tags");
+    const page = await this.#usage.bySandbox(withoutEmpty(opts));
+    for (const item of page.items) requireMember(item, "tags");
     return { ...page, groupBy: "sandbox" } as unknown as UsageBySandboxResponse;
   }
 
   /** One page of usage by the values of a tag. */
   async byTag(tagKey: string, opts: UsageQueryOpts = {}): Promise<UsageByTagResponse> {
-    const page = await this.#usage.byTag(tagKey, given(opts));
-    promised(page, "untagged");
+    const page = await this.#usage.byTag(tagKey, withoutEmpty(opts));
+    requireMember(page, "untagged");
     return { ...page } as unknown as UsageByTagResponse;
   }
 
@@ -161,15 +161,15 @@ export class Usage {
     sandboxId: string,
     opts: Pick<UsageQueryOpts, "from" | "to"> = {},
   ): Promise<SandboxUsageResponse> {
-    const usage = await this.#usage.forSandbox(sandboxId, given(opts));
-    promised(usage, "totals");
-    promised(usage, "points");
+    const usage = await this.#usage.forSandbox(sandboxId, withoutEmpty(opts));
+    requireMember(usage, "totals");
+    requireMember(usage, "points");
     return usage as SandboxUsageResponse;
   }
 }
 
 /**
- * Tags, in the shape of the platform's own SDK. New code is better served by {@link UsageClient}.
+ * Tags, in the shape of the platform's own SDK. New code should use {@link UsageClient}.
  *
  * @example
  * ```ts
@@ -201,16 +201,16 @@ export class Tags {
   }
 }
 
-/** Options without those that are `""`, which the platform's SDK does not send. */
-function given<T>(opts: T): T {
-  return reading(() => {
+/** Drops the options that are `""`, which the platform's SDK does not send. */
+function withoutEmpty<T>(opts: T): T {
+  return readInput(() => {
     if (!isPlain(opts)) return opts;
     return Object.fromEntries(Object.entries(opts).filter(([, value]) => value !== "")) as T;
   });
 }
 
-/** Holds an answer to a member that the platform's type promises. */
-function promised<T>(answer: T, name: keyof T & string): void {
+/** Throws if a result lacks a member that the platform's type requires. */
+function requireMember<T>(answer: T, name: keyof T & string): void {
   if (answer[name] !== null) return;
   throw new UnsupportedByServerError(
     `the server's answer lacks \`${name}\`, which the platform's SDK promises; \`UsageClient\` reads what there is`,

@@ -1,6 +1,6 @@
 import module from "./wasm/core.wasm";
 
-/** The core's module, compiled by the host: a Worker may compile none at run time. */
+/** Returns the core's module, compiled by the host: Workers cannot compile modules at run time. */
 export function wasmModule(): WebAssembly.Module {
   return module;
 }

@@ -1,14 +1,14 @@
 import { InvalidRequestError } from "./errors.js";
 import type { SandboxUsageItem, TagUsageItem, UntaggedUsage, UsageTotals } from "./types.js";
 
-/** A page as it came, without its methods: plain data, to serialize or to hand to a component of the client. */
+/** A page without its methods: plain data that can be serialized or passed to a client component. */
 export type PageData<Page> = Omit<
   Page,
   "hasNextPage" | "getNextPage" | "toJSON" | typeof Symbol.iterator | typeof Symbol.asyncIterator
 >;
 
 /**
- * One page of a usage report. All pages of a walk share one window and one `asOf`.
+ * A page of a usage report. All pages of a walk share one window and one `asOf`.
  *
  * @example
  * ```ts
@@ -26,26 +26,26 @@ export abstract class UsagePage<Item> implements Iterable<Item>, AsyncIterable<I
   declare readonly total: UsageTotals;
   /** The groups of this page, in order. */
   declare readonly items: readonly Item[];
-  /** Where the next page starts; null on the last. */
+  /** The cursor of the next page; null on the last page. */
   declare readonly nextCursor: string | null;
 
   readonly #next: (() => Promise<this>) | null;
 
-  /** @param next fetches the page that follows; null on the last page. */
+  /** @param next fetches the next page; null on the last page. */
   constructor(data: PageData<UsagePage<Item>>, next: (() => Promise<UsagePage<Item>>) | null) {
     Object.assign(this, data);
     this.#next = next as (() => Promise<this>) | null;
   }
 
-  /** Whether more items follow. */
+  /** Returns whether there is a next page. */
   hasNextPage(): boolean {
     return this.#next !== null;
   }
 
   /**
-   * Fetches the page that follows, with the options of the call that brought this one.
+   * Fetches the next page with the options of this page's call.
    *
-   * @throws {@link InvalidRequestError} on the last page, and what a call throws.
+   * @throws {@link InvalidRequestError} on the last page, else as the call does.
    */
   async getNextPage(): Promise<this> {
     if (!this.#next) throw new InvalidRequestError("this is the last page");
@@ -53,19 +53,19 @@ export abstract class UsagePage<Item> implements Iterable<Item>, AsyncIterable<I
   }
 
   /**
-   * The page as plain data. `JSON.stringify` and React's server components take it by themselves; hand them this where
-   * they look for an iterator first, as they do with a promise of a page.
+   * Returns the page as plain data. `JSON.stringify` and React's server components call it themselves, except for a
+   * promise of a page, of which React looks for an iterator first.
    */
   toJSON(): PageData<this> {
     return { ...this };
   }
 
-  /** The items of this page alone: `for (const item of page)`, `Array.from(page)`. */
+  /** Iterates over the items of this page: `for (const item of page)`, `Array.from(page)`. */
   [Symbol.iterator](): IterableIterator<Item> {
     return this.items[Symbol.iterator]();
   }
 
-  /** The items of this page and of all that follow: `for await (const item of page)`. */
+  /** Iterates over the items of this page and all following pages: `for await (const item of page)`. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
     for (let page: UsagePage<Item> = this; ; page = await page.getNextPage()) {
       yield* page.items;
@@ -78,18 +78,18 @@ export abstract class UsagePage<Item> implements Iterable<Item>, AsyncIterable<I
 export class TagUsagePage extends UsagePage<TagUsageItem> {
   /** The dimension. */
   declare readonly groupBy: `tag:${string}`;
-  /** The part of the total that lacks the tag; null where the server does not say. */
+  /** The usage of sandboxes without the tag; null if the server does not report it. */
   declare readonly untagged: UntaggedUsage | null;
 }
 
 /** A page of usage by sandbox. */
 export class SandboxUsagePage extends UsagePage<SandboxUsageItem> {
-  /** The dimension; null where the server does not name it. */
+  /** The dimension; null if the server does not report it. */
   declare readonly groupBy: "sandbox" | null;
 }
 
 /**
- * The promise of a page that is also an async iterable over the items of all pages.
+ * A promise of a page that is also an async iterable over the items of all pages.
  *
  * @example
  * ```ts
@@ -101,12 +101,12 @@ export class PagePromise<Page extends UsagePage<Item>, Item>
   extends Promise<Page>
   implements AsyncIterable<Item>
 {
-  /** What `then` returns is a plain promise. */
+  /** Makes `then` return a plain promise. */
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
 
-  /** The items of this page and of all that follow. */
+  /** Iterates over the items of this page and all following pages. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
     yield* await this;
   }

@@ -1,4 +1,4 @@
-/** What differs between the places that JavaScript runs in. */
+/** The globals that differ between runtimes. */
 interface Host {
   readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> };
   readonly Deno?: { readonly env?: { get(name: string): string | undefined } };
@@ -10,7 +10,7 @@ interface Host {
 
 const host = globalThis as Host;
 
-/** An environment variable; undefined where it is empty, where there are none, and where they may not be read. */
+/** Returns an environment variable; undefined if it is empty or cannot be read. */
 export function environment(name: string): string | undefined {
   try {
     return host.process?.env?.[name] || host.Deno?.env?.get(name) || undefined;
@@ -19,10 +19,10 @@ export function environment(name: string): string | undefined {
   }
 }
 
-/** Whether this is a page of a browser or a worker of one, whose user can read all that is in it. */
+/** Returns whether this is a page or a worker of a browser, whose user can read everything in it. */
 export function isBrowser(): boolean {
   if (typeof host.window === "object" && typeof host.document === "object") return true;
-  // Servers have workers, too, but only browsers claim to be Mozilla.
+  // Server runtimes have workers, too, but only browsers claim to be Mozilla.
   const isWorker = typeof host.WorkerGlobalScope === "function";
   return isWorker && host.navigator?.userAgent?.startsWith("Mozilla/") === true;
 }

@@ -1,4 +1,4 @@
-/** What runs when a signal aborts, and the one listener that runs it. */
+/** The callbacks of a signal and the one listener that runs them. */
 interface Watch {
   readonly runs: Set<() => void>;
   readonly listener: () => void;
@@ -6,7 +6,7 @@ interface Watch {
 
 const watches = /* @__PURE__ */ new WeakMap<AbortSignal, Watch>();
 
-/** Runs something when a signal aborts; returns what undoes that. Calls that share a signal add one listener to it. */
+/** Calls `run` when a signal aborts; returns a function that removes it. Calls share one listener per signal. */
 export function onAbort(signal: AbortSignal, run: () => void): () => void {
   const { runs, listener } = watches.get(signal) ?? watch(signal);
   runs.add(run);
@@ -29,7 +29,7 @@ function watch(signal: AbortSignal): Watch {
   return made;
 }
 
-/** Throws the reason of a signal that is aborted. Some have neither a reason nor a method for this. */
+/** Throws the reason of an aborted signal. Older signals have neither a reason nor a method for this. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw reason(signal);
 }
@@ -39,7 +39,7 @@ function reason(signal: AbortSignal): unknown {
   return Object.assign(new Error("the call was aborted"), { name: "AbortError" });
 }
 
-/** Settles as the work does, or as soon as the signal aborts; leaves no listener behind. */
+/** Settles as the work does, or rejects as soon as the signal aborts. */
 export async function abortable<T>(
   signal: AbortSignal | undefined,
   work: () => Promise<T>,

@@ -1,11 +1,17 @@
-import { type Core, core, packed, send as tellCore } from "./core.js";
-import { errorOf, type Failure, InvalidRequestError, OpenComputerError, told } from "./errors.js";
+import { type Core, core, packAll, sendMessage } from "./core.js";
+import {
+  describe,
+  errorOf,
+  type Failure,
+  InvalidRequestError,
+  OpenComputerError,
+} from "./errors.js";
 import { count } from "./message.js";
 import { abortable, onAbort, throwIfAborted } from "./signals.js";
 import type { ChangeTags, Fetch, FetchResponse, TagMap } from "./types.js";
 
-/** What carries a call. */
-export interface Carrier {
+/** The host's side of a call: what sends requests and logs them. */
+export interface Transport {
   readonly fetch: Fetch;
   readonly dropHeaders: readonly string[];
   readonly log: (line: string) => void;
@@ -19,13 +25,13 @@ interface Request {
   readonly body: string | null;
 }
 
-/** What a call returns, and the core's parameters for the page that follows; null where none does. */
+/** The result of a call, and the core's parameters of the next page; null on the last page. */
 export interface Outcome<T> {
   readonly value: T;
   readonly next: unknown;
 }
 
-/** What the core wants next. */
+/** The core's next step. */
 type Step<T> =
   | { readonly step: "send"; readonly request: Request; readonly timeoutMs: number }
   | { readonly step: "wait"; readonly ms: number }
@@ -33,61 +39,67 @@ type Step<T> =
   | ({ readonly step: "done" } & Outcome<T>)
   | { readonly step: "failed"; readonly error: Failure };
 
-/** What happened, told to the core, which answers with its next step: a function of it, packed values, a body. */
+/** An event for the core: its name, packed values and a body. */
 type Event = readonly [name: string, values?: string, body?: Uint8Array[]];
 
-/** Timers take no more: a longer one would fire at once. */
+/** The longest delay of a timer; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** Bytes of the longest body that a call succeeds with. */
+/** The most bytes of a successful response's body. */
 const MAX_BODY = 64 << 20;
-/** Bytes that are read of an error's body; the rest is left out. */
+/** The bytes that are read of an error response's body. */
 const MAX_ERROR_BODY = 64 << 10;
 
-/** Milliseconds since the epoch, from a clock that does not jump where there is one. */
+/** Returns milliseconds since the epoch, from a monotonic clock where there is one. */
 export function now(): number {
-  // Fake timers replace the parts of it by functions that return nothing.
+  // Fake timers may replace `timeOrigin` by a function that returns nothing.
   const { timeOrigin } = globalThis.performance ?? {};
   return typeof timeOrigin === "number" ? timeOrigin + performance.now() : Date.now();
 }
 
-/** Tells a core something of a call, with a body where it is about any. */
-export function tell<T>(core: Core, message: string, body?: Uint8Array[]): T {
+/** Sends a core a message about a call, with the body of a response if there is one. */
+export function sendCallMessage<T>(core: Core, message: string, body?: Uint8Array[]): T {
   const random = Math.random();
-  return tellCore(core, message, ({ call }) => call(message.length, now(), random), errorOf, body);
+  return sendMessage(
+    core,
+    message,
+    ({ call }) => call(message.length, now(), random),
+    errorOf,
+    body,
+  );
 }
 
-/** Carries a call to its end: sends, waits and asks as the core says, which then forgets it. */
-export async function carry<T>(
+/** Runs a call to its end: sends, waits and asks for tags as the core says. */
+export async function runCall<T>(
   begin: string,
-  carrier: Carrier,
+  transport: Transport,
   signal: AbortSignal | undefined,
   change: ChangeTags | undefined,
 ): Promise<Outcome<T>> {
-  // A call stays with its core, should another take its place.
+  // A call stays with its core even if another one replaces it.
   const home = core();
-  const exchange = tell<number>(home, begin);
+  const exchange = sendCallMessage<number>(home, begin);
   const advance = ([name, values = "", body]: Event): Step<T> =>
-    tell(home, packed(name) + count(exchange) + values, body);
-  const journey: Journey = { carrier, signal, retries: 0, cause: undefined };
+    sendCallMessage(home, packAll(name) + count(exchange) + values, body);
+  const state: CallState = { transport, signal, retries: 0, cause: undefined };
   try {
     let step = advance(["begin"]);
     for (;;) {
       switch (step.step) {
         case "send":
-          step = advance(await send(journey, step.request, step.timeoutMs));
+          step = advance(await send(state, step.request, step.timeoutMs));
           break;
         case "wait":
           await wait(step.ms, signal);
-          journey.retries++;
+          state.retries++;
           step = advance(["waited"]);
           break;
         case "change":
-          step = advance(await changed(journey, step.tags, step.timeoutMs, change));
+          step = advance(await askForTags(state, step.tags, step.timeoutMs, change));
           break;
         case "done":
           return step;
         case "failed":
-          throw errorOf(step.error, journey.cause);
+          throw errorOf(step.error, state.cause);
       }
     }
   } finally {
@@ -95,39 +107,41 @@ export async function carry<T>(
   }
 }
 
-interface Journey {
-  readonly carrier: Carrier;
+interface CallState {
+  readonly transport: Transport;
   readonly signal: AbortSignal | undefined;
   retries: number;
-  /** What `fetch` threw, if that was what happened last. */
+  /** The error that `fetch` threw for the last request, if any. */
   cause: unknown;
 }
 
-/** Sends a request once. Rejects with the reason of the user's signal, and with nothing else. */
-async function send(journey: Journey, request: Request, timeoutMs: number): Promise<Event> {
-  const { carrier, signal } = journey;
+/** Sends a request once. Rejects with the reason of the user's signal, or an error of this package. */
+async function send(state: CallState, request: Request, timeoutMs: number): Promise<Event> {
+  const { transport, signal } = state;
   throwIfAborted(signal);
   const started = now();
   const log = (what: string) => {
-    const retry = journey.retries > 0 ? `, retry ${journey.retries}` : "";
+    const retry = state.retries > 0 ? `, retry ${state.retries}` : "";
     const ms = Math.round(now() - started);
-    carrier.log(`${request.method} ${request.path} ${what} in ${ms} ms${retry}`);
+    transport.log(`${request.method} ${request.path} ${what} in ${ms} ms${retry}`);
   };
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), Math.min(timeoutMs, MAX_TIMER_MS));
   const forget = signal && onAbort(signal, () => abort.abort(signal.reason));
-  journey.cause = undefined;
+  state.cause = undefined;
   try {
-    const event = await abortable(abort.signal, () => receive(request, carrier, abort.signal, log));
+    const event = await abortable(abort.signal, () =>
+      receive(request, transport, abort.signal, log),
+    );
     return event;
   } catch (error) {
     log(abort.signal.aborted ? (signal?.aborted ? "aborted" : "timed out") : "failed");
     throwIfAborted(signal);
     if (abort.signal.aborted) return ["timeout"];
-    journey.cause = error;
+    state.cause = error;
     if (OpenComputerError.isInstance(error)) throw error;
     const isTimeout = (error as { readonly name?: unknown } | null)?.name === "TimeoutError";
-    return [isTimeout ? "timeout" : "fault", packed(explained(error, request.url))];
+    return [isTimeout ? "timeout" : "fault", packAll(connectionMessage(error, request.url))];
   } finally {
     clearTimeout(timer);
     forget?.();
@@ -136,12 +150,12 @@ async function send(journey: Journey, request: Request, timeoutMs: number): Prom
 
 async function receive(
   request: Request,
-  carrier: Carrier,
+  transport: Transport,
   signal: AbortSignal,
   log: (what: string) => void,
 ): Promise<Event> {
-  const headers = request.headers.filter(([name]) => !carrier.dropHeaders.includes(name));
-  const response = await carrier.fetch(request.url, {
+  const headers = request.headers.filter(([name]) => !transport.dropHeaders.includes(name));
+  const response = await transport.fetch(request.url, {
     method: request.method,
     headers: Object.fromEntries(headers),
     body: request.body,
@@ -159,29 +173,28 @@ async function receive(
     pairs.push([name, value]);
   });
   log(String(status));
-  const values = count(status) + packed(pairs);
+  const values = count(status) + packAll(pairs);
   if (isWhole || !isSuccess) return ["answer", values, body];
-  // What was read of it is of no use to anybody.
-  return ["unreadable", values + packed(`its body is longer than ${MAX_BODY >> 20} MiB`)];
+  return ["unreadable", values + packAll(`its body is longer than ${MAX_BODY >> 20} MiB`)];
 }
 
-/** What Node.js says of a wrong scheme or certificate, by the scheme that was used, and what may help. */
+/** Hints for Node.js's errors about a wrong scheme or certificate, by the scheme that was used. */
 const HINTS: readonly (readonly [scheme: string, said: RegExp, hint: string])[] = [
   ["https", /wrong version number|packet length too long/i, "does it speak plain HTTP: `http://`?"],
   ["https", /certificate/i, "`NODE_EXTRA_CA_CERTS` names a file of authorities to trust"],
   ["http", /Parse Error|Expected HTTP|other side closed/i, "does it speak TLS: `https://`?"],
 ];
 
-/** What a request failed with, and where it went. */
-function explained(error: unknown, url: string): string {
+/** Returns where a request went and why it failed. */
+function connectionMessage(error: unknown, url: string): string {
   const [scheme = "", host = ""] = url.split(/:?\/\/|\//, 2);
   const port = /:\d+$/.test(host) ? "" : scheme === "https" ? ":443" : ":80";
-  const why = told(error).trim();
+  const why = describe(error).trim();
   const hint = HINTS.find(([by, said]) => by === scheme && said.test(why));
   return `${scheme}://${host}${port}: ${why}${hint ? ` (${hint[2]})` : ""}`;
 }
 
-/** Reads so many bytes of a body at most, and whether that is all of it. */
+/** Reads at most `most` bytes of a body; returns also whether that is all of it. */
 async function read(
   response: FetchResponse,
   most: number,
@@ -204,7 +217,7 @@ async function read(
       }
     }
   } else if (isIterable(body)) {
-    // What Node.js calls a stream; leaving the loop ends it.
+    // A stream of Node.js; leaving the loop destroys it.
     for await (const part of body) if (!keep(part)) break;
   } else {
     keep(new Uint8Array(await response.arrayBuffer()));
@@ -233,9 +246,9 @@ async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> 
 
 const LATE = /* @__PURE__ */ Symbol("late");
 
-/** Asks the user what the tags shall become, for as long as the call has time. */
-async function changed(
-  { signal }: Journey,
+/** Calls the user's function for the new tags, until the timeout of the call. */
+async function askForTags(
+  { signal }: CallState,
   tags: TagMap,
   timeoutMs: number,
   change: ChangeTags | undefined,
@@ -249,7 +262,7 @@ async function changed(
       Promise.race([(async () => change?.(tags))(), late]),
     );
     if (answer === LATE) return ["timeout"];
-    return ["changed", packed(answer)];
+    return ["changed", packAll(answer)];
   } finally {
     clearTimeout(timer);
   }

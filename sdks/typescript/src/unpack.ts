@@ -1,4 +1,4 @@
-// Where the probabilities of LZMA lie, for lc = 3, lp = 0 and pb = 0.
+// Offsets of the probabilities of LZMA, for lc = 3, lp = 0 and pb = 0.
 const IS_MATCH = 0;
 const IS_REP = 12;
 const IS_REP_0 = 24;
@@ -13,13 +13,13 @@ const REP_LENGTH = LENGTH + 2 + 8 + 8 + 256;
 const LITERAL = REP_LENGTH + 2 + 8 + 8 + 256;
 
 /**
- * Unpacks a stream of LZMA that has no header: a tenth smaller than deflate. The stream is the package's own, so nothing
- * is checked.
+ * Decompresses an LZMA stream without a header. The stream is the package's own, so it is not validated.
+ * `docs/decisions.md` compares the alternatives.
  */
 export function unpack(packed: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(size);
   const probabilities = new Uint16Array(LITERAL + 8 * 768).fill(1024);
-  // Of 32 bits each, kept as signed integers, which engines store without a box.
+  // 32 bits each, as signed integers, which engines store unboxed.
   let range = -1;
   let code = 0;
   let read = 0;

@@ -1,4 +1,4 @@
-import { ask, askPacked, type Core, core, inside, reading } from "./core.js";
+import { type Core, callFunction, callPacked, core, guarded, readInput } from "./core.js";
 import { pack, packMap } from "./message.js";
 import type { Cursor, GroupBy, Limits, TagViolation } from "./rules.js";
 import { isPlain } from "./values.js";
@@ -15,9 +15,9 @@ export type {
 } from "./rules.js";
 
 /**
- * Checks a map of tags and reports every violation; none where the map may be written.
+ * Returns every violation of a map of tags; an empty array if the tags are valid.
  *
- * @throws {@link InvalidRequestError} `invalid_body` where it is no object.
+ * @throws {@link InvalidRequestError} `invalid_body` if it is not an object.
  * @example
  * ```ts
  * validateTags({ team: "payments" }); // []
@@ -27,41 +27,41 @@ export type {
 export function validateTags(tags: unknown): TagViolation[] {
   // Read once, so that both checks see the same values whatever a getter returns. `Object.keys` first: the cache of the
   // object's shape that it leaves makes the rest twice as fast as `Object.entries`.
-  const read = reading(() => {
+  const read = readInput(() => {
     return isPlain(tags) ? ([Object.keys(tags), Object.values(tags)] as const) : undefined;
   });
-  if (!read) return ask("validateTags", tags, 0);
+  if (!read) return callFunction("validateTags", tags, 0);
   const [keys, values] = read;
   if (isAccepted(keys, values)) return [];
   const entries = keys.map((key, i) => [key, values[i]] as const);
-  return askPacked(pack("validateTags") + reading(() => packMap(entries, 1)));
+  return callPacked(pack("validateTags") + readInput(() => packMap(entries, 1)));
 }
 
-/** Lengths of as many keys and values as may be, and of some more, so that there is something to refuse. */
-const MOST_LENGTHS = 2 * 64;
-/** The bytes that hold as many tags as are allowed, at their longest, where most of them is ASCII. */
-const MOST_TEXT = 32 * 1024;
+/** Lengths of keys and values: more than are allowed, so that the core sees too many tags. */
+const MAX_LENGTHS = 2 * 64;
+/** Bytes for the most and longest tags that are allowed, if most of them are ASCII. */
+const MAX_TEXT = 32 * 1024;
 
-/** Finds where a core looks for tags. */
-function look(core: Core): void {
+/** Updates the views of a core's buffers for tags. */
+function findBuffers(core: Core): void {
   const { exports } = core;
   const { buffer } = exports.memory;
   if (core.text.buffer === buffer) return;
-  // Both before the first view, as either may make the memory grow.
-  const [lengths, text] = inside(
+  // Both before the first view, because either may grow the memory.
+  const [lengths, text] = guarded(
     core,
-    () => [exports.lengths(MOST_LENGTHS), exports.text(MOST_TEXT)] as const,
+    () => [exports.lengths(MAX_LENGTHS), exports.text(MAX_TEXT)] as const,
   );
-  core.lengths = new Uint16Array(exports.memory.buffer, lengths, MOST_LENGTHS);
-  core.text = new Uint8Array(exports.memory.buffer, text, MOST_TEXT);
+  core.lengths = new Uint16Array(exports.memory.buffer, lengths, MAX_LENGTHS);
+  core.text = new Uint8Array(exports.memory.buffer, text, MAX_TEXT);
 }
 
-/** Whether the core accepts these tags. Where not, the whole check tells why, or that it does after all. */
+/** Returns whether the core accepts these tags. If not, they may still be valid: the full check decides. */
 function isAccepted(keys: readonly string[], values: readonly unknown[]): boolean {
   const running = core();
-  look(running);
+  findBuffers(running);
   const { lengths, text } = running;
-  // One string, because each that crosses by itself would take as long as checking it.
+  // One string: encoding each by itself would take as long as checking it.
   let all = "";
   let at = 0;
   for (let i = 0; i < keys.length; i++) {
@@ -80,15 +80,15 @@ function isAccepted(keys: readonly string[], values: readonly unknown[]): boolea
     if (!isUnicode(all)) return false;
     lengths.set(keys.flatMap((key, i) => [utf8Length(key), utf8Length(values[i])]));
   }
-  return inside(running, () => running.exports.accepts(keys.length)) === 1;
+  return guarded(running, () => running.exports.accepts(keys.length)) === 1;
 }
 
-/** Whether no surrogate stands alone, as far as this host can tell. */
+/** Returns whether a string has no lone surrogate; false if the host cannot tell. */
 function isUnicode(text: string): boolean {
   return (text as { isWellFormed?: () => boolean }).isWellFormed?.() ?? false;
 }
 
-/** Bytes of a string in UTF-8; of a pair of surrogates each counts for half. */
+/** Returns the bytes of a string in UTF-8. Each half of a surrogate pair counts as two. */
 function utf8Length(text: unknown): number {
   const string = text as string;
   let bytes = 0;
@@ -100,8 +100,7 @@ function utf8Length(text: unknown): number {
 }
 
 /**
- * The user's part of tags that were read: all but system tags (`oc:…`), which are readable and never writable. It is what
- * `tags.set` takes back.
+ * Returns tags without the system tags (`oc:…`), which can be read but not written. `tags.set` accepts the result.
  *
  * @example
  * ```ts
@@ -109,25 +108,25 @@ function utf8Length(text: unknown): number {
  * ```
  */
 export function userTags(tags: Readonly<Record<string, string>>): Record<string, string> {
-  const entries = reading(() => Object.entries(tags));
+  const entries = readInput(() => Object.entries(tags));
   return Object.fromEntries(entries.filter(([key]) => !key.startsWith(reservedKeyPrefix)));
 }
 
 /**
- * Checks one tag key and reports every violation, for a form that validates as the user types.
+ * Returns every violation of one tag key, for forms that validate as the user types.
  *
- * @throws {@link InvalidRequestError} `invalid_body` where it is no string.
+ * @throws {@link InvalidRequestError} `invalid_body` if it is not a string.
  * @example
  * ```ts
  * validateTagKey("team name"); // [{ code: "key_invalid_characters", … }]
  * ```
  */
 export function validateTagKey(key: string): TagViolation[] {
-  return ask("validateTagKey", key, 0);
+  return callFunction("validateTagKey", key, 0);
 }
 
 /**
- * Checks one tag value and reports every violation; the `key` of each is null.
+ * Returns every violation of one tag value. The `key` of each is null.
  *
  * @example
  * ```ts
@@ -135,11 +134,11 @@ export function validateTagKey(key: string): TagViolation[] {
  * ```
  */
 export function validateTagValue(value: unknown): TagViolation[] {
-  return ask("validateTagValue", value, 0);
+  return callFunction("validateTagValue", value, 0);
 }
 
 /**
- * Reads a `groupBy`.
+ * Parses a `groupBy`.
  *
  * @throws {@link InvalidRequestError} `missing_group_by`, `invalid_group_by`.
  * @example
@@ -148,11 +147,11 @@ export function validateTagValue(value: unknown): TagViolation[] {
  * ```
  */
 export function parseGroupBy(groupBy: string | null | undefined): GroupBy {
-  return ask("parseGroupBy", groupBy);
+  return callFunction("parseGroupBy", groupBy);
 }
 
 /**
- * Writes a `groupBy`.
+ * Formats a `groupBy`.
  *
  * @throws {@link InvalidRequestError} `invalid_group_by`.
  * @example
@@ -161,11 +160,11 @@ export function parseGroupBy(groupBy: string | null | undefined): GroupBy {
  * ```
  */
 export function formatGroupBy(groupBy: GroupBy): string {
-  return ask("formatGroupBy", groupBy);
+  return callFunction("formatGroupBy", groupBy);
 }
 
 /**
- * Reads the value of a tag filter: its exact values, or null for *the sandbox lacks the tag*.
+ * Parses the value of a tag filter into exact values; null means *the sandbox lacks the tag*.
  *
  * @throws {@link InvalidRequestError} `invalid_filter`.
  * @example
@@ -174,11 +173,11 @@ export function formatGroupBy(groupBy: GroupBy): string {
  * ```
  */
 export function parseFilter(raw: string): string[] | null {
-  return ask("parseFilter", raw);
+  return callFunction("parseFilter", raw);
 }
 
 /**
- * Writes exact values, or null for *the sandbox lacks the tag*, as the value of a tag filter.
+ * Formats exact values as the value of a tag filter; null means *the sandbox lacks the tag*.
  *
  * @throws {@link InvalidRequestError} `invalid_filter`.
  * @example
@@ -187,11 +186,11 @@ export function parseFilter(raw: string): string[] | null {
  * ```
  */
 export function formatFilter(values: readonly string[] | null): string {
-  return ask("formatFilter", values);
+  return callFunction("formatFilter", values);
 }
 
 /**
- * Writes a cursor. Cursors are opaque: this is for tests and for tools that look into them.
+ * Encodes a cursor. Cursors are opaque; this function is for tests and tools.
  *
  * @throws {@link InvalidRequestError} `invalid_cursor`.
  * @example
@@ -200,11 +199,11 @@ export function formatFilter(values: readonly string[] | null): string {
  * ```
  */
 export function encodeCursor(cursor: Cursor): string {
-  return ask("encodeCursor", cursor);
+  return callFunction("encodeCursor", cursor);
 }
 
 /**
- * Reads a cursor.
+ * Decodes a cursor. Cursors are opaque; this function is for tests and tools.
  *
  * @throws {@link InvalidRequestError} `invalid_cursor`.
  * @example
@@ -213,7 +212,7 @@ export function encodeCursor(cursor: Cursor): string {
  * ```
  */
 export function decodeCursor(cursor: string): Cursor {
-  return ask("decodeCursor", cursor);
+  return callFunction("decodeCursor", cursor);
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Whether a value is what the core reads as a map: a plain object, or an instance of a user's class. One with a key that
- * is a symbol is none: it would be left out in silence.
+ * Returns whether the core reads a value as a map: a plain object or an instance of a user's class, without symbol keys,
+ * which would be dropped silently.
  */
 export function isPlain(value: unknown): value is Record<string, unknown> {
   if (Object.prototype.toString.call(value) !== "[object Object]") return false;
@@ -11,7 +11,7 @@ export function isPlain(value: unknown): value is Record<string, unknown> {
   );
 }
 
-/** A query whose dates are text; one that is no date of the calendar is text that the core refuses. */
+/** Converts the dates of a query to text. An invalid date becomes text that the core rejects. */
 export function withTimes(query: unknown): unknown {
   if (!isPlain(query)) return query;
   const copy = { ...query };
@@ -27,8 +27,8 @@ function timeText(time: unknown): unknown {
   return Number.isNaN(date.getTime()) ? String(date) : date.toISOString();
 }
 
-/** Parts one option from the others. What is no map is left whole, for the core to refuse. */
-export function part(options: unknown, name: string): [option: unknown, others: unknown] {
+/** Separates one option from the others. A value that is not a map is left for the core to reject. */
+export function takeOption(options: unknown, name: string): [option: unknown, others: unknown] {
   if (!isPlain(options)) return [undefined, options];
   const { [name]: option, ...others } = options;
   return [option, others];

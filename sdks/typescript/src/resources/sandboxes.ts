@@ -27,7 +27,7 @@ export class SandboxesApi {
   /**
    * Returns one sandbox.
    *
-   * @throws {@link NotFoundError} where there is no such sandbox, {@link InvalidRequestError}, {@link APIError},
+   * @throws {@link NotFoundError} if the sandbox does not exist, {@link InvalidRequestError}, {@link APIError},
    * {@link ConnectionError}.
    * @example
    * ```ts

@@ -1,5 +1,5 @@
 import type { Connection } from "../connection.js";
-import { reading } from "../core.js";
+import { readInput } from "../core.js";
 import { InvalidRequestError, UnsupportedByServerError } from "../errors.js";
 import type {
   ChangeTags,
@@ -9,12 +9,12 @@ import type {
   TagKey,
   TagsOf,
 } from "../types.js";
-import { bind, part } from "../values.js";
+import { bind, takeOption } from "../values.js";
 
 /**
- * The `ifMatch` that makes a write depend on the tags that were read.
+ * Returns the `ifMatch` that makes a write conditional on the tags that were read.
  *
- * @throws {@link UnsupportedByServerError} where the server sent no entity tag: the write would be unconditional.
+ * @throws {@link UnsupportedByServerError} if the server sent no entity tag, because the write would be unconditional.
  * @example
  * ```ts
  * const state = await client.tags.get("sb-1");
@@ -38,7 +38,7 @@ export class TagsApi {
   }
 
   /**
-   * Every tag key in use, ordered by its UTF-8 bytes.
+   * Lists the tag keys in use, ordered by their UTF-8 bytes.
    *
    * @throws {@link APIError}, {@link ConnectionError}.
    * @example
@@ -51,9 +51,9 @@ export class TagsApi {
   }
 
   /**
-   * The tags of a sandbox.
+   * Returns the tags of a sandbox.
    *
-   * @throws {@link NotFoundError} where there is no such sandbox, {@link InvalidRequestError}, {@link APIError},
+   * @throws {@link NotFoundError} if the sandbox does not exist, {@link InvalidRequestError}, {@link APIError},
    * {@link ConnectionError}.
    * @example
    * ```ts
@@ -65,10 +65,10 @@ export class TagsApi {
   }
 
   /**
-   * Replaces all user tags of a sandbox; `{}` clears them. Without `ifMatch` the last writer wins: to change some of the
-   * tags, {@link TagsApi.update} is safer.
+   * Replaces all user tags of a sandbox; `{}` clears them. Without `ifMatch`, the last writer wins. Prefer
+   * {@link TagsApi.update} to change some of the tags.
    *
-   * @throws {@link TagValidationError} with every violation, before anything is sent; {@link ConflictError} where
+   * @throws {@link TagValidationError} with every violation, before anything is sent; {@link ConflictError} if
    * the tags are no longer those of `ifMatch`; else as {@link TagsApi.get} does.
    * @example
    * ```ts
@@ -80,17 +80,17 @@ export class TagsApi {
     tags: T & TagsOf<T>,
     options?: SetTagsOptions,
   ): Promise<SandboxTags> {
-    const [ifMatch, others] = reading(() => part(options, "ifMatch"));
+    const [ifMatch, others] = readInput(() => takeOption(options, "ifMatch"));
     const args = { sandboxId, tags, ifMatch };
     return this.#connection.call("tags.set", args, undefined, others as RequestOptions | undefined);
   }
 
   /**
-   * Reads a sandbox's user tags, changes them and writes them back, again if someone else wrote in between.
+   * Reads a sandbox's user tags, changes them and writes them back; starts over if another writer came in between.
    *
-   * @param change gets the user tags and returns what they shall become. It may be called several times, so it
-   * must not do anything else; what it throws rejects the call.
-   * @throws {@link ConflictError} where others wrote in between until the time of the call was up, else as
+   * @param change receives the user tags and returns the new ones. It may be called several times, so it must be
+   * pure. An error that it throws rejects the call.
+   * @throws {@link ConflictError} if other writers came in between until the timeout of the call, else as
    * {@link TagsApi.set} does.
    * @example
    * ```ts

@@ -31,11 +31,11 @@ export class UsageApi {
   }
 
   /**
-   * Usage by the values of a tag, and the part that lacks the tag. The key stands alone: `byTag("tag:team")` reports on
-   * the key `tag:team`, which is a valid one.
+   * Returns usage by the values of a tag, and the usage of sandboxes without it. Pass the key alone:
+   * `byTag("tag:team")` reports on the key `tag:team`, which is also valid.
    *
-   * @throws {@link InvalidRequestError} for a query that breaks a rule, before anything is sent; else what the API
-   * answers ({@link APIError}), or {@link ConnectionError} where it does not. The promise rejects, nothing is thrown.
+   * @throws {@link InvalidRequestError} for an invalid query, before anything is sent; {@link APIError} for an error
+   * response; {@link ConnectionError} without a response. The promise rejects; the method itself never throws.
    * @example
    * ```ts
    * const page = await client.usage.byTag("team", { from: "2026-04-01", to: "2026-05-01" });
@@ -51,7 +51,7 @@ export class UsageApi {
   }
 
   /**
-   * Usage by sandbox.
+   * Returns usage by sandbox.
    *
    * @throws as {@link UsageApi.byTag} does.
    * @example
@@ -69,9 +69,9 @@ export class UsageApi {
   }
 
   /**
-   * Usage of one sandbox, torn down or not.
+   * Returns the usage of one sandbox, also after it was torn down.
    *
-   * @throws {@link NotFoundError} where there is no such sandbox, else as {@link UsageApi.byTag} does.
+   * @throws {@link NotFoundError} if the sandbox does not exist, else as {@link UsageApi.byTag} does.
    * @example
    * ```ts
    * const usage = await client.usage.forSandbox("sb-1", { from: new Date("2026-04-01") });
@@ -100,7 +100,7 @@ export class UsageApi {
       };
       resolve(fetchPage());
     });
-    // It may be awaited later than it fails, or iterated; until then that is no unhandled rejection.
+    // A call that fails before it is awaited or iterated is not an unhandled rejection.
     call.catch(() => {});
     return call;
   }
