@@ -1,4 +1,4 @@
-// Figures with their bars: a table on standard output, and JSON for machines.
+// Figures with their bars: a table on standard output and a JSON file.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 

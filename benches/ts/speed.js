@@ -19,7 +19,7 @@ export async function speed(validateTags) {
 
 /**
  * @param {(tags: unknown) => unknown[]} ours @param {string} title @param {unknown} tags
- * @param {Readonly<Record<string, number>>} bars how many times faster than each peer
+ * @param {Readonly<Record<string, number>>} bars the least factor over each peer
  */
 async function compare(ours, title, tags, bars) {
   const valid = ours(tags).length === 0;

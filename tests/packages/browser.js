@@ -1,4 +1,4 @@
-// A real browser, and a server of static files that sends a strict Content-Security-Policy.
+// Chromium, and a server of static files with a strict Content-Security-Policy.
 
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -12,7 +12,7 @@ const TYPES = /** @type {Record<string, string>} */ ({
   ".mjs": "text/javascript",
 });
 
-/** What the package needs of a policy: its module is compiled from bytes, which is all that is asked for. */
+/** The strictest policy that the package works with: it compiles its module from bytes. */
 export const STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src *";
 
 /** @type {import("playwright-core").Browser | undefined} */
@@ -20,7 +20,7 @@ let browser;
 /** @type {import("node:http").Server[]} */
 const servers = [];
 
-/** Closes the browser and the servers; for the end of a file of tests. */
+/** Closes the browser and the servers, at the end of a test file. */
 export async function closeBrowser() {
   await browser?.close();
   for (const server of servers) server.close();
@@ -42,9 +42,9 @@ export async function serve(directory, policy = STRICT) {
 }
 
 /**
- * Opens a page and waits for its `window.report`; a failure tells what the page complained of.
+ * Opens a page and waits for its `window.report`. If there is none, the error contains the messages of the page.
  *
- * @param {string} url @param {unknown} config what the page finds in `window.config`
+ * @param {string} url @param {unknown} config becomes `window.config`
  * @param {number} [timeout] milliseconds to wait for the report
  */
 export async function visit(url, config, timeout = 30_000) {

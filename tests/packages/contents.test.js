@@ -1,4 +1,4 @@
-// What is in the packed package: its types, its manifest, its size.
+// The contents of the packed package: its types, its manifest, its size.
 
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -14,12 +14,12 @@ after(cleanUp);
 
 const TSC = fileURLToPath(new URL("node_modules/typescript/bin/tsc", import.meta.url));
 
-test("its types resolve in every mode of TypeScript, as attw tells", async () => {
+test("its types resolve in every mode of TypeScript, by attw", async () => {
   const tarball = await packedTarball();
   await run(program("attw"), [tarball, "--format", "table"], { cwd: "." });
 });
 
-test("its manifest is in order, as publint tells", async () => {
+test("its manifest is valid, by publint", async () => {
   const directory = await project({});
   const pkgDir = join(directory, "node_modules/@opencomputer/usage");
   const { messages, pkg } = await publint({ pkgDir, strict: true, pack: false });
@@ -29,7 +29,7 @@ test("its manifest is in order, as publint tells", async () => {
   );
 });
 
-test("every public item is documented, and every link leads somewhere, as TypeDoc tells", async () => {
+test("every public item is documented and every link resolves, by TypeDoc", async () => {
   const cwd = fileURLToPath(new URL("../../sdks/typescript", import.meta.url));
   const entries = ["--entryPoints", "src/index.ts", "--entryPoints", "src/validate.ts"];
   const checks = [
@@ -46,7 +46,7 @@ test("every public item is documented, and every link leads somewhere, as TypeDo
   });
 });
 
-test("it compiles in a strict project that looks into its declarations", async () => {
+test("it compiles in a strict project that checks its declarations", async () => {
   const main = `
     import { UsageClient, type SandboxUsageItem } from "@opencomputer/usage";
     import { type TagViolation, validateTags } from "@opencomputer/usage/validate";
@@ -111,7 +111,7 @@ test("the types of /validate need no DOM and no Node.js", async () => {
 /** The oldest TypeScript that the documentation names. */
 const OLDEST = "4.7";
 
-test(`its types are read by TypeScript ${OLDEST}, the oldest that is supported`, async () => {
+test(`its types work with TypeScript ${OLDEST}, the oldest supported version`, async () => {
   const main = `
     import { RateLimitError, Usage, UsageClient, type UsageQuery } from "@opencomputer/usage";
     import { validateTags } from "@opencomputer/usage/validate";
@@ -144,7 +144,7 @@ test(`its types are read by TypeScript ${OLDEST}, the oldest that is supported`,
   await run(process.execPath, [compiler], { cwd });
 });
 
-test("a fetch of undici 6 and 7 and of node-fetch fits the option's type", async () => {
+test("the fetch of undici 6, undici 7 and node-fetch fits the option's type", async () => {
   const main = ["undici-6", "undici-7", "node-fetch"]
     .map((name, i) => {
       const at = JSON.stringify(fileURLToPath(new URL(`node_modules/${name}`, import.meta.url)));
@@ -173,7 +173,7 @@ test("a fetch of undici 6 and 7 and of node-fetch fits the option's type", async
   await run(process.execPath, [TSC], { cwd });
 });
 
-test("nothing in it evaluates text, waits at the top level or asks for Node.js", async () => {
+test("it has no eval, no top-level await and no Node.js module", async () => {
   const directory = await project({});
   const dist = join(directory, "node_modules/@opencomputer/usage/dist");
   for (const build of ["esm", "cjs", "workerd", "edge-light"]) {
@@ -191,7 +191,7 @@ test("nothing in it evaluates text, waits at the top level or asks for Node.js",
   }
 });
 
-test("every map brings its sources along or leads to ones in the package", async () => {
+test("every source map contains its sources or refers to published ones", async () => {
   const dist = join(await project({}), "node_modules/@opencomputer/usage/dist");
   const names = readdirSync(dist, { recursive: true, encoding: "utf8" });
   const maps = names.filter((name) => name.endsWith(".map"));
@@ -213,7 +213,7 @@ for (const [entry, most] of Object.entries(BAR)) {
   });
 }
 
-test("an error of one entry is known by the class of the other, whose core is another", async () => {
+test("an error of one entry is an instance of the other entry's class", async () => {
   const main = `
     import assert from "node:assert/strict";
     import * as whole from "@opencomputer/usage";

@@ -1,4 +1,4 @@
-// What every runtime does with the package: checks tags, builds a request, walks pages of the live server.
+// Uses the package in any runtime: validates tags, builds a request, walks pages of the live server.
 
 /**
  * @param {typeof import("@opencomputer/usage")} sdk
@@ -40,7 +40,7 @@ export async function probe(sdk, pure, { baseUrl, apiKey }) {
   };
 }
 
-/** What it finds, everywhere. */
+/** The result in every runtime. */
 export const FOUND = {
   valid: [],
   invalid: ["key_reserved_prefix", "value_not_unicode"],

@@ -1,4 +1,4 @@
-// The size of the package as a browser downloads it: bundled, minified, compressed. KB are 1024 bytes.
+// The size of the package as a browser downloads it: bundled, minified, compressed. A KB is 1024 bytes.
 
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -14,7 +14,7 @@ export const BAR = { "@opencomputer/usage": 56, "@opencomputer/usage/validate": 
  */
 export async function bundledSize(directory, entry) {
   const { outputFiles } = await build({
-    // Every export is reached, so that nothing is shaken off.
+    // Re-exports everything, so that nothing is tree-shaken.
     stdin: {
       contents: `export * from "${entry}";`,
       resolveDir: directory,

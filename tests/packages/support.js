@@ -1,4 +1,4 @@
-// The packed tarball in empty projects, the live server, and programs that run.
+// Projects with the packed tarball, the live server, and child processes.
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,13 +11,13 @@ import { promisify } from "node:util";
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "../..");
 mkdirSync(join(here, ".projects"), { recursive: true });
-/** In here, so that bundlers find themselves; what they bundle is installed in each project alone. */
+/** Below this folder, so that bundlers find their own files. The package is installed in each project. */
 const projects = mkdtempSync(join(here, ".projects/run-"));
 
 /** @type {import("node:child_process").ChildProcess | undefined} */
 let serving;
 
-/** Stops what was started and removes what was made; for the end of a file of tests. */
+/** Stops the server and removes the projects, at the end of a test file. */
 export function cleanUp() {
   serving?.kill();
   rmSync(projects, { recursive: true, force: true, maxRetries: 5 });
@@ -29,7 +29,7 @@ export const program = (name) => join(here, "node_modules/.bin", name);
 const finished = promisify(execFile);
 
 /**
- * Runs a program to its end; a failure tells all that it wrote.
+ * Runs a program to its end. If it fails, the error contains its output.
  *
  * @param {string} file @param {readonly string[]} args @param {{ cwd: string, env?: NodeJS.ProcessEnv }} options
  * @returns {Promise<string>} its standard output
@@ -61,7 +61,7 @@ export function packedTarball() {
 }
 
 /**
- * Makes a project that holds the packed package, the probe, and these files by name.
+ * Makes a project with the packed package, the probe, and these files by name.
  *
  * @param {Readonly<Record<string, string>>} files
  * @returns {Promise<string>} its directory
@@ -84,7 +84,7 @@ export async function project(files) {
 /** @type {Promise<{ baseUrl: string, apiKey: string }> | undefined} */
 let server;
 
-/** The live server with its made-up fleet; any web page may call it. */
+/** The live server with its demo fleet. It allows calls of any origin. */
 export function liveServer() {
   server ??= started();
   return server;

@@ -1,4 +1,4 @@
-// The packed package in test runners, whose worlds lack some of a browser's and have some of Node.js twice.
+// The packed package in test runners, whose globals differ from those of browsers and of Node.js.
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
@@ -10,19 +10,19 @@ after(cleanUp);
 /** @param {string} path @returns {string} the path of an installed file */
 const installed = (path) => fileURLToPath(new URL(`node_modules/${path}`, import.meta.url));
 
-/** What every runner runs: `sdk` and `pure` are the entries, `fake` and `real` switch timers. */
+/** The tests in every runner. `sdk` and `pure` are the entries, `fake` and `real` switch timers. */
 const TESTS = `
   const options = { apiKey: "oc_key", baseUrl: "https://api.test", dangerouslyAllowBrowser: true, maxRetries: 0 };
   const answer = (body, status = 200) => ({
     status, headers: new Map(), arrayBuffer: async () => new TextEncoder().encode(JSON.stringify(body)).buffer,
   });
 
-  test("tags are checked", () => {
+  test("tags are validated", () => {
     expect(sdk.validateTags({ team: "zażółć 😀" })).toEqual([]);
     expect(pure.validateTags({ "oc:team": "é" }).map(({ code }) => code)).toEqual(["key_reserved_prefix"]);
   });
 
-  test("a call is answered, with timers that are fake or not", async () => {
+  test("a call succeeds with real and with fake timers", async () => {
     const client = new sdk.UsageClient({ ...options, fetch: async () => answer({ keys: [] }) });
     expect(await client.tags.listKeys()).toEqual([]);
     fake();
@@ -30,7 +30,7 @@ const TESTS = `
     real();
   });
 
-  test("errors of this world and of Node.js say what they say", async () => {
+  test("errors of this realm and of Node.js are described", async () => {
     const cause = Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:9"), { code: "ECONNREFUSED" });
     const fetch = async () => { throw Object.assign(new TypeError("fetch failed"), { cause }); };
     const error = await new sdk.UsageClient({ ...options, fetch }).tags.listKeys().catch((error) => error);
@@ -41,7 +41,7 @@ const TESTS = `
     expect(refused).toBeInstanceOf(sdk.NotFoundError);
   });
 
-  test("a signal of this world ends a call", async () => {
+  test("a signal of this realm aborts a call", async () => {
     const controller = new AbortController();
     const client = new sdk.UsageClient({ ...options, fetch: () => new Promise(() => {}) });
     const call = client.tags.listKeys({ signal: controller.signal }).catch((error) => error);
@@ -49,9 +49,9 @@ const TESTS = `
     expect((await call).name).toBe("AbortError");
   });
 `;
-/** A call of the live server by this world's own `fetch`. */
+/** A call of the live server with the environment's own `fetch`. */
 const LIVE = `
-  test("the live server answers this world's fetch", async () => {
+  test("the environment's fetch reaches the live server", async () => {
     const { baseUrl, apiKey } = JSON.parse(process.env.SERVER);
     const { signal } = new AbortController();
     const client = new sdk.UsageClient({ baseUrl, apiKey, dangerouslyAllowBrowser: true });
@@ -69,9 +69,9 @@ const ESM = `
 `;
 const JEST = "const fake = () => jest.useFakeTimers(), real = () => jest.useRealTimers();";
 const JEST_ESM = 'import { jest } from "@jest/globals";';
-/** jsdom's world has no codecs of text: the first use says so, and Node.js has some. */
+/** jsdom in Jest lacks the text codecs. The first use says so, and Node.js has them. */
 const NO_CODECS = `
-  test("what is missing is named at the first use", () => {
+  test("the first use names what is missing", () => {
     expect(() => pure.validateTags({})).toThrow("TextDecoder");
     Object.assign(globalThis, codecs);
   });
@@ -150,7 +150,7 @@ for (const environment of ["jsdom", "happy-dom"]) {
 }
 
 for (const version of ["6", "7"]) {
-  test(`a client calls by the fetch of undici ${version}, and its streams are left`, async () => {
+  test(`a client works with the fetch of undici ${version} and closes its streams`, async () => {
     const main = `
       import assert from "node:assert/strict";
       import { createServer } from "node:http";
@@ -164,7 +164,7 @@ for (const version of ["6", "7"]) {
       const down = new UsageClient({ baseUrl: "http://127.0.0.1:65530", apiKey, fetch: undici.fetch, maxRetries: 0 });
       await assert.rejects(down.tags.listKeys(), /fetch failed: connect ECONNREFUSED/);
 
-      // A body that never ends is hung up on.
+      // The connection of an endless body is closed.
       const server = createServer((_, response) => {
         response.writeHead(500);
         const timer = setInterval(() => response.write("x".repeat(65_536)), 1);

@@ -1,4 +1,4 @@
-// Bodies that do not end, and what they leave in memory.
+// Endless bodies, and the memory that large ones take.
 
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ import { expectOurs, failure, recorded } from "./support/calls.js";
 const MIB = 1 << 20;
 const cwd = fileURLToPath(new URL("..", import.meta.url));
 
-/** A body of parts that never ends; counts how many were asked for, and whether it was cancelled. */
+/** Makes an endless body, and records the parts that were read and whether it was cancelled. */
 function endless(size = MIB) {
   const seen = { parts: 0, cancelled: false };
   const stream = new ReadableStream<Uint8Array>({
@@ -45,7 +45,7 @@ describe("a body that never ends", () => {
     expect(seen.parts).toBeLessThanOrEqual(67);
   });
 
-  test("that comes as a stream of Node.js is left, too", async () => {
+  test("that is a stream of Node.js is destroyed after 64 MiB", async () => {
     let left = false;
     async function* body() {
       try {
@@ -60,21 +60,21 @@ describe("a body that never ends", () => {
     expect(left).toBe(true);
   });
 
-  test("without a stream is refused once it is there", async () => {
+  test("without a stream is rejected when it is too long", async () => {
     const arrayBuffer = async () => new ArrayBuffer(64 * MIB + 1);
     const answer = { status: 200, headers: new Headers(), arrayBuffer } as Response;
     const { client } = recorded(() => answer);
     expectOurs(await failure(() => client().tags.listKeys()), DecodeError);
   });
 
-  test("a body of just 64 MiB is read whole", async () => {
+  test("a body of exactly 64 MiB is read", async () => {
     const body = `{"keys":[]${" ".repeat(64 * MIB - 11)}}`;
     const { client } = recorded(() => new Response(body));
     expect(await client().tags.listKeys()).toEqual([]);
   });
 });
 
-/** Runs a program in a process of its own that can ask for a garbage collection. */
+/** Runs a program in a child process with access to the garbage collector. */
 function run(program: string): string[] {
   const args = ["--expose-gc", "--input-type=module", "--eval", program];
   return execFileSync(process.execPath, args, { cwd, encoding: "utf8" }).trim().split(" ");
@@ -97,8 +97,8 @@ const WATCHED = `
   };
 `;
 
-describe("what is resident", () => {
-  test("while an endless body is read is no more than twice what is read of it", () => {
+describe("resident memory", () => {
+  test("grows by at most twice the limit while an endless body is read", () => {
     const program = `
       const { UsageClient } = await import("@opencomputer/usage");
       const rss = () => process.memoryUsage.rss() / ${MIB};
@@ -115,7 +115,7 @@ describe("what is resident", () => {
     expect(Number(run(program)[0])).toBeLessThan(2 * 64 + 32);
   }, 60_000);
 
-  test("a core that a large answer filled is given up", () => {
+  test("releases a core that a large response grew", () => {
     const program = `${WATCHED}
       const body = '{"keys":[]' + " ".repeat(${40 * MIB}) + "}";
       const client = new UsageClient({ apiKey: "k", baseUrl: "https://api.test", fetch: async () => new Response(body) });
@@ -125,7 +125,7 @@ describe("what is resident", () => {
     expect(run(program)).toEqual(["1", "1"]);
   }, 60_000);
 
-  test("a core that a large argument filled, or that trapped, is given up", () => {
+  test("releases a core that a large argument grew or that trapped", () => {
     const program = `${WATCHED}
       validateTags({ team: "payments" });
       validateTagValue("é".repeat(20_000_000));
@@ -137,7 +137,7 @@ describe("what is resident", () => {
     expect(run(program)).toEqual(["2", "2"]);
   }, 120_000);
 
-  test("calls under way keep the core that they began in", () => {
+  test("keeps a core until its calls in progress have ended", () => {
     const program = `${WATCHED}
       let answer;
       const slow = new Promise((resolve) => { answer = resolve; });
@@ -153,7 +153,7 @@ describe("what is resident", () => {
   }, 60_000);
 });
 
-test("hundreds of thousands of invalid keys are reported, in a process that has just started", () => {
+test("400,000 invalid keys are reported in a fresh process", () => {
   const program = `
     const { validateTags } = await import("@opencomputer/usage/validate");
     const tags = Object.fromEntries(Array.from({ length: 400_000 }, (_, i) => ["k " + i, "v"]));

@@ -24,7 +24,7 @@ const FUNCTIONS = [
   sdk.decodeCursor,
 ] as readonly ((value: never) => unknown)[];
 
-/** What a function may do with any value: work, or fail with an error of ours. */
+/** Runs a function that may work or fail with an OpenComputerError. */
 function worksOrIsRefused(run: () => unknown): void {
   try {
     run();
@@ -33,7 +33,7 @@ function worksOrIsRefused(run: () => unknown): void {
   }
 }
 
-/** Whatever was done to it before, the core answers. */
+/** Checks that the core still works. */
 function expectSound(): void {
   expect(validateTags({ team: "payments" })).toEqual([]);
   expect(validateTags({ "oc:team": "é" })).toMatchObject([{ code: "key_reserved_prefix" }]);
@@ -45,7 +45,7 @@ const key = fc.oneof(
   fc.constantFrom("__proto__", "constructor", "toString", "toJSON", "then", "length", "kind", "v"),
 );
 const thrown = fc.constantFrom<unknown>(new Error("no"), "no", null, undefined, 7, Symbol("no"));
-/** Makes a value with traps in it, which only what is tested may spring: getters, proxies, maps, symbols. */
+/** Makes a value with getters, proxies, maps and symbols in it, which throw only inside the function under test. */
 type Make = () => unknown;
 const made = (makes: Readonly<Record<string, Make>>) =>
   Object.fromEntries(Object.entries(makes).map(([key, make]) => [key, make()]));
@@ -85,7 +85,7 @@ const { trap } = fc.letrec<{ trap: Make }>((tie) => ({
 }));
 
 describe("any value", () => {
-  test("into any function works or is refused, and leaves the core sound", () => {
+  test("as an argument of a function works or is rejected, and the core keeps working", () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -101,7 +101,7 @@ describe("any value", () => {
     expectSound();
   });
 
-  test("into any method is refused before anything is sent, or works", async () => {
+  test("as an argument of a method is rejected before anything is sent, or works", async () => {
     const names = fc.constantFrom(...Object.keys(METHODS));
     await fc.assert(
       fc.asyncProperty(names, fc.dictionary(key, trap), trap, async (name, makes, make) => {
@@ -120,10 +120,10 @@ describe("any value", () => {
   });
 });
 
-describe("keys that are properties of every object", () => {
+describe("keys named like members of Object.prototype", () => {
   const names = ["__proto__", "constructor", "hasOwnProperty", "toString", "valueOf"];
 
-  test("are keys like any other", () => {
+  test("are ordinary keys", () => {
     const tags = Object.fromEntries(names.map((name) => [name, "x"]));
     expect(Object.keys(tags)).toEqual(names);
     expect(validateTags(tags)).toEqual([]);
@@ -131,21 +131,21 @@ describe("keys that are properties of every object", () => {
     expect(validateTags(Object.assign(nothing, { team: "a" }))).toEqual([]);
   });
 
-  test("and inherited ones are none", () => {
+  test("are ignored if they are inherited", () => {
     const tags = Object.create({ "oc:inherited": "x" }) as Record<string, string>;
     tags["team"] = "payments";
     expect(validateTags(tags)).toEqual([]);
   });
 });
 
-describe("what is no map of strings", () => {
+describe("values that are not maps of strings", () => {
   const odd: [string, unknown][] = [
     ["a Map", new Map([["team", "payments"]])],
     ["a list", ["team"]],
     ["a date", new Date()],
     ["a key that is a symbol", { team: "payments", [Symbol("env")]: "prod" }],
   ];
-  test.for(odd)("%s is invalid_body, never silently fine", async ([, tags]) => {
+  test.for(odd)("%s is invalid_body", async ([, tags]) => {
     const error = await failure(() => validateTags(tags));
     expect(error).toBeInstanceOf(InvalidRequestError);
     expect(error).toHaveProperty("code", "invalid_body");
@@ -155,17 +155,17 @@ describe("what is no map of strings", () => {
     expect(sent).toEqual([]);
   });
 
-  test("a symbol that is no data, because it is not enumerable, is passed over", () => {
+  test("a symbol key that is not enumerable is ignored", () => {
     expect(validateTags(Object.defineProperty({ a: "b" }, Symbol("s"), { value: 1 }))).toEqual([]);
   });
 });
 
-test("an array is its items, whatever else it has", () => {
+test("members of an array besides its items are ignored", () => {
   expect(sdk.formatFilter("a team".match(/(t)eam/))).toBe("team,t");
 });
 
 describe("getters", () => {
-  test("are asked once, so that no value is checked and another reported", () => {
+  test("are called once, so the reported value is the checked one", () => {
     let asked = 0;
     const tags = {
       get team() {
@@ -176,7 +176,7 @@ describe("getters", () => {
     expect(asked).toBe(1);
   });
 
-  test("may call the package themselves", () => {
+  test("may call the package", () => {
     const inner: unknown[] = [];
     const tags = {
       a: "x",
@@ -190,7 +190,7 @@ describe("getters", () => {
     expect(inner).toMatchObject([[{ code: "key_reserved_prefix" }, { code: "value_too_long" }]]);
   });
 
-  test("that never end are an error of ours, and leave the core sound", async () => {
+  test("that recurse forever cause an OpenComputerError, and the core keeps working", async () => {
     const endless: unknown = {
       get a(): unknown {
         return validateTags(endless);
@@ -204,10 +204,11 @@ describe("getters", () => {
 });
 
 describe("large input", () => {
-  test("tags that go on where the core's space for them ends are not cut there", () => {
+  test("tags longer than the core's buffer are not truncated", () => {
     let point = 0x4e00;
     const wide = (n: number) => String.fromCharCode(...Array.from({ length: n }, () => point++));
-    // As many bytes, up to that end, as all have units: fifty fine tags to whoever takes the rest for read.
+    // The tags up to the end of the buffer have as many bytes as all of them have units, so counting bytes alone would
+    // accept the rest unread.
     const sizes = Array.from({ length: 50 }, (_, i) => (i < 49 ? 652 : 670));
     const fine = sizes.map((size) => `key${wide((size - 1) / 3)}x`).join("");
     let rest = fine + wide(32 * 1024 - fine.length);
@@ -223,13 +224,13 @@ describe("large input", () => {
     expect(codes.filter((code) => code === "value_too_long")).toHaveLength(50);
   });
 
-  test.for(["x", "é", "😀"])("ten million of %s are counted", (character) => {
+  test.for(["x", "é", "😀"])("a value of ten million %s is measured", (character) => {
     const [violation] = validateTagValue(character.repeat(10_000_000));
     expect(violation?.message).toContain("10000000 characters");
     expectSound();
   });
 
-  test("a million tags are counted", () => {
+  test("a million tags are too many", () => {
     const tags = Object.fromEntries(Array.from({ length: 1_000_000 }, (_, i) => [`k${i}`, "v"]));
     const violations = validateTags(tags);
     expect(violations).toMatchObject([{ code: "too_many_tags" }]);
@@ -237,13 +238,13 @@ describe("large input", () => {
     expectSound();
   }, 120_000);
 
-  test("a string as long as one can be is an error of ours", async () => {
+  test("the longest string causes an OpenComputerError", async () => {
     const longest = "x".repeat(2 ** 29 - 24);
     expect(await failure(() => validateTagValue(longest))).toBeInstanceOf(OpenComputerError);
     expectSound();
   });
 
-  test("a client outlives options that no memory can hold", async () => {
+  test("a client keeps working after options too large for memory", async () => {
     const { client, sent } = answering({ keys: [] });
     const survivor = client();
     const half = "x".repeat(2 ** 28);
@@ -254,7 +255,7 @@ describe("large input", () => {
   });
 });
 
-test("LIMITS are what the core refuses beyond", () => {
+test("the core rejects values beyond LIMITS", () => {
   expect(validateTagValue("v".repeat(LIMITS.maxTagValueCharacters))).toEqual([]);
   expect(validateTagValue("v".repeat(LIMITS.maxTagValueCharacters + 1))).toHaveLength(1);
   expect(new TagValidationError("x").violations).toEqual([]);

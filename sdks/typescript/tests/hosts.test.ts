@@ -1,4 +1,4 @@
-// What users of JavaScript expect, and what hosts do not have.
+// Idioms of JavaScript, and hosts that lack globals.
 
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
@@ -25,7 +25,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** Runs a program in a process of its own; returns what it wrote, complaints and all. */
+/** Runs a program in a child process; returns its output and its errors. */
 function run(program: string, ...flags: string[]): string {
   const script = `(async () => {${program}})()`;
   const args = [...flags, "--input-type=module", "--eval", `${script}; export {};`];
@@ -68,13 +68,13 @@ describe("methods", () => {
     for (const call of calls) expectOurs(await failure(call), esm.DecodeError);
   });
 
-  test("of the stand-ins survive it, too", async () => {
+  test("of the platform's classes survive destructuring", async () => {
     vi.stubGlobal("fetch", async () => response({ status: 200, body: { keys: [] } }));
     const { listKeys } = new esm.Tags("https://api.test", "oc_key");
     expect(await listKeys()).toEqual([]);
   });
 
-  test("never throw, whatever they are given", async () => {
+  test("never throw", async () => {
     const { client } = answering({});
     for (const method of Object.values(METHODS)) {
       for (const odd of [{ key: Symbol("s"), sandboxId: 5n }, { odd: () => {} }]) {
@@ -94,7 +94,7 @@ describe("methods", () => {
     for (const call of calls) expectOurs(await failure(() => call), OpenComputerError);
   });
 
-  test("give call objects that may fail before anybody awaits them", () => {
+  test("return calls that may fail before they are awaited", () => {
     const program = `${CLIENT}
       const call = client.usage.byTag("");
       client.usage.bySandbox({ limit: 0 });
@@ -110,7 +110,7 @@ function raise(): never {
 }
 
 describe("signals", () => {
-  test("that calls share get one listener, and Node.js does not warn", () => {
+  test("shared by calls get one listener, and Node.js prints no warning", () => {
     const program = `
       const { UsageClient } = await import("@opencomputer/usage");
       const { getEventListeners } = await import("node:events");
@@ -124,7 +124,7 @@ describe("signals", () => {
     expect(run(program)).toBe("1 0");
   });
 
-  test("end every call that shares them", async () => {
+  test("abort every call that shares them", async () => {
     const { client } = recorded(() => new Promise<Response>(() => {}));
     const controller = new AbortController();
     const { signal } = controller;
@@ -180,7 +180,7 @@ describe("hosts that lack something", () => {
     },
   );
 
-  test("importing looks at no global that could be missing", () => {
+  test("importing reads no global that could be missing", () => {
     const program = `
       for (const name of ["TextDecoder", "TextEncoder", "WebAssembly", "fetch", "AbortController", "performance", "atob", "Uint8Array"]) {
         Object.defineProperty(globalThis, name, { get: () => console.log("looked at", name), configurable: true });
@@ -203,7 +203,7 @@ describe("errors", () => {
       }),
     ).client({ maxRetries: 0 });
 
-  test("say how long to wait, and which headers came, without secrets", async () => {
+  test("have retryAfter and the response headers without secrets", async () => {
     const error = await failure(() => limited().tags.listKeys());
     expectOurs(error, RateLimitError);
     expect(error).toMatchObject({
@@ -213,7 +213,7 @@ describe("errors", () => {
     expect(error).not.toHaveProperty("headers.set-cookie");
   });
 
-  test("are known across ES modules and CommonJS", async () => {
+  test("are recognized across ES modules and CommonJS", async () => {
     expect(cjs.OpenComputerError).not.toBe(OpenComputerError);
     const error = await failure(() => limited().tags.listKeys());
     for (const Class of [cjs.RateLimitError, cjs.APIError, cjs.OpenComputerError]) {
@@ -226,7 +226,7 @@ describe("errors", () => {
     }
   });
 
-  test("of a class of the user's are told from those of its base", () => {
+  test("of a user's subclass are distinguished from those of its base", () => {
     class Mine extends APIError {}
     expect(Mine.isInstance(new APIError("x"))).toBe(false);
     expect(Mine.isInstance(new Mine("x"))).toBe(true);
@@ -244,7 +244,7 @@ describe("errors", () => {
     expect(Object.keys(error)).not.toContain("name");
   });
 
-  test("of another realm are told by what they say", async () => {
+  test("of another realm are described by their members", async () => {
     const foreign: unknown = vm.runInNewContext(
       'Object.assign(new TypeError("fetch failed"), { cause: new Error("connect ECONNREFUSED 127.0.0.1:9") })',
     );
@@ -270,7 +270,7 @@ describe("errors", () => {
   });
 });
 
-test("a log that rejects fails no call and no process", () => {
+test("a logger that rejects fails neither the call nor the process", () => {
   const program = CLIENT.replace(
     "maxRetries: 0",
     "logger: { debug: async () => { throw new Error('disk full'); } }",
@@ -309,7 +309,7 @@ describe("pages", () => {
     expect(sent).toHaveLength(1);
   });
 
-  test("are plain data by toJSON", async () => {
+  test("become plain data by toJSON", async () => {
     const { client, sent } = answering(body);
     const data = (await client().usage.byTag("team")).toJSON();
     expect(Object.getPrototypeOf(data)).toBe(Object.prototype);
@@ -321,7 +321,7 @@ describe("pages", () => {
 });
 
 describe("tags", () => {
-  test("without those of the system can be written back", () => {
+  test("without system tags can be written back", () => {
     expect(userTags({ team: "a", "oc:plan": "pro", "oc:": "x", oc: "y" })).toEqual({
       team: "a",
       oc: "y",
@@ -329,7 +329,7 @@ describe("tags", () => {
     expect(Object.keys(userTags(JSON.parse('{"__proto__":"a"}')))).toEqual(["__proto__"]);
   });
 
-  test("with a value that is a list or a map are refused by its type, unread", async () => {
+  test("with a list or a map as a value are rejected without reading it", async () => {
     const unread = new Proxy([], { get: (_, name) => (name === "length" ? 1e6 : raise()) });
     const trap = Object.defineProperty({}, "a", { enumerable: true, get: raise });
     for (const value of [unread, trap]) {

@@ -1,4 +1,4 @@
-// The classes that stand in for the platform's own SDK.
+// The classes that replace those of the platform's SDK.
 
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,7 @@ afterEach(async () => {
   servers = [];
 });
 
-/** Answers every request with a body; returns the requests' URLs. */
+/** Answers every request with a body; returns the URLs of the requests. */
 function answered(body: unknown): string[] {
   const urls: string[] = [];
   vi.stubGlobal("fetch", async (url: string) => {
@@ -46,7 +46,7 @@ describe("the documented examples", () => {
     execFileSync("npx", ["tsc", "--ignoreConfig", ...options, ...files], { cwd, stdio: "pipe" });
   }, 60_000);
 
-  /** Runs an example as it stands against a server; returns the lines that it printed. */
+  /** Runs an example unchanged against a server; returns the lines that it printed. */
   async function printed(example: string, server: LiveServer): Promise<string[]> {
     servers.push(server);
     vi.stubEnv("OPENCOMPUTER_API_KEY", server.apiKey);
@@ -121,16 +121,16 @@ describe("the documented examples", () => {
     ]);
   });
 
-  test("on the platform of April 2026 the drilldown's totals are named as missing", async () => {
+  test("on the platform of April 2026 the missing totals of a drilldown are named", async () => {
     const error = await failure(async () => printed("guide", await startPlatform("original")));
-    // The example has a package of its own, whose classes are not those of this file.
+    // The example imports another copy of the package, whose classes differ from those of this file.
     expect(error).toHaveProperty("name", "UnsupportedByServerError");
     expect(error).toHaveProperty("message", expect.stringContaining("`totals`"));
   });
 });
 
-describe("what stands in for the platform's classes", () => {
-  test("takes a URL, with or without /api, and a key", async () => {
+describe("the platform's classes", () => {
+  test("take a URL, with or without /api, and a key", async () => {
     const keys = [{ key: "team", sandboxCount: 1, valueCount: 1 }];
     const urls = answered({ keys });
     expect(await new Tags("https://old.test/api", KEY).listKeys()).toEqual(keys);
@@ -143,7 +143,7 @@ describe("what stands in for the platform's classes", () => {
     ]);
   });
 
-  test("counts an option that is empty as not given", async () => {
+  test("treat an empty option as absent", async () => {
     const urls = answered({ ...WINDOW, total: TOTAL, items: [], nextCursor: null });
     const none = { from: "", to: "", sort: "" as never, cursor: "" };
     const usage = new Usage("https://old.test", KEY);
@@ -157,13 +157,13 @@ describe("what stands in for the platform's classes", () => {
     ]);
   });
 
-  test("keeps an empty filter, which means that the tag is absent", async () => {
+  test("keep an empty filter, which means that the tag is absent", async () => {
     const urls = answered({ ...WINDOW, total: TOTAL, items: [], nextCursor: null });
     await new Usage("https://old.test", KEY).bySandbox({ filter: { "tag:env": "" } });
     expect(urls).toEqual(["https://old.test/api/usage?groupBy=sandbox&filter%5Btag%3Aenv%5D="]);
   });
 
-  test("refuses what breaks a rule before it sends anything", async () => {
+  test("reject an invalid call before anything is sent", async () => {
     const urls = answered({});
     const usage = new Usage("https://old.test", KEY);
     const set = () => new Tags("https://old.test", KEY).set("sb", { "": "" });
@@ -183,7 +183,7 @@ describe("what stands in for the platform's classes", () => {
     expect(urls).toEqual([]);
   });
 
-  test("fills in the dimension, which the caller chose", async () => {
+  test("fill in a dimension that the server leaves out", async () => {
     answered({ ...WINDOW, total: TOTAL, items: null });
     const page = await new Usage("https://old.test", KEY).bySandbox();
     expect(page).toMatchObject({ groupBy: "sandbox", items: [], nextCursor: null });

@@ -27,7 +27,7 @@ afterAll(() => server?.stop());
 const sum = (amounts: readonly UsageTotals[], name: keyof UsageTotals) =>
   amounts.reduce((sum, amount) => sum + amount[name], 0);
 
-/** Checks that parts make a whole, but for the rounding of floats. */
+/** Checks that parts add up to a whole, except for rounding. */
 function expectSum(parts: readonly UsageTotals[], whole: UsageTotals): void {
   for (const name of ["memoryGbSeconds", "diskOverageGbSeconds"] as const) {
     expect(Math.abs(sum(parts, name) / whole[name] - 1)).toBeLessThan(1e-9);
@@ -98,7 +98,7 @@ describe("against the live server", () => {
     await client.tags.set(sandboxId, {});
   });
 
-  test("a write with an entity tag that is out of date is a conflict and writes nothing", async () => {
+  test("a write with an outdated entity tag is a conflict and writes nothing", async () => {
     const { sandboxId } = await anySandbox();
     const before = await client.tags.set(sandboxId, { a: "1" });
     const after = await client.tags.set(sandboxId, { a: "2" });
@@ -126,7 +126,7 @@ describe("against the live server", () => {
     expect(tags).toMatchObject({ a: "1", b: "theirs", c: "ours" });
   });
 
-  test("twenty updates at once all come through, and lose nothing", async () => {
+  test("twenty concurrent updates succeed without losing a tag", async () => {
     const { sandboxId } = await anySandbox();
     await client.tags.set(sandboxId, {});
     const keys = Array.from({ length: 20 }, (_, i) => `writer${i}`);
@@ -166,7 +166,7 @@ describe("against the live server", () => {
     }
   });
 
-  test("a cursor of another query is refused by the server", async () => {
+  test("the server rejects a cursor of another query", async () => {
     const { nextCursor } = await client.usage.bySandbox({ limit: 1 });
     const error = await failure(() => client.usage.byTag("team", { cursor: nextCursor }));
     expect(error).toBeInstanceOf(InvalidRequestError);
@@ -177,7 +177,7 @@ describe("against the live server", () => {
     });
   });
 
-  test("the classes of the platform's SDK work, too", async () => {
+  test("the platform's classes work", async () => {
     const page = await new Usage(`${server.url}/api`, server.apiKey).byTag("team");
     expect(page.items.length).toBeGreaterThan(0);
     expect(await new Tags(server.url, server.apiKey).listKeys()).toEqual(

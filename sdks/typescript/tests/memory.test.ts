@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 const cwd = fileURLToPath(new URL("..", import.meta.url));
 
-/** Runs a program that can see the memory of the core, in a process of its own. */
+/** Runs a program that can read the core's memory, in a child process. */
 function run(program: string): string {
   const watched = `
     const cores = [];
@@ -37,7 +37,7 @@ const PAGES = `
   const client = new UsageClient({ apiKey: "k", baseUrl: "https://api.test", fetch });
 `;
 
-test("a walk over a thousand pages hardly grows the core's memory", () => {
+test("a walk over a thousand pages barely grows the core's memory", () => {
   const program = `${PAGES}
     const sizes = [];
     for await (const _ of client.usage.bySandbox()) {
@@ -52,7 +52,7 @@ test("a walk over a thousand pages hardly grows the core's memory", () => {
   expect(Number(grown)).toBeLessThanOrEqual(256 * 1024);
 }, 60_000);
 
-test("ten thousand clients, and calls that fail, leave nothing in the core's memory", () => {
+test("ten thousand clients and failed calls leave nothing in the core's memory", () => {
   const program = `
     const fetch = async () => { throw new TypeError("down"); };
     const make = () => new UsageClient({ apiKey: "k".repeat(1_000), baseUrl: "https://api.test", maxRetries: 0, fetch });
@@ -65,12 +65,12 @@ test("ten thousand clients, and calls that fail, leave nothing in the core's mem
   expect(run(program)).toBe("1 0");
 }, 60_000);
 
-test("a core that trapped is replaced, and a client and its later calls outlive it", () => {
+test("a core that trapped is replaced, and clients keep working", () => {
   const program = `${PAGES}
     await client.usage.bySandbox();
     const walk = client.usage.bySandbox()[Symbol.asyncIterator]();
     await walk.next();
-    // The scratch is as good as any place to break the core at: every call into it from here on traps.
+    // Breaks the core: every call into it from here on traps.
     new Uint8Array(cores[0].memory.buffer).fill(0xff);
     let refused;
     try { validateTags({ "oc:a": "é" }); } catch (error) { refused = error; }

@@ -1,4 +1,4 @@
-// What is wrong, in words that help.
+// Error messages.
 
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
@@ -27,7 +27,7 @@ describe("messages", () => {
     [() => {}, "a function"],
     [{ [Symbol("s")]: 1 }, "an object with a symbol for a key"],
     [new WeakMap(), "an unsupported type"],
-  ] as const)("%o is named as %s", async ([value, kind]) => {
+  ] as const)("%o is described as %s", async ([value, kind]) => {
     const message = `got ${kind}`;
     const tags = await failure(() => validateTags(value));
     expect(tags).toHaveProperty("message", expect.stringContaining(message));
@@ -66,7 +66,7 @@ describe("messages", () => {
     ["headers that are a list", make({ headers: [] }), ["`headers`", "an array"]],
     ["an empty key", make({ apiKey: "" }), ["key is empty"]],
     [
-      "a change that is no function",
+      "a change that is not a function",
       () => client().tags.update("sb", 5 as never),
       ["`change`", "function"],
     ],
@@ -85,7 +85,7 @@ describe("messages", () => {
       expect(error).toHaveProperty("message", expect.stringContaining(part));
   });
 
-  test("a fetch that returns no response is not called again", async () => {
+  test("a fetch that returns no response is not retried", async () => {
     const { client, sent } = recorded(() => undefined as never);
     await failure(() => client({ maxRetries: 3 }).tags.listKeys());
     expect(sent).toHaveLength(1);
@@ -104,7 +104,7 @@ describe("messages", () => {
     expect((error as Error).message.split("\n")).toHaveLength(1);
   });
 
-  test("TLS to a port that speaks none is told, with the port", async () => {
+  test("the error of TLS to a plain port names the port and the other scheme", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
     const { port } = server.address() as AddressInfo;
@@ -116,8 +116,8 @@ describe("messages", () => {
     server.close();
   });
 
-  test("plain HTTP to a port that speaks TLS is told, too", async () => {
-    // What such a port answers: an alert, and the end.
+  test("the error of plain HTTP to a TLS port names the port and the other scheme", async () => {
+    // Such a port answers with an alert and closes.
     const alert = "\x15\x03\x03\0\x02\x02\x46";
     const server = createTcpServer((socket) => {
       socket.once("data", () => socket.end(alert, "latin1"));
@@ -131,7 +131,7 @@ describe("messages", () => {
     server.close();
   });
 
-  test("an update that gives up speaks of the update", async () => {
+  test("the error of an update that gives up mentions the update", async () => {
     const state = { tags: {}, tagsLastUpdatedAt: null };
     const { client } = recorded((_, { method }) =>
       method === "GET"

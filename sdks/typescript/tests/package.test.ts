@@ -25,11 +25,11 @@ describe("the package", () => {
     expect(node("--input-type=commonjs", "--eval", program)).toBe("key_empty");
   });
 
-  test("exports the same either way", () => {
+  test("exports the same names as both", () => {
     expect(Object.keys(cjs).sort()).toEqual(Object.keys(esm).sort());
   });
 
-  test("does nothing when it is imported", () => {
+  test("has no side effects when it is imported", () => {
     const program =
       'WebAssembly.Module = class { constructor() { throw new Error("too early"); } }; import("@opencomputer/usage").then(() => console.log("fine"))';
     expect(node("--eval", program)).toBe("fine");
@@ -38,7 +38,7 @@ describe("the package", () => {
   test.for([
     ["@opencomputer/usage", "core"],
     ["@opencomputer/usage/validate", "validate"],
-  ])("%s unpacks the module that is also a file", ([entry, file]) => {
+  ])("%s decompresses to the published .wasm file", ([entry, file]) => {
     const program = `
       const { readFileSync } = await import("node:fs");
       const { Module } = WebAssembly;
@@ -49,7 +49,7 @@ describe("the package", () => {
     expect(node("--input-type=module", "--eval", program)).toBe("true");
   });
 
-  test("knows its version", () => {
+  test("exports its version", () => {
     expect(esm.version).toBe((require("../package.json") as { version: string }).version);
   });
 });
@@ -62,7 +62,7 @@ describe("LIMITS", () => {
     );
   });
 
-  test("cannot be changed, used before or not", () => {
+  test("are frozen", () => {
     const program =
       'const { LIMITS } = require("@opencomputer/usage"); "use strict"; LIMITS.maxTags = 1; LIMITS.more = 1; delete LIMITS.maxTags; console.log(LIMITS.maxTags, LIMITS.more, Object.isFrozen(LIMITS))';
     expect(node("--input-type=commonjs", "--eval", program)).toBe("50 undefined true");

@@ -1,4 +1,4 @@
-// Every method against servers that answer like the platform's own: it works, or fails with the error that it must.
+// Every method against imitations of the platform's servers: it works or fails with the expected error.
 
 import {
   AuthenticationError,
@@ -17,7 +17,7 @@ import { failure } from "./support/calls.js";
 import { type LiveServer, startPlatform, VARIANTS, type Variant } from "./support/server.js";
 
 type ErrorClass = new (...args: never[]) => OpenComputerError;
-/** What a call must do: work and pass the check, or fail with an error of the class. */
+/** The expected outcome: a result that passes the check, or an error of the class. */
 type Outcome = ErrorClass | ((value: never) => void);
 
 interface Method {
@@ -249,7 +249,7 @@ describe.each(VARIANTS)("the platform's server, %s:", (variant) => {
     },
   );
 
-  test("a refused update writes nothing, a refused condition says that it wrote", async () => {
+  test("an unsupported update writes nothing, an unsupported condition says that it wrote", async () => {
     const before = await client.tags.get("sb-abc");
     expect(() => condition(before)).toThrow(UnsupportedByServerError);
     const update = () => client.tags.update("sb-abc", () => ({}));

@@ -14,7 +14,7 @@ import { expect, test } from "vitest";
 
 const RUNS = { numRuns: 1_000 };
 
-/** Any code units, so that surrogates stand alone, and the characters that rules are about stand often. */
+/** Arbitrary code units, including lone surrogates. Characters that the rules mention are frequent. */
 const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 300 }),
   fc
@@ -37,7 +37,7 @@ const validTags = fc.dictionary(
 
 const isLone = (character: string) => /^\p{Surrogate}$/u.test(character);
 
-/** The rules of tags as a beginner would write them. */
+/** A naive implementation of the tag rules. */
 function reference(tags: Record<string, unknown>): [code: string, key: string | null][] {
   const codes: [string, string | null][] = [];
   const keys = Object.keys(tags);
@@ -73,7 +73,7 @@ test("validateTags agrees with a naive reference", () => {
   );
 });
 
-test("the checks of one field agree with the check of the whole map", () => {
+test("the checks of one field agree with validateTags", () => {
   fc.assert(
     fc.property(text, fc.oneof(text, fc.anything()), (key, value) => {
       const whole = validateTags(Object.fromEntries([[key, value]]));
@@ -119,7 +119,7 @@ test("a cursor survives encodeCursor and decodeCursor", () => {
   );
 });
 
-/** Runs something that may only work or fail with an error of ours. */
+/** Runs a function that may work or fail with an OpenComputerError. */
 function worksOrIsRefused(run: () => unknown): void {
   try {
     run();
@@ -128,7 +128,7 @@ function worksOrIsRefused(run: () => unknown): void {
   }
 }
 
-test("decodeCursor takes anything and fails only with an error of ours", () => {
+test("decodeCursor rejects any other text with an OpenComputerError", () => {
   const json = fc.json().map((json) => Buffer.from(json).toString("base64url"));
   fc.assert(
     fc.property(fc.oneof(text, json, fc.base64String(), fc.anything()), (cursor) => {
@@ -138,7 +138,7 @@ test("decodeCursor takes anything and fails only with an error of ours", () => {
   );
 });
 
-test("no function fails with anything but an error of ours", () => {
+test("every function fails only with an OpenComputerError", () => {
   const value = fc.anything({
     withBigInt: true,
     withDate: true,

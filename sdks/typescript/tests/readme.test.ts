@@ -7,13 +7,13 @@ import { startDemo } from "./support/server.js";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
-/** The TypeScript in a file of the repository, one program per example. */
+/** Returns the TypeScript examples of a file of the repository. */
 function examples(file: string): string[] {
   const text = readFileSync(path(`../../../${file}`), "utf8");
   return [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, example = ""]) => example);
 }
 
-/** Runs a program beside the built package; answers what it printed. */
+/** Runs a program next to the built package; returns its output. */
 async function printed(program: string, env: Record<string, string> = {}): Promise<string> {
   const args = ["--input-type=module", "--eval", program];
   return (await promisify(execFile)(process.execPath, args, { cwd: path(".."), env })).stdout;
@@ -36,14 +36,14 @@ test("the README's example runs as it stands", async () => {
   expect(stdout).toContain("tag key contains ` ` (U+0020)");
 }, 30_000);
 
-test("the examples of the package's own README run as they stand", async () => {
+test("the examples of the package's README run as they stand", async () => {
   const [client = "", pure = "", ...more] = examples("sdks/typescript/README.md");
   expect(more).toEqual([]);
   expect(await live((env) => printed(client, env))).toMatch(/sandboxes used memory\n$/);
   expect(await printed(pure)).toMatch(/^cost center tag key contains ` `.*\n50 tags at most\n$/);
 }, 30_000);
 
-test("what moves from the platform's SDK runs before and after", async () => {
+test("the examples of moving from the platform's SDK run before and after", async () => {
   const [before = "", after = "", ...more] = examples("docs/sdk/moving.md");
   expect(more).toEqual([]);
   const lines = await live(async (env) => [await printed(before, env), await printed(after, env)]);

@@ -82,7 +82,7 @@ describe("faults of a connection", () => {
 describe("signals and timers", () => {
   const never = () => new Promise<Response>(() => {});
 
-  /** A signal that counts its listeners. */
+  /** Makes a signal that counts its listeners. */
   function counting() {
     const controller = new AbortController();
     const { signal } = controller;
@@ -94,7 +94,7 @@ describe("signals and timers", () => {
 
   beforeEach(() => void vi.useFakeTimers());
 
-  test("a signal that is aborted already sends nothing", async () => {
+  test("a call with an aborted signal sends nothing", async () => {
     const { sent, client } = answering({ keys: [] });
     const error = await failure(() => client().tags.listKeys({ signal: AbortSignal.abort() }));
     expect(error).toHaveProperty("name", "AbortError");
@@ -102,7 +102,7 @@ describe("signals and timers", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("even a fetch that ignores its signal is left at once", async () => {
+  test("a call is aborted at once even if fetch ignores its signal", async () => {
     const { client } = recorded(never);
     const { controller, signal, listeners } = counting();
     const promise = failure(() => client().tags.listKeys({ signal }));
@@ -112,7 +112,7 @@ describe("signals and timers", () => {
     expect([vi.getTimerCount(), listeners()]).toEqual([0, 0]);
   });
 
-  test("a wait is left at once", async () => {
+  test("a wait is aborted at once", async () => {
     const { sent, client } = recorded(() =>
       response({ status: 429, headers: { "retry-after": "20" } }),
     );
@@ -125,7 +125,7 @@ describe("signals and timers", () => {
     expect([vi.getTimerCount(), listeners()]).toEqual([0, 0]);
   });
 
-  test("a callback that never ends is left at once", async () => {
+  test("an update is aborted at once while its callback runs", async () => {
     const { client } = recorded(() =>
       response({
         status: 200,
@@ -143,14 +143,14 @@ describe("signals and timers", () => {
     expect([vi.getTimerCount(), listeners()]).toEqual([0, 0]);
   });
 
-  test("a call that succeeds leaves no timer and no listener", async () => {
+  test("a successful call leaves no timer and no listener", async () => {
     const { client } = answering({ keys: [] });
     const { signal, listeners } = counting();
     await client().tags.listKeys({ signal });
     expect([vi.getTimerCount(), listeners()]).toEqual([0, 0]);
   });
 
-  test("a timeout longer than a timer can be is no timeout at all", async () => {
+  test("a timeout longer than the longest timer never fires", async () => {
     const { client } = recorded(
       () =>
         new Promise((resolve) => {
@@ -162,7 +162,7 @@ describe("signals and timers", () => {
     expect(await promise).toEqual([]);
   });
 
-  test("a response whose body never ends is a timeout", async () => {
+  test("a response whose body never ends times out", async () => {
     const { client } = recorded(() => new Response(new ReadableStream({})));
     const promise = failure(() => client().tags.listKeys());
     await vi.advanceTimersByTimeAsync(30_000);

@@ -73,15 +73,15 @@ describe("reports", () => {
 describe("what may be asked", () => {
   test("takes the filters that there are, and no others", () => {
     client.usage.byTag("team", { filter: { "tag:env": ["prod"], sandbox: "sb-1", "tag:x": null } });
-    // @ts-expect-error: there is no such dimension.
+    // @ts-expect-error: unknown dimension.
     client.usage.byTag("team", { filter: { team: ["a"] } });
     // @ts-expect-error: undefined could widen a report.
     client.usage.byTag("team", { filter: { "tag:env": undefined } });
-    // @ts-expect-error: no sandbox is filtered by a lack.
+    // @ts-expect-error: null is only for tags.
     client.usage.byTag("team", { filter: { sandbox: null } });
-    // @ts-expect-error: there is no such order.
+    // @ts-expect-error: unknown order.
     client.usage.bySandbox({ sort: "memoryGbSeconds" });
-    // @ts-expect-error: there is no such option.
+    // @ts-expect-error: unknown option.
     client.usage.bySandbox({ limt: 5 });
     // @ts-expect-error: tags are strings.
     client.tags.set("sb-1", { a: 1 });
@@ -98,9 +98,9 @@ describe("what may be asked", () => {
     client.tags.set("sb-1", {});
     // @ts-expect-error: tags are strings.
     client.tags.set("sb-1", { team: 1 });
-    // @ts-expect-error: a list is no map.
+    // @ts-expect-error: a list is not a map.
     client.tags.set("sb-1", ["team"]);
-    // @ts-expect-error: nor is a Map.
+    // @ts-expect-error: a Map is not a plain object.
     client.tags.set("sb-1", new Map([["team", "payments"]]));
   });
 
@@ -121,13 +121,13 @@ describe("what may be asked", () => {
         arrayBuffer: async () => new ArrayBuffer(0),
       }),
     });
-    // @ts-expect-error: it returns no promise of a response.
+    // @ts-expect-error: it does not return a promise of a response.
     new UsageClient({ fetch: () => 5 });
   });
 
   test("takes options of a client and of a call", () => {
     new UsageClient({ apiKey: "k", baseUrl: "u", timeoutMs: 1, maxRetries: 0, logger: console });
-    // @ts-expect-error: there is no such option.
+    // @ts-expect-error: unknown option.
     new UsageClient({ key: "k" });
     client.tags.get("sb-1", { signal: new AbortController().signal, headers: { a: "b" } });
     expectTypeOf(client.tags.update("sb-1", async (tags) => ({ ...tags, a: "b" }))).toEqualTypeOf<
@@ -144,7 +144,7 @@ test("pure functions give what they say", () => {
   expectTypeOf(pure.decodeCursor).returns.toEqualTypeOf<Cursor>();
   const groupBy: GroupBy = parseGroupBy("tag:team");
   if (groupBy.kind === "tag") expectTypeOf(groupBy.key).toEqualTypeOf<string>();
-  // @ts-expect-error: a sandbox has no key.
+  // @ts-expect-error: a group by sandbox has no key.
   else groupBy.key;
 });
 

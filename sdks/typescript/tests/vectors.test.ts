@@ -19,7 +19,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { call, expectError, failure, recorded, response } from "./support/calls.js";
 import { type Answer, type Case, type ExpectedError, load } from "./support/vectors.js";
 
-/** Runs every case of a suite; one that expects an error must fail with it. */
+/** Runs every case of a suite. A case with an expected error must fail with it. */
 function suite<T extends Case>(name: string, run: (testCase: T) => unknown): void {
   describe(name, () => {
     test.for(load<T>(name).map((testCase) => [testCase.name, testCase] as const))(
@@ -82,7 +82,7 @@ interface Request {
   body?: unknown;
 }
 
-/** Compares what was sent with what a vector says of it. */
+/** Compares a request with the expected one. */
 function expectSent({ url, init }: { url: URL; init: RequestInit }, expected: Request): void {
   expect(url.origin).toBe("https://api.test");
   expect(`${init.method} ${url.pathname}`).toBe(`${expected.method} ${expected.path}`);
@@ -155,7 +155,7 @@ describe("walks", () => {
   });
 });
 
-/** A call of one of the lists. */
+/** Calls one of the lists. */
 function walkOf(
   client: UsageClient,
   operation: string,
@@ -186,10 +186,10 @@ interface Retrying extends Calling {
   timeoutMs?: number;
 }
 
-describe("with a clock of its own", () => {
+describe("with a fake clock", () => {
   beforeEach(() => {
     vi.useFakeTimers({ now: new Date("2026-01-01T00:00:00Z") });
-    // The fake clock moves `performance.now()`; where it starts from is the host's.
+    // The fake clock moves `performance.now()` but not its origin.
     vi.stubGlobal("performance", { now: () => Date.now(), timeOrigin: 0 });
   });
   afterEach(() => {
@@ -207,7 +207,7 @@ describe("with a clock of its own", () => {
       ahead.shift() ?? expect.unreachable(`${what} after the last step`);
     let idleSince = Date.now();
 
-    /** What the client waited before this send, step by step. */
+    /** Checks what the client waited before this request. */
     const waited = () => {
       if (ahead[0]?.waitMs !== undefined)
         expect(Date.now() - idleSince).toBe(next("a wait").waitMs);

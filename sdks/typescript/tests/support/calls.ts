@@ -41,7 +41,7 @@ export const METHODS: Record<string, Method> = {
     client.sandboxes.get(id(sandboxId), some({ ...rest, ...options })),
 };
 
-/** Calls a method by the vectors' name for it. */
+/** Calls the method that the vectors name. */
 export function call(client: UsageClient, operation: string, params: Params): Promise<unknown> {
   const method = METHODS[operation];
   if (!method) throw new Error(`no method for ${operation}`);
@@ -64,7 +64,7 @@ const KINDS: Record<string, new (message: string) => OpenComputerError> = {
   unsupported_by_server: UnsupportedByServerError,
 };
 
-/** Compares an error by what the vector says of it. */
+/** Compares an error with the members that a vector names. */
 export function expectError(error: unknown, expected: ExpectedError): void {
   if (!(error instanceof OpenComputerError)) throw error ?? new Error("it did not fail");
   const { kind, violations, message, ...members } = expected;
@@ -76,7 +76,7 @@ export function expectError(error: unknown, expected: ExpectedError): void {
   }
 }
 
-/** What a promise or a function fails with. */
+/** Returns the error that a promise or a function fails with. */
 export async function failure(run: () => unknown): Promise<unknown> {
   try {
     await run();
@@ -86,21 +86,21 @@ export async function failure(run: () => unknown): Promise<unknown> {
   throw new Error("it did not fail");
 }
 
-/** A response as a server would send it. */
+/** Returns a response of a server. */
 export function response({ status, headers, body, text }: Answer): Response {
   const bytes = text ?? (body === undefined ? "" : JSON.stringify(body));
-  // These may have no body, not even an empty one.
+  // Responses with these statuses must not have a body, not even an empty one.
   const none = [101, 204, 205, 304].includes(status);
   return new Response(none ? null : bytes, { status, headers: headers ?? {} });
 }
 
-/** Requests that were sent, and a maker of clients that send them. */
+/** The requests that were sent, and a factory of clients that send them. */
 export interface Recorded {
   sent: { url: URL; init: RequestInit }[];
   client: (options?: object) => UsageClient;
 }
 
-/** A client whose requests are recorded and answered by a function. */
+/** Returns a factory of clients whose requests are recorded and answered by a function. */
 export function recorded(
   answer: (url: string, init: RequestInit) => Response | Promise<Response>,
 ): Recorded {
@@ -114,11 +114,11 @@ export function recorded(
   return { sent, client };
 }
 
-/** A client whose every request is answered by this body. */
+/** Returns a factory of clients whose requests are all answered with this body. */
 export const answering = (body: unknown): Recorded =>
   recorded(() => response({ status: 200, body }));
 
-/** Checks that an error is of a class and, where given, has a code. */
+/** Checks the class of an error and, if given, its code. */
 export function expectOurs(error: unknown, type: typeof OpenComputerError, code?: string): void {
   expect(error).toBeInstanceOf(type);
   expect(error).toBeInstanceOf(OpenComputerError);

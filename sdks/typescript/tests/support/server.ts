@@ -13,7 +13,7 @@ export interface LiveServer {
   stop: () => Promise<void>;
 }
 
-/** The platform's servers that are imitated. */
+/** The variants of the platform's server that are imitated. */
 export const VARIANTS = ["original", "today", "edge", "combined"] as const;
 
 /** One of {@link VARIANTS}. */
@@ -21,17 +21,17 @@ export type Variant = (typeof VARIANTS)[number];
 
 const LISTEN = ["--listen", "127.0.0.1:0"];
 
-/** Starts our server with a made-up fleet in memory. */
+/** Starts our server with a demo fleet in memory. */
 export function startDemo(): Promise<LiveServer> {
   return start("opencomputer-usage-server", ["demo", ...LISTEN]);
 }
 
-/** Starts a server that answers like the platform. */
+/** Starts a server that imitates the platform. */
 export function startPlatform(variant: Variant): Promise<LiveServer> {
   return start("opencomputer-usage-platform", ["--variant", variant, ...LISTEN]);
 }
 
-/** Starts our server with what these lines of an import say. */
+/** Starts our server with the data of these import lines. */
 export async function startWith(lines: readonly object[]): Promise<LiveServer> {
   const directory = mkdtempSync(join(tmpdir(), "opencomputer-usage-"));
   const path = program("opencomputer-usage-server");
@@ -57,7 +57,7 @@ function program(name: string): string {
   return `${target}/debug/${name}`;
 }
 
-/** Starts a server that cargo built; fails with what it wrote where it does not start. */
+/** Starts a server that cargo built. If it does not start, the error contains its output. */
 async function start(
   name: string,
   args: readonly string[],

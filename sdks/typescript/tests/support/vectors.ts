@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** What an error must be; members that are left out are not compared. */
+/** An expected error. Absent members are not compared. */
 export interface ExpectedError {
   code?: string | null;
   kind?: string;
@@ -17,13 +17,13 @@ export interface Answer {
   text?: string;
 }
 
-/** One case; which members it has depends on its suite. */
+/** A case. Its members depend on the suite. */
 export interface Case {
   name: string;
   [member: string]: unknown;
 }
 
-/** The cases of a suite of `tests/vectors`, their special forms expanded. */
+/** Loads the cases of a suite of `tests/vectors` and expands their special forms. */
 export function load<T extends Case>(suite: string): T[] {
   const file = new URL(`../../../../tests/vectors/${suite}.json`, import.meta.url);
   return (expand(JSON.parse(readFileSync(file, "utf8"))) as { cases: T[] }).cases;
@@ -37,7 +37,7 @@ const FORMS: Record<string, (...parts: never[]) => unknown> = {
   $entries: (...entries: [string, unknown][]) => map(entries),
 };
 
-/** Expands `$repeat`, `$concat`, `$numbered` and `$entries` wherever they stand. */
+/** Expands `$repeat`, `$concat`, `$numbered` and `$entries` at any depth. */
 export function expand(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(expand);
   if (typeof value !== "object" || value === null) return value;
@@ -47,7 +47,7 @@ export function expand(value: unknown): unknown {
   return form ? form(...(parts as never[])) : map(entries);
 }
 
-/** Unlike a literal, this makes `__proto__` a key like any other. */
+/** Makes an object, in which `__proto__` is an ordinary key, unlike in a literal. */
 function map(entries: readonly (readonly [string, unknown])[]): unknown {
   return Object.fromEntries(entries);
 }
