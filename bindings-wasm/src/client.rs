@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use opencomputer_usage_core::client::{
-    Answer, Client, ClientError, Event, Exchange, Fault, JsonValue, Operation, Step, unknown_option,
+    self, Answer, Client, ClientError, Event, Exchange, Fault, JsonValue, Operation, Step, unknown_option,
 };
 use opencomputer_usage_core::host::json::ToJson as _;
 use opencomputer_usage_core::host::value::Raw;
@@ -33,6 +33,20 @@ pub fn body(bytes: usize) -> *const u8 {
     })
 }
 
+/// Returns how many bytes of the body of a response with this status are read.
+#[must_use]
+#[wasm_bindgen]
+pub fn body_limit(status: u16) -> usize {
+    client::response_limit(status)
+}
+
+/// Returns whether a status is a success.
+#[must_use]
+#[wasm_bindgen]
+pub fn is_success(status: u16) -> bool {
+    client::is_success(status)
+}
+
 /// Handles a message about a call; returns what `run` returns.
 #[must_use]
 #[wasm_bindgen]
@@ -58,7 +72,7 @@ fn handle(message: &mut Message<'_>, now_ms: f64, random: f64) -> Json {
         "fault" => step(message.index(), Event::Fault(Fault::Connection, message.name())),
         "changed" => step(message.index(), Event::Changed(message.value())),
         "answer" => step(message.index(), Event::Answer(answer(message))),
-        "unreadable" => step(message.index(), Event::Unreadable(answer(message), message.name())),
+        "too_long" => step(message.index(), Event::too_long(answer(message))),
         _ => unknown_function(),
     }
 }

@@ -20,6 +20,10 @@ interface Exports {
   /** Not in the module of the pure functions alone. */
   readonly body: (bytes: number) => number;
   /** Not in the module of the pure functions alone. */
+  readonly body_limit: (status: number) => number;
+  /** Not in the module of the pure functions alone. */
+  readonly is_success: (status: number) => number;
+  /** Not in the module of the pure functions alone. */
   readonly call: (words: number, nowMs: number, random: number) => number;
   /** Not in the module of the pure functions alone. */
   readonly forget: (exchange: number) => void;

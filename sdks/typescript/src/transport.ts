@@ -44,11 +44,6 @@ type Event = readonly [name: string, values?: string, body?: Uint8Array[]];
 
 /** The longest delay of a timer; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** The most bytes of a successful response's body. */
-const MAX_BODY = 64 << 20;
-/** The bytes that are read of an error response's body. */
-const MAX_ERROR_BODY = 64 << 10;
-
 /** Returns milliseconds since the epoch, from a monotonic clock where there is one. */
 export function now(): number {
   // Fake timers may replace `timeOrigin` by a function that returns nothing.
@@ -80,7 +75,7 @@ export async function runCall<T>(
   const exchange = sendCallMessage<number>(home, begin);
   const advance = ([name, values = "", body]: Event): Step<T> =>
     sendCallMessage(home, packAll(name) + count(exchange) + values, body);
-  const state: CallState = { transport, signal, retries: 0, cause: undefined };
+  const state: CallState = { home, transport, signal, retries: 0, cause: undefined };
   try {
     let step = advance(["begin"]);
     for (;;) {
@@ -108,6 +103,7 @@ export async function runCall<T>(
 }
 
 interface CallState {
+  readonly home: Core;
   readonly transport: Transport;
   readonly signal: AbortSignal | undefined;
   retries: number;
@@ -117,7 +113,7 @@ interface CallState {
 
 /** Sends a request once. Rejects with the reason of the user's signal, or an error of this package. */
 async function send(state: CallState, request: Request, timeoutMs: number): Promise<Event> {
-  const { transport, signal } = state;
+  const { home, transport, signal } = state;
   throwIfAborted(signal);
   const started = now();
   const log = (what: string) => {
@@ -131,7 +127,7 @@ async function send(state: CallState, request: Request, timeoutMs: number): Prom
   state.cause = undefined;
   try {
     const event = await abortable(abort.signal, () =>
-      receive(request, transport, abort.signal, log),
+      receive(home, request, transport, abort.signal, log),
     );
     return event;
   } catch (error) {
@@ -149,6 +145,7 @@ async function send(state: CallState, request: Request, timeoutMs: number): Prom
 }
 
 async function receive(
+  home: Core,
   request: Request,
   transport: Transport,
   signal: AbortSignal,
@@ -166,16 +163,15 @@ async function receive(
     throw new InvalidRequestError("`fetch` must return a promise of a `Response`");
   }
   const { status } = response;
-  const isSuccess = status >= 200 && status < 300;
-  const [body, isWhole] = await read(response, isSuccess ? MAX_BODY : MAX_ERROR_BODY);
+  const [body, isWhole] = await read(response, home.exports.body_limit(status));
   const pairs: [string, string][] = [];
   response.headers.forEach((value, name) => {
     pairs.push([name, value]);
   });
   log(String(status));
   const values = count(status) + packAll(pairs);
-  if (isWhole || !isSuccess) return ["answer", values, body];
-  return ["unreadable", values + packAll(`its body is longer than ${MAX_BODY >> 20} MiB`)];
+  if (isWhole || !home.exports.is_success(status)) return ["answer", values, body];
+  return ["too_long", values];
 }
 
 /** Hints for Node.js's errors about a wrong scheme or certificate, by the scheme that was used. */
