@@ -99,7 +99,7 @@ describe("any value", () => {
       { numRuns: 2_000 },
     );
     expectSound();
-  });
+  }, 60_000);
 
   test("as an argument of a method is rejected before anything is sent, or works", async () => {
     const names = fc.constantFrom(...Object.keys(METHODS));
@@ -117,7 +117,7 @@ describe("any value", () => {
       { numRuns: 500 },
     );
     expectSound();
-  });
+  }, 60_000);
 });
 
 describe("keys named like members of Object.prototype", () => {
