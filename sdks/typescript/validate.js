@@ -1,2 +1,2 @@
-// For resolvers that do not read `exports`: Parcel's default, older versions of Metro.
+// For resolvers that do not read `exports`: TypeScript's `node10`, Parcel's default, older versions of Metro.
 export * from "./dist/esm/validate.js";
