@@ -63,8 +63,31 @@ pub struct Source {
     text: Bytes,
     shared: Shared,
     items: Vec<Item>,
-    /// The keys of the tags that were made last, by their position: those of the next item are mostly the same.
-    keys: Mutex<Vec<(Span, Py<PyString>)>>,
+    cache: Mutex<Cache>,
+}
+
+/// Strings that were made for tags, in slots by their hash. Tags repeat from item to item, and a hit costs a fifth of a
+/// new string.
+#[derive(Default)]
+struct Cache(Vec<Option<(Span, Py<PyString>)>>);
+
+impl Cache {
+    /// Together they take 24 KB.
+    const SLOTS: usize = 1 << Self::BITS;
+    const BITS: u32 = 10;
+
+    fn slot(&mut self, bytes: &[u8]) -> Option<&mut Option<(Span, Py<PyString>)>> {
+        if self.0.is_empty() {
+            self.0.resize_with(Self::SLOTS, || None);
+        }
+        let word = match (bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(31),
+            _ => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        // The upper bits of a product by 2⁶⁴ over the golden ratio depend on all of the word.
+        let hash = (word ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0.get_mut(usize::try_from(hash >> (u64::BITS - Self::BITS)).ok()?)
+    }
 }
 
 /// Reads one JSON text.
@@ -84,7 +107,7 @@ pub fn page(text: Bytes) -> Option<(Page, Source)> {
     let shared = Shared { tags: TAGS.take(), unescaped: UNESCAPED.take() };
     let mut page: Page = decoded?;
     let items = mem::take(&mut page.items);
-    let source = Source { text, shared, items, keys: Mutex::default() };
+    let source = Source { text, shared, items, cache: Mutex::default() };
     source.tags_are_unique().then_some((page, source))
 }
 
@@ -93,8 +116,8 @@ impl Source {
     pub fn written<T>(write: impl FnOnce(&mut Writer) -> PyResult<T>) -> PyResult<(Self, T)> {
         let mut writer = Writer(Shared::default());
         let made = write(&mut writer)?;
-        let (text, items, keys) = (Bytes::new(), Vec::new(), Mutex::default());
-        Ok((Self { text, shared: writer.0, items, keys }, made))
+        let (text, items, cache) = (Bytes::new(), Vec::new(), Mutex::default());
+        Ok((Self { text, shared: writer.0, items, cache }, made))
     }
 
     /// One with that item alone.
@@ -114,29 +137,45 @@ impl Source {
         self.shared.tags.get(range.start as usize..range.after.get() as usize - 1).unwrap_or_default()
     }
 
-    /// Hands over the tags of an item; a key that stood at its position before is not made once more.
+    /// Passes each tag of an item to `take`.
     pub fn each_tag<'py>(
         &self,
         py: Python<'py>,
         range: Range,
-        mut take: impl FnMut(&Bound<'py, PyString>, Bound<'py, PyString>) -> PyResult<()>,
+        mut take: impl FnMut(Bound<'py, PyString>, Bound<'py, PyString>) -> PyResult<()>,
     ) -> PyResult<()> {
-        // Never block: the holder may be further up this stack.
-        let (mut held, mut none) = (self.keys.try_lock().ok(), Vec::new());
-        let keys = held.as_deref_mut().unwrap_or(&mut none);
-        for (position, &(key, value)) in self.tags(range).iter().enumerate() {
-            let value = self.string(py, value)?;
-            match keys.get(position) {
-                Some((known, made)) if self.are_equal(*known, key) => take(made.bind(py), value)?,
-                _ => {
-                    let made = self.string(py, key)?;
-                    take(&made, value)?;
-                    keys.truncate(position);
-                    keys.push((key, made.unbind()));
-                }
-            }
+        let mut cache = self.cache.try_lock().ok();
+        for &(key, value) in self.tags(range) {
+            let mut cached = |span| match &mut cache {
+                Some(cache) => self.cached(py, cache, span),
+                // Never block: the holder may be further up this stack.
+                None => self.string(py, span),
+            };
+            take(cached(key)?, cached(value)?)?;
         }
         Ok(())
+    }
+
+    /// Returns a string that items probably share, such as a status.
+    pub fn shared_string<'py>(&self, py: Python<'py>, span: Span) -> PyResult<Bound<'py, PyString>> {
+        match self.cache.try_lock() {
+            Ok(mut cache) => self.cached(py, &mut cache, span),
+            Err(_) => self.string(py, span),
+        }
+    }
+
+    fn cached<'py>(&self, py: Python<'py>, cache: &mut Cache, span: Span) -> PyResult<Bound<'py, PyString>> {
+        let Some(slot) = cache.slot(self.bytes(span)) else {
+            return self.string(py, span);
+        };
+        match slot {
+            Some((known, made)) if self.are_equal(*known, span) => Ok(made.bind(py).clone()),
+            _ => {
+                let made = self.string(py, span)?;
+                *slot = Some((span, made.clone().unbind()));
+                Ok(made)
+            }
+        }
     }
 
     /// Whether no item has a tag twice.

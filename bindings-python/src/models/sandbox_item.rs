@@ -1,9 +1,10 @@
 //! An item of a page by sandbox. Most of its fields become Python objects when they are read.
 
+use std::sync::OnceLock;
+
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyFloat, PyString};
 
 use crate::decode::source::{Item, Moment, Source};
@@ -22,7 +23,8 @@ pub struct SandboxItem {
     memory_gb_seconds: Py<PyFloat>,
     source: Py<Source>,
     index: usize,
-    tags: PyOnceLock<Py<PyAny>>,
+    /// Python's own lock would be released and taken once for each item.
+    tags: OnceLock<Py<PyAny>>,
 }
 
 impl SandboxItem {
@@ -34,7 +36,7 @@ impl SandboxItem {
             memory_gb_seconds: PyFloat::new(py, item.memory_gb_seconds).unbind(),
             source: source.clone_ref(py),
             index,
-            tags: PyOnceLock::new(),
+            tags: OnceLock::new(),
         })
     }
 
@@ -124,11 +126,14 @@ model_methods! {
         /// All tags, system tags among them; None if the server does not say.
         #[getter]
         fn tags(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-            let make = || match self.item()?.tags {
-                Some(tags) => tags::of_range(py, self.source.get(), tags),
-                None => Ok(py.None()),
+            if let Some(tags) = self.tags.get() {
+                return Ok(tags.clone_ref(py));
+            }
+            let made = match self.item()?.tags {
+                Some(tags) => tags::of_range(py, self.source.get(), tags)?,
+                None => py.None(),
             };
-            self.tags.get_or_try_init(py, make).map(|tags| tags.clone_ref(py))
+            Ok(self.tags.get_or_init(|| made).clone_ref(py))
         }
 
         /// The tags that you may write back: all but those of the system.
@@ -158,7 +163,7 @@ model_methods! {
         /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
         #[getter]
         fn status<'py>(&self, py: Python<'py>) -> Text<'py> {
-            self.item()?.status.map(|status| self.source.get().string(py, status)).transpose()
+            self.item()?.status.map(|status| self.source.get().shared_string(py, status)).transpose()
         }
     }
 }
