@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import random
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -145,6 +146,47 @@ def test_the_async_client_sees_the_same(client: ocu.UsageClient, served: tuple[s
     assert rows == list(client.usage.by_sandbox(from_=FROM, to=TO, limit=500))
     again = client.usage.for_sandbox(drilldown.sandbox_id, from_=FROM, to=TO)
     assert (again.memory_gb_seconds, again.tags) == (drilldown.memory_gb_seconds, drilldown.tags)
+
+
+def test_answers_stay_right_after_10000_calls_that_were_cancelled(
+    client: ocu.UsageClient, served: tuple[str, str]
+) -> None:
+    url, key = served
+    draw = random.Random(10)
+    sandbox = client.usage.by_sandbox(from_=FROM, to=TO, limit=1).items[0]
+
+    def answers() -> object:
+        teams = client.usage.by_tag("team", from_=FROM, to=TO)
+        rows = list(client.usage.by_sandbox(from_=FROM, to=TO, limit=500))
+        amounts = [(row.sandbox_id, row.memory_gb_seconds, row.disk_overage_gb_seconds, row.tags) for row in rows]
+        return teams.total, teams.untagged, teams.items, amounts, client.tags.list_keys()
+
+    async def burst(cancelled: ocu.AsyncUsageClient, calls: int) -> int:
+        choices = [
+            lambda: cancelled.usage.by_tag("team", from_=FROM, to=TO),
+            lambda: cancelled.usage.by_sandbox(from_=FROM, to=TO),
+            lambda: cancelled.usage.for_sandbox(sandbox.sandbox_id, from_=FROM, to=TO),
+            lambda: cancelled.tags.set(sandbox.sandbox_id, sandbox.user_tags or {}),
+            cancelled.tags.list_keys,
+        ]
+        tasks = [asyncio.ensure_future(draw.choice(choices)()) for _ in range(calls)]
+        loop = asyncio.get_running_loop()
+        for task in tasks:
+            loop.call_later(draw.uniform(0, 0.03), task.cancel)
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
+        return sum(task.cancelled() for task in tasks)
+
+    async def main() -> int:
+        count = 0
+        async with ocu.AsyncUsageClient(api_key=key, base_url=url) as cancelled:
+            while count < 10_000:
+                count += await burst(cancelled, draw.choice([4, 16, 100]))
+        return count
+
+    before = answers()
+    assert asyncio.run(main()) >= 10_000
+    assert answers() == before
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/sdk/python.md"])
