@@ -14,7 +14,7 @@ use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::wire::{Sandbox, SandboxUsage, SandboxUsagePage, TagKeySummary, TagUsagePage};
 
 use crate::call::{Call, Clock};
-use crate::options::UsageOptions;
+use crate::options::{SandboxQuery, UsageOptions};
 use crate::transport::{Transport, TransportOptions};
 
 /// The environment variable of the API key.
@@ -267,7 +267,19 @@ pub struct Sandboxes<'a>(&'a Client);
 
 impl Sandboxes<'_> {
     /// Returns the newest 100 running sandboxes.
-    pub async fn list(&self) -> Result<Vec<Sandbox>, ClientError> {
+    ///
+    /// ```no_run
+    /// # async fn example(client: opencomputer_usage::Client) -> Result<(), opencomputer_usage::ClientError> {
+    /// use opencomputer_usage::SandboxQuery;
+    ///
+    /// for sandbox in client.sandboxes().list(SandboxQuery::new()).await? {
+    ///     println!("{} is {}", sandbox.sandbox_id, sandbox.status);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn list(&self, query: impl Borrow<SandboxQuery>) -> Result<Vec<Sandbox>, ClientError> {
+        let SandboxQuery {} = query.borrow();
         self.0.call("sandboxes.list", Raw::Undefined).await
     }
 

@@ -41,7 +41,7 @@ pub use opencomputer_usage_core::wire;
 
 pub use call::{Call, Clock, random};
 pub use client::{Builder, Client, Sandboxes, Tags, Usage};
-pub use options::UsageOptions;
+pub use options::{SandboxQuery, UsageOptions};
 pub use transport::{Transport, TransportOptions};
 pub use walk::{UsagePage, Walk};
 
@@ -49,3 +49,8 @@ pub use walk::{UsagePage, Walk};
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/sdk/rust.md")]
 struct Guide;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

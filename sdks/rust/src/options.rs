@@ -95,3 +95,16 @@ impl UsageOptions {
         Raw::Map(self.scalars.iter().cloned().chain([filters]).chain(key).collect())
     }
 }
+
+/// Selects the sandboxes that [`Sandboxes::list`](crate::Sandboxes::list) returns. There are no filters yet.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct SandboxQuery {}
+
+impl SandboxQuery {
+    /// Selects the newest running sandboxes.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {}
+    }
+}

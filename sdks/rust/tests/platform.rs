@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use opencomputer_usage::{Client, ClientError, Kind, Period, UsageOptions};
+use opencomputer_usage::{Client, ClientError, Kind, Period, SandboxQuery, UsageOptions};
 use opencomputer_usage_platform::{KEY, Variant, router};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -70,7 +70,7 @@ async fn call(client: &Client, method: &str) -> &'static str {
         "tags.set, if_match" => outcome(tags.set("sb-abc123", &team("payments"), Some("\"e1\"")).await),
         "tags.set, 129 two-byte letters" => outcome(tags.set("sb-abc123", &team(&"é".repeat(129)), None).await),
         "tags.update" => outcome(tags.update("sb-abc123", |tags| tags).await),
-        "sandboxes.list" => outcome(sandboxes.list().await),
+        "sandboxes.list" => outcome(sandboxes.list(SandboxQuery::new()).await),
         "sandboxes.get" => outcome(sandboxes.get("sb-abc123").await),
         "sandboxes.get, hibernated" => outcome(sandboxes.get("sb-hib").await),
         "sandboxes.get, in a worker that crashes" => outcome(sandboxes.get("sb-crash").await),
