@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from samples import cursor, sandbox_page, tag_page
+from test_vectors import KINDS
 
 import opencomputer_usage as ocu
 from opencomputer_usage import _async_client, _client, _core, _errors
@@ -224,7 +225,7 @@ def test_every_error_has_one_class() -> None:
     def below(kind: type[ocu.OpenComputerError]) -> set[type[ocu.OpenComputerError]]:
         return {kind, *(each for sub in kind.__subclasses__() for each in below(sub))}
 
-    assert below(ocu.OpenComputerError) - {ocu.OpenComputerError} == set(_errors._CLASSES.values())
+    assert below(ocu.OpenComputerError) - {ocu.OpenComputerError} == set(KINDS) == set(_errors._CLASSES.values())
     assert issubclass(ocu.APITimeoutError, ocu.APIConnectionError)
     assert below(ocu.APIError) == {
         ocu.APIError,
