@@ -1,5 +1,5 @@
-//! The way to the server, and what went wrong on it, in words: who failed, and what may help. No message shows the key, or
-//! the user or password of a proxy.
+//! The route to the server, and messages about its faults: who failed, and what may help. No message shows the API key or
+//! the user and password of a proxy.
 
 use std::error::Error;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use rustls::CertificateError;
 use url::Url;
 
-/// Where requests go.
+/// The route that requests take.
 pub struct Route {
     /// The API's base URL.
     pub server: Url,
@@ -24,12 +24,12 @@ pub struct Route {
 
 const NO_TLS: &str = "; if this port does not expect TLS, the URL must start with `http://`";
 
-/// Who failed.
+/// The party that failed.
 enum Culprit<'a> {
     Server,
-    /// The proxy itself, which cannot be reached or answers.
+    /// The proxy itself.
     Proxy(&'a Url),
-    /// The proxy, which can be reached but does not connect to the server.
+    /// The proxy's connection to the server.
     Tunnel(&'a Url),
 }
 
@@ -42,7 +42,7 @@ impl fmt::Display for Route {
 }
 
 impl Route {
-    /// Explains why no answer came.
+    /// Returns the event of a request that got no response.
     pub fn fault(&self, error: &reqwest::Error) -> Event {
         let connecting = error.is_connect();
         if error.is_timeout() {
@@ -67,7 +67,7 @@ impl Route {
         };
         let hint = match peer.map(Url::scheme) {
             Some("https") if connecting => secure_hint(error),
-            Some("http") if hyper.is_some_and(|hyper| hyper.is_incomplete_message() || hyper.is_parse()) => {
+            Some("http") if !connecting && rejects_plain_text(error) => {
                 "; if this port expects TLS, the URL must start with `https://`"
             }
             _ => "",
@@ -75,7 +75,7 @@ impl Route {
         Event::Fault(Fault::Connection, format!("{who}: {}{hint}", causes(error)))
     }
 
-    /// Explains a status that comes from the proxy instead of the server: 407, to a request that is not tunneled.
+    /// Returns the event of a response that comes from the proxy instead of the server: a 407 to a request that is not tunneled.
     pub fn refusal(&self, status: StatusCode) -> Option<Event> {
         let proxy = self.proxy.as_ref().filter(|_| status == StatusCode::PROXY_AUTHENTICATION_REQUIRED)?;
         let (proxy, server) = (origin(proxy), origin(&self.server));
@@ -83,7 +83,7 @@ impl Route {
         Some(Event::Fault(Fault::Connection, cause))
     }
 
-    /// Explains why an answer ends after so many bytes of its body.
+    /// Returns the event of a response that broke off after `read` bytes of its body.
     pub fn broken(&self, error: &reqwest::Error, read: usize) -> Event {
         if error.is_timeout() {
             return self.timeout(false, error);
@@ -124,10 +124,20 @@ impl Route {
     }
 }
 
-/// What may help where TLS cannot be set up.
-fn secure_hint(error: &reqwest::Error) -> &'static str {
+/// Returns whether a server reacted as one that expects TLS does: with an alert, a close or a reset.
+fn rejects_plain_text(error: &reqwest::Error) -> bool {
+    let hyper = find(error, |_: &hyper::Error| true);
+    hyper.is_some_and(|hyper| hyper.is_incomplete_message() || hyper.is_parse()) || find(error, is_disconnect).is_some()
+}
+
+/// Returns whether the other side ended the connection.
+fn is_disconnect(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
-    let left = |error: &io::Error| matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof);
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+}
+
+/// Advises what to change if TLS cannot be set up.
+fn secure_hint(error: &reqwest::Error) -> &'static str {
     match find(error, |_: &rustls::Error| true) {
         // Another authority of the same name has another signature.
         Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
@@ -135,7 +145,7 @@ fn secure_hint(error: &reqwest::Error) -> &'static str {
              the environment variable `SSL_CERT_FILE`"
         }
         Some(rustls::Error::InvalidMessage(_)) => NO_TLS,
-        None if find(error, left).is_some() => NO_TLS,
+        None if find(error, is_disconnect).is_some() => NO_TLS,
         _ => "",
     }
 }
@@ -145,7 +155,7 @@ fn origin(url: &Url) -> String {
     format!("{}://{}:{port}", url.scheme(), url.host_str().unwrap_or_default())
 }
 
-/// The causes of an error in one line, without those that say only that a request failed.
+/// Returns the causes of an error in one line, without those that say only that a request failed.
 fn causes(error: &reqwest::Error) -> String {
     let mut texts: Vec<_> = chain(error).iter().skip(1).map(ToString::to_string).collect();
     texts.retain(|text| !text.starts_with("client error ("));
@@ -153,7 +163,7 @@ fn causes(error: &reqwest::Error) -> String {
     if texts.is_empty() { error.to_string() } else { texts.join(": ") }
 }
 
-/// An error and its causes, also those that an I/O error wraps.
+/// Returns an error and its causes, including those that an I/O error wraps.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
     let mut chain = vec![error];
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use common::{Authority, KEY, NO_KEYS, Stub, call_in, client, closed, connection_failure, failure, head, is_child};
 use opencomputer_usage::{Client, Kind, TransportOptions};
+use socket2::SockRef;
 
 fn trusting(file: impl Into<PathBuf>) -> TransportOptions {
     TransportOptions::new(Some(file.into()), None, None, None).unwrap()
@@ -49,6 +50,11 @@ async fn a_plain_request_to_a_tls_port_says_so() {
         authority.serve("127.0.0.1", NO_KEYS),
         Stub::start(|mut stream, _| head(&mut stream).and_then(|_| stream.write_all(ALERT))),
         Stub::start(|mut stream, _| head(&mut stream).map(drop)),
+        // A reset without an alert, as from a server that closes with unread bytes.
+        Stub::start(|mut stream, _| {
+            stream.read_exact(&mut [0; 5])?;
+            SockRef::from(&stream).set_linger(Some(Duration::ZERO))
+        }),
     ];
     for server in servers {
         let message = connection_failure(&server.url("http"), TransportOptions::default()).await;
