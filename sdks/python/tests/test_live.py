@@ -18,7 +18,7 @@ import pytest
 import opencomputer_usage as ocu
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
 ROOT = Path(__file__).parents[3]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -162,7 +162,7 @@ def test_answers_stay_right_after_10000_calls_that_were_cancelled(
         return teams.total, teams.untagged, teams.items, amounts, client.tags.list_keys()
 
     async def burst(cancelled: ocu.AsyncUsageClient, calls: int) -> int:
-        choices = [
+        choices: list[Callable[[], Awaitable[object]]] = [
             lambda: cancelled.usage.by_tag("team", from_=FROM, to=TO),
             lambda: cancelled.usage.by_sandbox(from_=FROM, to=TO),
             lambda: cancelled.usage.for_sandbox(sandbox.sandbox_id, from_=FROM, to=TO),
