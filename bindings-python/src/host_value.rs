@@ -1,4 +1,4 @@
-//! From Python's values to the core's.
+//! Converts Python's values to the core's.
 
 use opencomputer_usage_core::host::value::{Raw, Text};
 use opencomputer_usage_core::tags;
@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
 
-/// Options hold maps of maps of lists; what lies deeper is never looked at.
+/// Options are at most maps of maps of lists. Deeper values are not converted.
 const DEPTH: u8 = 4;
 
 pub fn raw(value: &Bound<'_, PyAny>) -> PyResult<Raw> {
@@ -35,8 +35,8 @@ fn read(value: &Bound<'_, PyAny>, depth: u8) -> PyResult<Raw> {
     })
 }
 
-/// The number that a value is: a float, an int, or what says so by `__index__` or `__float__`, such as numpy's numbers
-/// and `Decimal`. Booleans are refused, numpy booleans too.
+/// Returns a value as a number: a float, an int or an object with `__index__` or `__float__`, such as numpy's numbers
+/// and `Decimal`. Booleans, including numpy's, are not numbers.
 pub fn number(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
     let py = value.py();
     if value.is_instance_of::<PyBool>() {
@@ -60,7 +60,7 @@ fn items<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>, depth: u8) -> PyRe
     items.take(shown).map(|item| read(&item, depth - 1)).collect::<PyResult<_>>().map(Raw::List)
 }
 
-/// A map with a key that is no string is none that the core knows.
+/// Converts a map. Maps with non-string keys become `Raw::Other`.
 fn entries(entries: &Bound<'_, PyList>, depth: u8) -> PyResult<Raw> {
     if depth == 0 {
         return Ok(Raw::Map(Vec::new()));
@@ -85,7 +85,7 @@ fn text(string: &Bound<'_, PyString>) -> PyResult<Text> {
     Ok(Text::from_code_points(points.iter().map(|point| u32::from_le_bytes(*point))))
 }
 
-/// A string of Python's, read in place.
+/// A Python string, borrowed as UTF-8.
 struct Utf8<'py>(Bound<'py, PyString>);
 
 impl AsRef<[u8]> for Utf8<'_> {
@@ -95,8 +95,8 @@ impl AsRef<[u8]> for Utf8<'_> {
     }
 }
 
-/// Whether the tags of a dict may be written, without a copy or an allocation. Where the answer is no,
-/// `validate_tags` of the core tells why.
+/// Returns whether the tags of a dict are valid, without a copy or an allocation. If not, the core's `validate_tags`
+/// reports the violations.
 pub fn accepts(tags: &Bound<'_, PyDict>) -> bool {
     let mut whole = true;
     let pairs = tags.iter().map_while(|(key, value)| {

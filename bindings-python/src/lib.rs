@@ -1,6 +1,6 @@
-//! The core's face for Python, and the Rust SDK's transport: values of Python in, models and exceptions out.
+//! Python bindings of the core and of the Rust SDK: Python values in, models and exceptions out.
 //!
-//! `sdks/python` gives it idiom; nothing here decides anything.
+//! Bindings convert and forward. Rules are in the core, Python's idiom is in `sdks/python`.
 
 #![allow(
     clippy::doc_link_with_quotes,

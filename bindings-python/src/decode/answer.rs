@@ -1,4 +1,4 @@
-//! From a body to the value of a call: decoded without Python's lock, made into objects with it.
+//! Decodes response bodies without the GIL and converts the results to Python objects.
 
 use std::mem;
 
@@ -59,7 +59,7 @@ pub fn decode(reply: Reply, body: Bytes) -> Result<Value, String> {
     Value::read(reply, &mut Answer { body: body.into(), ..Answer::default() })
 }
 
-/// Makes Python objects of Rust values.
+/// Converts Rust values to Python objects.
 struct Make<'py>(Python<'py>);
 
 type Made = PyResult<Py<PyAny>>;

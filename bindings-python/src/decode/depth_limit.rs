@@ -1,14 +1,14 @@
-//! A parser that counts how deep it goes also in what nobody asked for.
+//! Limits nesting depth, in skipped values too.
 //!
-//! sonic-rs bounds the depth of all that it reads, except of values that are passed over, or are of another type than the
-//! one that was asked for: those nest on the stack without end. So here whatever stands there is read, and then looked at.
+//! sonic-rs limits the depth of the values that it deserializes, but skips unknown members and values of the wrong type by
+//! recursion without a limit. `DepthLimited` has every value deserialized before its type is checked.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-/// A deserializer, or what it calls on its way down, of that kind.
+/// Wraps a deserializer and everything that it passes down.
 pub struct DepthLimited<T>(pub T);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for DepthLimited<D> {

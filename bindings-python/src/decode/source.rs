@@ -1,6 +1,7 @@
-//! A page as it is decoded: its text, and where in it the parts of its items are.
+//! A decoded page of usage by sandbox: its text, and the positions of its strings in that text.
 //!
-//! A body is checked in full when it comes, without Python's lock; the objects of its items are made when they are read.
+//! A body is validated as a whole when it arrives, without the GIL. The Python objects of an item are created when they
+//! are read.
 
 use std::cell::Cell;
 use std::fmt;
@@ -22,16 +23,16 @@ pub type Item = wire::SandboxItem<Span, Range, Moment>;
 /// A page of such items.
 pub type Page = wire::SandboxUsagePage<Span, Range, Moment>;
 
-/// Where a string is. A page is read into thousands of these, so they are small.
+/// The position of a string. A page has thousands of these, so they are small.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
-    /// The lower half of its address in the text, or its position among the strings that had escapes.
+    /// The lower half of the string's address in the text, or its offset in `Shared::unescaped`.
     at: u32,
-    /// Four times its length, plus two where it had escapes, plus one.
+    /// Four times the length, plus two if the string had escapes, plus one.
     size: NonZeroU32,
 }
 
-/// Which tags are an item's.
+/// The range of an item's tags in `Shared::tags`.
 #[derive(Clone, Copy, Debug)]
 pub struct Range {
     start: u32,
@@ -39,20 +40,20 @@ pub struct Range {
     after: NonZeroU32,
 }
 
-/// A timestamp, in the one form that answers have in every language.
+/// The position of a timestamp in canonical form.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment(pub Span);
 
-/// What items share.
+/// Data that the items of a page share.
 #[derive(Debug, Default)]
 struct Shared {
     tags: Vec<(Span, Span)>,
-    /// Strings that stand in the text with escapes, without them.
+    /// The strings that have escapes in the text, unescaped.
     unescaped: String,
 }
 
 thread_local! {
-    /// What a page that is being decoded has gathered; serde hands nothing down to what it decodes.
+    /// The tags of the page that is being decoded. serde passes no state to the values it deserializes.
     static TAGS: Cell<Vec<(Span, Span)>> = const { Cell::new(Vec::new()) };
     static UNESCAPED: Cell<String> = const { Cell::new(String::new()) };
 }
@@ -66,13 +67,12 @@ pub struct Source {
     cache: Mutex<Cache>,
 }
 
-/// Strings that were made for tags, in slots by their hash. Tags repeat from item to item, and a hit costs a fifth of a
-/// new string.
+/// Python strings that were created for tags, in slots by their hash: tags repeat from item to item.
 #[derive(Default)]
 struct Cache(Vec<Option<(Span, Py<PyString>)>>);
 
 impl Cache {
-    /// Together they take 24 KB.
+    /// All slots together take 24 KB.
     const SLOTS: usize = 1 << Self::BITS;
     const BITS: u32 = 10;
 
@@ -90,13 +90,13 @@ impl Cache {
     }
 }
 
-/// Reads one JSON text.
+/// Deserializes one JSON text.
 pub fn decode<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Option<T> {
     let mut parser = sonic_rs::Deserializer::from_slice(text);
     T::deserialize(DepthLimited(&mut parser)).and_then(|value| parser.end().map(|()| value)).ok()
 }
 
-/// Reads a page, and moves what its items are made of out of it.
+/// Decodes a page and moves its items into a [`Source`].
 pub fn page(text: Bytes) -> Option<(Page, Source)> {
     // Spans reach no further than 4 GiB.
     u32::try_from(text.len()).ok()?;
@@ -112,7 +112,7 @@ pub fn page(text: Bytes) -> Option<(Page, Source)> {
 }
 
 impl Source {
-    /// One of strings that are at hand, and what was made of them.
+    /// Creates a source from strings that are not part of a response.
     pub fn written<T>(write: impl FnOnce(&mut Writer) -> PyResult<T>) -> PyResult<(Self, T)> {
         let mut writer = Writer(Shared::default());
         let made = write(&mut writer)?;
@@ -120,7 +120,7 @@ impl Source {
         Ok((Self { text, shared: writer.0, items, cache }, made))
     }
 
-    /// One with that item alone.
+    /// Returns the source with one item.
     pub fn with_item(self, item: Item) -> Self {
         Self { items: vec![item], ..self }
     }
@@ -156,7 +156,7 @@ impl Source {
         Ok(())
     }
 
-    /// Returns a string that items probably share, such as a status.
+    /// Returns a string that other items probably share, such as a status.
     pub fn shared_string<'py>(&self, py: Python<'py>, span: Span) -> PyResult<Bound<'py, PyString>> {
         match self.cache.try_lock() {
             Ok(mut cache) => self.cached(py, &mut cache, span),
@@ -178,9 +178,9 @@ impl Source {
         }
     }
 
-    /// Whether no item has a tag twice.
+    /// Returns whether every item has each tag key once.
     fn tags_are_unique(&self) -> bool {
-        /// Up to this many are compared pairwise, which is faster than sorting.
+        /// Up to this many keys are compared pairwise, which is faster than sorting.
         const FEW: usize = 16;
         self.items.iter().filter_map(|item| item.tags).all(|range| {
             let tags = self.tags(range);
@@ -223,7 +223,7 @@ impl Source {
     }
 }
 
-/// Writes the strings of an item that does not come from a text.
+/// Collects the strings of an item that is not part of a response.
 pub struct Writer(Shared);
 
 impl Writer {
@@ -248,7 +248,7 @@ fn push(unescaped: &mut String, string: &str) -> Option<Span> {
     Span::new(at, string.len(), true)
 }
 
-/// As `push`, for the page that is being decoded.
+/// Appends an unescaped string of the page that is being decoded.
 #[cold]
 fn keep(string: &str) -> Option<Span> {
     let mut unescaped = UNESCAPED.take();
@@ -375,7 +375,7 @@ impl<'de> Deserialize<'de> for Moment {
             span.map(Moment).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &"a timestamp"))
         }
 
-        /// Whether a timestamp, if it is one, is in the form that `Timestamp` writes.
+        /// Returns whether a timestamp is in the form that `Timestamp` writes, provided that it is one.
         #[inline]
         fn may_be_canonical(text: &str) -> bool {
             let text = text.as_bytes();

@@ -1,4 +1,4 @@
-//! What every model has in common: it is a value, made of named fields.
+//! The methods of every model: an immutable value with named fields.
 
 use std::ffi::CStr;
 
@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 use crate::models::field::Field;
 use crate::models::tags;
 
-/// The default of a field that may be left out.
+/// Returns the default of an optional field.
 pub fn none() -> Py<PyAny> {
     #[allow(clippy::redundant_closure_for_method_calls, reason = "the method alone is of one lifetime")]
     Python::attach(|py| py.None())
@@ -22,7 +22,7 @@ pub fn none() -> Py<PyAny> {
 pub trait Model: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Sync {
     const FIELDS: &'static [Field];
 
-    /// The value of each field, in order.
+    /// Returns the values of the fields, in order.
     fn values<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>>;
 }
 
@@ -32,7 +32,7 @@ fn values<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Vec<Bound<'py, PyAny>
     slf.get().values(slf.py())
 }
 
-/// `Name(field=value, …)`; of a tuple, of which there may be 500 items, only the length.
+/// Returns `Name(field=value, …)`, with only the length of a tuple, which may have 500 items.
 pub fn repr<T: Model>(slf: Slf<'_, '_, T>) -> PyResult<String> {
     let mut fields = Vec::with_capacity(T::FIELDS.len());
     for (field, value) in T::FIELDS.iter().zip(values(slf)?) {
@@ -45,7 +45,7 @@ pub fn repr<T: Model>(slf: Slf<'_, '_, T>) -> PyResult<String> {
     Ok(format!("{}({})", slf.as_any().get_type().name()?, fields.join(", ")))
 }
 
-/// Compares the fields. Pages of the blocking and of the async client are equal where their fields are.
+/// Compares the fields. Pages of the blocking and the async client are equal if their fields are.
 pub fn compare<'py, T: Model>(
     slf: Slf<'_, 'py, T>,
     other: &Bound<'py, PyAny>,
@@ -67,17 +67,17 @@ pub fn compare<'py, T: Model>(
     (equal == wanted).into_bound_py_any(py)
 }
 
-/// The hash of the fields.
+/// Returns the hash of the fields.
 pub fn hash<T: Model>(slf: Slf<'_, '_, T>) -> PyResult<isize> {
     PyTuple::new(slf.py(), values(slf)?)?.hash()
 }
 
-/// Pickles as the class and its fields.
+/// Pickles a model as its class and fields.
 pub fn reduce<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<(Bound<'py, PyType>, Bound<'py, PyTuple>)> {
     Ok((slf.as_any().get_type(), PyTuple::new(slf.py(), values(slf)?)?))
 }
 
-/// The object under the wire's names, of plain dicts and lists.
+/// Returns the model as plain dicts and lists under wire names.
 pub fn to_dict<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(slf.py());
     for (wire, value) in written(slf)? {
@@ -86,7 +86,7 @@ pub fn to_dict<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Bound<'py, PyDic
     Ok(dict)
 }
 
-/// The wire's names of the fields and their values, without those that the wire leaves out.
+/// Returns wire names and values, without fields that the wire omits.
 fn written<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Vec<(&'static str, Bound<'py, PyAny>)>> {
     let values = values(slf)?;
     let lacks = |name| T::FIELDS.iter().zip(&values).any(|(field, value)| field.name == name && value.is_none());
@@ -94,12 +94,12 @@ fn written<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Vec<(&'static str, B
     Ok(shown.map(|(field, value)| (field.wire, value.clone())).collect())
 }
 
-/// The keys of `to_dict`, which make `dict(model)` the same but for what is nested in it.
+/// Returns the keys of `to_dict`, for `dict(model)`.
 pub fn keys<T: Model>(slf: Slf<'_, '_, T>) -> PyResult<Vec<&'static str>> {
     Ok(written(slf)?.into_iter().map(|(wire, _)| wire).collect())
 }
 
-/// The value that `to_dict` has under a key.
+/// Returns the value of `to_dict` for a key.
 pub fn item<'py, T: Model>(slf: Slf<'_, 'py, T>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let name = key.cast::<PyString>().ok().and_then(|key| key.to_str().ok());
     let found = written(slf)?.into_iter().find(|(wire, _)| Some(*wire) == name);
@@ -107,7 +107,7 @@ pub fn item<'py, T: Model>(slf: Slf<'_, 'py, T>, key: &Bound<'py, PyAny>) -> PyR
     plain(&value)
 }
 
-/// The schema of a class for pydantic, which alone asks for it.
+/// Returns the pydantic schema of a class.
 pub fn pydantic_schema<'py, T: Model>(
     class: &Bound<'py, PyType>,
     handler: &Bound<'py, PyAny>,
@@ -115,7 +115,7 @@ pub fn pydantic_schema<'py, T: Model>(
     class.py().import("opencomputer_usage._pydantic")?.getattr("schema")?.call1((class, handler))
 }
 
-/// The fields of a class, as `opencomputer_usage._pydantic` takes them.
+/// Returns the fields of a class for `opencomputer_usage._pydantic`.
 pub fn described<T: Model>(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
     let field = |field: &Field| {
         let (kind, class, nullable) = field.kind.described(py);
@@ -138,7 +138,7 @@ fn plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     }
 }
 
-/// The value of the next field, checked.
+/// Checks the value of the next field.
 pub fn checked<'a>(
     py: Python<'_>,
     fields: &mut impl Iterator<Item = &'a Field>,
@@ -150,14 +150,14 @@ pub fn checked<'a>(
     }
 }
 
-/// What `match` takes positional patterns by.
+/// Returns the field names for positional patterns of `match`.
 pub fn match_args<T: Model>(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
     PyTuple::new(py, T::FIELDS.iter().map(|field| field.name))
 }
 
 pub type Datetime<'py> = PyResult<Option<Bound<'py, PyAny>>>;
 
-/// The aware `datetime` of a timestamp of the wire.
+/// Converts a timestamp to an aware `datetime`.
 pub fn datetime<'py>(wire: &Bound<'py, PyAny>) -> Datetime<'py> {
     const EPOCH: &CStr = c"__import__('datetime').datetime(1970, 1, 1, tzinfo=__import__('datetime').timezone.utc)";
     if wire.is_none() {
@@ -171,7 +171,7 @@ pub fn datetime<'py>(wire: &Bound<'py, PyAny>) -> Datetime<'py> {
     py.eval(EPOCH, None, None)?.add(since).map(Some)
 }
 
-/// Adds to a class's own methods those that every model has.
+/// Adds the methods of every model to a class.
 macro_rules! model_methods {
     (impl $name:ident { $($own:tt)* }) => {
         #[pyo3::pymethods]
@@ -233,7 +233,7 @@ macro_rules! model_methods {
                 crate::models::model::pydantic_schema::<Self>(cls, handler)
             }
 
-            /// The object under the API's own names, as plain dicts and lists.
+            /// Returns the model as plain dicts and lists under the API's names.
             fn to_dict<'py>(slf: &pyo3::Bound<'py, Self>) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyDict>> {
                 crate::models::model::to_dict(slf)
             }
@@ -243,7 +243,7 @@ macro_rules! model_methods {
 pub(crate) use model_methods;
 
 /// Declares models: `Name { field: KIND => "wireName", other = none: KIND => "otherName" (optional), } + { its own
-/// methods }`. A field with a default may be left out when one is made.
+/// methods }`. A field with a default is optional in the constructor.
 macro_rules! models {
     ($(
         $(#[$about:meta])*
@@ -258,12 +258,12 @@ macro_rules! models {
 
         #[allow(dead_code, reason = "no model is made in every way")]
         impl $name {
-            /// Makes one of the values of its fields.
+            /// Creates a model from the values of its fields.
             pub const fn new($($field: Py<PyAny>),*) -> Self {
                 Self { $($field),* }
             }
 
-            /// Makes one of the values that its fields have on the wire.
+            /// Creates a model from values by wire name.
             pub fn from_wire(mut value: impl FnMut(&'static str) -> PyResult<Py<PyAny>>) -> PyResult<Self> {
                 Ok(Self { $($field: value($wire)?),* })
             }

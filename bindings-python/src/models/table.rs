@@ -1,4 +1,4 @@
-//! The table that a whole walk is exported as.
+//! Exports the items of a walk as a table.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -9,9 +9,10 @@ use crate::models::field::type_name;
 use crate::models::page::TagUsage;
 use crate::models::records::TagItem;
 
-/// Items of usage as a table for data frames, of every page: `polars.DataFrame(Table(client.usage.by_tag("team")))`.
+/// A table of usage items for data frames: `polars.DataFrame(Table(client.usage.by_tag("team")))`.
 ///
-/// Takes a page, which it walks on from, or any items of one kind. Times are timestamps in UTC, tags are maps.
+/// Takes a page, whose following pages it fetches, or any iterable of items of one kind. Times are UTC timestamps, tags
+/// are maps.
 #[pyclass(frozen, module = "opencomputer_usage")]
 pub struct Table {
     items: Py<PyTuple>,
@@ -39,7 +40,7 @@ impl Table {
         self.items.bind(py).len()
     }
 
-    /// The table as an Arrow stream.
+    /// Returns the table as an Arrow stream.
     #[pyo3(signature = (requested_schema = None))]
     fn __arrow_c_stream__<'py>(
         &self,

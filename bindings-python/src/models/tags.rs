@@ -1,4 +1,4 @@
-//! Tags as Python has them: a dict that cannot be changed, whose class is Python's own.
+//! Creates tags: immutable dicts whose class is written in Python.
 
 use opencomputer_usage_core::tags::{self, TagSet};
 use pyo3::IntoPyObjectExt;
@@ -11,19 +11,19 @@ use crate::decode::source::{Range, Source, Writer};
 
 static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
-/// The class of tags, `opencomputer_usage.Tags`.
+/// Returns the class of tags, `opencomputer_usage.Tags`.
 fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     CLASS.import(py, "opencomputer_usage._tags", "Tags")
 }
 
-/// Tags to be filled, made as `Tags.__new__` makes them, which checks besides.
+/// Creates empty tags to fill. Skips the checks of `Tags.__new__`.
 fn empty(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static NEW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let new = NEW.get_or_try_init(py, || py.get_type::<PyDict>().getattr("__new__").map(Bound::unbind))?;
     new.bind(py).call1((class(py)?,))
 }
 
-/// Makes tags of pairs.
+/// Creates tags from pairs.
 fn of<'py>(
     py: Python<'py>,
     pairs: impl Iterator<Item = PyResult<(Bound<'py, PyString>, Bound<'py, PyString>)>>,
@@ -37,7 +37,7 @@ fn of<'py>(
     Ok(made.unbind())
 }
 
-/// The tags of an item of a page.
+/// Creates the tags of an item of a page.
 pub fn of_range(py: Python<'_>, source: &Source, range: Range) -> PyResult<Py<PyAny>> {
     let made = empty(py)?;
     let dict = made.cast::<PyDict>()?;
@@ -45,18 +45,18 @@ pub fn of_range(py: Python<'_>, source: &Source, range: Range) -> PyResult<Py<Py
     Ok(made.unbind())
 }
 
-/// The tags that the core decoded.
+/// Creates tags from those that the core decoded.
 pub fn of_map(py: Python<'_>, tags: &tags::Tags) -> PyResult<Py<PyAny>> {
     of(py, tags.iter().map(|(key, value)| Ok((PyString::new(py, key), PyString::new(py, value)))))
 }
 
-/// The tags of any mapping of strings.
+/// Creates tags from any mapping of strings.
 pub fn of_mapping(tags: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let class = class(tags.py())?;
     if tags.is_instance(class)? { Ok(tags.clone().unbind()) } else { class.call1((tags,)).map(Bound::unbind) }
 }
 
-/// The tags that the user may write: all but those of the system. None where there are no tags.
+/// Returns the user's tags, without system tags, or None for None.
 pub fn of_user(tags: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let py = tags.py();
     if tags.is_none() {
@@ -67,17 +67,17 @@ pub fn of_user(tags: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     of(py, users.iter().map(|(key, value)| Ok((PyString::new(py, key), PyString::new(py, value)))))
 }
 
-/// A dict of tags, which is nobody else's.
+/// Copies tags to a plain dict.
 pub fn copied(tags: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     dict(tags)?.copy()?.into_py_any(tags.py())
 }
 
-/// Whether a value is of the class of tags.
+/// Returns whether a value is an instance of `Tags`.
 pub fn is_tags(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     value.is_instance(class(value.py())?)
 }
 
-/// Writes tags for an item that does not come from a text.
+/// Adds tags to an item that is not part of a response.
 pub fn write(tags: &Bound<'_, PyAny>, writer: &mut Writer) -> PyResult<Range> {
     let pairs = strings(tags)?;
     writer.tags(pairs.iter().map(|(key, value)| (&**key, &**value)))

@@ -1,5 +1,4 @@
-//! Carries calls on a runtime of their own, which both clients share. Its thread polls sockets and decodes; it never
-//! touches Python.
+//! Runs calls on the runtime that both clients share. Its thread polls sockets and decodes; it never touches Python.
 
 use std::time::{Duration, Instant};
 
@@ -13,21 +12,21 @@ use crate::runtime::per_process::PerProcess;
 
 static RUNTIME: PerProcess<&'static Runtime> = PerProcess::new();
 
-/// The runtime of this process, made for its first call.
+/// Returns the runtime of this process. The first call creates it.
 pub fn runtime(py: Python<'_>) -> PyResult<&'static Runtime> {
     let make = || Builder::new_multi_thread().worker_threads(1).enable_all().build();
     Ok(RUNTIME.get(py, || make().map(|runtime| &*Box::leak(Box::new(runtime))))?)
 }
 
-/// A step of a call in progress.
+/// An event of a call in progress.
 pub enum Report {
-    /// A line for the log, without the key and the parameters.
+    /// A line for the log, without the key or parameters.
     Line(String),
     /// The result of the call.
     Step(Box<Step<Value>>),
 }
 
-/// Sends and waits until the call is over or its user is asked; tells the log about each attempt.
+/// Sends and waits until the call is done or needs a change from its user. Logs each attempt.
 pub async fn carry(call: &mut Call, transport: &Transport, mut event: Event, log: impl Fn(String)) -> Step<Value> {
     let mut attempt = 0;
     loop {

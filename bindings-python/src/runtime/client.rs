@@ -42,7 +42,7 @@ impl Client {
         Ok(Self { core, connections: Arc::new(Connections::new(route)), closed: AtomicBool::new(false) })
     }
 
-    /// Begins a call; `options` are `{ timeout?, max_retries?, headers? }`, `log` takes a line for each attempt.
+    /// Starts a call. `options` are `{ timeout?, max_retries?, headers? }`; `log` takes a line for each attempt.
     #[pyo3(signature = (operation, params, options, now_ms = None, log = None))]
     fn call(
         &self,
@@ -62,7 +62,7 @@ impl Client {
         Ok(Exchange::new(Arc::clone(&self.connections), call, log))
     }
 
-    /// Lets go of the connections that are kept alive, and refuses every call from now on.
+    /// Closes idle connections and refuses further calls.
     fn close(&self, py: Python<'_>) {
         self.closed.store(true, Ordering::Release);
         self.connections.close(py);

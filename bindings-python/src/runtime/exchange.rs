@@ -19,12 +19,12 @@ use crate::runtime::completions::{CompletionQueue, PendingCall, log};
 use crate::runtime::connections::Connections;
 use crate::runtime::step::shown;
 
-/// How long a signal such as Ctrl-C may go unseen.
+/// The longest time until a blocking call sees a signal such as Ctrl-C.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A call under way. Every method answers with what to do next: `("send", request)`, `("wait", seconds)`,
-/// `("change", tags)` or `("done", value)`; or raises what the call failed with. The value of a page is its fields and the
-/// parameters of the page after it, or None.
+/// A call in progress. Every method returns the next step, `("send", request)`, `("wait", seconds)`,
+/// `("change", tags)` or `("done", value)`, or raises the error of the call. The value of a page is its fields and the
+/// parameters of the next page, or None.
 #[pyclass(frozen)]
 pub struct Exchange {
     connections: Arc<Connections>,
@@ -38,7 +38,7 @@ impl Exchange {
         Self { connections, call: Arc::new(Mutex::new(call)), log }
     }
 
-    /// Carries the call on the runtime; reports what happens until it is over or asks for a change.
+    /// Runs the call on the runtime and reports its events until it is done or needs a change.
     fn spawn(
         &self,
         py: Python<'_>,
@@ -74,18 +74,18 @@ impl Exchange {
 
 type Any<'a, 'py> = &'a Bound<'py, PyAny>;
 
-/// Milliseconds since the epoch and a number drawn from [0, 1), of a caller that has its own.
+/// The time in milliseconds since the epoch and a random number from [0, 1), for tests.
 type At = Option<(f64, f64)>;
 
 #[pymethods]
 impl Exchange {
-    /// The call begins.
+    /// Starts the call.
     #[pyo3(signature = (at = None))]
     fn begin(&self, py: Python<'_>, at: At) -> PyResult<Py<PyAny>> {
         self.advance(py, Event::Begin, at)
     }
 
-    /// An answer came.
+    /// Continues with a response.
     #[pyo3(signature = (status, headers, body, at = None))]
     fn answer(
         &self,
@@ -98,31 +98,31 @@ impl Exchange {
         self.advance(py, answered(status, headers, body), at)
     }
 
-    /// The connection failed.
+    /// Continues after a connection failure.
     #[pyo3(signature = (cause, at = None))]
     fn connection_fault(&self, py: Python<'_>, cause: String, at: At) -> PyResult<Py<PyAny>> {
         self.advance(py, Event::Fault(Fault::Connection, cause), at)
     }
 
-    /// The time was up.
+    /// Continues after a timeout.
     #[pyo3(signature = (at = None))]
     fn timeout(&self, py: Python<'_>, at: At) -> PyResult<Py<PyAny>> {
         self.advance(py, Event::Fault(Fault::Timeout, String::new()), at)
     }
 
-    /// The wait is over.
+    /// Continues after a wait.
     #[pyo3(signature = (at = None))]
     fn waited(&self, py: Python<'_>, at: At) -> PyResult<Py<PyAny>> {
         self.advance(py, Event::Waited, at)
     }
 
-    /// The user changed the tags.
+    /// Continues with the changed tags.
     #[pyo3(signature = (tags, at = None))]
     fn changed(&self, py: Python<'_>, tags: Any, at: At) -> PyResult<Py<PyAny>> {
         self.advance(py, Event::Changed(raw(tags)?), at)
     }
 
-    /// Carries the call, blocking, until it is over or asks for a change; `changed` is the answer to that.
+    /// Blocks until the call is done or needs a change; `changed` are the changed tags.
     #[pyo3(signature = (*changed))]
     fn run(&self, py: Python<'_>, changed: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
         let (reports, mut receiver) = channel();
@@ -139,7 +139,7 @@ impl Exchange {
         }
     }
 
-    /// Carries the call as `run` does, but returns at once: the result resolves `future` through the queue of its loop.
+    /// Runs the call like `run`, but returns immediately. The result resolves `future` through the queue of its loop.
     #[pyo3(signature = (queue, future, *changed))]
     fn start(
         &self,
@@ -178,13 +178,13 @@ fn event(changed: &Bound<'_, PyTuple>) -> PyResult<Event> {
     }
 }
 
-/// A call that is carried by the runtime.
+/// A call that the runtime runs.
 #[pyclass(frozen)]
 pub struct Task(AbortHandle);
 
 #[pymethods]
 impl Task {
-    /// Cancels the request at hand; does nothing where the call is over.
+    /// Cancels the current request. Does nothing after the call is done.
     fn abort(&self) {
         self.0.abort();
     }

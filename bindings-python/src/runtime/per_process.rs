@@ -1,4 +1,4 @@
-//! What a forked child makes anew: its parent's threads are not there, so neither is what they carry.
+//! Values that a forked child creates again because the threads of its parent do not exist in it.
 
 use std::mem;
 use std::process;
@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::Python;
 
-/// A value that is dropped only in the process that made it; in a fork, dropping could wait for a thread of the parent.
+/// A value that is dropped only in the process that created it. In a fork, the drop could wait for a thread of the parent.
 struct Own<T> {
     process: u32,
     value: Option<T>,
@@ -20,7 +20,7 @@ impl<T> Drop for Own<T> {
     }
 }
 
-/// One value a process, made when it is first needed.
+/// One value for each process, created on first use.
 pub struct PerProcess<T>(Mutex<Option<Own<T>>>);
 
 impl<T: Clone> PerProcess<T> {
@@ -28,7 +28,7 @@ impl<T: Clone> PerProcess<T> {
         Self(Mutex::new(None))
     }
 
-    /// The value of this process.
+    /// Returns the value of this process.
     pub fn get<E>(&self, py: Python<'_>, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let mut slot = self.lock(py);
         let process = process::id();
@@ -40,12 +40,12 @@ impl<T: Clone> PerProcess<T> {
         Ok(value)
     }
 
-    /// Lets go of the value.
+    /// Drops the value.
     pub fn clear(&self, py: Python<'_>) {
         *self.lock(py) = None;
     }
 
-    /// Locked only while attached to Python, as a process is when Python forks it: no child finds it locked.
+    /// Locks the value. Needs the GIL, which the forking thread holds, too: a child never inherits a locked mutex.
     fn lock(&self, _: Python<'_>) -> MutexGuard<'_, Option<Own<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! The next step of a call, as Python takes it.
+//! Converts the next step of a call to Python.
 
 use opencomputer_usage_core::client::{self, Step};
 use pyo3::IntoPyObjectExt;
@@ -8,7 +8,7 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 use crate::decode::answer::{Value, into_python, is_page};
 use crate::errors::raised;
 
-/// A step as Python sees it.
+/// Returns a step as Python's tuple, or raises the error of the call.
 pub fn shown(py: Python<'_>, step: Step<Value>) -> PyResult<Py<PyAny>> {
     match step {
         Step::Send { request, timeout_ms } => ("send", Request::of(py, request, timeout_ms)?).into_py_any(py),
@@ -29,7 +29,7 @@ pub fn shown(py: Python<'_>, step: Step<Value>) -> PyResult<Py<PyAny>> {
     }
 }
 
-/// What a transport of your own has to send.
+/// A request for a custom transport to send.
 #[pyclass(frozen, module = "opencomputer_usage")]
 pub struct Request {
     /// `GET` or `PUT`.
@@ -38,13 +38,13 @@ pub struct Request {
     /// Scheme, host, path and query.
     #[pyo3(get)]
     url: String,
-    /// By their names in lower case; the key is among them.
+    /// Names in lower case; the API key is among them.
     #[pyo3(get)]
     headers: Py<PyDict>,
     /// JSON, or None.
     #[pyo3(get)]
     body: Option<Py<PyBytes>>,
-    /// Seconds that are left for it.
+    /// The remaining time in seconds.
     #[pyo3(get)]
     timeout: f64,
 }
@@ -67,7 +67,7 @@ impl Request {
 
 #[pymethods]
 impl Request {
-    /// Shows no headers, as the key is among them.
+    /// Hides the headers, which contain the API key.
     fn __repr__(&self) -> String {
         format!("Request(method='{}', url='{}', timeout={})", self.method, self.url, self.timeout)
     }
