@@ -1,4 +1,4 @@
-"""How the async client waits; `_sync_io` has the same names for the blocking one."""
+"""I/O of the async client. `_sync_io` has the same names for the blocking client."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ class Walk(Coroutine[Any, Any, PageT], Generic[PageT, ItemT]):
     __slots__ = ("_coroutine", "_fetch")
 
     def __init__(self, fetch: Callable[[], Coroutine[Any, Any, PageT]]) -> None:
-        """Takes what fetches the first page."""
+        """Takes the function that fetches the first page."""
         self._fetch = fetch
         self._coroutine: Coroutine[Any, Any, PageT] | None = None
 
     def __await__(self) -> Generator[Any, Any, PageT]:
-        """The page."""
+        """Fetches the page."""
         return self._fetch().__await__()
 
     def send(self, value: Any, /) -> Any:
-        """Goes on as a coroutine does; so tasks run a call."""
+        """Resumes the call, so that tasks can run it."""
         return self._started().send(value)
 
     def throw(self, kind: Any, value: Any = None, traceback: TracebackType | None = None, /) -> Any:
-        """Raises in the call, as a coroutine does."""
+        """Raises an exception in the call."""
         if value is None and traceback is None:
             return self._started().throw(kind)
         return self._started().throw(kind, value, traceback)
 
     def close(self) -> None:
-        """Ends the call, as a coroutine does."""
+        """Closes the call."""
         if self._coroutine is not None:
             self._coroutine.close()
 
@@ -55,24 +55,24 @@ class Walk(Coroutine[Any, Any, PageT], Generic[PageT, ItemT]):
         return self._coroutine
 
     async def __aiter__(self) -> AsyncIterator[ItemT]:
-        """Every item of this page and of those after it, fetched as they are reached."""
+        """Yields the items of this page and all later pages, which are fetched as needed."""
         page: Any = await self
         async for item in page:
             yield item
 
     def __getattr__(self, name: str) -> NoReturn:
-        """Says that an `await` was forgotten."""
+        """Raises an error that names the missing `await`."""
         msg = f"this call has no attribute {name!r}: `await` it for its page, or take its items with `async for`"
         raise AttributeError(msg)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> NoReturn:
-        """Refuses: nothing can be awaited here."""
+        """Raises TypeError: this method cannot await."""
         msg = "an async call is no table: take Table([item async for item in call])"
         raise TypeError(msg)
 
 
 def walk(fetch: Callable[[], Coroutine[Any, Any, PageT]]) -> Walk[PageT, Any]:
-    """What a call returns that has pages."""
+    """Wraps a call that has pages."""
     return Walk(fetch)
 
 
@@ -94,7 +94,7 @@ def _queue(loop: asyncio.AbstractEventLoop) -> CompletionQueue:
 
 
 async def carry(exchange: Exchange, *changed: object) -> tuple[str, Any]:
-    """What a call over the built-in transport comes to; cancelling it cancels the request."""
+    """Runs a call over the built-in transport and returns its next step. Cancelling it cancels the request."""
     from asyncio import get_running_loop
 
     try:
@@ -113,7 +113,7 @@ async def carry(exchange: Exchange, *changed: object) -> tuple[str, Any]:
 
 
 async def send(transport: Transport, request: Request) -> Answer:
-    """What a transport of your own answers, within the time."""
+    """Sends a request over a custom transport, within the timeout."""
     import asyncio
 
     answer: Any = transport(request)

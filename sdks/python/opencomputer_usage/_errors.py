@@ -1,4 +1,4 @@
-"""The errors that calls and functions raise; the core says which."""
+"""The exceptions of calls and functions. The core decides which one is raised."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class OpenComputerError(Exception):
-    """Whatever this package refuses or a server answers with.
+    """Base class of every error of this package.
 
     Attributes:
         message: One sentence: what was wrong and what is allowed.
-        code: A code of the API's table, such as `invalid_limit`; None where it has none for this.
-        status: The HTTP status; None where no answer came.
-        request_id: What finds the request in the server's log.
+        code: An error code of the API, such as `invalid_limit`, or None.
+        status: The HTTP status, or None without a response.
+        request_id: The id of the request in the server's log.
         violations: Every broken tag rule.
-        body: The body of the answer: decoded JSON, or the text where it was none; at most its first 64 KiB.
-        headers: The headers of the answer by their names in lower case, without those that carry secrets.
-        retry_after: Seconds that the server asks to wait before the next request; None where it does not.
+        body: The response body: decoded JSON, or else text; at most its first 64 KiB.
+        headers: The response headers by lower-case name, without those that carry secrets.
+        retry_after: Seconds that the server asks to wait before the next request, or None.
     """
 
     message: str
@@ -45,7 +45,7 @@ class OpenComputerError(Exception):
         headers: Mapping[str, str] | None = None,
         retry_after: float | None = None,
     ) -> None:
-        """Takes what the attributes shall be."""
+        """Takes the values of the attributes."""
         super().__init__(message)
         self.message = message
         self.code = code
@@ -57,13 +57,13 @@ class OpenComputerError(Exception):
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        """The message and, where an answer came, what to ask the server's operator about."""
+        """Returns the message and, for a response, its status, code and request id."""
         told = (("HTTP", self.status), ("code", self.code), ("request", self.request_id))
         context = ", ".join(f"{name} {value}" for name, value in told if value is not None)
         return f"{self.message} ({context})" if self.status is not None else self.message
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, ...]]:
-        """Pickles with its attributes, so that it can come from another process."""
+        """Pickles the error with its attributes, so that it can cross processes."""
         return _restore, (type(self), self.args, dict(self.__dict__))
 
 
@@ -76,7 +76,7 @@ class InvalidRequestError(OpenComputerError):
 
 
 class APIError(OpenComputerError):
-    """The server answered with a status that is no success."""
+    """The server returned an error status."""
 
 
 class AuthenticationError(APIError):
@@ -104,19 +104,19 @@ class ServerError(APIError):
 
 
 class APIConnectionError(OpenComputerError):
-    """No answer came."""
+    """No response was received."""
 
 
 class APITimeoutError(APIConnectionError):
-    """No answer came in time."""
+    """No response was received in time."""
 
 
 class DecodeError(OpenComputerError):
-    """An answer came that is not what the API promises."""
+    """A response does not match the API."""
 
 
 class UnsupportedByServerError(OpenComputerError):
-    """The server does not know what was asked for, as its answer shows; the message says whether it wrote anything."""
+    """The server does not support the request. The message says whether anything was written."""
 
 
 _CLASSES: dict[str, type[OpenComputerError]] = {
@@ -147,7 +147,7 @@ def of_core(
     headers: list[tuple[str, str]],
     retry_after: float | None,
 ) -> OpenComputerError:
-    """The exception for an error of the core, which calls this."""
+    """Returns the exception for an error of the core. The core calls this."""
     joined: dict[str, str] = {}
     for name, value in headers:
         joined[name] = f"{joined[name]}, {value}" if name in joined else value

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def has_next_page(self: TagUsage | SandboxesUsage) -> bool:
-    """Whether there are more groups than those up to this page's last."""
+    """Returns whether another page follows."""
     return self.next_cursor is not None
 
 

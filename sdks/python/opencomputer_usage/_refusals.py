@@ -1,4 +1,4 @@
-"""What the core refuses for its type, in Python's words: it calls a None null, as it serves other languages, too."""
+"""Type errors in Python's words. The core serves several languages and calls None `null`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from ._errors import InvalidRequestError
 
-# As types of anything, so that type checkers ask no more of what they hold.
+# Typed as Any so that type checkers do not ask for their parameters.
 _MAPPING: type[Any] = Mapping
 _SEQUENCE: type[Any] = Sequence
 _LIST: tuple[type[Any], ...] = (list, tuple)
 
 
 def is_number(value: Any) -> bool:
-    """Whether the core takes a value for a number: numpy's and Decimal, too, but no boolean."""
+    """Returns whether the core accepts a value as a number: also numpy's and Decimal, but no boolean."""
     number = hasattr(value, "__float__") or hasattr(value, "__index__")
     return number and type(value).__name__ not in ("bool", "bool_")
 
@@ -49,7 +49,7 @@ def _is_mapping(value: Any) -> bool:
     return isinstance(value, _MAPPING)
 
 
-# By the core's name: Python's name, the code of its refusal, what fits, and that in words.
+# By the core's name: Python's name, the error code, the check, and the allowed type in words.
 _PARAMETERS: dict[str, tuple[str, str, Any, str]] = {
     "key": ("key", "invalid_group_by", _is_text, "a str"),
     "from": ("from_", "invalid_timestamp", _is_time, "a str, an aware datetime or a date"),
@@ -76,7 +76,7 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
 
 
 def of_parameters(error: InvalidRequestError, params: Mapping[str, object]) -> InvalidRequestError:
-    """The refusal of a call: one that names the parameter and its type where that is what is wrong."""
+    """Returns the error of a call. If a parameter has the wrong type, the error names it and its type."""
     for name, value in params.items():
         known, code, fits, allowed = _PARAMETERS[name]
         absent = value is None and name not in ("key", "sandboxId", "tags")
@@ -86,7 +86,7 @@ def of_parameters(error: InvalidRequestError, params: Mapping[str, object]) -> I
 
 
 def check_options(**given: object) -> None:
-    """Refuses options of the wrong type, each by its name."""
+    """Raises an error for an option of the wrong type."""
     for name, value in given.items():
         fits, allowed = _OPTIONS[name]
         if value is not None and not fits(value):
@@ -98,7 +98,7 @@ def _of_type(name: str, value: Any, allowed: str, code: str | None) -> InvalidRe
 
 
 def _type_of(value: Any) -> str:
-    """The type of a value in a word; of a mapping or a list also of what is in it."""
+    """Returns the name of a value's type; for a mapping or a list, also the types of its items."""
     name = type(value).__name__
     if isinstance(value, _MAPPING):
         pairs = sorted({f"{type(key).__name__} to {_type_of(held)}" for key, held in value.items()})

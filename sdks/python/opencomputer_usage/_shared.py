@@ -1,4 +1,4 @@
-"""What both clients share: options, parameters, logging and the forms that a transport of your own may answer in."""
+"""Shared by both clients: options, parameters, logging, and the responses of custom transports."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def config(
     max_retries: int | None,
     headers: Mapping[str, str] | None,
 ) -> dict[str, Any]:
-    """The core's configuration; what is not given comes from the environment."""
+    """Returns the core's configuration. Missing values come from the environment."""
     return {
         "api_key": os.environ.get("OPENCOMPUTER_API_KEY") or None if api_key is None else api_key,
         "base_url": os.environ.get("OPENCOMPUTER_API_URL") or None if base_url is None else base_url,
@@ -50,12 +50,12 @@ def config(
 
 
 def options(timeout: float | None, max_retries: int | None, headers: Mapping[str, str] | None) -> dict[str, Any]:
-    """The core's options of a call."""
+    """Returns the core's options of a call."""
     return {"timeout": timeout, "max_retries": max_retries, "headers": headers}
 
 
 def merged(known: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Options with those that are given over those that are known; headers one by one."""
+    """Merges options: given options replace known ones, headers one by one."""
     merged = {**known, **{name: value for name, value in given.items() if value is not None}}
     if known.get("headers") and given["headers"]:
         merged["headers"] = {**known["headers"], **given["headers"]}
@@ -70,17 +70,17 @@ def usage(
     limit: int | None,
     cursor: str | None,
 ) -> dict[str, object]:
-    """The parameters of a usage call."""
+    """Returns the parameters of a usage call."""
     return {**window(from_, to), "filter": filters, "sort": sort, "limit": limit, "cursor": cursor}
 
 
 def window(from_: When | None, to: When | None) -> dict[str, object]:
-    """The parameters of a window."""
+    """Returns the parameters of a window."""
     return {"from": _wire("from_", from_), "to": _wire("to", to)}
 
 
 def _wire(name: str, when: Any) -> object:
-    """The text of a date or an aware datetime; what is wrong with anything else, the core says."""
+    """Returns the text of a date or an aware datetime. The core checks any other value."""
     utcoffset = getattr(when, "utcoffset", None)
     if callable(utcoffset) and utcoffset() is None:
         msg = f"{name} is a datetime without a time zone, take an aware one such as datetime.now(timezone.utc)"
@@ -90,14 +90,14 @@ def _wire(name: str, when: Any) -> object:
 
 
 def check_change(change: object) -> None:
-    """Refuses what cannot be called, before anything is sent."""
+    """Raises TypeError if `change` cannot be called."""
     if not callable(change):
         msg = f"change must be callable, got {type(change).__name__}"
         raise TypeError(msg)
 
 
 def changed_by(change: Change, tags: dict[str, str]) -> Mapping[str, str]:
-    """What a callback makes of tags; says so where it is async or forgot to return them."""
+    """Returns the tags that a callback returns. Raises an error if it is async or returned None."""
     made: Any = change(tags)
     if made is None or is_awaitable(made):
         _close(made)
@@ -108,23 +108,23 @@ def changed_by(change: Change, tags: dict[str, str]) -> Mapping[str, str]:
 
 
 class TransportError(TypeError):
-    """A transport of the user's own breaks the agreement, which no retry mends."""
+    """A custom transport broke its contract. Such a call is not retried."""
 
 
 def check_transport(transport: object) -> None:
-    """Refuses a transport that cannot be called."""
+    """Raises TransportError if a transport cannot be called."""
     if transport is not None and not callable(transport):
         msg = f"transport must be callable, got {type(transport).__name__}"
         raise TransportError(msg)
 
 
 def told(error: Exception) -> str:
-    """An exception of a transport in words."""
+    """Describes an exception of a transport."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def parts(answer: Any) -> tuple[int, list[tuple[str, str]], bytes]:
-    """The parts of a transport's answer, in the forms that the core takes."""
+    """Converts a transport's response to the types of the core."""
     if not _is_triple(answer):
         _close(answer)
         hint = ", AsyncUsageClient takes async ones" if is_awaitable(answer) else ""
@@ -153,7 +153,7 @@ _BYTES: tuple[type[Any], ...] = (bytes, bytearray, memoryview)
 
 
 def is_awaitable(value: object) -> bool:
-    """Whether a value can be awaited, as what an async function returns."""
+    """Returns whether a value can be awaited."""
     return hasattr(value, "__await__")
 
 
@@ -163,25 +163,25 @@ def _is_triple(answer: Any) -> bool:
 
 
 def _close(value: object) -> None:
-    """Closes a coroutine that nobody will await, which would warn of that."""
+    """Closes a coroutine that nobody awaits, so that it does not warn."""
     close = getattr(value, "close", None)
     if is_awaitable(value) and callable(close):
         close()
 
 
 def unpicklable(client: object) -> TypeError:
-    """Why a client cannot be pickled or copied."""
+    """Returns the error for pickling or copying a client."""
     name = type(client).__name__
     return TypeError(f"{name} cannot be pickled or copied, as it holds connections and a key: make one in each process")
 
 
 class Logged:
-    """Logs a call at level DEBUG, never with its key and parameters, where the program uses logging at all."""
+    """Logs a call at level DEBUG, without key and parameters, if the program uses logging."""
 
     __slots__ = ("_attempt", "_attempted", "_log", "_operation", "_started", "line")
 
     line: Callable[[str], None] | None
-    """Logs a line about the call; None where nobody would see it."""
+    """Logs a line about the call; None if DEBUG is off."""
 
     _logger: logging.Logger | None = None
 
@@ -191,7 +191,7 @@ class Logged:
         self._attempt = 0
 
     def __enter__(self) -> Self:
-        """The call begins."""
+        """Logs the start of the call."""
         if Logged._logger is None and "logging" in sys.modules:
             import logging
 
@@ -210,27 +210,27 @@ class Logged:
             self._log.debug("%s: %s", self._operation, line)
 
     def sends(self, method: str) -> None:
-        """A transport of the user's own gets a request; the built-in one reports in the same words."""
+        """Logs a request to a custom transport, in the words of the built-in one."""
         self._attempt += 1
         if self._log:
             self._attempted = time.monotonic()
             self._say(f"attempt {self._attempt}: {method} sent")
 
     def came_back(self, what: int | str) -> None:
-        """It answered with a status, or raised an exception of this class."""
+        """Logs the status of a response, or the class of an exception."""
         if self._log:
             took = (time.monotonic() - self._attempted) * 1000
             outcome = f"HTTP {what}" if isinstance(what, int) else f"no answer ({what})"
             self._say(f"attempt {self._attempt}: {outcome} after {took:.0f} ms")
 
     def waits(self, seconds: float) -> None:
-        """The next attempt comes after a wait."""
+        """Logs the wait before the next attempt."""
         self._say(f"waiting {seconds * 1000:.0f} ms")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """The call is over."""
+        """Logs the end of the call."""
         if self._log:
             took = (time.monotonic() - self._started) * 1000
             if kind is None:

@@ -1,4 +1,4 @@
-"""How the blocking client waits; `_async_io` has the same names for the async one."""
+"""I/O of the blocking client. `_async_io` has the same names for the async client."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ T = TypeVar("T")
 
 
 def walk(fetch: Callable[[], T]) -> T:
-    """What a call returns that has pages."""
+    """Fetches the first page of a call."""
     return fetch()
 
 
 def carry(exchange: Exchange, *changed: object) -> tuple[str, Any]:
-    """What a call over the built-in transport comes to."""
+    """Runs a call over the built-in transport and returns its next step."""
     return exchange.run(*changed)
 
 
 def send(transport: Transport, request: Request) -> Answer:
-    """What a transport of your own answers; it keeps the time itself."""
+    """Sends a request over a custom transport, which enforces the timeout itself."""
     return transport(request)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Tags(dict[str, str]):
-    """Tags of a sandbox: a dict that cannot be changed. `{**tags, "env": "prod"}` and `tags | {…}` make one that can.
+    """Tags of a sandbox: an immutable dict. `{**tags, "env": "prod"}` and `tags | {…}` create a mutable dict.
 
     >>> tags = Tags({"team": "payments"})
     >>> tags | {"env": "prod"}
@@ -39,7 +39,7 @@ class Tags(dict[str, str]):
         return made
 
     def __init__(self, tags: Mapping[str, str], /) -> None:
-        """Does nothing: `__new__` has made them."""
+        """Does nothing: `__new__` has filled the dict."""
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         msg = "tags cannot be changed, take {**tags, ...}"
@@ -48,24 +48,24 @@ class Tags(dict[str, str]):
     __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]
 
     def __ior__(self, other: Any) -> Any:  # type: ignore[misc]
-        """Leaves these as they are: `tags |= {...}` binds the name to a dict of both."""
+        """Makes `tags |= {...}` bind the name to a new dict."""
         return NotImplemented
 
     def __hash__(self) -> int:  # type: ignore[override]
-        """The hash of the keys with their values."""
+        """Returns the hash of the keys with their values."""
         return hash(frozenset(self.items()))
 
     def __repr__(self) -> str:
-        """Shows the class, too."""
+        """Includes the class name."""
         return f"Tags({super().__repr__()})"
 
     def __reduce__(self) -> tuple[type[Self], tuple[dict[str, str]]]:
-        """Pickles as the class and a dict."""
+        """Pickles the tags as the class and a dict."""
         return type(self), (dict(self),)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        """The schema for pydantic, which alone asks for it."""
+        """Returns the schema for pydantic."""
         from ._pydantic import tags_schema
 
         return tags_schema(cls)
