@@ -187,9 +187,9 @@ fn plain<'py>(value: Any<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
 /// The limits, of the core's table.
 pub fn limits(py: Python<'_>) -> PyResult<Limits> {
     Limits::from_wire(|wire| {
-        let known = limits::TABLE.iter().find(|(name, _)| *name == wire);
+        let known = limits::TABLE.iter().find(|limit| limit.name == wire);
         known
-            .map(|(_, value)| *value)
+            .map(|limit| limit.value)
             .ok_or_else(|| PyImportError::new_err(format!("there is no limit `{wire}`")))?
             .into_py_any(py)
     })

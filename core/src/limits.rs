@@ -1,26 +1,37 @@
 //! The limits of the contract, in one table that every language exports.
 
-macro_rules! limits {
-    ($($(#[$doc:meta])* $name:ident = $value:literal as $wire:literal;)*) => {
-        $($(#[$doc])* pub const $name: usize = $value;)*
+/// One limit, for other languages.
+#[derive(Debug)]
+pub struct Limit {
+    /// The name that SDKs export it by.
+    pub name: &'static str,
+    /// The value.
+    pub value: usize,
+    /// The doc comment, as one line.
+    pub docs: &'static str,
+}
 
-        /// Every limit under the name that SDKs export it by.
-        pub const TABLE: &[(&str, usize)] = &[$(($wire, $name)),*];
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])* $name:ident = $value:literal as $wire:literal;)*) => {
+        $($(#[doc = $doc])* pub const $name: usize = $value;)*
+
+        /// Every limit.
+        pub const TABLE: &[Limit] = &[$(Limit { name: $wire, value: $name, docs: concat!($($doc),*) }),*];
     };
 }
 
 limits! {
-    /// User tags on one sandbox.
+    /// User tags of one sandbox.
     MAX_TAGS = 50 as "maxTags";
     /// Characters (Unicode scalar values) of a tag key.
     MAX_TAG_KEY_CHARACTERS = 128 as "maxTagKeyCharacters";
     /// Characters of a tag value.
     MAX_TAG_VALUE_CHARACTERS = 256 as "maxTagValueCharacters";
-    /// Days of a usage window that was not given a start.
+    /// Days of a usage window without a start.
     DEFAULT_WINDOW_DAYS = 30 as "defaultWindowDays";
     /// Days of the longest usage window.
     MAX_WINDOW_DAYS = 90 as "maxWindowDays";
-    /// Items of a page that was not given a limit.
+    /// Items of a page without a limit.
     DEFAULT_PAGE_LIMIT = 50 as "defaultPageLimit";
     /// Items of the largest page.
     MAX_PAGE_LIMIT = 500 as "maxPageLimit";
@@ -30,13 +41,13 @@ limits! {
     MAX_FILTERS = 20 as "maxFilters";
     /// Bytes of an encoded query string.
     MAX_QUERY_BYTES = 32_768 as "maxQueryBytes";
-    /// Bytes of the body of a tag write (256 KiB).
+    /// Bytes of the body of a tag write.
     MAX_BODY_BYTES = 262_144 as "maxBodyBytes";
     /// Characters of a sandbox id.
     MAX_SANDBOX_ID_CHARACTERS = 128 as "maxSandboxIdCharacters";
-    /// Seconds a usage request may take on the server.
+    /// Seconds that a usage request may take on the server.
     QUERY_BUDGET_SECONDS = 10 as "queryBudgetSeconds";
-    /// Megabytes of disk that are not charged for.
+    /// Megabytes of disk that are included, and not counted as overage.
     INCLUDED_DISK_MB = 20_480 as "includedDiskMb";
 }
 

@@ -182,11 +182,24 @@ impl Client {
 
     /// Builds a request without a body. `sandbox` is the sandbox that the path names.
     pub(super) fn request(&self, endpoint: Endpoint, sandbox: Option<&SandboxId>, query: String) -> Request {
-        let (method, path) = (endpoint.method().as_str(), endpoint.path());
-        let path = path.replace("{id}", &sandbox.map_or_else(String::new, |sandbox| percent_encode(sandbox.as_str())));
+        let mut path = String::new();
+        for part in endpoint.path().split('/').skip(1) {
+            path.push('/');
+            match (part, sandbox) {
+                ("{id}", Some(sandbox)) => path.push_str(&percent_encode(sandbox.as_str())),
+                _ => path.push_str(part),
+            }
+        }
         let separator = if query.is_empty() { "" } else { "?" };
         let url = format!("{}{path}{separator}{query}", self.base_url);
-        Request { method, url, path, query, headers: self.settings.headers.clone(), body: None }
+        Request {
+            method: endpoint.method().as_str(),
+            url,
+            path,
+            query,
+            headers: self.settings.headers.clone(),
+            body: None,
+        }
     }
 }
 

@@ -135,6 +135,6 @@ pub struct Limits;
 
 impl ToJson for Limits {
     fn write_json(&self, out: &mut String) {
-        entries(out, limits::TABLE.iter().copied());
+        entries(out, limits::TABLE.iter().map(|limit| (limit.name, limit.value)));
     }
 }

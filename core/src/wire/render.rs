@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::types::{
-    Amounts, SandboxItem, SandboxTags, SandboxUsagePage, SandboxUsageTotals, TagItem, TagUsagePage, Untagged,
+    Amounts, ErrorBody, SandboxItem, SandboxTags, SandboxUsagePage, SandboxUsageTotals, TagItem, TagUsagePage, Untagged,
 };
-use crate::error::{Error, Refusal, Violation};
+use crate::error::{Error, Refusal};
 use crate::etag::etag;
 use crate::limits::MAX_REPORTED_VIOLATIONS;
 use crate::tags::Tags;
@@ -109,32 +109,15 @@ fn value([value]: Key) -> String {
     value.unwrap_or_default()
 }
 
-/// The body of an error.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ErrorBody {
-    /// One sentence: the fault, and what is allowed.
-    pub error: String,
-    /// The error code.
-    pub code: &'static str,
-    /// The id of the request in the server's log.
-    pub request_id: String,
-    /// The first [`MAX_REPORTED_VIOLATIONS`] broken tag rules, with `invalid_tags`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub violations: Vec<Violation>,
-    /// The number of broken tag rules in all; absent if there are none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub violation_count: Option<usize>,
-}
-
 impl ErrorBody {
     /// Renders an error for one request.
     #[must_use]
     pub fn new(error: Error, request_id: String) -> Self {
         let Refusal { code, message, mut violations } = error.into();
-        let violation_count = Some(violations.len()).filter(|&count| count > 0);
+        let violation_count = Some(violations.len() as u64).filter(|&count| count > 0);
         violations.truncate(MAX_REPORTED_VIOLATIONS);
-        Self { error: message, code: code.as_str(), request_id, violations, violation_count }
+        let violations = violation_count.map(|_| violations);
+        Self { error: message, code: code.as_str().to_owned(), request_id, violations, violation_count }
     }
 }
 

@@ -26,9 +26,9 @@ macro_rules! replies {
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
             /// How the body becomes a result.
-            pub(crate) const fn form(self) -> Form {
+            pub(crate) const fn form(self) -> &'static Form {
                 type P = SandboxUsagePage;
-                match self { $(Self::$name => <$result as Body>::FORM,)* }
+                match self { $(Self::$name => &<$result as Body>::FORM,)* }
             }
         }
 

@@ -1,5 +1,6 @@
 //! The shape of an answer, as a table: a small way to read one, for a host that makes its own values.
 
+use crate::error::Violation;
 use crate::host::json::{Json, Repeated, ToJson, entries, sequence};
 use crate::tags::Tags;
 use crate::usage::window::Timestamp;
@@ -91,6 +92,14 @@ shapes! {
     String: Text;
     Timestamp: Time;
     Tags: Tags;
+}
+
+impl Shaped for Violation {
+    const SHAPE: Shape = Shape::Object(&[
+        Member { name: "code", fallback: &[], absence: Absence::Null, shape: Shape::Text },
+        Member { name: "key", fallback: &[], absence: Absence::Null, shape: Shape::Nullable(&Shape::Text) },
+        Member { name: "message", fallback: &[], absence: Absence::Null, shape: Shape::Text },
+    ]);
 }
 
 impl<T: Shaped> Shaped for Option<T> {

@@ -1,4 +1,4 @@
-//! The bodies of answers.
+//! The bodies of responses.
 //!
 //! Amounts are GB-seconds (1 GB = 1024 MB). Unknown members are ignored, and members that only this project's server
 //! sends may be missing (the contract's section 14). The types of an item's parts are parameters, so that a host can
@@ -6,33 +6,42 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::describe::{Described, Description, MemberDescription, Presence};
 use super::read::{Object, present};
 use super::shape::{Absence, Member, Shape, Shaped};
+use crate::error::Violation;
 use crate::tags::Tags;
 use crate::usage::window::Timestamp;
 
-/// Declares a JSON object once for both of its readers: a struct for serde and a [`Shape`].
+/// Declares JSON objects: for each a struct for serde, a [`Shape`] for hosts without it, and a [`Description`].
 ///
-/// A member is written `field: Type = "wireName"`. An `=>` in place of the `=` says that it may be null or missing
-/// although the type has no `None`: `(empty)` reads that as an empty list, `else group.member = ["group", "member"]` as
-/// the member of another object. After an `=` may follow `or other = "otherName"`, the name that some servers use for
-/// the same member, and `(omitted)`: `None` is left out when the object is written, instead of being written as null.
+/// A member is written `field: Type = "wireName"`, followed by
+///
+/// - `or other = "otherName"`, if some servers have another name for the same member;
+/// - `(omitted)`, if `None` is left out of the JSON instead of being written as null;
+/// - `(always)`, if `None` means that the server is not this project's, which always sends the member.
+///
+/// With `=>` in place of the `=`, the member may be null or missing although its type has no `None`: `(empty)` reads
+/// that as an empty list, `else group.member = ["group", "member"]` as the member of another object.
+///
+/// A doc comment ends with `Example:` and a value of JSON; objects and lists of objects are put together from those of
+/// their members. Doc comments and examples are the source of what is generated for other languages.
 macro_rules! wire {
     ($(
-        $(#[$meta:meta])*
+        $(#[$($meta:tt)*])*
         $name:ident $(<$($param:ident = $default:ty),+>)? {
             $(
-                $(#[$attr:meta])*
+                $(#[$($attr:tt)*])*
                 $field:ident: $type:ty
-                    $(= $wire:literal $(or $other:ident = $other_wire:literal)? $(($omitted:ident))?)?
+                    $(= $wire:literal $(or $other:ident = $other_wire:literal)? $(($presence:ident))?)?
                     $(=> $missing:literal $(($empty:ident))? $(else $group:ident.$member:ident = [$($path:literal),+])?)?
             ),* $(,)?
         }
     )*) => {$(
-        $(#[$meta])*
+        $(#[$($meta)*])*
         #[derive(Clone, Debug, PartialEq, Serialize)]
         pub struct $name $(<$($param = $default),+>)? {
-            $($(#[$attr])* $(#[serde(rename = $wire)])? $(#[serde(rename = $missing)])? pub $field: $type,)*
+            $($(#[$($attr)*])* $(#[serde(rename = $wire)])? $(#[serde(rename = $missing)])? pub $field: $type,)*
         }
 
         impl<'de $($(, $param: Deserialize<'de>)+)?> Deserialize<'de> for $name $(<$($param),+>)? {
@@ -42,7 +51,7 @@ macro_rules! wire {
                 #[allow(clippy::struct_field_names, reason = "they are the wire's")]
                 struct $name $(<$($param),+>)? {
                     $(
-                        $(#[$attr])*
+                        $(#[$($attr)*])*
                         $(#[serde(rename = $wire)] $field: $type,
                             $(#[serde(rename = $other_wire)] $other: $type,)?)?
                         $(#[serde(rename = $missing)] $field: Option<$type>,)?
@@ -62,11 +71,40 @@ macro_rules! wire {
             const SHAPE: Shape = Shape::Object(&[$(Member {
                 name: wire!(@name $($wire)? $($missing)?),
                 fallback: &[$($($other_wire)?)? $($($($path),+)?)?],
-                absence: wire!(@absence $($($omitted)?)? $($($empty)?)?),
+                absence: wire!(@absence $($($presence)?)? $($($empty)?)?),
                 shape: <$type as Shaped>::SHAPE,
             },)*]);
         }
-    )*};
+
+        impl Described for $name {
+            const DESCRIPTION: Option<&'static Description> = {
+                $($(type $param = $default;)+)?
+                Some(&Description {
+                    name: stringify!($name),
+                    docs: wire!(@docs $(#[$($meta)*])*),
+                    members: &[$(MemberDescription {
+                        field: stringify!($field),
+                        name: wire!(@name $($wire)? $($missing)?),
+                        docs: wire!(@docs $(#[$($attr)*])*),
+                        shape: <$type as Shaped>::SHAPE,
+                        object: <$type as Described>::DESCRIPTION,
+                        presence: wire!(@presence $($($presence)?)? $($($empty)?)?),
+                    },)*],
+                })
+            };
+        }
+    )*
+
+        /// The descriptions of every type.
+        pub const DESCRIPTIONS: &[Option<&Description>] =
+            &[$(<$name as Described>::DESCRIPTION,)* Violation::DESCRIPTION];
+    };
+    (@docs $(#[doc = $doc:literal])* $(#[derive $($derive:tt)*])* $(#[serde $($serde:tt)*])*) => {
+        concat!($($doc),*)
+    };
+    (@presence omitted) => { Presence::Omitted };
+    (@presence always) => { Presence::Always };
+    (@presence $($empty:ident)?) => { Presence::Required };
     (@name $name:literal) => { $name };
     (@value $field:ident = $wire:literal) => { $field };
     (@value $field:ident = $wire:literal or $other:ident) => { $field.or($other) };
@@ -80,219 +118,248 @@ macro_rules! wire {
     };
     (@absence omitted) => { Absence::Omitted };
     (@absence empty) => { Absence::EmptyList };
-    (@absence) => { Absence::Null };
+    (@absence $(always)?) => { Absence::Null };
 }
 
 wire! {
     /// Amounts of the two metrics.
     #[derive(Copy, Default)]
     Amounts {
-        /// Memory, GB-seconds.
+        /// Memory, GB-seconds. Example: `19000.0`
         memory_gb_seconds: f64 = "memoryGbSeconds",
-        /// Disk above the included 20 GB, GB-seconds.
+        /// Disk beyond the included amount, GB-seconds. Example: `340.0`
         disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
     }
 
-    /// Usage of the sandboxes that lack the tag that is grouped by.
+    /// Usage of the sandboxes that lack the tag.
     Untagged {
-        /// Memory, GB-seconds.
+        /// Memory, GB-seconds. Example: `1000.0`
         memory_gb_seconds: f64 = "memoryGbSeconds",
-        /// Disk above the included 20 GB, GB-seconds.
+        /// Disk beyond the included amount, GB-seconds. Example: `20.0`
         disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
-        /// The number of sandboxes.
+        /// The number of sandboxes. Example: `2`
         sandbox_count: u64 = "sandboxCount",
     }
 
     /// Usage of the sandboxes that share one value of a tag.
     TagItem<S = String> {
-        /// The key that is grouped by.
+        /// The key of the tag. Example: `"team"`
         tag_key: S = "tagKey",
-        /// The shared value.
+        /// The value that the sandboxes share. Example: `"payments"`
         tag_value: S = "tagValue",
-        /// Memory, GB-seconds.
+        /// Memory, GB-seconds. Example: `18000.0`
         memory_gb_seconds: f64 = "memoryGbSeconds",
-        /// Disk above the included 20 GB, GB-seconds.
+        /// Disk beyond the included amount, GB-seconds. Example: `320.0`
         disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
-        /// The number of sandboxes.
+        /// The number of sandboxes. Example: `12`
         sandbox_count: u64 = "sandboxCount",
     }
 
     /// Usage of one sandbox.
     SandboxItem<S = String, M = Tags, T = Timestamp> {
-        /// The sandbox.
+        /// The id of the sandbox. Example: `"sb-abc"`
         sandbox_id: S = "sandboxId",
-        /// The user's name for it, of the latest session.
+        /// The user's name for it, from the latest session. Example: `"my-agent"`
         #[serde(skip_serializing_if = "Option::is_none")]
         alias: Option<S> = "alias" (omitted),
-        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, of the latest session.
+        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, from the latest session. Example:
+        /// `"running"`
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<S> = "status" (omitted),
-        /// All tags, system tags among them; `None` if the server does not say.
-        tags: Option<M> = "tags",
-        /// When a tag value last changed; a removed tag leaves no trace.
+        /// All tags, including system tags (`oc:`); `None` if the server does not send them. Example:
+        /// `{"env":"prod"}`
+        tags: Option<M> = "tags" (always),
+        /// The last time that a tag value changed; a removed tag leaves no trace. Example: `"2026-04-19T14:02:00Z"`
         tags_last_updated_at: Option<T> = "tagsLastUpdatedAt",
-        /// Memory, GB-seconds.
+        /// Memory, GB-seconds. Example: `8000.0`
         memory_gb_seconds: f64 = "memoryGbSeconds",
-        /// Disk above the included 20 GB, GB-seconds.
+        /// Disk beyond the included amount, GB-seconds. Example: `120.0`
         disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
     }
 
-    /// The answer of `GET /api/usage?groupBy=tag:…`.
+    /// The response of `GET /api/usage?groupBy=tag:…`.
     TagUsagePage<S = String> {
-        /// Start of the window, inclusive.
+        /// Start of the window, inclusive. Example: `"2026-03-20T00:00:00Z"`
         from: Timestamp = "from",
-        /// End of the window, exclusive.
+        /// End of the window, exclusive. Example: `"2026-04-19T00:00:00Z"`
         to: Timestamp = "to",
-        /// The instant at which running sandboxes were measured; `None` from the platform's own servers.
-        as_of: Option<Timestamp> = "asOf",
-        /// The dimension, `tag:<key>`.
+        /// The instant at which running sandboxes were measured; `None` from the platform's own servers. Example:
+        /// `"2026-04-19T14:02:00.123456Z"`
+        as_of: Option<Timestamp> = "asOf" (always),
+        /// The dimension, `tag:<key>`. Example: `"tag:team"`
         group_by: String = "groupBy",
         /// Everything that matches the window and the filters.
         total: Amounts = "total",
-        /// The part of the total that lacks the tag; `None` if the server does not say.
-        untagged: Option<Untagged> = "untagged",
+        /// The part of the total that lacks the tag; `None` if the server does not send it.
+        untagged: Option<Untagged> = "untagged" (always),
         /// The groups of this page.
         items: Vec<TagItem<S>> => "items" (empty),
-        /// The cursor of the next page; null on the last page.
+        /// The cursor of the next page; null on the last page. Example: `null`
         next_cursor: Option<String> = "nextCursor",
     }
 
-    /// The answer of `GET /api/usage?groupBy=sandbox`.
+    /// The response of `GET /api/usage?groupBy=sandbox`.
     SandboxUsagePage<S = String, M = Tags, T = Timestamp> {
-        /// Start of the window, inclusive.
+        /// Start of the window, inclusive. Example: `"2026-03-20T00:00:00Z"`
         from: Timestamp = "from",
-        /// End of the window, exclusive.
+        /// End of the window, exclusive. Example: `"2026-04-19T00:00:00Z"`
         to: Timestamp = "to",
-        /// The instant at which running sandboxes were measured; `None` from the platform's own servers.
-        as_of: Option<Timestamp> = "asOf",
-        /// The dimension, `sandbox`; `None` if the server does not name it.
-        group_by: Option<String> = "groupBy",
+        /// The instant at which running sandboxes were measured; `None` from the platform's own servers. Example:
+        /// `"2026-04-19T14:02:00.123456Z"`
+        as_of: Option<Timestamp> = "asOf" (always),
+        /// The dimension, `sandbox`; `None` if the server does not name it. Example: `"sandbox"`
+        group_by: Option<String> = "groupBy" (always),
         /// Everything that matches the window and the filters.
         total: Amounts = "total",
         /// The sandboxes of this page.
         items: Vec<SandboxItem<S, M, T>> => "items" (empty),
-        /// The cursor of the next page; null on the last page.
+        /// The cursor of the next page; null on the last page. Example: `"eyJ2Ijo4MDAwLjAsInQiOiJzYi1hYmMifQ"`
         next_cursor: Option<String> = "nextCursor",
     }
 
-    /// The answer of `GET /api/sandboxes/{id}/usage`.
+    /// Usage of one sandbox over a window: the response of `GET /api/sandboxes/{id}/usage`.
     SandboxUsage<S = String, M = Tags> {
-        /// The sandbox.
+        /// The id of the sandbox. Example: `"sb-abc"`
         sandbox_id: S = "sandboxId",
-        /// The user's name for it, of the latest session.
+        /// The user's name for it, from the latest session. Example: `"my-agent"`
         #[serde(skip_serializing_if = "Option::is_none")]
         alias: Option<S> = "alias" (omitted),
-        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, of the latest session.
+        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, from the latest session. Example:
+        /// `"stopped"`
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<S> = "status" (omitted),
-        /// Start of the window, inclusive.
+        /// Start of the window, inclusive. Example: `"2026-03-20T00:00:00Z"`
         from: Timestamp = "from",
-        /// End of the window, exclusive.
+        /// End of the window, exclusive. Example: `"2026-04-19T00:00:00Z"`
         to: Timestamp = "to",
-        /// The instant at which a running sandbox was measured; `None` from the platform's own servers.
-        as_of: Option<Timestamp> = "asOf",
-        /// Memory, GB-seconds.
+        /// The instant at which a running sandbox was measured; `None` from the platform's own servers. Example:
+        /// `"2026-04-19T14:02:00.123456Z"`
+        as_of: Option<Timestamp> = "asOf" (always),
+        /// Memory, GB-seconds. Example: `8000.0`
         memory_gb_seconds: f64 => "memoryGbSeconds"
             else totals.memory_allocated_gb_seconds = ["totals", "memoryAllocatedGbSeconds"],
-        /// Disk above the included 20 GB, GB-seconds; `None` if the server does not say.
-        disk_overage_gb_seconds: Option<f64> = "diskOverageGbSeconds",
-        /// All tags, system tags among them; `None` if the server does not say.
-        tags: Option<M> = "tags",
-        /// When a tag value last changed; a removed tag leaves no trace.
+        /// Disk beyond the included amount, GB-seconds; `None` if the server does not send it. Example: `120.0`
+        disk_overage_gb_seconds: Option<f64> = "diskOverageGbSeconds" (always),
+        /// All tags, including system tags (`oc:`); `None` if the server does not send them. Example:
+        /// `{"env":"prod"}`
+        tags: Option<M> = "tags" (always),
+        /// The last time that a tag value changed; a removed tag leaves no trace. Example: `"2026-04-19T14:02:00Z"`
         tags_last_updated_at: Option<Timestamp> = "tagsLastUpdatedAt",
-        /// Start of the first session that meets the window, clamped into it.
+        /// Start of the first session that overlaps the window, clamped to the window; null without such a session.
+        /// Example: `"2026-03-22T08:00:00Z"`
         first_started_at: Option<Timestamp> = "firstStartedAt",
-        /// End of the last session that meets the window, clamped into it; null while one is open.
+        /// End of the last session that overlaps the window, clamped to the window; null while a session is open and
+        /// without such a session. Example: `"2026-04-02T17:30:00Z"`
         last_ended_at: Option<Timestamp> = "lastEndedAt",
         /// Allocated and used memory over the window; `None` from the platform's servers before June 2026.
-        totals: Option<SandboxUsageTotals> = "totals",
-        /// The same over time, one point a bucket; `None` from the platform's servers before June 2026.
-        points: Option<Vec<UsagePoint>> = "points",
+        totals: Option<SandboxUsageTotals> = "totals" (always),
+        /// Allocated and used memory over time, one point per bucket; `None` from the platform's servers before June
+        /// 2026. Example: `[]`
+        points: Option<Vec<UsagePoint>> = "points" (always),
     }
 
     /// Allocated and used memory of one sandbox, clipped to the window.
     #[derive(Copy, Default)]
     SandboxUsageTotals {
-        /// Allocated memory, GB-seconds.
+        /// Allocated memory, GB-seconds. Example: `8000.0`
         memory_allocated_gb_seconds: f64 = "memoryAllocatedGbSeconds",
-        /// Measured memory, GB-seconds; 0 without samples.
+        /// Measured memory, GB-seconds; 0 without samples. Example: `0.0`
         memory_used_gb_seconds: f64 = "memoryUsedGbSeconds",
-        /// Time during which memory was allocated, seconds.
+        /// Time during which memory was allocated, seconds; time that several events share counts once. Example:
+        /// `2000.0`
         uptime_seconds: f64 = "uptimeSeconds",
-        /// The largest allocation, MB of 2²⁰ bytes.
+        /// The largest allocation, MB of 2²⁰ bytes. Example: `4096`
         memory_allocated_peak_mb: u64 = "memoryAllocatedPeakMb",
-        /// The most memory that was measured, MB of 2²⁰ bytes; 0 without samples.
+        /// The largest measurement of memory, MB of 2²⁰ bytes; 0 without samples. Example: `0`
         memory_used_peak_mb: u64 = "memoryUsedPeakMb",
     }
 
     /// Allocated and used memory of one sandbox in one bucket of the window.
     #[derive(Copy)]
     UsagePoint {
-        /// Start of the bucket.
+        /// Start of the bucket. Example: `"2026-03-22T08:00:00Z"`
         ts: Timestamp = "ts",
-        /// Allocated memory, GB-seconds.
+        /// Allocated memory, GB-seconds. Example: `240.0`
         memory_allocated_gb_seconds: f64 = "memoryAllocatedGbSeconds",
-        /// Measured memory, GB-seconds; 0 without samples.
+        /// Measured memory, GB-seconds; 0 without samples. Example: `0.0`
         memory_used_gb_seconds: f64 = "memoryUsedGbSeconds",
-        /// Time during which memory was allocated, seconds.
+        /// Time during which memory was allocated, seconds. Example: `60.0`
         uptime_seconds: f64 = "uptimeSeconds",
-        /// Mean of the allocated memory over the bucket, MB of 2²⁰ bytes.
+        /// Mean of the allocated memory over the bucket, MB of 2²⁰ bytes. Example: `4096`
         allocated_memory_mb: u64 = "allocatedMemoryMb",
-        /// Mean of the measured memory over the bucket, MB of 2²⁰ bytes.
+        /// Mean of the measured memory over the bucket, MB of 2²⁰ bytes. Example: `0`
         used_memory_mb_avg: u64 = "usedMemoryMbAvg",
-        /// The most memory that was measured, MB of 2²⁰ bytes.
+        /// The largest measurement of memory, MB of 2²⁰ bytes. Example: `0`
         used_memory_mb_peak: u64 = "usedMemoryMbPeak",
     }
 
-    /// The answer of `GET /api/tags`.
+    /// The response of `GET /api/tags`.
     #[derive(Eq)]
     TagKeys<S = String> {
         /// Every key in use, ordered by its UTF-8 bytes.
         keys: Vec<TagKeySummary<S>> = "keys",
     }
 
-    /// One key in use.
+    /// A tag key in use.
     #[derive(Eq)]
     TagKeySummary<S = String> {
-        /// The key.
+        /// The key. Example: `"team"`
         key: S = "key",
-        /// The number of sandboxes that have it.
+        /// The number of sandboxes that have it. Example: `280`
         sandbox_count: u64 = "sandboxCount",
-        /// The number of different values.
+        /// The number of its distinct values. Example: `6`
         value_count: u64 = "valueCount",
     }
 
-    /// The answer of `GET` and `PUT /api/sandboxes/{id}/tags`.
+    /// The tags of one sandbox: the response of `GET` and `PUT /api/sandboxes/{id}/tags`.
     #[derive(Default, Eq)]
     SandboxTags<M = Tags> {
-        /// All tags, system tags among them.
+        /// All tags, including system tags (`oc:`). Example: `{"env":"prod","oc:plan":"pro","team":"payments"}`
         tags: M = "tags",
-        /// When a tag value last changed.
+        /// The last time that a tag value changed; null without tags. Example: `"2026-04-19T14:02:00Z"`
         tags_last_updated_at: Option<Timestamp> = "tagsLastUpdatedAt",
     }
 
-    /// One sandbox of `GET /api/sandboxes` and `GET /api/sandboxes/{id}`.
+    /// The body of an error.
+    #[derive(Eq)]
+    ErrorBody {
+        /// One sentence for people: the fault, and what is allowed. Example: `"tags break the rules"`
+        error: String = "error",
+        /// The error code, for programs. Example: `"invalid_tags"`
+        code: String = "code",
+        /// The id that finds the request in the server's log. Example: `"5f0c6cf3a1a94f0e8f4d2c5b7e9a1d30"`
+        request_id: String = "requestId",
+        /// The broken tag rules, of `invalid_tags`. A long list is cut; `violationCount` is the number of all.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        violations: Option<Vec<Violation>> = "violations" (omitted),
+        /// The number of broken tag rules in all, of `invalid_tags`. Example: `1`
+        #[serde(skip_serializing_if = "Option::is_none")]
+        violation_count: Option<u64> = "violationCount" (omitted),
+    }
+
+    /// One sandbox, as `GET /api/sandboxes` and `GET /api/sandboxes/{id}` return it.
     #[derive(Eq)]
     Sandbox<S = String, M = Tags> {
-        /// The sandbox.
+        /// The id of the sandbox. Example: `"sb-abc"`
         sandbox_id: S = "sandboxID",
-        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
+        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, from the latest session. Example:
+        /// `"running"`
         status: S = "status",
-        /// The region; `None` if the server does not say.
-        region: Option<S> = "region",
-        /// The worker that runs it; `None` if the server does not say.
-        worker_id: Option<S> = "workerID",
-        /// The template it was created from; `None` if the server does not say.
-        template: Option<S> = "template" or template_id = "templateID",
-        /// The start of the latest session.
+        /// The region that it runs in; `None` if the server does not send it. Example: `"use2"`
+        region: Option<S> = "region" (always),
+        /// The worker that it runs on; `None` if the server does not send it. Example: `"w-1"`
+        worker_id: Option<S> = "workerID" (always),
+        /// The template that it was created from; `None` if the server does not send it. Example: `"base"`
+        template: Option<S> = "template" or template_id = "templateID" (always),
+        /// Start of the latest session. Example: `"2026-04-19T14:00:00Z"`
         started_at: Timestamp = "startedAt",
-        /// The user's name for it.
+        /// The user's name for it, from the latest session. Example: `"my-agent"`
         #[serde(skip_serializing_if = "Option::is_none")]
         alias: Option<S> = "alias" (omitted),
-        /// All tags; absent if only their look-up failed.
+        /// All tags, including system tags (`oc:`); absent if only their look-up failed. Example: `{"env":"prod"}`
         #[serde(skip_serializing_if = "Option::is_none")]
         tags: Option<M> = "tags" (omitted),
-        /// When a tag value last changed, or null; absent if the tags are.
+        /// The last time that a tag value changed, or null; absent if the tags are. Example: `"2026-04-19T14:02:00Z"`
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         tags_last_updated_at: Option<Option<Timestamp>> = "tagsLastUpdatedAt" (omitted),
     }

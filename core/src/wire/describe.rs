@@ -1,0 +1,105 @@
+//! The documentation of the wire types, from which the types and schemas of other languages are generated.
+//!
+//! It is separate from [`Shape`], so that a host that only decodes does not carry it.
+
+use super::shape::Shape;
+use crate::error::Violation;
+use crate::tags::Tags;
+use crate::usage::window::Timestamp;
+
+/// A JSON object and its documentation.
+#[derive(Debug)]
+pub struct Description {
+    /// The name of the Rust type.
+    pub name: &'static str,
+    /// The doc comment, as one line.
+    pub docs: &'static str,
+    /// The members, in the order in which they are written.
+    pub members: &'static [MemberDescription],
+}
+
+/// One member of an object and its documentation.
+#[derive(Debug)]
+pub struct MemberDescription {
+    /// The name of the field in Rust and Python.
+    pub field: &'static str,
+    /// The name on the wire.
+    pub name: &'static str,
+    /// The doc comment, as one line. It may end with `Example:` and a value of JSON in backticks.
+    pub docs: &'static str,
+    /// The shape of the value.
+    pub shape: Shape,
+    /// The object in the shape, if there is one.
+    pub object: Option<&'static Description>,
+    /// When the member is sent.
+    pub presence: Presence,
+}
+
+/// When a member of a response is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Every server sends it.
+    Required,
+    /// This project's server always sends it, and never as null; other servers may not send it.
+    Always,
+    /// It is left out if there is no value.
+    Omitted,
+}
+
+/// A type of the wire and its documentation.
+pub trait Described {
+    /// The object that a value is, or that is in a list or option of them; `None` if there is none.
+    const DESCRIPTION: Option<&'static Description>;
+}
+
+macro_rules! leaves {
+    ($($type:ty)*) => {$(
+        impl Described for $type {
+            const DESCRIPTION: Option<&'static Description> = None;
+        }
+    )*};
+}
+
+leaves! { f64 u64 String Timestamp Tags }
+
+impl<T: Described> Described for Option<T> {
+    const DESCRIPTION: Option<&'static Description> = T::DESCRIPTION;
+}
+
+impl<T: Described> Described for Vec<T> {
+    const DESCRIPTION: Option<&'static Description> = T::DESCRIPTION;
+}
+
+impl Described for Violation {
+    const DESCRIPTION: Option<&'static Description> = Some(&Description {
+        name: "Violation",
+        docs: " One broken tag rule.",
+        members: &[
+            MemberDescription {
+                field: "code",
+                name: "code",
+                docs: " The broken rule. Example: `\"key_empty\"`",
+                shape: Shape::Text,
+                object: None,
+                presence: Presence::Required,
+            },
+            MemberDescription {
+                field: "key",
+                name: "key",
+                docs: " The key; null for `too_many_tags` and for a value that was checked alone. Example: `\"\"`",
+                shape: Shape::Nullable(&Shape::Text),
+                object: None,
+                presence: Presence::Required,
+            },
+            MemberDescription {
+                field: "message",
+                name: "message",
+                docs: " One sentence: the fault, and what is allowed. Example: `\"tag key is empty, 1 to 128 characters are \
+                       allowed\"`",
+                shape: Shape::Text,
+                object: None,
+                presence: Presence::Required,
+            },
+        ],
+    });
+}
