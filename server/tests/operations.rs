@@ -241,5 +241,5 @@ fn the_openapi_document_needs_no_key_and_equals_the_one_in_docs() {
     let (head, body) = served.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200") && head.contains("content-type: application/json"), "{head}");
     let kept = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json")).unwrap();
-    assert!(body == kept, "run `cargo run -p opencomputer-usage-server -- openapi >docs/openapi.json`");
+    assert!(body == kept, "run `make generate`");
 }

@@ -49,7 +49,7 @@ async fn paths_beside_those_of_the_table_are_not_routed() {
     let server = Server::start(Engine::Sqlite).await;
     let table = table();
     let known: BTreeSet<_> = table.keys().copied().collect();
-    for path in known.iter().copied() {
+    for &path in &known {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         let beside = ["", "/", "/other", "x", "/{id}"].map(|end| format!("{path}{end}"));
         for other in beside.into_iter().chain([parent.to_owned(), format!("{parent}/other")]) {

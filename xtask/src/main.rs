@@ -2,6 +2,7 @@
 
 mod check_core;
 mod circles;
+mod generate;
 mod wasm;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -27,9 +28,13 @@ fn step() -> Result<()> {
         Some("wasm") => wasm::run(root),
         Some("check-core") => check_core::run(root),
         Some("circles") => circles::run(root),
+        Some("generate") => generate::run(root, env::args().nth(2).as_deref() == Some("--check")),
         _ => bail!(
-            "usage: `cargo xtask wasm` (builds the npm package's modules), `check-core` (proves that the core imports \
-             nothing) or `circles` (finds circular imports)"
+            "usage: cargo xtask COMMAND\n\n\
+             wasm                build the modules of the npm package\n\
+             check-core          check that the wasm build of the core imports nothing\n\
+             circles             find circular imports\n\
+             generate [--check]  write generated files, or fail if one is stale"
         ),
     }
 }

@@ -3,8 +3,6 @@
 use anyhow::{Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lzma_rust2::{LzmaOptions, LzmaWriter};
-use opencomputer_usage_core::host::{functions::Limits, json::ToJson as _};
-use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use std::{
     fs,
     io::Write as _,
@@ -29,7 +27,7 @@ const PASSES: [&str; 4] = ["-Oz", "--converge", "--low-memory-unused", "--zero-f
 /// The modules and their features: all of the bindings, and only the pure functions at half the size.
 const MODULES: [(&str, &[&str]); 2] = [("core", &[]), ("validate", &["--no-default-features"])];
 
-/// Writes the modules, each as a file and as text, and `limits.ts` to `sdks/typescript/src/wasm`.
+/// Writes the modules, each as a file and as text, to `sdks/typescript/src/wasm`.
 pub fn run(root: &Path) -> Result<()> {
     let sdk = root.join("sdks/typescript");
     let wasm_opt = sdk.join("node_modules/.bin/wasm-opt");
@@ -51,7 +49,6 @@ pub fn run(root: &Path) -> Result<()> {
         fs::write(module.with_extension("ts"), inline(name, &bytes, &packed))?;
         println!("{name}.wasm: {} bytes, {} packed", bytes.len(), packed.len());
     }
-    fs::write(out.join("limits.ts"), limits())?;
     Ok(())
 }
 
@@ -95,15 +92,6 @@ fn inline(name: &str, bytes: &[u8], packed: &[u8]) -> String {
     format!(
         "/** Bytes of `{name}.wasm`. */\nexport const size: number = {size};\n\n\
          /** `{name}.wasm`, packed, in base64. */\nexport const packed: string =\n  \"{text}\";\n"
-    )
-}
-
-/// Returns the source of a file with the limits, which need no module.
-fn limits() -> String {
-    let limits = Limits.to_json();
-    format!(
-        "/** The limits, as the core has them. */\nexport const limits = {limits} as const;\n\n\
-         /** What keys of system tags start with. */\nexport const reservedKeyPrefix = \"{RESERVED_KEY_PREFIX}\" as const;\n"
     )
 }
 

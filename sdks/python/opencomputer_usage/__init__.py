@@ -26,6 +26,7 @@ if sys.version_info < (3, 12):  # from then on the interpreter refuses by itself
 
 from ._async_client import AsyncUsageClient
 from ._client import UsageClient
+from ._codes import ErrorCode
 from ._core import (
     LIMITS,
     Amounts,
@@ -87,6 +88,7 @@ __all__ = [
     "ConflictError",
     "Cursor",
     "DecodeError",
+    "ErrorCode",
     "GroupBy",
     "InvalidRequestError",
     "Limits",

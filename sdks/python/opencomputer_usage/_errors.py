@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._codes import ErrorCode
 from ._core import TagViolation
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ class OpenComputerError(Exception):
     """
 
     message: str
-    code: str | None
+    code: ErrorCode | str | None
     status: int | None
     request_id: str | None
     violations: tuple[TagViolation, ...]
@@ -37,7 +38,7 @@ class OpenComputerError(Exception):
         self,
         message: str,
         *,
-        code: str | None = None,
+        code: ErrorCode | str | None = None,
         status: int | None = None,
         request_id: str | None = None,
         violations: tuple[TagViolation, ...] = (),

@@ -1,4 +1,4 @@
-import type { TagViolation } from "./rules.js";
+import type { ErrorCode, TagViolation } from "./generated/types.js";
 
 /** The details of an error besides its message. */
 export interface ErrorDetails {
@@ -62,8 +62,8 @@ export class OpenComputerError extends Error {
     // biome-ignore-end lint/complexity/noThisInStatic: subclasses inherit this method.
   }
 
-  /** The API's code, such as `invalid_cursor`; undefined for errors without one. */
-  readonly code: string | undefined;
+  /** The API's code, such as `invalid_cursor`; undefined for errors without one. Servers may add codes. */
+  readonly code: ErrorCode | (string & {}) | undefined;
   /** The HTTP status; undefined without a response, as for a request that was rejected before sending. */
   readonly status: number | undefined;
   /** The id of the request in the server's log; undefined where no response names it. */

@@ -1,13 +1,3 @@
-/** One broken tag rule. */
-export interface TagViolation {
-  /** The rule, such as `key_too_long`. */
-  readonly code: string;
-  /** The key of the tag; null where the whole map or a single value is meant. */
-  readonly key: string | null;
-  /** What was wrong and what is allowed. */
-  readonly message: string;
-}
-
 /** What usage is grouped by. */
 export type GroupBy = GroupBySandbox | GroupByTag;
 
@@ -41,36 +31,4 @@ export interface Cursor {
   readonly asOf?: string;
   /** A digest of the query. */
   readonly q?: string;
-}
-
-/** The limits of the API. */
-export interface Limits {
-  /** User tags on one sandbox. */
-  readonly maxTags: number;
-  /** Characters (Unicode scalar values) of a tag key. */
-  readonly maxTagKeyCharacters: number;
-  /** Characters of a tag value. */
-  readonly maxTagValueCharacters: number;
-  /** Days of a usage window that was not given a start. */
-  readonly defaultWindowDays: number;
-  /** Days of the longest usage window. */
-  readonly maxWindowDays: number;
-  /** Items of a page that was not given a limit. */
-  readonly defaultPageLimit: number;
-  /** Items of the largest page. */
-  readonly maxPageLimit: number;
-  /** Values in one filter, counted before duplicates are dropped. */
-  readonly maxFilterValues: number;
-  /** Filters in one query. */
-  readonly maxFilters: number;
-  /** Bytes of an encoded query string. */
-  readonly maxQueryBytes: number;
-  /** Bytes of the body of a write of tags. */
-  readonly maxBodyBytes: number;
-  /** Characters of a sandbox id. */
-  readonly maxSandboxIdCharacters: number;
-  /** Seconds a usage request may take on the server. */
-  readonly queryBudgetSeconds: number;
-  /** Megabytes of disk that are not charged for. */
-  readonly includedDiskMb: number;
 }

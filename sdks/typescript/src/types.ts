@@ -1,16 +1,13 @@
+import type { TagMap } from "./generated/types.js";
+
+export type * from "./generated/types.js";
 export * from "./rules.js";
 
 /** An instant: RFC 3339 with an offset, `YYYY-MM-DD` (midnight UTC), or a `Date`. */
 export type Time = string | Date;
 
-/** What a sandbox is doing. Other values of the platform pass through. */
-export type SandboxStatus = "running" | "hibernated" | "stopped" | "error" | (string & {});
-
 /** What items are ordered by, descending. */
 export type UsageSort = "-memoryGbSeconds" | "-diskOverageGbSeconds";
-
-/** A sandbox's tags by their keys. */
-export type TagMap = Record<string, string>;
 
 /** Tags of any type whose members are strings, an `interface` among them. */
 export type TagsOf<T> = {
@@ -118,147 +115,3 @@ export interface FetchResponse {
 export type ChangeTags = (
   tags: Readonly<TagMap>,
 ) => Readonly<TagMap> | PromiseLike<Readonly<TagMap>>;
-
-/** Amounts of the two metrics. */
-export interface UsageTotals {
-  /** Memory, GB-seconds (1 GB = 1024 MB). */
-  readonly memoryGbSeconds: number;
-  /** Disk above the included 20 GB, GB-seconds. */
-  readonly diskOverageGbSeconds: number;
-}
-
-/** Usage of the sandboxes that lack the tag that is grouped by. */
-export interface UntaggedUsage extends UsageTotals {
-  /** How many sandboxes. */
-  readonly sandboxCount: number;
-}
-
-/** Usage of the sandboxes that share one value of a tag. */
-export interface TagUsageItem extends UsageTotals {
-  /** The key that is grouped by. */
-  readonly tagKey: string;
-  /** The value they share. */
-  readonly tagValue: string;
-  /** How many sandboxes. */
-  readonly sandboxCount: number;
-}
-
-/** Usage of one sandbox of a page. */
-export interface SandboxUsageItem extends UsageTotals {
-  /** The sandbox. */
-  readonly sandboxId: string;
-  /** Name that the user gave; absent where there is none. */
-  readonly alias?: string;
-  /** Absent where it is unknown. */
-  readonly status?: SandboxStatus;
-  /** All tags, system tags (`oc:…`) among them; null where the server does not say. */
-  readonly tags: TagMap | null;
-  /** When a tag value last changed; a removed tag leaves no trace. Attribution is live: a retag moves all history. */
-  readonly tagsLastUpdatedAt: string | null;
-}
-
-/** Usage of one sandbox. The platform's own servers leave out much of it. */
-export interface SandboxUsage {
-  /** The sandbox. */
-  readonly sandboxId: string;
-  /** Name that the user gave; absent where there is none. */
-  readonly alias?: string;
-  /** Absent where it is unknown. */
-  readonly status?: SandboxStatus;
-  /** Start of the window, inclusive. */
-  readonly from: string;
-  /** End of the window, exclusive. */
-  readonly to: string;
-  /** When a running sandbox was measured; null where the server does not say. */
-  readonly asOf: string | null;
-  /** Memory, GB-seconds (1 GB = 1024 MB). */
-  readonly memoryGbSeconds: number;
-  /** Disk above the included 20 GB, GB-seconds; null where the server does not say. */
-  readonly diskOverageGbSeconds: number | null;
-  /** All tags, system tags (`oc:…`) among them; null where the server does not say. */
-  readonly tags: TagMap | null;
-  /** When a tag value last changed; null where there are no tags. */
-  readonly tagsLastUpdatedAt: string | null;
-  /** Start of the first session that meets the window, clamped into it; null where none does. */
-  readonly firstStartedAt: string | null;
-  /** End of the last session that meets the window, clamped into it; null while one is open, and where none meets it. */
-  readonly lastEndedAt: string | null;
-  /** Allocated and used memory over the window; null where the server does not say. */
-  readonly totals: SandboxUsageTotals | null;
-  /** The same over time, one point a bucket; null where the server does not say. */
-  readonly points: UsagePoint[] | null;
-}
-
-/** Allocated and used memory of one sandbox, clipped to the window. */
-export interface SandboxUsageTotals {
-  /** Allocated memory, GB-seconds. */
-  readonly memoryAllocatedGbSeconds: number;
-  /** Measured memory, GB-seconds; 0 without samples. */
-  readonly memoryUsedGbSeconds: number;
-  /** Time during which memory was allocated, seconds. */
-  readonly uptimeSeconds: number;
-  /** The most memory that was allocated at once, MB of 2²⁰ bytes. */
-  readonly memoryAllocatedPeakMb: number;
-  /** The most memory that was measured, MB of 2²⁰ bytes; 0 without samples. */
-  readonly memoryUsedPeakMb: number;
-}
-
-/** Allocated and used memory of one sandbox in one bucket of the window. */
-export interface UsagePoint {
-  /** Start of the bucket. */
-  readonly ts: string;
-  /** Allocated memory, GB-seconds. */
-  readonly memoryAllocatedGbSeconds: number;
-  /** Measured memory, GB-seconds; 0 without samples. */
-  readonly memoryUsedGbSeconds: number;
-  /** Time during which memory was allocated, seconds. */
-  readonly uptimeSeconds: number;
-  /** Mean of the allocated memory over the bucket, MB of 2²⁰ bytes. */
-  readonly allocatedMemoryMb: number;
-  /** Mean of the measured memory over the bucket, MB of 2²⁰ bytes. */
-  readonly usedMemoryMbAvg: number;
-  /** The most memory that was measured, MB of 2²⁰ bytes. */
-  readonly usedMemoryMbPeak: number;
-}
-
-/** One tag key in use. */
-export interface TagKey {
-  /** The key. */
-  readonly key: string;
-  /** How many sandboxes have it. */
-  readonly sandboxCount: number;
-  /** How many different values it has. */
-  readonly valueCount: number;
-}
-
-/** A sandbox's tags as they are. */
-export interface SandboxTags {
-  /** All tags, system tags (`oc:…`) among them. */
-  readonly tags: TagMap;
-  /** When a tag value last changed; null where there are no tags. */
-  readonly tagsLastUpdatedAt: string | null;
-  /** Names these tags, for {@link condition}; null where the server sent none. */
-  readonly etag: string | null;
-}
-
-/** A sandbox. */
-export interface Sandbox {
-  /** The sandbox. */
-  readonly sandboxID: string;
-  /** Of its latest session. */
-  readonly status: SandboxStatus;
-  /** Where it runs; null where the server does not say. */
-  readonly region: string | null;
-  /** The worker it runs on; null where the server does not say. */
-  readonly workerID: string | null;
-  /** What it was made from; null where the server does not say. */
-  readonly template: string | null;
-  /** When its latest session started. */
-  readonly startedAt: string;
-  /** Name that the user gave; absent where there is none. */
-  readonly alias?: string;
-  /** All tags; absent where only their look-up failed, and where the server does not say. */
-  readonly tags?: TagMap;
-  /** When a tag value last changed; absent where the tags are. */
-  readonly tagsLastUpdatedAt?: string | null;
-}

@@ -1,18 +1,13 @@
 import { type Core, callFunction, callPacked, core, guarded, readInput } from "./core.js";
+import { limits, reservedKeyPrefix } from "./generated/limits.js";
+import type { Limits, TagViolation } from "./generated/types.js";
 import { pack, packMap } from "./message.js";
-import type { Cursor, GroupBy, Limits, TagViolation } from "./rules.js";
+import type { Cursor, GroupBy } from "./rules.js";
 import { isPlain } from "./values.js";
-import { limits, reservedKeyPrefix } from "./wasm/limits.js";
 
 export { InvalidRequestError, OpenComputerError } from "./errors.js";
-export type {
-  Cursor,
-  GroupBy,
-  GroupBySandbox,
-  GroupByTag,
-  Limits,
-  TagViolation,
-} from "./rules.js";
+export type { Limits, TagViolation } from "./generated/types.js";
+export type { Cursor, GroupBy, GroupBySandbox, GroupByTag } from "./rules.js";
 
 /**
  * Returns every violation of a map of tags; an empty array if the tags are valid.

@@ -3,6 +3,7 @@ import {
   type AuthenticationError,
   type Cursor,
   condition,
+  type ErrorCode,
   type GroupBy,
   type OpenComputerError,
   type PagePromise,
@@ -150,6 +151,7 @@ test("pure functions give what they say", () => {
 
 test("errors tell what they know", () => {
   expectTypeOf<AuthenticationError>().toExtend<APIError>();
-  expectTypeOf<OpenComputerError["code"]>().toEqualTypeOf<string | undefined>();
+  expectTypeOf<OpenComputerError["code"]>().toEqualTypeOf<ErrorCode | (string & {}) | undefined>();
+  expectTypeOf<"invalid_cursor">().toExtend<ErrorCode>();
   expectTypeOf<APIError["body"]>().toBeUnknown();
 });

@@ -1,0 +1,36 @@
+//! The tables of error codes and limits in the documentation.
+
+use opencomputer_usage_core::{Code, limits};
+
+/// The table of error codes.
+pub fn errors() -> String {
+    let row = |code: &Code| format!("| `{}` | {} | {} |\n", code.as_str(), code.status(), code.meaning());
+    let rows: String = Code::ALL.iter().map(row).collect();
+    format!("\n| code | status | meaning |\n|---|---|---|\n{rows}\n")
+}
+
+/// The table of limits.
+pub fn limits() -> String {
+    let row = |limit: &limits::Limit| {
+        format!("| `{}` | {} | {} |\n", limit.name, grouped(limit.value), limit.docs.trim().trim_end_matches('.'))
+    };
+    let rows: String = limits::TABLE.iter().map(row).collect();
+    format!("\n| name in `LIMITS` | value | meaning |\n|---|---|---|\n{rows}\n")
+}
+
+/// A number with a comma between each three digits.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_digits_by_three() {
+        assert_eq!([7, 128, 1_000, 262_144].map(grouped), ["7", "128", "1,000", "262,144"]);
+    }
+}

@@ -1,0 +1,197 @@
+//! The stubs of the models and the literal of error codes of the Python package, formatted as ruff formats them.
+
+use anyhow::{Context as _, Result, ensure};
+use opencomputer_usage_core::Code;
+use opencomputer_usage_core::limits::TABLE;
+use opencomputer_usage_core::wire::describe::{MemberDescription, Presence};
+use opencomputer_usage_core::wire::shape::Shape;
+
+use super::MARK;
+use super::text::described;
+
+/// A model of a wire type.
+struct Model {
+    name: &'static str,
+    wire: &'static str,
+    /// The fields that come first, if that is not the order of the wire.
+    first: &'static [&'static str],
+    /// Fields that a caller may leave out, and that therefore come last.
+    optional: &'static [&'static str],
+    /// What its class has besides fields.
+    extra: &'static str,
+    is_page: bool,
+}
+
+const MODEL: Model = Model { name: "", wire: "", first: &[], optional: &[], extra: "", is_page: false };
+
+const AMOUNTS: [&str; 2] = ["memory_gb_seconds", "disk_overage_gb_seconds"];
+
+const MODELS: [Model; 12] = [
+    Model { name: "TagViolation", wire: "Violation", ..MODEL },
+    Model { name: "Amounts", wire: "Amounts", ..MODEL },
+    Model { name: "Untagged", wire: "Untagged", ..MODEL },
+    Model { name: "TagItem", wire: "TagItem", ..MODEL },
+    Model { name: "SandboxUsageTotals", wire: "SandboxUsageTotals", ..MODEL },
+    Model { name: "UsagePoint", wire: "UsagePoint", ..MODEL },
+    Model { name: "SandboxUsage", wire: "SandboxUsage", optional: &["totals", "points"], ..MODEL },
+    Model { name: "TagKeySummary", wire: "TagKeySummary", ..MODEL },
+    Model { name: "SandboxTags", wire: "SandboxTags", extra: "    def condition(self) -> str: ...\n", ..MODEL },
+    Model { name: "Sandbox", wire: "Sandbox", ..MODEL },
+    Model { name: "SandboxItem", wire: "SandboxItem", first: &["sandbox_id", AMOUNTS[0], AMOUNTS[1]], ..MODEL },
+    Model { name: "TagUsage", wire: "TagUsagePage", is_page: true, extra: PAGE, ..MODEL },
+];
+
+const SANDBOXES_USAGE: Model =
+    Model { name: "SandboxesUsage", wire: "SandboxUsagePage", is_page: true, extra: PAGE, ..MODEL };
+
+const PAGE: &str = "    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+    @classmethod
+    def from_json(cls, body: str | bytes | bytearray | memoryview, /) -> Self: ...
+";
+
+/// A field of a model.
+struct Field {
+    name: String,
+    /// The type that the constructor takes.
+    taken: String,
+    /// The type that the attribute has.
+    read: String,
+    is_optional: bool,
+    is_time: bool,
+}
+
+impl Field {
+    fn new(name: &str, kind: &str) -> Self {
+        let [taken, read] = [kind; 2].map(str::to_owned);
+        Self { name: name.to_owned(), taken, read, is_optional: false, is_time: false }
+    }
+}
+
+/// The stubs of the models.
+pub fn models() -> Result<String> {
+    let mut out = String::new();
+    for model in MODELS.iter().chain([&SANDBOXES_USAGE]) {
+        out += &stub(model).with_context(|| model.name.to_owned())?;
+    }
+    let limits: Vec<_> = TABLE.iter().map(|limit| Field::new(&snake_case(limit.name), "int")).collect();
+    out += &class("Limits", "@final", &limits, "");
+    Ok(out)
+}
+
+/// The literal of error codes.
+pub fn codes() -> String {
+    let codes: String = Code::ALL.iter().map(|code| format!("    \"{}\",\n", code.as_str())).collect();
+    format!(
+        "# {MARK}\n\"\"\"The error codes of the API.\"\"\"\n\nfrom typing import Literal, TypeAlias\n\n\
+         ErrorCode: TypeAlias = Literal[\n{codes}]\n\"\"\"The code of an error. Servers may add codes.\"\"\"\n"
+    )
+}
+
+fn stub(model: &Model) -> Result<String> {
+    let mut fields = Vec::new();
+    for member in described(model.wire)?.members {
+        fields.push(field(model, member)?);
+    }
+    for name in model.first.iter().chain(model.optional) {
+        ensure!(fields.iter().any(|field| field.name == *name), "no field `{name}`");
+    }
+    let place = |field: &Field| {
+        let first = model.first.iter().position(|name| *name == field.name);
+        let last = model.optional.iter().position(|name| *name == field.name);
+        (field.is_optional, first.unwrap_or(model.first.len()), last.map_or(0, |place| place + 1))
+    };
+    fields.sort_by_key(place);
+    if model.name == "SandboxTags" {
+        fields.push(Field::new("etag", "str | None"));
+    }
+    let mut extra = String::new();
+    if model.is_page {
+        let fetch = Field { is_optional: true, ..Field::new("_fetch", "Any") };
+        fields.push(fetch);
+    }
+    let property = |name: &str, kind: &str| format!("    @property\n    def {name}(self) -> {kind}: ...\n");
+    for field in fields.iter().filter(|field| field.read.starts_with("Tags")) {
+        extra += &property("user_tags", &field.read);
+    }
+    for field in fields.iter().filter(|field| field.is_time) {
+        let name = field.name.strip_suffix("_at").unwrap_or(&field.name).trim_end_matches('_');
+        extra += &property(&format!("{name}_datetime"), &field.read.replace("str", "datetime"));
+    }
+    // Pages have subclasses.
+    let decorator = if model.is_page { "@disjoint_base" } else { "@final" };
+    Ok(class(model.name, decorator, &fields, &(extra + model.extra)))
+}
+
+fn field(model: &Model, member: &MemberDescription) -> Result<Field> {
+    let name = if member.field == "from" { "from_" } else { member.field };
+    let kind = |is_taken| kind(&member.shape, member, is_taken).with_context(|| name.to_owned());
+    let shape = match &member.shape {
+        Shape::Nullable(shape) => *shape,
+        shape => shape,
+    };
+    Ok(Field {
+        name: name.to_owned(),
+        taken: kind(true)?,
+        read: kind(false)?,
+        is_optional: member.presence == Presence::Omitted || model.optional.contains(&name),
+        is_time: matches!(shape, Shape::Time | Shape::Nullable(Shape::Time)),
+    })
+}
+
+fn kind(shape: &Shape, member: &MemberDescription, is_taken: bool) -> Result<String> {
+    Ok(match shape {
+        Shape::Number => "float".to_owned(),
+        Shape::Count => "int".to_owned(),
+        Shape::Text | Shape::Time => "str".to_owned(),
+        Shape::Tags => if is_taken { "Mapping[str, str]" } else { "Tags" }.to_owned(),
+        Shape::Nullable(Shape::Nullable(shape) | shape) => {
+            format!("{} | None", kind(shape, member, is_taken)?)
+        }
+        Shape::List(shape) => {
+            let item = kind(shape, member, is_taken)?;
+            if is_taken { format!("Iterable[{item}]") } else { format!("tuple[{item}, ...]") }
+        }
+        Shape::Object(_) => {
+            let wire = member.object.context("an object has a description")?.name;
+            let model = MODELS.iter().find(|model| model.wire == wire);
+            model.with_context(|| format!("no model of {wire}"))?.name.to_owned()
+        }
+    })
+}
+
+fn class(name: &str, decorator: &str, fields: &[Field], extra: &str) -> String {
+    let names: Vec<_> =
+        fields.iter().filter(|field| field.name != "_fetch").map(|field| format!("\"{}\"", field.name)).collect();
+    let parameter =
+        |field: &Field| format!("{}: {}{}", field.name, field.taken, if field.is_optional { " = ..." } else { "" });
+    let parameters: Vec<_> = ["cls".to_owned()].into_iter().chain(fields.iter().map(parameter)).collect();
+    let mut out = format!("{decorator}\nclass {name}(_Model):\n");
+    out += &wrapped("    __match_args__ = (", &names, ")\n", false);
+    out += &wrapped("    def __new__(", &parameters, ") -> Self: ...\n", true);
+    for field in fields {
+        out += &format!("    @property\n    def {}(self) -> {}: ...\n", field.name, field.read);
+    }
+    format!("{out}{extra}\n")
+}
+
+/// A list in brackets: on one line if it fits, else (if allowed) alone on a line, else one item on each line.
+fn wrapped(open: &str, items: &[String], close: &str, may_stand_alone: bool) -> String {
+    const WIDTH: usize = 120;
+    let all = items.join(", ");
+    let line = format!("{open}{all}{close}");
+    if line.trim_end().len() <= WIDTH {
+        return line;
+    }
+    if may_stand_alone && 8 + all.len() <= WIDTH {
+        return format!("{open}\n        {all}\n    {close}");
+    }
+    let items: String = items.iter().map(|item| format!("        {item},\n")).collect();
+    format!("{open}\n{items}    {close}")
+}
+
+fn snake_case(camel_case: &str) -> String {
+    camel_case.chars().fold(String::new(), |name, c| {
+        let separator = if c.is_ascii_uppercase() { "_" } else { "" };
+        format!("{name}{separator}{}", c.to_ascii_lowercase())
+    })
+}
