@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help demo test test-rust test-api test-ts test-packages test-py test-sdist bench bench-server bench-ts bench-py lint fmt dist clean server platform npm-package wheel
+.PHONY: help demo test quick test-rust test-api test-ts test-packages test-py test-sdist bench bench-server bench-ts bench-py lint fmt generate dist clean server platform npm-package wheel
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -23,6 +23,11 @@ demo: server npm-package wheel ## serve a generated fleet and report on it from 
 	ONCE=$(ONCE) scripts/demo
 
 test: test-rust test-api test-ts test-packages test-py ## run every test
+
+quick: ## run the tests of the core and every vector in Rust, in less than a minute
+	scripts/needs nextest
+	echo "==> testing the core"
+	cargo nextest run --locked -p opencomputer-usage-core
 
 test-rust: ## run the Rust tests on SQLite and a throw-away PostgreSQL with PgBouncer, and check that the core imports nothing
 	scripts/needs nextest wasm postgres pgbouncer
@@ -82,6 +87,8 @@ bench-py: ## measure the Python package beside httpx, aiohttp, requests, msgspec
 
 lint: ## check formatting, lints and types in every language
 	scripts/needs wasm npm venv
+	echo "==> checking generated files"
+	cargo xtask generate --check
 	echo "==> linting Rust"
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -100,6 +107,10 @@ fmt: ## format every language
 	npm --prefix $(TS) run --silent fmt
 	cd $(PY) && $(VENV)/ruff check --fix . $(BENCH) && $(VENV)/ruff format . $(BENCH)
 	scripts/unasync
+
+generate: ## write the types, schemas and tables that come from the core
+	scripts/needs rust
+	cargo xtask generate
 
 dist: npm-package ## put the wheel, the npm tarball and the server into dist/
 	scripts/needs venv
