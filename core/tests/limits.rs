@@ -10,7 +10,7 @@ use opencomputer_usage_vectors::load;
 fn the_table_holds_the_limits_of_the_vectors() {
     let cases = load("limits");
     let expected = cases.iter().map(|case| (case.text("limit").unwrap(), case.get("value").unwrap().as_u64().unwrap()));
-    let table = limits::TABLE.iter().map(|&(name, limit)| (name, u64::try_from(limit).unwrap()));
+    let table = limits::TABLE.iter().map(|limit| (limit.name, u64::try_from(limit.value).unwrap()));
     assert_eq!(table.collect::<BTreeMap<_, _>>(), expected.collect());
 }
 

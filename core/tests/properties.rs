@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use opencomputer_usage_core::etag::{self, etag};
 use opencomputer_usage_core::host::value::{Raw, Text};
+use opencomputer_usage_core::operations::Endpoint;
 use opencomputer_usage_core::query::cursor::{Cursor, SortValue};
 use opencomputer_usage_core::query::filter::{format_filter, parse_filter};
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
@@ -13,6 +14,7 @@ use opencomputer_usage_core::usage::accounting::{Measure, Rule, Tally, Usage};
 use opencomputer_usage_core::usage::dimension::Dimension;
 use opencomputer_usage_core::usage::page::SandboxSum;
 use opencomputer_usage_core::usage::window::{Timestamp, Window};
+use opencomputer_usage_core::{Code, Error};
 use opencomputer_usage_vectors::to_pairs;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
@@ -72,6 +74,15 @@ fn naive(entries: &[(Text, Raw)]) -> Vec<(&'static str, Option<String>)> {
     found
 }
 
+/// Checks that an error has one of the codes.
+fn prop_assert_code<T>(result: Result<T, Error>, codes: &[Code]) -> Result<(), TestCaseError> {
+    if let Err(error) = result {
+        prop_assert!(codes.contains(&error.code), "{:?}: {error}", error.code);
+        prop_assert!(!error.message.is_empty());
+    }
+    Ok(())
+}
+
 fn pairs(tags: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
     tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))
 }
@@ -100,8 +111,15 @@ proptest! {
     }
 
     #[test]
-    fn a_body_of_any_bytes_is_read_or_refused(body in vec(any::<u8>(), 0..64)) {
-        let _ = TagSet::from_json(&body);
+    fn a_body_of_any_bytes_is_parsed_or_rejected_with_a_code_of_bodies(body in vec(any::<u8>(), 0..64)) {
+        prop_assert_code(TagSet::from_json(&body), &[Code::InvalidBody, Code::InvalidTags])?;
+    }
+
+    #[test]
+    fn a_body_that_is_almost_tags_is_parsed_or_rejected_with_a_code_of_bodies(
+        body in "\\{(\"[a-c:]{0,2}\":(\"[a-c]{0,2}\"|null|1|\\[\\]),?){0,3}\\}?"
+    ) {
+        prop_assert_code(TagSet::from_json(body.as_bytes()), &[Code::InvalidBody, Code::InvalidTags])?;
     }
 
     #[test]
@@ -113,17 +131,20 @@ proptest! {
     }
 
     #[test]
-    fn a_filter_of_any_text_is_read_or_refused(raw in "[a ,\"\u{3000}]{0,12}") {
-        if let Ok(values) = parse_filter(&raw) {
-            prop_assert_eq!(parse_filter(&format_filter(values.clone()).unwrap()).unwrap(), values);
+    fn a_filter_of_any_text_is_parsed_or_rejected_as_a_filter(raw in "[a ,\"\u{3000}]{0,12}") {
+        let parsed = parse_filter(&raw);
+        if let Ok(values) = &parsed {
+            prop_assert_eq!(&parse_filter(&format_filter(values.clone()).unwrap()).unwrap(), values);
         }
+        prop_assert_code(parsed, &[Code::InvalidFilter])?;
     }
 
     #[test]
-    fn a_cursor_of_any_bytes_is_read_or_refused(bytes in vec(any::<u8>(), 0..64), text in "\\PC{0,40}") {
+    fn a_cursor_of_any_bytes_is_parsed_or_rejected_as_a_cursor(bytes in vec(any::<u8>(), 0..64), text in "\\PC{0,40}") {
         use base64::Engine as _;
-        let _ = Cursor::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes));
-        let _ = Cursor::decode(&text);
+        let encoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+        prop_assert_code(Cursor::decode(&encoded), &[Code::InvalidCursor])?;
+        prop_assert_code(Cursor::decode(&text), &[Code::InvalidCursor])?;
     }
 
     #[test]
@@ -147,8 +168,17 @@ proptest! {
     }
 
     #[test]
-    fn a_query_of_any_text_is_read_or_refused(query in "[ -~&=%+]{0,60}") {
-        let _ = UsageQuery::parse(&Parameters::decode(query), None);
+    fn a_query_of_any_text_is_parsed_or_rejected_with_a_code_of_queries(query in "[ -~&=%+]{0,60}") {
+        prop_assert_code(UsageQuery::parse(&Parameters::decode(query), None), Endpoint::GetUsage.codes())?;
+    }
+
+    #[test]
+    fn a_query_of_known_parameters_is_parsed_or_rejected_with_a_code_of_queries(
+        pairs in vec(("(groupBy|from|to|sort|limit|cursor|filter\\[tag:a\\]|x)", "[ -%'-~]{0,12}|tag:a|1|2026-01-01"), 0..5)
+    ) {
+        let query: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let parsed = UsageQuery::parse(&Parameters::decode(query.join("&")), None);
+        prop_assert_code(parsed, Endpoint::GetUsage.codes())?;
     }
 
     #[test]

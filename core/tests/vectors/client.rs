@@ -13,12 +13,16 @@ use super::{equal, expect, member, told, walk};
 /// 2026-01-01T00:00:00Z
 const START_MS: f64 = 1_767_225_600_000.0;
 
-fn begin(case: &Case, settings: &[(&str, &Value)]) -> Result<Exchange, ClientError> {
+fn configured(settings: &[(&str, &Value)]) -> Result<Client, ClientError> {
     let mut config = json!({ "apiKey": "key", "baseUrl": "http://127.0.0.1:1/api/" });
     for (name, value) in settings {
         config[name] = (*value).clone();
     }
-    let client = Client::new("opencomputer-usage-rust/test", &to_raw(&config))?;
+    Client::new("opencomputer-usage-rust/test", &to_raw(&config))
+}
+
+fn begin(case: &Case, settings: &[(&str, &Value)]) -> Result<Exchange, ClientError> {
+    let client = configured(settings)?;
     let operation = Operation::parse(case.text("operation").unwrap(), member(case, "params"))?;
     Ok(client.call(operation, START_MS))
 }
@@ -56,6 +60,15 @@ fn sends(step: &Step<JsonValue>, wanted: &Value) -> Result<(), String> {
         equal(&got, wanted)?;
     }
     Ok(())
+}
+
+#[test]
+fn options_are_allowed_or_rejected() {
+    walk("options", |case| {
+        let settings: Vec<_> = case.0["options"].as_object().unwrap().iter().map(|(k, v)| (k.as_str(), v)).collect();
+        let client = configured(&settings).map(|_| Value::Null);
+        expect(client, case.get("error"), &Value::Null)
+    });
 }
 
 #[test]

@@ -13,10 +13,11 @@ use opencomputer_usage_core::host::json::ToJson;
 use opencomputer_usage_core::host::value::Raw;
 use opencomputer_usage_core::query::cursor::shortest;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
+use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::usage::accounting::{Measure, Tally, Usage};
 use opencomputer_usage_core::usage::window::{Timestamp, Window};
 use opencomputer_usage_core::wire::SandboxUsageTotals;
-use opencomputer_usage_core::{Code, Error, tags};
+use opencomputer_usage_core::{Code, Error, etag, tags};
 use opencomputer_usage_vectors::{Case, is_broken, load, same, to_pairs, to_raw};
 use serde_json::{Value, json};
 
@@ -123,6 +124,17 @@ fn cursors_are_read_and_written() {
             outcome(refused(functions::encode_cursor(&member(case, "cursor"), shortest)), case, "encoded")?;
         }
         Ok(())
+    });
+}
+
+#[test]
+fn entity_tags_are_made_and_matched() {
+    walk("etag", |case| match case.text("ifMatch") {
+        Some(if_match) => equal(&json!(etag::matches(if_match, case.text("current").unwrap())), &case.0["matches"]),
+        None => {
+            let tags = TagSet::parse(&member(case, "tags")).map_err(|error| error.to_string())?;
+            equal(&json!(etag::etag(&tags)), &case.0["etag"])
+        }
     });
 }
 
