@@ -276,6 +276,20 @@ async fn http(engine: Engine) {
     walk.end(200);
 }
 
+async fn returns_the_entity_tags_of_the_suite(engine: Engine) {
+    let server = server(engine).await;
+    let (mut walk, cases) = Walk::new("etag");
+    for case in cases.iter().filter(|case| case.get("tags").is_some()) {
+        let answer = server.put("/api/sandboxes/sb-1/tags", to_json(&case.0["tags"])).await;
+        let wrong = (answer.header("etag") != case.text("etag")).then(|| format!("wanted {}", case.0["etag"]));
+        walk.note(case, &answer, wrong);
+        let current = server.get("/api/sandboxes/sb-1/tags").await;
+        let wrong = (current.header("etag") != case.text("etag")).then(|| "the read has another tag".to_owned());
+        walk.note(case, &current, wrong);
+    }
+    walk.end(14);
+}
+
 /// Returns whether the live server, whose asOf is now, measures the case like the case's own asOf.
 fn is_over(case: &Case, now: Timestamp) -> bool {
     let instant = |value: Option<&Value>| value.and_then(Value::as_str).map(|text| text.parse::<Timestamp>().unwrap());
@@ -366,5 +380,6 @@ on_both_engines!(
     accepts_the_requests_that_clients_send,
     rejects_the_requests_that_clients_reject,
     http,
+    returns_the_entity_tags_of_the_suite,
     accounting,
 );
