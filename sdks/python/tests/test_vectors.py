@@ -127,6 +127,20 @@ def test_group_by(case: Case) -> None:
         assert ocu.format_group_by(case["result"]) == case["groupBy"]
 
 
+@suite("limits")
+def test_limits(case: Case) -> None:
+    assert ocu.LIMITS.to_dict()[case["limit"]] == case["value"]
+
+
+@suite("options")
+def test_options(case: Case) -> None:
+    names = {"apiKey": "api_key", "baseUrl": "base_url", "timeoutMs": "timeout", "maxRetries": "max_retries"}
+    options = {names.get(name, name): value for name, value in case["options"].items()}
+    if "timeout" in options:
+        options["timeout"] /= 1_000
+    check(case, lambda: ocu.UsageClient(**{"api_key": "key", "base_url": BASE, **options}).close(), None)
+
+
 @suite("filter-parse")
 def test_filter_parse(case: Case) -> None:
     check(case, lambda: ocu.parse_filter(case["raw"]), case.get("values"))

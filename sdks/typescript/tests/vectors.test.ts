@@ -5,11 +5,12 @@ import {
   formatFilter,
   formatGroupBy,
   type GroupBy,
+  LIMITS,
   type PagePromise,
   parseFilter,
   parseGroupBy,
   type TagViolation,
-  type UsageClient,
+  UsageClient,
   type UsagePage,
   validateTagKey,
   validateTags,
@@ -67,6 +68,14 @@ suite<Case & { cursor?: Cursor; encoded: string; decodeOnly?: true }>("cursors",
   const { cursor, encoded, decodeOnly } = testCase;
   if (cursor && !decodeOnly) expect(encodeCursor(cursor)).toBe(encoded);
   expect(decodeCursor(encoded)).toEqual(cursor);
+});
+
+suite<Case & { limit: keyof typeof LIMITS; value: number }>("limits", ({ limit, value }) => {
+  expect(LIMITS[limit]).toBe(value);
+});
+
+suite<Case & { options: Record<string, unknown> }>("options", ({ options }) => {
+  new UsageClient({ apiKey: "key", baseUrl: "https://api.test", ...options });
 });
 
 interface Calling extends Case {
