@@ -1,19 +1,19 @@
-//! Proves that the core stands alone: its wasm build imports nothing.
+//! Proves that the core has no I/O: its wasm build imports nothing.
 
 use anyhow::{Result, ensure};
 use std::path::Path;
 use walrus::Module;
 
-/// Crates whose code must be in the module, each with at least so many functions: a check of an empty module proves nothing.
+/// Crates that must be in the module, with a minimum number of functions, because an empty module proves nothing.
 const PRESENT: [(&str, usize); 2] = [("opencomputer_usage_core", 50), ("chrono", 50)];
 
-/// Builds the core as a module from which nothing is dropped, and fails if it imports anything.
+/// Builds the core as a module with all of its code, and fails if it imports anything.
 pub fn run(root: &Path) -> Result<()> {
     let package = ["rustc", "--package", "opencomputer-usage-core", "--lib", "--crate-type", "cdylib"];
-    // The core exports no symbol, so without these the linker would drop all of it, imports and all.
+    // The core exports no symbol, so without these flags the linker would drop all code and all imports.
     let keep = ["--", "-Clink-dead-code", "-Clink-arg=--no-gc-sections"];
     let built = crate::cargo(root, "target", "check-core", &[&package[..], &keep].concat(), &[])?;
-    // Not `Module::from_file`: debug sections of a module that nothing was dropped from need not parse.
+    // Not `Module::from_file`, which fails on debug sections of dead code.
     let module = Module::from_buffer(&std::fs::read(built.join("opencomputer_usage_core.wasm"))?)?;
 
     for (name, least) in PRESENT {

@@ -1,4 +1,4 @@
-//! Build steps of this repository that are more than one command: `cargo xtask wasm | check-core | circles`.
+//! Build steps of this repository that are more than one command: `cargo xtask wasm | check-core | circles | generate`.
 
 mod check_core;
 mod circles;
@@ -39,7 +39,7 @@ fn step() -> Result<()> {
     }
 }
 
-/// Runs cargo for the wasm target with the given arguments and variables; answers where the artefacts of `profile` are.
+/// Runs cargo for the wasm target with the given arguments and variables. Returns the folder of `profile`'s artifacts.
 fn cargo(root: &Path, target: &str, profile: &str, args: &[&str], environment: &[(&str, &str)]) -> Result<PathBuf> {
     let (subcommand, rest) = args.split_first().context("no cargo subcommand")?;
     let target = root.join(target);

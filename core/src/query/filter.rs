@@ -113,7 +113,7 @@ fn distinct(values: Vec<String>, rule: impl Fn(&str) -> Option<String>) -> Resul
     }
     let mut distinct = Vec::with_capacity(count);
     for value in values {
-        // There are at most a hundred, so a linear search is cheaper than a tree of copies.
+        // The list is short, so a linear search is cheaper than a tree of copies.
         if !distinct.contains(&value) {
             distinct.push(value);
         }
@@ -130,7 +130,7 @@ impl Filters {
     ///
     /// # Errors
     ///
-    /// `duplicate_filter` for a dimension that has one, `invalid_filter` for the 21st.
+    /// `duplicate_filter` for a dimension that has one, `invalid_filter` for one more than a query may have.
     pub fn push(&mut self, dimension: Dimension, filter: Filter) -> Result<(), Error> {
         if self.0.iter().any(|(known, _)| *known == dimension) {
             let message = format!("`filter[{dimension}]` is given twice, list its values in one filter");

@@ -8,7 +8,7 @@ use crate::limits::{DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT};
 
 pub(super) const NAME: &str = "limit";
 
-/// The number of items of a page: 1 to 500, by default 50.
+/// The number of items of a page, within the limits of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(usize);
 

@@ -172,7 +172,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A window of time: `from` inclusive, `to` exclusive, not empty and at most 90 days long.
+/// A window of time: `from` inclusive, `to` exclusive, not empty and no longer than the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     from: Timestamp,
