@@ -89,6 +89,8 @@ lint: ## check formatting, lints and types in every language
 	scripts/needs wasm npm venv
 	echo "==> checking generated files"
 	cargo xtask generate --check
+	echo "==> checking for circular imports"
+	cargo xtask circles
 	echo "==> linting Rust"
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
