@@ -127,11 +127,6 @@ def test_group_by(case: Case) -> None:
         assert ocu.format_group_by(case["result"]) == case["groupBy"]
 
 
-@suite("limits")
-def test_limits(case: Case) -> None:
-    assert ocu.LIMITS.to_dict()[case["limit"]] == case["value"]
-
-
 @suite("options")
 def test_options(case: Case) -> None:
     names = {"apiKey": "api_key", "baseUrl": "base_url", "timeoutMs": "timeout", "maxRetries": "max_retries"}

@@ -5,7 +5,6 @@ import {
   formatFilter,
   formatGroupBy,
   type GroupBy,
-  LIMITS,
   type PagePromise,
   parseFilter,
   parseGroupBy,
@@ -68,10 +67,6 @@ suite<Case & { cursor?: Cursor; encoded: string; decodeOnly?: true }>("cursors",
   const { cursor, encoded, decodeOnly } = testCase;
   if (cursor && !decodeOnly) expect(encodeCursor(cursor)).toBe(encoded);
   expect(decodeCursor(encoded)).toEqual(cursor);
-});
-
-suite<Case & { limit: keyof typeof LIMITS; value: number }>("limits", ({ limit, value }) => {
-  expect(LIMITS[limit]).toBe(value);
 });
 
 suite<Case & { options: Record<string, unknown> }>("options", ({ options }) => {
