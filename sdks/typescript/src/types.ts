@@ -1,6 +1,6 @@
 import type { TagMap } from "./generated/types.js";
 
-export type * from "./generated/types.js";
+export * from "./generated/types.js";
 export * from "./rules.js";
 
 /** An instant: RFC 3339 with an offset, `YYYY-MM-DD` (midnight UTC), or a `Date`. */
