@@ -39,7 +39,7 @@ pub fn validate_tags(py: Python<'_>, tags: Any) -> PyResult<Vec<TagViolation>> {
 /// Every violation of one tag key, for a form that validates as the user types.
 ///
 /// >>> [violation.message for violation in validate_tag_key("team name")]
-/// ['tag key contains ` ` (U+0020), allowed are letters `A-Z a-z`, digits and `_ . - :`']
+/// ['tag key contains ` ` (U+0020), allowed: letters `A-Z a-z`, digits and `_ . - :`']
 ///
 /// Raises:
 ///     InvalidRequestError: `invalid_body` if it is no string.

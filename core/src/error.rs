@@ -44,11 +44,11 @@ macro_rules! code_table {
 }
 
 code_table! {
-    MissingGroupBy "missing_group_by" 400 "`groupBy` is missing, allowed are `sandbox` and `tag:<key>`";
+    MissingGroupBy "missing_group_by" 400 "`groupBy` is missing, allowed: `sandbox` and `tag:<key>`";
     InvalidGroupBy "invalid_group_by" 400 "`groupBy` is not `sandbox` or `tag:<key>`";
-    InvalidFilter "invalid_filter" 400 "a filter names no known dimension or its values break the rules";
+    InvalidFilter "invalid_filter" 400 "a filter has an unknown dimension or invalid values";
     DuplicateFilter "duplicate_filter" 400 "the same dimension is filtered twice";
-    UnknownParameter "unknown_parameter" 400 "the endpoint does not know a parameter";
+    UnknownParameter "unknown_parameter" 400 "the endpoint has no such parameter";
     DuplicateParameter "duplicate_parameter" 400 "a parameter is given twice";
     InvalidTimestamp "invalid_timestamp" 400 "a timestamp is not RFC 3339 with an offset or `YYYY-MM-DD`";
     InvalidWindow "invalid_window" 400 "the window ends before it starts or is empty";
@@ -57,20 +57,20 @@ code_table! {
     InvalidLimit "invalid_limit" 400 "`limit` is not a whole number from 1 to {MAX_PAGE_LIMIT}";
     InvalidCursor "invalid_cursor" 400 "the cursor is malformed or belongs to another query";
     InvalidBody "invalid_body" 400 "the body is not a flat JSON object of tags";
-    InvalidTags "invalid_tags" 400 "tags break the rules";
-    InvalidSandboxId "invalid_sandbox_id" 400 "the sandbox id breaks the rules";
+    InvalidTags "invalid_tags" 400 "tags are invalid";
+    InvalidSandboxId "invalid_sandbox_id" 400 "the sandbox id is invalid";
     Unauthorized "unauthorized" 401 "the API key is missing, unknown or expired";
     SandboxNotFound "sandbox_not_found" 404 "no such sandbox";
     RouteNotFound "route_not_found" 404 "no such route";
-    MethodNotAllowed "method_not_allowed" 405 "the route does not answer this method";
-    TagsChanged "tags_changed" 412 "the tags are not the ones that `If-Match` names";
+    MethodNotAllowed "method_not_allowed" 405 "the route does not support this method";
+    TagsChanged "tags_changed" 412 "`If-Match` does not match the current tags";
     PayloadTooLarge "payload_too_large" 413 "the body is larger than {MAX_BODY_KIB} KiB";
     QueryTooLong "query_too_long" 414 "the encoded query string is longer than {MAX_QUERY_BYTES} bytes";
-    UnsupportedMediaType "unsupported_media_type" 415 "the body must be `application/json`";
-    RateLimited "rate_limited" 429 "too many requests, retry after the time given";
-    Internal "internal" 500 "the server failed, the request id finds it in the log";
-    Unavailable "unavailable" 503 "the database is unavailable for now, retry later";
-    QueryTimeout "query_timeout" 504 "the request took longer than {QUERY_BUDGET_SECONDS} s, a narrower window or filters may help a query";
+    UnsupportedMediaType "unsupported_media_type" 415 "the media type of the body must be `application/json`";
+    RateLimited "rate_limited" 429 "too many requests, retry after the time in `Retry-After`";
+    Internal "internal" 500 "the server failed, its log has the cause under the request id";
+    Unavailable "unavailable" 503 "the database is temporarily unavailable, retry later";
+    QueryTimeout "query_timeout" 504 "the request took longer than {QUERY_BUDGET_SECONDS} s, try a narrower window or more filters";
 }
 
 impl Code {

@@ -21,38 +21,38 @@ macro_rules! limits {
 }
 
 limits! {
-    /// User tags of one sandbox.
+    /// The most user tags on one sandbox.
     MAX_TAGS = 50 as "maxTags";
-    /// Characters (Unicode scalar values) of a tag key.
+    /// The most characters (Unicode scalar values) in a tag key.
     MAX_TAG_KEY_CHARACTERS = 128 as "maxTagKeyCharacters";
-    /// Characters of a tag value.
+    /// The most characters in a tag value.
     MAX_TAG_VALUE_CHARACTERS = 256 as "maxTagValueCharacters";
-    /// Days of a usage window without a start.
+    /// The length in days of a usage window without a start.
     DEFAULT_WINDOW_DAYS = 30 as "defaultWindowDays";
-    /// Days of the longest usage window.
+    /// The length in days of the longest usage window.
     MAX_WINDOW_DAYS = 90 as "maxWindowDays";
-    /// Items of a page without a limit.
+    /// The number of items on a page without a limit.
     DEFAULT_PAGE_LIMIT = 50 as "defaultPageLimit";
-    /// Items of the largest page.
+    /// The most items on a page.
     MAX_PAGE_LIMIT = 500 as "maxPageLimit";
-    /// Values in one filter, counted before duplicates are dropped.
+    /// The most values in one filter, counted before duplicates are dropped.
     MAX_FILTER_VALUES = 100 as "maxFilterValues";
-    /// Filters in one query.
+    /// The most filters in one query.
     MAX_FILTERS = 20 as "maxFilters";
-    /// Bytes of an encoded query string.
+    /// The most bytes in an encoded query string.
     MAX_QUERY_BYTES = 32_768 as "maxQueryBytes";
-    /// Bytes of the body of a tag write.
+    /// The most bytes in the body of a tag write.
     MAX_BODY_BYTES = 262_144 as "maxBodyBytes";
-    /// Characters of a sandbox id.
+    /// The most characters in a sandbox id.
     MAX_SANDBOX_ID_CHARACTERS = 128 as "maxSandboxIdCharacters";
-    /// Seconds that a usage request may take on the server.
+    /// The time limit of a usage request on the server, in seconds.
     QUERY_BUDGET_SECONDS = 10 as "queryBudgetSeconds";
-    /// Megabytes of disk that are included, and not counted as overage.
+    /// The disk included with every sandbox, in megabytes; only the rest is overage.
     INCLUDED_DISK_MB = 20_480 as "includedDiskMb";
 }
 
-/// Prefix of system tag keys: readable, groupable and filterable, never writable through the API.
+/// The prefix of system tag keys. The API can read, group and filter by them, but not write them.
 pub const RESERVED_KEY_PREFIX: &str = "oc:";
 
-/// Violations that one error response carries. Its `violationCount` counts all of them.
+/// The most violations in one error response. Its `violationCount` counts all of them.
 pub const MAX_REPORTED_VIOLATIONS: usize = 1_000;

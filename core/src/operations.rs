@@ -1,7 +1,7 @@
 //! Every endpoint of the API, in one table.
 //!
-//! The client builds its requests from it, a test of the server holds its routes to it, and the `OpenAPI`
-//! document is generated from it.
+//! The client builds its requests from the table, the `OpenAPI` document is generated from it, and a test of the server
+//! compares its routes with it.
 
 use crate::error::Code::{
     self, DuplicateFilter, DuplicateParameter, Internal, InvalidBody, InvalidCursor, InvalidFilter, InvalidGroupBy,
@@ -111,7 +111,7 @@ endpoints! {
 
     /// Usage of one sandbox
     ///
-    /// Also works for a sandbox that was torn down.
+    /// Also available after the sandbox was torn down.
     GetSandboxUsage {
         request: Get "/api/sandboxes/{id}/usage",
         query: query::PERIOD,
@@ -170,7 +170,7 @@ endpoints! {
 
     /// One sandbox
     ///
-    /// In any state; it is that of its latest session.
+    /// Returns a sandbox in any state, which is that of its latest session.
     GetSandbox {
         request: Get "/api/sandboxes/{id}",
         query: query::NOTHING,

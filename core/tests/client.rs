@@ -103,7 +103,7 @@ fn unknown_options_are_named_with_what_is_allowed() {
     let by_tag = |params| Operation::parse("usage.by_tag", to_raw(&params)).unwrap_err();
     let error = by_tag(json!({ "key": "team", "groupBy": "tag:x" }));
     assert_eq!(error.code.as_deref(), Some("unknown_parameter"));
-    assert!(error.message.ends_with("allowed are `from`, `to`, `sort`, `limit`, `cursor` and `filter`"), "{error}");
+    assert!(error.message.ends_with("allowed: `from`, `to`, `sort`, `limit`, `cursor` and `filter`"), "{error}");
     let error = by_tag(json!({ "key": "team", "filter": ["prod"] }));
     assert!(error.message.contains("must be an object of filters by dimension, got an array"), "{error}");
 }

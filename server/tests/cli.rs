@@ -92,7 +92,7 @@ fn an_invalid_command_line_is_reported_in_one_line() {
         ),
         (
             &["serve", "--accounting", "v2"],
-            "invalid value 'v2' for '--accounting <RULE>': unknown accounting rule `v2`, allowed are `clipped` and `v1`",
+            "invalid value 'v2' for '--accounting <RULE>': unknown accounting rule `v2`, allowed: `clipped` and `v1`",
         ),
         (&["import", "x", "--org", "y"], "invalid value 'y' for '--org <UUID>': "),
         (&key(""), "invalid value '' for '--name <NAME>': a name must not be empty"),

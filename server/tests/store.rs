@@ -283,11 +283,11 @@ async fn a_bad_line_is_named_and_nothing_is_written(engine: Engine) {
         ),
         (
             &scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-01T00:00:00""#),
-            "`startedAt`: invalid timestamp `2026-01-01T00:00:00`, allowed are RFC 3339",
+            "`startedAt`: invalid timestamp `2026-01-01T00:00:00`, allowed: RFC 3339",
         ),
         (
             &scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-01","endedAt":"""#),
-            "`endedAt`: invalid timestamp ``, allowed are",
+            "`endedAt`: invalid timestamp ``, allowed:",
         ),
         (&scale(r#""memoryMb":1,"diskMb":1,"startedAt":"2026-01-02","endedAt":"2026-01-01""#), "is before `startedAt`"),
         (&scale(r#""diskMb":1,"startedAt":"2026-01-02""#), "missing field `memoryMb`"),

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
 }
 
 fn step() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in no workspace")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask is not in a workspace")?;
     match env::args().nth(1).as_deref() {
         Some("wasm") => wasm::run(root),
         Some("check-core") => check_core::run(root),

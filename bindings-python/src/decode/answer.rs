@@ -47,10 +47,10 @@ impl Host for SandboxesPage {
         /// The core reads a body as a tree, which may take many times its size.
         const EXPLAINED: usize = 1 << 20;
         if body.len() > EXPLAINED {
-            return "it is no JSON, or of another type".to_owned();
+            return "it is not valid JSON, or has the wrong type".to_owned();
         }
         let mut answer = Answer { body: body.to_vec(), ..Answer::default() };
-        JsonValue::read(reply, &mut answer).err().unwrap_or_else(|| "it is of another type".to_owned())
+        JsonValue::read(reply, &mut answer).err().unwrap_or_else(|| "it has the wrong type".to_owned())
     }
 }
 

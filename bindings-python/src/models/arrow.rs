@@ -81,6 +81,6 @@ pub fn sandboxes<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>) -> PyResul
 }
 
 fn micros(text: &str) -> PyResult<i64> {
-    let instant = Timestamp::read(text).ok_or_else(|| PyValueError::new_err(format!("`{text}` is no timestamp")))?;
+    let instant = Timestamp::read(text).ok_or_else(|| PyValueError::new_err(format!("`{text}` is not a timestamp")))?;
     Ok(instant.micros())
 }

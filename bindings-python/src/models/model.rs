@@ -166,7 +166,7 @@ pub fn datetime<'py>(wire: &Bound<'py, PyAny>) -> Datetime<'py> {
     let py = wire.py();
     let text = wire.cast::<PyString>()?.to_str()?.to_owned();
     let instant = opencomputer_usage::Timestamp::read(&text)
-        .ok_or_else(|| pyo3::exceptions::PyValueError::new_err(format!("`{text}` is no timestamp")))?;
+        .ok_or_else(|| pyo3::exceptions::PyValueError::new_err(format!("`{text}` is not a timestamp")))?;
     let since = py.import("datetime")?.getattr("timedelta")?.call1((0, 0, instant.micros()))?;
     py.eval(EPOCH, None, None)?.add(since).map(Some)
 }

@@ -1,4 +1,4 @@
-//! HTTP responses, and the typed errors of those that are not a success.
+//! HTTP responses, and the typed errors of unsuccessful ones.
 
 use super::body::MAX_ERROR_BODY_BYTES;
 use super::fault::{ClientError, Kind};
@@ -7,7 +7,7 @@ use crate::error::{Code, Violation};
 use crate::host::json::Json;
 use crate::wire::reply::TagState;
 
-/// Headers of an answer that are not copied into an error.
+/// Response headers that are not copied into an error.
 const SECRET_HEADERS: [&str; 6] =
     ["authorization", "cookie", "proxy-authenticate", "set-cookie", "www-authenticate", "x-api-key"];
 
@@ -27,19 +27,19 @@ impl Answer {
         self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The entity tag. An empty one and `*` identify no state and count as missing.
+    /// Returns the entity tag. An empty one and `*` identify no state and count as missing.
     #[must_use]
     pub fn etag(&self) -> Option<&str> {
         self.header("etag").map(str::trim).filter(|etag| !matches!(*etag, "" | "*" | "\"\"" | "W/\"\""))
     }
 
-    /// The milliseconds that the server asks the client to wait.
+    /// Returns the milliseconds that the server asks the client to wait.
     pub(super) fn retry_after_ms(&self, now_ms: f64) -> Option<f64> {
         retry_after_ms(self.header("retry-after")?, now_ms)
     }
 
     pub(super) fn undecodable(&self, why: &str) -> ClientError {
-        self.fault(Kind::Decode, format!("the answer (HTTP {}) is not what the API promises: {why}", self.status))
+        self.fault(Kind::Decode, format!("the response (HTTP {}) does not match the API: {why}", self.status))
     }
 
     pub(super) fn unsupported(&self, why: &str) -> ClientError {
@@ -55,7 +55,7 @@ impl Answer {
         error
     }
 
-    /// Builds the error of a status that is not a success, at `now_ms` since the epoch.
+    /// Builds the error for an unsuccessful status, at `now_ms` milliseconds since the epoch.
     pub(super) fn error(&self, now_ms: f64) -> ClientError {
         let text = String::from_utf8_lossy(self.body.get(..MAX_ERROR_BODY_BYTES).unwrap_or(&self.body));
         // Some of the platform's handlers write a second document after the first.
@@ -77,8 +77,8 @@ impl Answer {
         let redirect = matches!(self.status, 0 | 300..=303 | 305..=399);
         let message = member("error").or_else(|| member("message")).or_else(|| sentence(&text));
         let mut message = message.unwrap_or_else(|| match self.status {
-            _ if redirect => "the server redirects, which is never followed: check the base URL".to_owned(),
-            status => format!("the server answered HTTP {status}"),
+            _ if redirect => "the server redirects, but redirects are not followed: check the base URL".to_owned(),
+            status => format!("the server responded with HTTP {status}"),
         });
         let is_route = code.as_deref() == Some(Code::RouteNotFound.as_str());
         if kind == Kind::NotFound && (is_route || body.text("error").is_none()) {
@@ -98,18 +98,18 @@ impl Answer {
 }
 
 impl TagState {
-    /// Returns the entity tag, as the condition of a write.
+    /// Returns the entity tag as the condition for a write.
     ///
     /// # Errors
     ///
-    /// [`Kind::UnsupportedByServer`] if the server sent none: a write would be unconditional.
+    /// [`Kind::UnsupportedByServer`] if the server sent none, because the write would be unconditional.
     pub fn condition(&self) -> Result<&str, ClientError> {
         let none = "the server sent no `ETag` with these tags, so a write cannot depend on them";
         self.etag.as_deref().ok_or_else(|| ClientError::new(Kind::UnsupportedByServer, none))
     }
 }
 
-/// Returns a body of plain text that is short enough to be a message.
+/// Returns the body if it is plain text and short enough for a message.
 fn sentence(body: &str) -> Option<String> {
     const LONGEST: usize = 200;
     let text = body.trim();

@@ -118,7 +118,8 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// Creates a client from `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }`; `baseUrl` with or without `/api`.
+    /// Creates a client from `{ apiKey, baseUrl, timeoutMs?, maxRetries?, headers? }`; `baseUrl` with or without
+    /// `/api`.
     ///
     /// # Errors
     ///
@@ -250,7 +251,7 @@ impl Settings {
         }
         let name = name.to_ascii_lowercase();
         if OWN_HEADERS.contains(&name.as_str()) {
-            return Err(ClientError::usage(format!("header `{name}` is the client's own to set")));
+            return Err(ClientError::usage(format!("header `{name}` is set by the client itself")));
         }
         let text = text_of(value).ok().filter(|text| is_header_value(text));
         let Some(text) = text else {
@@ -266,7 +267,7 @@ impl Settings {
 #[must_use]
 pub fn unknown_option(name: &str, names: &[&str]) -> ClientError {
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    let message = format!("unknown option {}, allowed are {}", quoted(name), names.join(", "));
+    let message = format!("unknown option {}, allowed: {}", quoted(name), names.join(", "));
     Code::UnknownParameter.error(message).into()
 }
 
@@ -315,7 +316,7 @@ fn normalize(value: &Raw) -> Result<String, ClientError> {
     });
     let rest = rest.ok_or_else(|| invalid("it must start with `https://` or `http://`"))?;
     if rest.contains(['?', '#', '@', '\\']) || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(invalid("a query, a fragment, credentials and white space are not allowed in it"));
+        return Err(invalid("it must not contain a query, a fragment, credentials or white space"));
     }
     check_authority(rest.split('/').next().unwrap_or_default()).map_err(invalid)?;
     let url = url.trim_end_matches('/');
@@ -326,7 +327,7 @@ fn normalize(value: &Raw) -> Result<String, ClientError> {
 fn check_authority(authority: &str) -> Result<(), &'static str> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(inside) => {
-            let (host, rest) = inside.split_once(']').ok_or("its address lacks a closing bracket")?;
+            let (host, rest) = inside.split_once(']').ok_or("its IPv6 address has no closing bracket")?;
             (host, Some(rest).filter(|rest| !rest.is_empty()).map(|rest| rest.strip_prefix(':').unwrap_or("")))
         }
         None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
@@ -335,7 +336,7 @@ fn check_authority(authority: &str) -> Result<(), &'static str> {
         return Err("it has no host");
     }
     if host.contains(['%', '[', ']', '<', '>', '^', '|']) {
-        return Err("its host has a character that no host has");
+        return Err("its host contains an invalid character");
     }
     match port.map(|port| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()) {
         Some(false) => Err("its port is not a number from 0 to 65535"),

@@ -1,4 +1,4 @@
-//! Decodes a response as the result of an operation, and checks that it answers what was asked.
+//! Decodes a response as the result of an operation, and checks that it matches the request.
 
 use super::body::is_success;
 use super::walk::{NextPage, Walk};
@@ -23,7 +23,7 @@ impl Answer {
         if let (Some(asked), Some(got)) = (operation.sandbox(), value.sandbox_id())
             && asked.as_str() != got
         {
-            return Err(self.undecodable(&format!("it is about sandbox {}", quoted(got))));
+            return Err(self.undecodable(&format!("it describes another sandbox, {}", quoted(got))));
         }
         let next = match (operation, value.page()) {
             (Operation::Usage(query, walk), Some(page)) => self.check_page(query, walk, &page)?,
@@ -32,17 +32,17 @@ impl Answer {
         Ok((value, next))
     }
 
-    /// Checks that a page answers the query, and returns the parameters of the next one.
+    /// Checks that a page matches the query, and returns the parameters of the next page.
     fn check_page(&self, query: &UsageQuery, walk: &Walk, page: &Page) -> Result<Option<NextPage>, ClientError> {
         let asked = query.group_by.to_string();
         if let Some(got) = page.group_by.as_ref().filter(|got| **got != asked) {
-            return Err(self.undecodable(&format!("it is grouped by {}, asked for was `{asked}`", quoted(got))));
+            return Err(self.undecodable(&format!("it is grouped by {} instead of `{asked}`", quoted(got))));
         }
         if page.as_of.is_some() {
             let moved = |asked: Option<Timestamp>, got| asked.is_some_and(|asked| asked != got);
             if moved(query.period.from(), page.from) || moved(query.period.to(), page.to) {
                 let (from, to) = (page.from, page.to);
-                return Err(self.undecodable(&format!("its window, from {from} to {to}, is not the one asked for")));
+                return Err(self.undecodable(&format!("its window, from {from} to {to}, is not the requested one")));
             }
         } else if let Some((dimension, _)) = query.filters.iter().find(|(_, filter)| filter.is_quoted()) {
             return Err(self.unsupported(&format!(
@@ -50,15 +50,15 @@ impl Answer {
             )));
         }
         if walk.as_of().is_some_and(|first| page.as_of != Some(first)) {
-            return Err(self.undecodable("it was measured at another instant than the pages before it"));
+            return Err(self.undecodable("its `asOf` differs from that of earlier pages"));
         }
         let Some(cursor) = &page.next_cursor else {
             return Ok(None);
         };
         if Cursor::decode(cursor).is_err() {
-            return Err(self.undecodable("its `nextCursor` is no cursor"));
+            return Err(self.undecodable("its `nextCursor` is not a cursor"));
         }
         let next = walk.next(query, page, cursor);
-        next.map(Some).ok_or_else(|| self.undecodable("its `nextCursor` leads back to a page that was read before"))
+        next.map(Some).ok_or_else(|| self.undecodable("its `nextCursor` leads back to an earlier page"))
     }
 }

@@ -161,8 +161,8 @@ impl Exchange {
             Event::Fault(Fault::Timeout, cause) if self.deadline_ms - now_ms < TIMER_MS => Err(self.timeout(&cause)),
             Event::Fault(fault, cause) => {
                 let (kind, message) = match fault {
-                    Fault::Connection => (Kind::Connection, "no answer from the server"),
-                    Fault::Timeout => (Kind::Timeout, "no answer from the server in time"),
+                    Fault::Connection => (Kind::Connection, "no response from the server"),
+                    Fault::Timeout => (Kind::Timeout, "no response from the server in time"),
                 };
                 self.retry(ClientError::new(kind, because(message, &cause)), None, now_ms, random)
             }
@@ -191,7 +191,7 @@ impl Exchange {
 
     fn timeout(&self, cause: &str) -> ClientError {
         let limit = whole_ms(self.client.settings().timeout_ms);
-        let message = format!("no answer within the {limit} ms that the call was given");
+        let message = format!("no response within the {limit} ms of the call");
         ClientError::new(Kind::Timeout, because(&message, cause))
     }
 
@@ -252,7 +252,7 @@ impl Exchange {
                 }
                 let Some(etag) = answer.etag().map(str::to_owned) else {
                     return Err(answer.unsupported(
-                        "the server sends no `ETag`, without which an update is not safe: nothing was written",
+                        "the server sends no `ETag`, so an update would not be safe: nothing was written",
                     ));
                 };
                 write.next = Next::Change { etag };
@@ -284,7 +284,7 @@ impl Exchange {
 
     fn changed<V>(&mut self, tags: &Raw, now_ms: f64) -> Result<Step<V>, ClientError> {
         let Some(Write { next, .. }) = &mut self.write else {
-            return Err(ClientError::usage("this call changes no tags"));
+            return Err(ClientError::usage("this call does not change tags"));
         };
         let tags = TagSet::parse(tags)?;
         if let Next::Change { etag } = next {

@@ -121,7 +121,7 @@ impl ClientError {
     /// Creates the error of a body that does not match the API, outside of a call.
     #[must_use]
     pub fn undecodable(why: &str, body: &[u8]) -> Self {
-        Self::new(Kind::Decode, format!("the body is not what the API promises: {why}")).with_body(body)
+        Self::new(Kind::Decode, format!("the body does not match the API: {why}")).with_body(body)
     }
 
     /// Creates the error of a misuse that has no error code.

@@ -59,10 +59,10 @@ pub struct JsonValue {
 impl Value for JsonValue {
     fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String> {
         let text = str::from_utf8(&answer.body).map_err(|_| match answer.body.as_slice() {
-            [0x1f, 0x8b, ..] => "it is compressed with gzip, which was not asked for",
+            [0x1f, 0x8b, ..] => "it is compressed with gzip, which was not requested",
             _ => "it is not UTF-8",
         })?;
-        let body = Json::parse(text).map_err(|at| format!("it is no JSON, from byte {at} on"))?;
+        let body = Json::parse(text).map_err(|at| format!("it is not valid JSON at byte {at}"))?;
         let form = reply.form();
         let mut text = String::new();
         form.write(&body, &mut text)?;
@@ -117,8 +117,8 @@ impl Form {
         };
         let written = result.and_then(|result| rewrite(result, &self.shape, out));
         written.map_err(|misfit| match misfit {
-            Some(member) => format!("`{member}` is missing or of another type"),
-            None => "it is of another type".to_owned(),
+            Some(member) => format!("`{member}` is missing or has the wrong type"),
+            None => "it has the wrong type".to_owned(),
         })
     }
 }

@@ -59,7 +59,7 @@ impl Walk {
             return Ok(Self::default());
         };
         let value = params.swap_remove(position).1;
-        let invalid = || Code::InvalidCursor.error("invalid `walk`: it is not one that a page handed out");
+        let invalid = || Code::InvalidCursor.error("invalid `walk`: it does not come from a page");
         let text = text_of(&value).map_err(|_| invalid())?;
         let (as_of, followed) = text.split_once(';').ok_or_else(invalid)?;
         let as_of = if as_of.is_empty() { None } else { Some(Timestamp::read(as_of).ok_or_else(invalid)?) };

@@ -107,7 +107,7 @@ pub fn format_filter(values: &Raw) -> Result<String, Error> {
             let values: Result<Vec<_>, _> = values.iter().map(text_of).collect();
             filter::format_filter(Some(values.map_err(invalid_filter)?))
         }
-        other => Err(invalid_filter(format!("allowed are an array of strings and null, got {}", other.kind()))),
+        other => Err(invalid_filter(format!("it must be an array of strings or null, got {}", other.kind()))),
     }
 }
 

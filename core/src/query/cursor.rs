@@ -115,9 +115,10 @@ impl Cursor {
         let bytes = bytes.ok_or_else(|| invalid(&format!("{} is not base64url without padding", quoted(text))))?;
         let json = str::from_utf8(&bytes).ok().and_then(|json| Json::parse(json).ok());
         let wire = json.as_ref().and_then(Wire::read);
-        let wire = wire.ok_or_else(|| invalid(&format!("{} does not hold what a cursor holds", quoted(text))))?;
+        let wire = wire.ok_or_else(|| invalid(&format!("{} does not decode to a cursor", quoted(text))))?;
         let instant = |micros| {
-            Timestamp::from_micros(micros).ok_or_else(|| invalid("it holds an instant outside the years 0001 to 9999"))
+            Timestamp::from_micros(micros)
+                .ok_or_else(|| invalid("it contains an instant outside the years 0001 to 9999"))
         };
         let walk = match (wire.s, wire.f, wire.u, wire.n, wire.q) {
             (None, None, None, None, None) => None,
@@ -143,7 +144,7 @@ impl Cursor {
         let given = || members.iter().filter(|(_, value)| !value.is_absent());
         if let Some((name, _)) = given().find(|(name, _)| !names.iter().any(|known| name.as_str() == Some(known))) {
             let (name, names) = (quoted(&name.to_string()), names.join(", "));
-            return Err(invalid(&format!("unknown member {name}, allowed are {names}")));
+            return Err(invalid(&format!("unknown member {name}, allowed: {names}")));
         }
         let member = |name| given().find(|(given, _)| given.as_str() == Some(name)).map(|(_, value)| value);
         let text = |name| {
@@ -224,7 +225,7 @@ impl Walk {
         let sum = sum.ok_or_else(|| invalid(&format!("its exact value {} is not a decimal number", quoted(s))))?;
         let window = Window::new(from, to).map_err(|error| invalid(&error.message))?;
         if !to.can_end_a_window() || !as_of.can_end_a_window() {
-            return Err(invalid("it holds an instant before the years that can be asked for"));
+            return Err(invalid("it contains an instant before the earliest possible window"));
         }
         let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         if digest.len() != 16 || !digest.bytes().all(hex) {
@@ -235,7 +236,7 @@ impl Walk {
 }
 
 fn partial() -> Error {
-    invalid("it holds only a part of the exact value, window, instant and digest")
+    invalid("it contains only a part of the exact value, window, instant and digest")
 }
 
 pub(crate) fn invalid(fault: &str) -> Error {

@@ -103,7 +103,7 @@ pub(crate) fn invalid_alone(fault: impl AsRef<str>) -> Error {
 fn distinct(values: Vec<String>, rule: impl Fn(&str) -> Option<String>) -> Result<Vec<String>, String> {
     let count = values.len();
     if count == 0 {
-        return Err("a list of values is empty, at least one is needed".to_owned());
+        return Err("the list of values is empty, at least one value is needed".to_owned());
     }
     if count > MAX_FILTER_VALUES {
         return Err(format!("{count} values, at most {MAX_FILTER_VALUES} are allowed"));
@@ -197,7 +197,7 @@ impl Filter {
                 };
                 Self::of(dimension, values.iter().map(value).collect::<Result<_, _>>().map_err(invalid)?)
             }
-            other => Err(invalid(format!("allowed are an array of strings, null and a string, got {}", other.kind()))),
+            other => Err(invalid(format!("it must be an array of strings, null or a string, got {}", other.kind()))),
         }
     }
 }
@@ -276,7 +276,7 @@ fn unquote(inside: &str) -> Result<(String, &str), String> {
             if after.is_empty() || after.starts_with(',') {
                 return Ok((value, after));
             }
-            return Err(format!("{} follows a closing quote, a comma or the end is allowed there", quoted(after)));
+            return Err(format!("{} follows a closing quote, only a comma or the end is allowed there", quoted(after)));
         };
         value.push('"');
         rest = again;

@@ -24,7 +24,7 @@ impl Limit {
             text.parse().ok().filter(|limit: &usize| (1..=MAX_PAGE_LIMIT).contains(limit) && limit.to_string() == text);
         limit.map(Self).ok_or_else(|| {
             let text = quoted(text);
-            let message = format!("invalid `{NAME}` {text}, allowed are whole numbers from 1 to {MAX_PAGE_LIMIT}");
+            let message = format!("invalid `{NAME}` {text}, allowed: whole numbers from 1 to {MAX_PAGE_LIMIT}");
             Code::InvalidLimit.error(message)
         })
     }

@@ -112,7 +112,7 @@ impl Parameters {
             Code::UnknownParameter.error(format!("unknown parameter {name}, {allowed}"))
         };
         if self.unnamed {
-            return Err(unknown("whose name is not valid UTF-8"));
+            return Err(unknown("with a name that is not valid UTF-8"));
         }
         let is_known =
             |name: &str| scalars().any(|known| known == name) || (self.are_options && names.maps.contains(&name));
@@ -159,10 +159,10 @@ impl Parameters {
 /// Lists the names that an endpoint allows.
 fn listed(scalars: &[String], maps: &[String]) -> String {
     match (scalars.is_empty(), maps.is_empty()) {
-        (true, true) => "none is allowed here".to_owned(),
-        (_, true) => format!("allowed are {}", scalars.join(", ")),
-        (true, false) => format!("allowed are {}", maps.join(", ")),
-        (false, false) => format!("allowed are {} and {}", scalars.join(", "), maps.join(", ")),
+        (true, true) => "this endpoint takes no parameters".to_owned(),
+        (_, true) => format!("allowed: {}", scalars.join(", ")),
+        (true, false) => format!("allowed: {}", maps.join(", ")),
+        (false, false) => format!("allowed: {} and {}", scalars.join(", "), maps.join(", ")),
     }
 }
 

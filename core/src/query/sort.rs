@@ -29,8 +29,7 @@ impl Sort {
     fn read(text: &str) -> Result<Self, Error> {
         [Self::Memory, Self::DiskOverage].into_iter().find(|sort| sort.as_str() == text).ok_or_else(|| {
             let text = quoted(text);
-            let message =
-                format!("invalid `{NAME}` {text}, allowed are `-memoryGbSeconds` and `-diskOverageGbSeconds`");
+            let message = format!("invalid `{NAME}` {text}, allowed: `-memoryGbSeconds` and `-diskOverageGbSeconds`");
             Code::InvalidSort.error(message)
         })
     }

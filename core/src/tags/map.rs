@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for Tags {
                 while let Some((key, value)) = members.next_entry::<String, String>()? {
                     match tags.entry(key) {
                         Entry::Vacant(place) => place.insert(value),
-                        Entry::Occupied(_) => return Err(de::Error::custom("a tag stands in it twice")),
+                        Entry::Occupied(_) => return Err(de::Error::custom("it has the same tag twice")),
                     };
                 }
                 Ok(Tags(tags))

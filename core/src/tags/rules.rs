@@ -53,7 +53,7 @@ impl fmt::Display for Fault {
                 let shown = shown.unwrap_or(char::REPLACEMENT_CHARACTER);
                 write!(
                     f,
-                    "tag key contains `{shown}` (U+{point:04X}), allowed are letters `A-Z a-z`, digits and `_ . - :`"
+                    "tag key contains `{shown}` (U+{point:04X}), allowed: letters `A-Z a-z`, digits and `_ . - :`"
                 )
             }
             Self::KeyReservedPrefix => {

@@ -51,8 +51,8 @@ impl TagSet {
     ///
     /// # Errors
     ///
-    /// `payload_too_large`, `invalid_body` (not JSON, not an object, a repeated key, a lone surrogate, an empty body) or
-    /// `invalid_tags`.
+    /// `payload_too_large`, `invalid_body` (not JSON, not an object, a repeated key, a lone surrogate, an empty body)
+    /// or `invalid_tags`.
     pub fn from_json(body: &[u8]) -> Result<Self, Error> {
         if body.len() > MAX_BODY_BYTES {
             return Err(Code::PayloadTooLarge.plain());

@@ -42,7 +42,7 @@ impl FromStr for Rule {
         match name {
             "clipped" => Ok(Self::Clipped),
             "v1" => Ok(Self::V1),
-            _ => Err(format!("unknown accounting rule `{name}`, allowed are `clipped` and `v1`")),
+            _ => Err(format!("unknown accounting rule `{name}`, allowed: `clipped` and `v1`")),
         }
     }
 }
@@ -92,8 +92,8 @@ impl Measure {
         Some(u64::try_from(end.saturating_sub(start)).unwrap_or(0))
     }
 
-    /// Returns the start and end of an event's billed time, or `None` if it does not count at all. The end lies before the
-    /// start if nothing is billed.
+    /// Returns the start and end of an event's billed time, or `None` if it does not count at all. The end lies before
+    /// the start if nothing is billed.
     fn billed_span(&self, started_at: i64, ended_at: Option<i64>) -> Option<(i64, i64)> {
         if started_at >= self.started_before || ended_at.is_some_and(|end| end <= self.from) {
             return None;

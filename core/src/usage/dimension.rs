@@ -22,7 +22,7 @@ impl Dimension {
         match name.split_once(':') {
             None if name == "sandbox" => Ok(Self::Sandbox),
             Some(("tag", key)) => TagKey::parse(key).map(Self::Tag),
-            _ => Err(format!("unknown dimension {}, allowed are `sandbox` and `tag:<key>`", quoted(name))),
+            _ => Err(format!("unknown dimension {}, allowed: `sandbox` and `tag:<key>`", quoted(name))),
         }
     }
 

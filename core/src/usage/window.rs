@@ -41,8 +41,8 @@ impl Timestamp {
         (FIRST..=LAST).contains(&micros).then_some(Self(micros))
     }
 
-    /// Returns the instant at these microseconds since 1970-01-01T00:00:00Z, or the first or last that can be written if it lies
-    /// outside.
+    /// Returns the instant at these microseconds since 1970-01-01T00:00:00Z, or the first or last that can be written
+    /// if it lies outside.
     #[must_use]
     pub fn nearest(micros: i64) -> Self {
         Self(micros.clamp(FIRST, LAST))
@@ -87,7 +87,7 @@ impl FromStr for Timestamp {
             let (text, first) = (quoted(text), Self(FIRST + DEFAULT_WINDOW).to_string());
             let first = first.get(..10).unwrap_or_default();
             Code::InvalidTimestamp.error(format!(
-                "invalid timestamp {text}, allowed are RFC 3339 with an offset such as `2026-01-31T00:00:00Z` \
+                "invalid timestamp {text}, allowed: RFC 3339 with an offset such as `2026-01-31T00:00:00Z` \
                      and `YYYY-MM-DD`, from {first} to the end of 9999"
             ))
         })
@@ -168,7 +168,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::read(&text).ok_or_else(|| de::Error::custom(format!("{} is no timestamp", quoted(&text))))
+        Self::read(&text).ok_or_else(|| de::Error::custom(format!("{} is not a timestamp", quoted(&text))))
     }
 }
 
@@ -190,9 +190,8 @@ impl Window {
             return Err(Code::InvalidWindow.error(format!("`to` ({to}) must be later than `from` ({from})")));
         }
         if to.0 - from.0 > MAX_WINDOW {
-            return Err(Code::WindowTooLarge.error(format!(
-                "the window from {from} to {to} is longer than {MAX_WINDOW_DAYS} days, which is the most allowed"
-            )));
+            return Err(Code::WindowTooLarge
+                .error(format!("the window from {from} to {to} is longer than the allowed {MAX_WINDOW_DAYS} days")));
         }
         Ok(Self { from, to })
     }

@@ -48,7 +48,7 @@ pub enum Presence {
 
 /// A type of the wire and its documentation.
 pub trait Described {
-    /// The object that a value is, or that is in a list or option of them; `None` if there is none.
+    /// Returns the object of a value, or of the items of a list or option; `None` for other values.
     const DESCRIPTION: Option<&'static Description>;
 }
 
@@ -78,7 +78,7 @@ impl Described for Violation {
             MemberDescription {
                 field: "code",
                 name: "code",
-                docs: " The broken rule. Example: `\"key_empty\"`",
+                docs: " The code of the broken rule. Example: `\"key_empty\"`",
                 shape: Shape::Text,
                 object: None,
                 presence: Presence::Required,
@@ -94,7 +94,7 @@ impl Described for Violation {
             MemberDescription {
                 field: "message",
                 name: "message",
-                docs: " One sentence: the fault, and what is allowed. Example: `\"tag key is empty, 1 to 128 characters are \
+                docs: " The fault, and the allowed values. Example: `\"tag key is empty, 1 to 128 characters are \
                        allowed\"`",
                 shape: Shape::Text,
                 object: None,

@@ -1,4 +1,4 @@
-//! Every request and response body, declared once.
+//! The request and response bodies, each declared once.
 
 pub mod describe;
 mod read;

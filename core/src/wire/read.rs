@@ -7,7 +7,7 @@ use serde::forward_to_deserialize_any;
 
 use crate::usage::window::Timestamp;
 
-/// Reads a struct from an object only: serde would also take an array of its members.
+/// Deserializes a struct from an object only: serde would also accept an array of its members.
 pub(super) struct Object<De>(pub(super) De);
 
 impl<'de, De: Deserializer<'de>> Deserializer<'de> for Object<De> {
@@ -24,7 +24,7 @@ impl<'de, De: Deserializer<'de>> Deserializer<'de> for Object<De> {
     }
 }
 
-/// Takes members by their names.
+/// Visits the members by name.
 struct Members<V>(V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for Members<V> {

@@ -22,7 +22,7 @@ impl From<Usage> for Amounts {
     }
 }
 
-/// Without samples, no memory is known to have been used.
+/// Sets the measured memory to 0, because there are no samples.
 impl From<Totals> for SandboxUsageTotals {
     fn from(totals: Totals) -> Self {
         Self {
@@ -38,17 +38,17 @@ impl From<Totals> for SandboxUsageTotals {
 /// The details of a sandbox that hydration adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SandboxDetails {
-    /// The user's name for it, of the latest session.
+    /// The alias, from the latest session.
     pub alias: Option<String>,
-    /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, of the latest session.
+    /// `running`, `hibernated`, `stopped`, `error` or another status of the platform, from the latest session.
     pub status: Option<String>,
-    /// All tags, system tags among them.
+    /// All tags, including system tags.
     pub tags: Tags,
-    /// When a tag value last changed; a removed tag leaves no trace.
+    /// The last time that a tag value changed; removing a tag does not count.
     pub tags_last_updated_at: Option<Timestamp>,
 }
 
-/// Either answer of `GET /api/usage`, as the server renders it.
+/// A response of `GET /api/usage`, as the server renders it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum UsagePage {
@@ -104,7 +104,7 @@ impl UsagePage {
     }
 }
 
-/// The value of the plan's only dimension.
+/// Returns the value of the plan's only dimension.
 fn value([value]: Key) -> String {
     value.unwrap_or_default()
 }

@@ -25,7 +25,7 @@ macro_rules! replies {
             /// Every kind of response.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// How the body becomes a result.
+            /// Returns how the body becomes a result.
             pub(crate) const fn form(self) -> &'static Form {
                 type P = SandboxUsagePage;
                 match self { $(Self::$name => &<$result as Body>::FORM,)* }
@@ -45,17 +45,17 @@ macro_rules! replies {
                 Ok(match reply { $(Reply::$name => Self::$name(<$result as Body>::decode::<P>(body, etag)?),)* })
             }
 
-            /// The metadata of a page of usage.
+            /// Returns the metadata of a page of usage.
             pub(crate) fn page(&self) -> Option<Page> {
                 match self { $(Self::$name(result) => Body::page(result),)* }
             }
 
-            /// The sandbox that the result describes.
+            /// Returns the sandbox that the result describes.
             pub(crate) fn sandbox_id(&self) -> Option<&str> {
                 match self { $(Self::$name(result) => Body::sandbox_id(result),)* }
             }
 
-            /// The user's tags, of a result that is a sandbox's tags.
+            /// Returns the user tags if the result is a sandbox's tags.
             pub(crate) fn user_tags(&self) -> TagSet {
                 match self { $(Self::$name(result) => Body::user_tags(result),)* }
             }
@@ -127,7 +127,7 @@ pub trait Host: Sized {
     /// Returns the metadata of the page.
     fn page(&self) -> Page;
 
-    /// Describes the fault in a body that was not decoded; by default as the decoder did.
+    /// Describes the fault in a body that could not be decoded; by default, returns the decoder's description.
     #[must_use]
     fn explain(_reply: Reply, _body: &[u8], fault: String) -> String {
         fault
@@ -148,7 +148,7 @@ impl Host for SandboxUsagePage {
     }
 }
 
-/// How a body of JSON becomes the JSON of a result.
+/// The conversion of a JSON body to the JSON of a result.
 pub(crate) struct Form {
     pub(crate) shape: Shape,
     /// The member of the body that is the result; `None` if all of it is.
@@ -156,7 +156,7 @@ pub(crate) struct Form {
     pub(crate) facts: Facts,
 }
 
-/// What the client has to know of a result.
+/// The part of a result that the client inspects.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Facts {
     /// Nothing.
@@ -263,7 +263,7 @@ impl Body for TagState {
 impl Body for Vec<Sandbox> {
     const FORM: Form = Form::new(Self::SHAPE, Facts::None);
 
-    /// Reads null as an empty list: some servers write an empty list of Go as null.
+    /// Reads null as an empty list, because servers in Go write an empty list as null.
     fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
         P::decode::<Option<Self>>(body).map(Option::unwrap_or_default)
     }

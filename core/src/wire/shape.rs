@@ -1,4 +1,4 @@
-//! The shape of an answer, as a table: a small way to read one, for a host that makes its own values.
+//! The shape of a response as a table, for hosts that build their own values and need a small decoder.
 
 use crate::error::Violation;
 use crate::host::json::{Json, Repeated, ToJson, entries, sequence};
@@ -18,7 +18,7 @@ pub enum Shape {
     Time,
     /// An object of strings.
     Tags,
-    /// Null, missing from an object, or of that shape.
+    /// Null, missing from an object, or a value of that shape.
     Nullable(&'static Shape),
     /// An array.
     List(&'static Shape),
@@ -30,25 +30,25 @@ pub enum Shape {
 #[derive(Debug)]
 pub struct Member {
     pub(crate) name: &'static str,
-    /// The path to the member that stands in for a missing one; empty where none does.
+    /// The path to the member that replaces a missing one; empty if there is none.
     pub(crate) fallback: &'static [&'static str],
     pub(crate) absence: Absence,
     pub(crate) shape: Shape,
 }
 
-/// How a missing member is written.
+/// The output for a missing member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Absence {
-    /// As null.
+    /// Null.
     Null,
-    /// Left out; so is a null, unless null and absent have two meanings.
+    /// Nothing, and also nothing for a null, unless null and absent have different meanings.
     Omitted,
-    /// As an empty list; so is a null.
+    /// An empty list, also for a null.
     EmptyList,
 }
 
 impl Member {
-    /// The member's value in an object. A member that has another name on some servers is checked under both.
+    /// Finds the member's value in an object. If some servers use another name, both members are checked.
     fn find<'a, 'b>(&self, object: &'a Json<'b>) -> Result<Option<&'a Json<'b>>, Misfit> {
         let own = self.at(object, &[self.name])?;
         let other = if self.fallback.is_empty() { None } else { self.at(object, self.fallback)? };
@@ -110,7 +110,7 @@ impl<T: Shaped> Shaped for Vec<T> {
     const SHAPE: Shape = Shape::List(&T::SHAPE);
 }
 
-/// The name of the member that does not match; `None` if the value itself does not.
+/// The name of the member that does not match; `None` if the value itself does not match.
 type Misfit = Option<&'static str>;
 
 /// Writes a value with the members that its shape names, and no others.

@@ -1,8 +1,8 @@
 //! The bodies of responses.
 //!
 //! Amounts are GB-seconds (1 GB = 1024 MB). Unknown members are ignored, and members that only this project's server
-//! sends may be missing (the contract's section 14). The types of an item's parts are parameters, so that a host can
-//! read them straight into its own values.
+//! sends may be missing (section 14 of the contract). The types of an item's parts are parameters, so that a host can
+//! deserialize them directly into its own values.
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -19,13 +19,13 @@ use crate::usage::window::Timestamp;
 ///
 /// - `or other = "otherName"`, if some servers have another name for the same member;
 /// - `(omitted)`, if `None` is left out of the JSON instead of being written as null;
-/// - `(always)`, if `None` means that the server is not this project's, which always sends the member.
+/// - `(always)`, if this project's server always sends the member, so `None` means that another server omitted it.
 ///
-/// With `=>` in place of the `=`, the member may be null or missing although its type has no `None`: `(empty)` reads
-/// that as an empty list, `else group.member = ["group", "member"]` as the member of another object.
+/// With `=>` instead of `=`, the member may be null or missing although its type has no `None`: `(empty)` reads it as
+/// an empty list, `else group.member = ["group", "member"]` reads it from a member of another object.
 ///
-/// A doc comment ends with `Example:` and a value of JSON; objects and lists of objects are put together from those of
-/// their members. Doc comments and examples are the source of what is generated for other languages.
+/// A doc comment ends with `Example:` and a JSON value. The examples of objects and lists of objects are assembled from
+/// their members. The types and schemas of other languages are generated from the doc comments and examples.
 macro_rules! wire {
     ($(
         $(#[$($meta:tt)*])*
@@ -159,17 +159,17 @@ wire! {
     SandboxItem<S = String, M = Tags, T = Timestamp> {
         /// The id of the sandbox. Example: `"sb-abc"`
         sandbox_id: S = "sandboxId",
-        /// The user's name for it, from the latest session. Example: `"my-agent"`
+        /// The alias, from the latest session. Example: `"my-agent"`
         #[serde(skip_serializing_if = "Option::is_none")]
         alias: Option<S> = "alias" (omitted),
-        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, from the latest session. Example:
-        /// `"running"`
+        /// `running`, `hibernated`, `stopped`, `error` or another status of the platform, from the latest session.
+        /// Example: `"running"`
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<S> = "status" (omitted),
         /// All tags, including system tags (`oc:`); `None` if the server does not send them. Example:
         /// `{"env":"prod"}`
         tags: Option<M> = "tags" (always),
-        /// The last time that a tag value changed; a removed tag leaves no trace. Example: `"2026-04-19T14:02:00Z"`
+        /// The last time that a tag value changed; removing a tag does not count. Example: `"2026-04-19T14:02:00Z"`
         tags_last_updated_at: Option<T> = "tagsLastUpdatedAt",
         /// Memory, GB-seconds. Example: `8000.0`
         memory_gb_seconds: f64 = "memoryGbSeconds",
@@ -188,9 +188,9 @@ wire! {
         as_of: Option<Timestamp> = "asOf" (always),
         /// The dimension, `tag:<key>`. Example: `"tag:team"`
         group_by: String = "groupBy",
-        /// Everything that matches the window and the filters.
+        /// Usage of everything that matches the window and the filters.
         total: Amounts = "total",
-        /// The part of the total that lacks the tag; `None` if the server does not send it.
+        /// Usage of the sandboxes that lack the tag; `None` if the server does not send it.
         untagged: Option<Untagged> = "untagged" (always),
         /// The groups of this page.
         items: Vec<TagItem<S>> => "items" (empty),
@@ -209,7 +209,7 @@ wire! {
         as_of: Option<Timestamp> = "asOf" (always),
         /// The dimension, `sandbox`; `None` if the server does not name it. Example: `"sandbox"`
         group_by: Option<String> = "groupBy" (always),
-        /// Everything that matches the window and the filters.
+        /// Usage of everything that matches the window and the filters.
         total: Amounts = "total",
         /// The sandboxes of this page.
         items: Vec<SandboxItem<S, M, T>> => "items" (empty),
@@ -221,11 +221,11 @@ wire! {
     SandboxUsage<S = String, M = Tags> {
         /// The id of the sandbox. Example: `"sb-abc"`
         sandbox_id: S = "sandboxId",
-        /// The user's name for it, from the latest session. Example: `"my-agent"`
+        /// The alias, from the latest session. Example: `"my-agent"`
         #[serde(skip_serializing_if = "Option::is_none")]
         alias: Option<S> = "alias" (omitted),
-        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, from the latest session. Example:
-        /// `"stopped"`
+        /// `running`, `hibernated`, `stopped`, `error` or another status of the platform, from the latest session.
+        /// Example: `"stopped"`
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<S> = "status" (omitted),
         /// Start of the window, inclusive. Example: `"2026-03-20T00:00:00Z"`
@@ -243,7 +243,7 @@ wire! {
         /// All tags, including system tags (`oc:`); `None` if the server does not send them. Example:
         /// `{"env":"prod"}`
         tags: Option<M> = "tags" (always),
-        /// The last time that a tag value changed; a removed tag leaves no trace. Example: `"2026-04-19T14:02:00Z"`
+        /// The last time that a tag value changed; removing a tag does not count. Example: `"2026-04-19T14:02:00Z"`
         tags_last_updated_at: Option<Timestamp> = "tagsLastUpdatedAt",
         /// Start of the first session that overlaps the window, clamped to the window; null without such a session.
         /// Example: `"2026-03-22T08:00:00Z"`
@@ -323,16 +323,16 @@ wire! {
     /// The body of an error.
     #[derive(Eq)]
     ErrorBody {
-        /// One sentence for people: the fault, and what is allowed. Example: `"tags break the rules"`
+        /// A message for people: the fault, and the allowed values. Example: `"tags are invalid"`
         error: String = "error",
         /// The error code, for programs. Example: `"invalid_tags"`
         code: String = "code",
-        /// The id that finds the request in the server's log. Example: `"5f0c6cf3a1a94f0e8f4d2c5b7e9a1d30"`
+        /// The id of the request in the server's log. Example: `"5f0c6cf3a1a94f0e8f4d2c5b7e9a1d30"`
         request_id: String = "requestId",
-        /// The broken tag rules, of `invalid_tags`. A long list is cut; `violationCount` is the number of all.
+        /// The broken tag rules, for `invalid_tags`. A long list is truncated; `violationCount` is the full number.
         #[serde(skip_serializing_if = "Option::is_none")]
         violations: Option<Vec<Violation>> = "violations" (omitted),
-        /// The number of broken tag rules in all, of `invalid_tags`. Example: `1`
+        /// The total number of broken tag rules, for `invalid_tags`. Example: `1`
         #[serde(skip_serializing_if = "Option::is_none")]
         violation_count: Option<u64> = "violationCount" (omitted),
     }
@@ -342,8 +342,8 @@ wire! {
     Sandbox<S = String, M = Tags> {
         /// The id of the sandbox. Example: `"sb-abc"`
         sandbox_id: S = "sandboxID",
-        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, from the latest session. Example:
-        /// `"running"`
+        /// `running`, `hibernated`, `stopped`, `error` or another status of the platform, from the latest session.
+        /// Example: `"running"`
         status: S = "status",
         /// The region that it runs in; `None` if the server does not send it. Example: `"use2"`
         region: Option<S> = "region" (always),
@@ -353,13 +353,14 @@ wire! {
         template: Option<S> = "template" or template_id = "templateID" (always),
         /// Start of the latest session. Example: `"2026-04-19T14:00:00Z"`
         started_at: Timestamp = "startedAt",
-        /// The user's name for it, from the latest session. Example: `"my-agent"`
+        /// The alias, from the latest session. Example: `"my-agent"`
         #[serde(skip_serializing_if = "Option::is_none")]
         alias: Option<S> = "alias" (omitted),
-        /// All tags, including system tags (`oc:`); absent if only their look-up failed. Example: `{"env":"prod"}`
+        /// All tags, including system tags (`oc:`); absent if their lookup failed. Example: `{"env":"prod"}`
         #[serde(skip_serializing_if = "Option::is_none")]
         tags: Option<M> = "tags" (omitted),
-        /// The last time that a tag value changed, or null; absent if the tags are. Example: `"2026-04-19T14:02:00Z"`
+        /// The last time that a tag value changed, or null; absent if the tags are absent. Example:
+        /// `"2026-04-19T14:02:00Z"`
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         tags_last_updated_at: Option<Option<Timestamp>> = "tagsLastUpdatedAt" (omitted),
     }

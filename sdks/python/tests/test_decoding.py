@@ -142,11 +142,11 @@ def test_what_may_be_missing_is_none() -> None:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (b"<html>\n<body>a secret</body></html>", "it is no JSON, from byte 0 on"),
-        (b'{"from": "a secret"', "it is no JSON, from byte 19 on"),
-        (json.dumps({**PAGE, "from": "a\nsecret"}).encode(), "`from` is missing or of another type"),
-        (json.dumps({**PAGE, "later": [{}] * 1000, "total": 7}).encode(), "`total` is missing or of another type"),
-        (b'["a secret"]', "it is of another type"),
+        (b"<html>\n<body>a secret</body></html>", "it is not valid JSON at byte 0"),
+        (b'{"from": "a secret"', "it is not valid JSON at byte 19"),
+        (json.dumps({**PAGE, "from": "a\nsecret"}).encode(), "`from` is missing or has the wrong type"),
+        (json.dumps({**PAGE, "later": [{}] * 1000, "total": 7}).encode(), "`total` is missing or has the wrong type"),
+        (b'["a secret"]', "it has the wrong type"),
         (b"\xffa secret", "it is not UTF-8"),
     ],
     ids=["HTML", "cut off", "no time", "no total", "an array", "not UTF-8"],
@@ -154,7 +154,7 @@ def test_what_may_be_missing_is_none() -> None:
 def test_a_decode_error_is_one_line_without_the_body(body: bytes, why: str) -> None:
     with pytest.raises(ocu.DecodeError) as caught:
         read(body)
-    assert str(caught.value) == f"the body is not what the API promises: {why}"
+    assert str(caught.value) == f"the body does not match the API: {why}"
     assert "secret" in json.dumps(caught.value.body) or "later" in body.decode()
 
 

@@ -223,7 +223,7 @@ def test_a_compressed_body_is_named() -> None:
 
 
 def test_a_304_reads_well() -> None:
-    with Stub(Answer(304, b"")) as stub, pytest.raises(ocu.APIError, match="the server answered HTTP 304"):
+    with Stub(Answer(304, b"")) as stub, pytest.raises(ocu.APIError, match="the server responded with HTTP 304"):
         client(stub.url).tags.list_keys()
 
 
@@ -233,7 +233,7 @@ def test_a_page_of_html_reads_well() -> None:
         client(transport=lambda _: (500, {"content-type": "text/html"}, page)).with_options(
             max_retries=0
         ).tags.list_keys()
-    assert str(failed.value) == "the server answered HTTP 500 (HTTP 500)"
+    assert str(failed.value) == "the server responded with HTTP 500 (HTTP 500)"
 
 
 def test_a_key_that_is_echoed_is_hidden() -> None:

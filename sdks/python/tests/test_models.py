@@ -138,7 +138,7 @@ def test_times_are_also_datetimes() -> None:
     page = ocu.TagUsagePage.from_json(json.dumps(tag_page([])).encode())
     assert [at.month for at in (page.from_datetime, page.to_datetime)] == [3, 4]
     assert page.as_of_datetime == datetime(2026, 4, 2, tzinfo=timezone.utc)
-    with pytest.raises(ValueError, match="`soon` is no timestamp"):
+    with pytest.raises(ValueError, match="`soon` is not a timestamp"):
         ocu.Sandbox("sb-1", "running", "use2", "w-1", "base", "soon").started_datetime  # noqa: B018
 
 

@@ -50,7 +50,7 @@ pub fn from_environment(url: &Url, variable: impl Fn(&str) -> Option<String>) ->
 pub fn parse(given: &str, source: &str) -> Result<Url, ClientError> {
     let unusable = |why: &str| {
         let example =
-            "allowed are `http://`, `https://`, `socks5://` and `socks5h://` with a host, as in `http://proxy:3128`";
+            "allowed: `http://`, `https://`, `socks5://` and `socks5h://` with a host, as in `http://proxy:3128`";
         Err(ClientError::usage(format!("the proxy of {source} cannot be used: {why}; {example}")))
     };
     let url = if given.contains("://") { Url::parse(given) } else { Url::parse(&format!("http://{given}")) };

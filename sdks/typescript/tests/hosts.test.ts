@@ -253,7 +253,7 @@ describe("errors", () => {
     expectOurs(error, ConnectionError);
     expect(error).toHaveProperty(
       "message",
-      "no answer from the server: https://api.test:443: fetch failed: connect ECONNREFUSED 127.0.0.1:9",
+      "no response from the server: https://api.test:443: fetch failed: connect ECONNREFUSED 127.0.0.1:9",
     );
   });
 

@@ -53,7 +53,7 @@ describe("faults of a connection", () => {
     expect(error).not.toBeInstanceOf(TimeoutError);
     expect(error).toHaveProperty("cause", expect.any(TypeError));
     expect(String(error)).toMatch(
-      /^ConnectionError: no answer from the server: http:\/\/127.0.0.1:\d+: fetch failed: .*ECONNREFUSED/,
+      /^ConnectionError: no response from the server: http:\/\/127.0.0.1:\d+: fetch failed: .*ECONNREFUSED/,
     );
   });
 

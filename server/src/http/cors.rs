@@ -20,7 +20,7 @@ impl FromStr for Origin {
 
     /// Rejects a text that no browser sends, because it would never match.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not an origin, allowed are `*` and `scheme://host[:port]` without a path");
+        let wrong = || format!("`{text}` is not an origin, allowed: `*` and `scheme://host[:port]` without a path");
         let text = text.trim().to_ascii_lowercase();
         if text != "*" {
             let uri: Uri = text.parse().map_err(|_| wrong())?;

@@ -42,13 +42,13 @@ export interface TagUsageItem {
 export interface SandboxUsageItem {
   /** The id of the sandbox. */
   readonly sandboxId: string;
-  /** The user's name for it, from the latest session. */
+  /** The alias, from the latest session. */
   readonly alias?: string;
-  /** `running`, `hibernated`, `stopped`, `error` or another of the platform's, from the latest session. */
+  /** `running`, `hibernated`, `stopped`, `error` or another status of the platform, from the latest session. */
   readonly status?: SandboxStatus;
   /** All tags, including system tags (`oc:`); null if the server does not send them. */
   readonly tags: TagMap | null;
-  /** The last time that a tag value changed; a removed tag leaves no trace. */
+  /** The last time that a tag value changed; removing a tag does not count. */
   readonly tagsLastUpdatedAt: string | null;
   /** Memory, GB-seconds. */
   readonly memoryGbSeconds: number;
@@ -60,9 +60,9 @@ export interface SandboxUsageItem {
 export interface SandboxUsage {
   /** The id of the sandbox. */
   readonly sandboxId: string;
-  /** The user's name for it, from the latest session. */
+  /** The alias, from the latest session. */
   readonly alias?: string;
-  /** `running`, `hibernated`, `stopped`, `error` or another of the platform's, from the latest session. */
+  /** `running`, `hibernated`, `stopped`, `error` or another status of the platform, from the latest session. */
   readonly status?: SandboxStatus;
   /** Start of the window, inclusive. */
   readonly from: string;
@@ -76,7 +76,7 @@ export interface SandboxUsage {
   readonly diskOverageGbSeconds: number | null;
   /** All tags, including system tags (`oc:`); null if the server does not send them. */
   readonly tags: TagMap | null;
-  /** The last time that a tag value changed; a removed tag leaves no trace. */
+  /** The last time that a tag value changed; removing a tag does not count. */
   readonly tagsLastUpdatedAt: string | null;
   /** Start of the first session that overlaps the window, clamped to the window; null without such a session. */
   readonly firstStartedAt: string | null;
@@ -147,7 +147,7 @@ export interface SandboxTags {
 export interface Sandbox {
   /** The id of the sandbox. */
   readonly sandboxID: string;
-  /** `running`, `hibernated`, `stopped`, `error` or another of the platform's, from the latest session. */
+  /** `running`, `hibernated`, `stopped`, `error` or another status of the platform, from the latest session. */
   readonly status: SandboxStatus;
   /** The region that it runs in; null if the server does not send it. */
   readonly region: string | null;
@@ -157,53 +157,53 @@ export interface Sandbox {
   readonly template: string | null;
   /** Start of the latest session. */
   readonly startedAt: string;
-  /** The user's name for it, from the latest session. */
+  /** The alias, from the latest session. */
   readonly alias?: string;
-  /** All tags, including system tags (`oc:`); absent if only their look-up failed. */
+  /** All tags, including system tags (`oc:`); absent if their lookup failed. */
   readonly tags?: TagMap;
-  /** The last time that a tag value changed, or null; absent if the tags are. */
+  /** The last time that a tag value changed, or null; absent if the tags are absent. */
   readonly tagsLastUpdatedAt?: string | null;
 }
 
 /** One broken tag rule. */
 export interface TagViolation {
-  /** The broken rule. */
+  /** The code of the broken rule. */
   readonly code: string;
   /** The key; null for `too_many_tags` and for a value that was checked alone. */
   readonly key: string | null;
-  /** One sentence: the fault, and what is allowed. */
+  /** The fault, and the allowed values. */
   readonly message: string;
 }
 
 /** The limits of the API. */
 export interface Limits {
-  /** User tags of one sandbox. */
+  /** The most user tags on one sandbox. */
   readonly maxTags: number;
-  /** Characters (Unicode scalar values) of a tag key. */
+  /** The most characters (Unicode scalar values) in a tag key. */
   readonly maxTagKeyCharacters: number;
-  /** Characters of a tag value. */
+  /** The most characters in a tag value. */
   readonly maxTagValueCharacters: number;
-  /** Days of a usage window without a start. */
+  /** The length in days of a usage window without a start. */
   readonly defaultWindowDays: number;
-  /** Days of the longest usage window. */
+  /** The length in days of the longest usage window. */
   readonly maxWindowDays: number;
-  /** Items of a page without a limit. */
+  /** The number of items on a page without a limit. */
   readonly defaultPageLimit: number;
-  /** Items of the largest page. */
+  /** The most items on a page. */
   readonly maxPageLimit: number;
-  /** Values in one filter, counted before duplicates are dropped. */
+  /** The most values in one filter, counted before duplicates are dropped. */
   readonly maxFilterValues: number;
-  /** Filters in one query. */
+  /** The most filters in one query. */
   readonly maxFilters: number;
-  /** Bytes of an encoded query string. */
+  /** The most bytes in an encoded query string. */
   readonly maxQueryBytes: number;
-  /** Bytes of the body of a tag write. */
+  /** The most bytes in the body of a tag write. */
   readonly maxBodyBytes: number;
-  /** Characters of a sandbox id. */
+  /** The most characters in a sandbox id. */
   readonly maxSandboxIdCharacters: number;
-  /** Seconds that a usage request may take on the server. */
+  /** The time limit of a usage request on the server, in seconds. */
   readonly queryBudgetSeconds: number;
-  /** Megabytes of disk that are included, and not counted as overage. */
+  /** The disk included with every sandbox, in megabytes; only the rest is overage. */
   readonly includedDiskMb: number;
 }
 
