@@ -19,22 +19,22 @@ macro_rules! code_table {
         }
 
         impl Code {
-            /// Every code, in the order of the contract.
+            /// All codes, in the order of the contract.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// The wire name, such as `invalid_group_by`.
+            /// Returns the wire name, such as `invalid_group_by`.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// The HTTP status that carries this code.
+            /// Returns the HTTP status that carries this code.
             #[must_use]
             pub const fn status(self) -> u16 {
                 match self { $(Self::$name => $status,)* }
             }
 
-            /// One sentence for the documentation, and the message of errors without further detail.
+            /// Returns the sentence for the documentation. It is also the message of errors without further detail.
             #[must_use]
             pub fn meaning(self) -> String {
                 match self { $(Self::$name => format!($meaning),)* }
@@ -102,9 +102,9 @@ pub struct Error(pub(crate) Box<Refusal>);
 /// The content of an [`Error`], boxed to keep results small.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The code, from which the HTTP status follows.
+    /// The code, which determines the HTTP status.
     pub code: Code,
-    /// One sentence: the fault, and what is allowed.
+    /// One sentence with the fault and the allowed values.
     pub message: String,
     /// Every broken tag rule; empty unless the code is [`Code::InvalidTags`].
     pub violations: Vec<Violation>,
@@ -135,11 +135,11 @@ impl std::error::Error for Error {}
 /// One broken tag rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
-    /// The broken rule. A string, so that clients accept rules that are added later.
+    /// The code of the broken rule. A string, so that clients accept rules that are added later.
     pub code: String,
     /// The key, lone surrogates shown as U+FFFD; `None` for `too_many_tags` and for a value that was checked alone.
     pub key: Option<String>,
-    /// One sentence: the fault, and what is allowed.
+    /// One sentence with the fault and the allowed values.
     pub message: String,
 }
 

@@ -10,7 +10,7 @@ use crate::tags::TagSet;
 pub fn etag(tags: &TagSet) -> String {
     let mut hash = Sha256::new();
     for (key, value) in tags.iter() {
-        // Neither can hold U+0000, so different sets have different inputs.
+        // Keys and values cannot contain U+0000, so different sets have different inputs.
         for part in [key, value] {
             hash.update(part);
             hash.update([0]);

@@ -1,4 +1,4 @@
-//! Every rule of usage attribution, written once: tags, queries, pages, exact sums and the client's protocol.
+//! The rules of usage attribution, each written once: tags, queries, pages, exact sums and the client's protocol.
 //!
 //! The crate takes bytes, strings and maps and returns typed values, requests or an [`Error`]. It has no I/O, no clock
 //! and no runtime: the current instant and random numbers are arguments.

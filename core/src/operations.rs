@@ -35,55 +35,55 @@ macro_rules! endpoints {
             /// Every endpoint.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// The HTTP method.
+            /// Returns the HTTP method.
             #[must_use]
             pub const fn method(self) -> Method {
                 match self { $(Self::$name => Method::$method,)* }
             }
 
-            /// The path. `{id}` stands for the percent-encoded id of a sandbox.
+            /// Returns the path. `{id}` stands for the percent-encoded id of a sandbox.
             #[must_use]
             pub const fn path(self) -> &'static str {
                 match self { $(Self::$name => $path,)* }
             }
 
-            /// The names of the query parameters.
+            /// Returns the names of the query parameters.
             #[must_use]
             pub const fn query(self) -> Names {
                 match self { $(Self::$name => $query,)* }
             }
 
-            /// The request header that makes a write conditional.
+            /// Returns the request header that makes a write conditional.
             #[must_use]
             pub const fn condition(self) -> Option<&'static str> {
                 match self { $(Self::$name => endpoints!(@optional $($condition)?),)* }
             }
 
-            /// The name of the schema of the request body.
+            /// Returns the name of the schema of the request body.
             #[must_use]
             pub const fn body(self) -> Option<&'static str> {
                 match self { $(Self::$name => endpoints!(@optional $($body)?),)* }
             }
 
-            /// The kinds of responses; the query decides between several.
+            /// Returns the kinds of responses. If there are several, the query decides.
             #[must_use]
             pub const fn replies(self) -> &'static [Reply] {
                 match self { $(Self::$name => &[$(Reply::$reply),*],)* }
             }
 
-            /// The codes of its errors, without [`Self::COMMON_CODES`].
+            /// Returns the codes of its errors, without [`Self::COMMON_CODES`].
             #[must_use]
             pub const fn codes(self) -> &'static [Code] {
                 match self { $(Self::$name => &[$($code),*],)* }
             }
 
-            /// The name of the variant.
+            /// Returns the name of the variant.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)* }
             }
 
-            /// The documentation: a summary, and after an empty line a description.
+            /// Returns the documentation: a summary, an empty line and a description.
             #[must_use]
             pub const fn documentation(self) -> &'static str {
                 match self { $(Self::$name => concat!($($doc, "\n"),*),)* }
@@ -195,7 +195,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The name, in upper case.
+    /// Returns the name, in upper case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

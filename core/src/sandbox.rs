@@ -6,12 +6,12 @@ use std::str::FromStr;
 use crate::error::{Code, Error, quoted};
 use crate::limits::MAX_SANDBOX_ID_CHARACTERS;
 
-/// A sandbox id that can be one segment of a path. Unique within an org, not across orgs.
+/// A sandbox id, which is valid as one segment of a path. It is unique within an org, not across orgs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SandboxId(String);
 
 impl SandboxId {
-    /// The id.
+    /// Returns the id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,11 +1,11 @@
 //! Limits of response bodies, which every transport enforces while it reads.
 
-/// The longest body of a successful response, in bytes.
+/// The most bytes in the body of a successful response.
 pub const MAX_RESPONSE_BYTES: usize = 64 << 20;
-/// How much of the body of any other response is read and kept in the error, in bytes.
+/// The most bytes of the body of an unsuccessful response that are read and kept in the error.
 pub const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
 
-/// Returns how many bytes of the body of a response with this status are read.
+/// Returns the most bytes to read of the body of a response with this status.
 #[must_use]
 pub const fn response_limit(status: u16) -> usize {
     if is_success(status) { MAX_RESPONSE_BYTES } else { MAX_ERROR_BODY_BYTES }

@@ -10,9 +10,9 @@ use crate::operations::Endpoint;
 use crate::query::parameter::percent_encode;
 use crate::sandbox::SandboxId;
 
-/// The default timeout of a call with its retries, in milliseconds.
+/// The default timeout of a call including its retries, in milliseconds.
 pub const DEFAULT_TIMEOUT_MS: f64 = 30_000.0;
-/// Headers that the client or the transport sets; a second one would change what is sent.
+/// Headers that the client or the transport sets. A user's header of the same name would change the request.
 const OWN_HEADERS: [&str; 8] =
     ["connection", "content-length", "content-type", "expect", "host", "if-match", "transfer-encoding", API_KEY_HEADER];
 /// The header that carries the API key.
@@ -27,17 +27,17 @@ pub struct Request {
     pub method: &'static str,
     /// The base URL, path and query.
     pub url: String,
-    /// The percent-encoded path, from `/api` on.
+    /// The percent-encoded path, starting with `/api`.
     pub path: String,
-    /// The encoded query string; empty if there is none.
+    /// The encoded query string; may be empty.
     pub query: String,
-    /// Names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
     /// The JSON body.
     pub body: Option<String>,
 }
 
-/// Never shows the key, which is among the headers.
+/// Hides the key, which is one of the headers.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Request");
@@ -61,7 +61,7 @@ impl ToJson for Request {
     }
 }
 
-/// The settings that a call may override.
+/// The settings that a call can override.
 #[derive(Clone)]
 pub(super) struct Settings {
     pub timeout_ms: f64,
@@ -70,7 +70,7 @@ pub(super) struct Settings {
     names: OptionNames,
 }
 
-/// How a language names the options of a client, and the unit of its timeout.
+/// The names of a client's options in a language, and the unit of its timeout.
 #[derive(Clone, Copy, Debug)]
 pub struct OptionNames {
     api_key: &'static str,
@@ -110,7 +110,7 @@ pub struct Client {
     settings: Settings,
 }
 
-/// Never shows the key.
+/// Hides the key.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("base_url", &self.base_url).finish_non_exhaustive()
@@ -123,16 +123,16 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Kind::InvalidRequest`](super::Kind::InvalidRequest), never with the key in it.
+    /// [`Kind::InvalidRequest`](super::Kind::InvalidRequest). The message never contains the key.
     pub fn new(user_agent: &str, config: &Raw) -> Result<Self, ClientError> {
         Self::with_names(OptionNames::CAMEL_CASE, user_agent, config)
     }
 
-    /// As [`new`](Self::new), with the options under the names of a language.
+    /// Creates a client like [`new`](Self::new), with the option names of a language.
     ///
     /// # Errors
     ///
-    /// As `new`; messages use the same names.
+    /// The errors of `new`. Their messages use the names of the language.
     pub fn with_names(names: OptionNames, user_agent: &str, config: &Raw) -> Result<Self, ClientError> {
         let mut key = None;
         let mut base_url = None;
@@ -171,7 +171,7 @@ impl Client {
         Ok(client)
     }
 
-    /// The base URL, without `/api`.
+    /// Returns the base URL, without `/api`.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
@@ -181,7 +181,7 @@ impl Client {
         &self.settings
     }
 
-    /// Builds a request without a body. `sandbox` is the sandbox that the path names.
+    /// Builds a request without a body. `sandbox` is the sandbox in the path.
     pub(super) fn request(&self, endpoint: Endpoint, sandbox: Option<&SandboxId>, query: String) -> Request {
         let mut path = String::new();
         for part in endpoint.path().split('/').skip(1) {
@@ -205,13 +205,13 @@ impl Client {
 }
 
 impl Settings {
-    /// The API key.
+    /// Returns the API key.
     pub(super) fn key(&self) -> &str {
         let key = self.headers.iter().find(|(name, _)| name == API_KEY_HEADER);
         key.map_or("", |(_, key)| key)
     }
 
-    /// Applies options; `other` receives those that are not settings.
+    /// Applies options. Options that are not settings are passed to `other`.
     fn apply(
         &mut self,
         options: &Raw,
@@ -263,7 +263,7 @@ impl Settings {
     }
 }
 
-/// The refusal of an option that is not among `names`.
+/// Returns the error for an option that is not in `names`.
 #[must_use]
 pub fn unknown_option(name: &str, names: &[&str]) -> ClientError {
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
@@ -288,7 +288,7 @@ fn retries(name: &str, value: &Raw) -> Result<u32, ClientError> {
     count.and_then(|count| count.try_into().ok()).ok_or_else(allowed)
 }
 
-/// The refusal of a value of an option. A number is out of range; of anything else the type is wrong.
+/// Returns the error for an invalid value of an option: a number out of range, or a value of the wrong type.
 fn bad_option(name: &str, allowed: &str, value: &Raw) -> ClientError {
     let got = if let Raw::Number(_) = value { String::new() } else { format!(", got {}", value.kind()) };
     ClientError::usage(format!("`{name}` must be {allowed}{got}"))
@@ -306,7 +306,7 @@ fn api_key(value: &Raw) -> Result<String, ClientError> {
     }
 }
 
-/// Returns the base URL without `/api`. Messages do not show the input, which may be the key in the wrong place.
+/// Returns the base URL without `/api`. Messages do not show the input, because it may be a misplaced key.
 fn normalize(value: &Raw) -> Result<String, ClientError> {
     let invalid = |why: &str| ClientError::usage(format!("invalid base URL: {why}"));
     let url = text_of(value).map_err(|fault| invalid(&fault))?;
@@ -323,7 +323,7 @@ fn normalize(value: &Raw) -> Result<String, ClientError> {
     Ok(url.strip_suffix("/api").unwrap_or(url).trim_end_matches('/').to_owned())
 }
 
-/// Checks the host and port, so that the message does not depend on the transport.
+/// Checks the host and port here, so that the message does not depend on the transport.
 fn check_authority(authority: &str) -> Result<(), &'static str> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(inside) => {

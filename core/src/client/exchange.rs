@@ -1,4 +1,4 @@
-//! One call in progress: what to send, how long to wait, when to stop.
+//! The state machine of one call: sends, waits, and the result.
 
 use super::body::MAX_RESPONSE_BYTES;
 use super::retry::{before_retry_ms, before_update_ms};
@@ -9,7 +9,7 @@ use crate::host::value::Raw;
 use crate::sandbox::SandboxId;
 use crate::tags::TagSet;
 
-/// How much too early a host's timer may fire, in milliseconds.
+/// The tolerance for host timers that fire early, in milliseconds.
 const TIMER_MS: f64 = 1.0;
 
 /// The next action of the host. `V` is the host's type for results.
@@ -19,19 +19,20 @@ pub enum Step<V = Outcome> {
     Send {
         /// The request.
         request: Request,
-        /// The rest of the call's time in milliseconds.
+        /// The remaining time of the call, in milliseconds.
         timeout_ms: f64,
     },
     /// Wait, then report [`Event::Waited`].
     Wait {
-        /// Milliseconds.
+        /// The duration in milliseconds.
         ms: f64,
     },
     /// Ask the user for the new tags, then report [`Event::Changed`].
     Change {
         /// The current user tags.
         tags: TagSet,
-        /// The rest of the call's time in milliseconds; a host that can stop waiting then reports [`Fault::Timeout`].
+        /// The remaining time of the call, in milliseconds. A host that can stop waiting then reports
+        /// [`Fault::Timeout`].
         timeout_ms: f64,
     },
     /// The call succeeded.
@@ -43,7 +44,7 @@ pub enum Step<V = Outcome> {
     },
     /// The call failed.
     Failed {
-        /// Why.
+        /// The error.
         error: ClientError,
     },
 }
@@ -69,11 +70,11 @@ impl ToJson for Step<JsonValue> {
 pub enum Event {
     /// The call begins.
     Begin,
-    /// An answer came.
+    /// A response arrived.
     Answer(Answer),
-    /// An answer came that the host refuses to read; the text says why, as in "its body is longer than 64 MiB".
+    /// A response arrived that the host rejects. The text gives the reason, such as "its body is longer than 64 MiB".
     Unreadable(Answer, String),
-    /// No answer came; the text describes the cause.
+    /// No response arrived. The text describes the cause.
     Fault(Fault, String),
     /// The wait is over.
     Waited,
@@ -89,12 +90,12 @@ impl Event {
     }
 }
 
-/// Why no answer came.
+/// The reason for a missing response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The connection failed or broke.
     Connection,
-    /// The time was up: the call's, or a shorter one of the host's own, which is retried as a connection fault is.
+    /// The time ran out: the call's, or a shorter timeout of the host, which is retried like a connection fault.
     Timeout,
 }
 
@@ -109,14 +110,14 @@ pub struct Exchange {
     write: Option<Write>,
 }
 
-/// A conditional write of tags: of `update`, or of `set` with `If-Match`.
+/// A conditional write of tags, by `update` or by `set` with `If-Match`.
 #[derive(Debug)]
 struct Write {
     sandbox: SandboxId,
-    /// How often another writer came first; `None` where the first time is the last, as of `set`.
+    /// The number of times that another writer came first; `None` for a `set`, which fails the first time.
     lost: Option<u32>,
     next: Next,
-    /// The tags of a write that may have been applied although its retry got a 412, and that 412.
+    /// The tags of a write that got a 412 on a retry but may have been applied before, and the error of the 412.
     doubt: Option<(TagSet, ClientError)>,
 }
 
@@ -128,7 +129,7 @@ enum Next {
 }
 
 impl Client {
-    /// Begins a call. `now_ms` is milliseconds since the epoch, from a clock that does not jump.
+    /// Begins a call. `now_ms` is the time in milliseconds since the epoch, from a monotonic clock.
     #[must_use]
     pub fn call(&self, operation: Operation, now_ms: f64) -> Exchange {
         Exchange::new(self.clone(), operation, now_ms + self.settings().timeout_ms)
@@ -261,7 +262,7 @@ impl Exchange {
         }
     }
 
-    /// Another writer came first: an update reads again after a wait, until its time is up.
+    /// Handles a write that lost to another writer: an update reads again after a wait, until its time is up.
     fn lost<V>(&mut self, mut conflict: ClientError, now_ms: f64, random: f64) -> Result<Step<V>, ClientError> {
         let Some(write) = &mut self.write else {
             return Err(conflict);

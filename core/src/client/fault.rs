@@ -1,4 +1,4 @@
-//! The errors of calls, as every SDK shows them.
+//! The errors of calls, which every SDK maps to its own classes.
 
 use std::fmt::{self, Write as _};
 use std::ops::{Deref, DerefMut};
@@ -26,13 +26,13 @@ pub enum Kind {
     RateLimit,
     /// 5xx.
     Server,
-    /// Any other status that is not a success.
+    /// Any other unsuccessful status.
     Api,
-    /// No answer came.
+    /// No response arrived.
     Connection,
-    /// No answer came in time.
+    /// No response arrived in time.
     Timeout,
-    /// The answer does not match the contract.
+    /// The response does not match the API.
     Decode,
     /// The server does not support the request.
     UnsupportedByServer,
@@ -47,28 +47,28 @@ pub struct ClientError(Box<Failure>);
 pub struct Failure {
     /// The class of exception that an SDK raises.
     pub kind: Kind,
-    /// One sentence.
+    /// The message, one sentence.
     pub message: String,
     /// The error code; `None` for errors without one.
     pub code: Option<String>,
-    /// The HTTP status; `None` if no answer came.
+    /// The HTTP status; `None` without a response.
     pub status: Option<u16>,
     /// The id of the request in the server's log.
     pub request_id: Option<String>,
     /// Every broken tag rule.
     pub violations: Vec<Violation>,
-    /// The body of the answer, at most its first 64 KiB, invalid UTF-8 shown as U+FFFD.
+    /// The first 64 KiB of the response body, with invalid UTF-8 shown as U+FFFD.
     pub body: Option<String>,
-    /// The headers of the answer without those that carry secrets, names in lower case.
+    /// The response headers without secrets, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Seconds that the server asks to wait before the next request.
+    /// The seconds that the server asks to wait before the next request.
     pub retry_after: Option<f64>,
 }
 
-/// Characters of the shortest key that is hidden in errors.
+/// The length of the shortest key that is hidden in errors, in characters.
 const SHORTEST_HIDDEN_KEY: usize = 8;
 
-/// Replaces every key in a text. The standard library's search for text would be 1 KB of the npm package's module.
+/// Replaces every occurrence of the key. The standard library's string search would add 1 KB to the npm package.
 fn without(text: &str, key: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text.chars();
@@ -101,7 +101,7 @@ impl ClientError {
 
     /// Masks a key that a server or a transport echoed.
     pub(super) fn hide(&mut self, key: &str) {
-        // A shorter key would hide words of the message.
+        // Masking a shorter key would hide ordinary words of the message.
         if key.len() < SHORTEST_HIDDEN_KEY {
             return;
         }
@@ -111,7 +111,7 @@ impl ClientError {
         }
     }
 
-    /// Keeps the start of a body.
+    /// Stores the start of a body.
     pub(super) fn with_body(mut self, body: &[u8]) -> Self {
         let start = body.get(..MAX_ERROR_BODY_BYTES).unwrap_or(body);
         self.body = Some(String::from_utf8_lossy(start).into_owned());
@@ -132,7 +132,7 @@ impl ClientError {
 }
 
 impl Kind {
-    /// The name by which SDKs find their class.
+    /// Returns the name by which SDKs find their class.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -153,7 +153,7 @@ impl Kind {
     }
 }
 
-/// A body: JSON as it is, anything else as a string.
+/// A body, serialized as it is if it is JSON, otherwise as a string.
 struct Body<'a>(&'a str);
 
 impl ToJson for Body<'_> {
@@ -165,7 +165,7 @@ impl ToJson for Body<'_> {
     }
 }
 
-/// A duration as it is written in JSON: whole milliseconds are as close as anybody waits.
+/// A duration in seconds, serialized with millisecond precision.
 struct Seconds(f64);
 
 impl ToJson for Seconds {
@@ -196,7 +196,7 @@ impl ToJson for ClientError {
     }
 }
 
-/// An error before anything was sent.
+/// Converts an error that was found before sending.
 impl From<Error> for ClientError {
     fn from(error: Error) -> Self {
         let kind = if error.code == Code::InvalidTags { Kind::TagValidation } else { Kind::InvalidRequest };

@@ -1,6 +1,6 @@
-//! A client without I/O: a call becomes requests, waits and finally a result.
+//! A client without I/O, which turns a call into requests, waits and finally a result.
 //!
-//! A host (fetch, reqwest or another transport) sends bytes and keeps time; every decision is made here:
+//! A host (fetch, reqwest or another transport) sends bytes and keeps time. The client makes every decision:
 //!
 //! ```
 //! use opencomputer_usage_core::client::{Answer, Client, Event, Operation, Outcome, Step};

@@ -26,7 +26,7 @@ pub enum Operation {
     GetTags(SandboxId),
     /// `PUT /api/sandboxes/{id}/tags`, with `If-Match` if one is given.
     SetTags(SandboxId, TagSet, Option<String>),
-    /// Read, change, write back.
+    /// Reads, changes and writes back the tags.
     UpdateTags(SandboxId),
     /// `GET /api/sandboxes`
     ListSandboxes,
@@ -47,7 +47,7 @@ impl Operation {
     ///
     /// # Errors
     ///
-    /// Everything that the server would refuse, with the same code and message.
+    /// The errors with which the server would reject the call, with the same codes and messages.
     pub fn parse(name: &str, params: Raw) -> Result<Self, ClientError> {
         let mut params = Params::new(params)?;
         Ok(match name {
@@ -75,7 +75,7 @@ impl Operation {
         })
     }
 
-    /// The kind of its response.
+    /// Returns the kind of the response.
     pub(super) const fn reply(&self) -> Reply {
         match self {
             Self::Usage(query, _) => match query.group_by {
@@ -90,7 +90,7 @@ impl Operation {
         }
     }
 
-    /// The sandbox that the response must describe.
+    /// Returns the sandbox that the response must describe.
     pub(super) const fn sandbox(&self) -> Option<&SandboxId> {
         match self {
             Self::SandboxUsage(sandbox, _) | Self::GetSandbox(sandbox) => Some(sandbox),
@@ -98,7 +98,7 @@ impl Operation {
         }
     }
 
-    /// Builds the request that reads.
+    /// Builds the read request.
     pub(super) fn read(&self, client: &Client) -> Result<Request, Error> {
         let get = |endpoint, sandbox| client.request(endpoint, sandbox, String::new());
         Ok(match self {

@@ -1,10 +1,10 @@
-//! Waits before retries: backoff, and the time that a server asks for.
+//! Waits before retries: backoff and `Retry-After`.
 
 use crate::usage::window::Timestamp;
 
 /// The wait before retry `n`, counted from 0, of which a random share is kept ("full jitter").
 const RETRY: Backoff = Backoff { first_ms: 500.0, most_ms: 8_000.0 };
-/// The wait between two tries of an update: a rival's whole update takes some tens of milliseconds.
+/// The wait between two attempts of an update. A concurrent update takes some tens of milliseconds.
 const UPDATE: Backoff = Backoff { first_ms: 100.0, most_ms: 2_000.0 };
 
 struct Backoff {
@@ -19,17 +19,17 @@ impl Backoff {
     }
 }
 
-/// Milliseconds before retry `n` of a request.
+/// Returns the milliseconds to wait before retry `n` of a request.
 pub(super) fn before_retry_ms(n: u32, random: f64) -> f64 {
     RETRY.wait_ms(n, random)
 }
 
-/// Milliseconds before an update that lost to another writer, for the `n`th time, reads again.
+/// Returns the milliseconds to wait before an update reads again, after it lost to other writers `n` times.
 pub(super) fn before_update_ms(n: u32, random: f64) -> f64 {
     UPDATE.wait_ms(n, random)
 }
 
-/// Reads `Retry-After`: seconds, perhaps with a fraction as some servers send it, or an HTTP date.
+/// Parses `Retry-After`: an HTTP date, or seconds, which some servers send with a fraction.
 pub(super) fn retry_after_ms(text: &str, now_ms: f64) -> Option<f64> {
     let text = text.trim();
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -37,13 +37,13 @@ pub(super) fn retry_after_ms(text: &str, now_ms: f64) -> Option<f64> {
     if digits(whole) && digits(fraction) {
         let thousandths =
             fraction.bytes().chain(*b"000").take(3).fold(0, |ms, digit| ms * 10 + u32::from(digit - b'0'));
-        // More seconds than fit are as far beyond every deadline as the most that do.
+        // A saturated number of seconds is beyond every deadline, too.
         return Some(whole.parse().unwrap_or(u64::MAX) as f64 * 1_000.0 + f64::from(thousandths));
     }
     Some((http_date_ms(text)? - now_ms).max(0.0))
 }
 
-/// Reads the date of RFC 9110, `Sun, 06 Nov 1994 08:49:37 GMT`, as milliseconds since the epoch.
+/// Parses a date of RFC 9110, `Sun, 06 Nov 1994 08:49:37 GMT`, as milliseconds since the epoch.
 fn http_date_ms(text: &str) -> Option<f64> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let mut parts = text.split(' ').skip(1);

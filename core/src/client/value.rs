@@ -1,4 +1,4 @@
-//! The results of calls, in the types of their hosts.
+//! Results of calls, in the types of each host.
 
 use super::Answer;
 use crate::host::json::{Json, ToJson};
@@ -9,7 +9,7 @@ use crate::wire::shape::{Shape, rewrite};
 
 /// A host's type for the results of calls.
 pub trait Value: Sized {
-    /// Decodes the body, which it may take out of the answer; the error describes the fault.
+    /// Decodes the body, which it may take out of the response. The error describes the fault.
     ///
     /// # Errors
     ///
@@ -22,7 +22,7 @@ pub trait Value: Sized {
     /// Returns the sandbox of [`Reply::SandboxUsage`] and [`Reply::Sandbox`].
     fn sandbox_id(&self) -> Option<&str>;
 
-    /// Returns the user's tags, of [`Reply::Tags`].
+    /// Returns the user tags of [`Reply::Tags`].
     fn user_tags(&self) -> TagSet;
 }
 
@@ -46,7 +46,7 @@ impl<P: Host> Value for Outcome<P> {
     }
 }
 
-/// The result of a call, as JSON text with the members of the contract and no others.
+/// The result of a call as JSON text, with only the members of the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonValue {
     /// The text.
@@ -105,7 +105,7 @@ impl ToJson for JsonValue {
 }
 
 impl Form {
-    /// Appends the result that a body holds; the error describes the fault.
+    /// Appends the result in a body. The error describes the fault.
     fn write(&self, body: &Json<'_>, out: &mut String) -> Result<(), String> {
         let result = match self.member {
             Some(member) => body.member(member).ok().flatten().ok_or(Some(member)),

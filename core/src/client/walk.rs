@@ -1,4 +1,4 @@
-//! Walks over pages: the parameters of the next call, and the cursors that were followed.
+//! Walks over pages: the parameters of the next call, and the cursors followed so far.
 
 use std::fmt::{self, Write as _};
 
@@ -9,10 +9,10 @@ use crate::query::{Period, UsageQuery};
 use crate::usage::window::Timestamp;
 use crate::wire::reply::Page;
 
-/// The parameters that turn the call of one page into the call of the next.
+/// The parameters that turn the call for one page into the call for the next.
 ///
-/// They pin the window, for servers whose cursors do not, and carry what the walk has seen, so that a cursor that leads
-/// back ends the walk.
+/// They pin the window, for servers whose cursors do not, and contain the state of the walk, so that a cursor that
+/// leads back to an earlier page ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextPage {
     cursor: String,
@@ -22,13 +22,13 @@ pub struct NextPage {
 }
 
 impl NextPage {
-    /// The cursor of the next page.
+    /// Returns the cursor of the next page.
     #[must_use]
     pub fn cursor(&self) -> &str {
         &self.cursor
     }
 
-    /// The parameters by name, to replace those of the call that brought the page.
+    /// Returns the parameters by name. They replace those of the call that returned the page.
     pub fn into_params(self) -> impl Iterator<Item = (&'static str, String)> {
         let walk = self.walk.to_string();
         let params = [("cursor", self.cursor), ("from", self.from.to_string()), ("to", self.to.to_string())];
@@ -43,12 +43,12 @@ impl ToJson for NextPage {
     }
 }
 
-/// The state of a walk. A call that starts a walk has the default.
+/// The state of a walk. A new walk starts with the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Walk {
     /// The `asOf` of the first page, if the server sends one.
     as_of: Option<Timestamp>,
-    /// Hashes of the cursors that were followed.
+    /// The hashes of the cursors followed so far.
     followed: Vec<u64>,
 }
 
@@ -68,7 +68,7 @@ impl Walk {
         Ok(Self { as_of, followed })
     }
 
-    /// The `asOf` of every page of the walk.
+    /// Returns the `asOf` of every page of the walk.
     pub(super) const fn as_of(&self) -> Option<Timestamp> {
         self.as_of
     }
@@ -81,16 +81,17 @@ impl Walk {
         if walk.followed.contains(&hash(cursor)) {
             return None;
         }
-        // A server may round the window that it shows.
+        // A server may round the window in its response.
         let (from, to) = (query.period.from().unwrap_or(page.from), query.period.to().unwrap_or(page.to));
         Some(NextPage { cursor: cursor.to_owned(), from, to, walk })
     }
 }
 
-/// The query of a first page whose window was left to a server that pins none, in the window that it shows.
+/// Returns the query of a first page with the window of its response, if the query had no window and the server's
+/// cursors do not pin one.
 ///
-/// Such a server rounds the window that it shows. The pages after the first would be cut in the rounded one, and could
-/// show a group again or pass one over.
+/// Such a server rounds the window in its response. The following pages use the rounded window, so together with a
+/// first page in the exact window they could repeat or skip a group.
 pub(super) fn pinned(query: &UsageQuery, page: &Page) -> Option<UsageQuery> {
     let open = query.period.from().is_none() || query.period.to().is_none();
     if !open || page.as_of.is_some() || page.next_cursor.is_none() || query.cursor.is_some() {
@@ -114,7 +115,7 @@ impl fmt::Display for Walk {
     }
 }
 
-/// FNV-1a: small, and two of a million cursors collide with a chance below 1 in 10⁷.
+/// Returns the FNV-1a hash. It is small, and two of a million cursors collide with a probability below 10⁻⁷.
 fn hash(cursor: &str) -> u64 {
     cursor.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,4 +1,4 @@
-//! Numbers as text: one canonical form each, and whether a double can hold it, without converting it.
+//! Decimal numbers as text: their canonical form, and a check that they fit into a double, without converting them.
 
 /// The first digits of the smallest number, with 309 digits before the point, that rounds to infinity.
 const INFINITE: &str = "1797693134862315807937289714053";
@@ -6,13 +6,13 @@ const INFINITE: &str = "1797693134862315807937289714053";
 /// A number as `±0.DIGITS × 10^point`.
 pub(crate) struct Decimal {
     negative: bool,
-    /// Without zeros at either end; empty for zero.
+    /// The digits without leading and trailing zeros; empty for zero.
     digits: String,
     point: i64,
 }
 
 impl Decimal {
-    /// Parses a number as JSON or a host's language writes it; `None` for other text.
+    /// Parses a number in the notation of JSON or a host's language; `None` for other text.
     pub(crate) fn read(number: &str) -> Option<Self> {
         let (negative, number) = number.strip_prefix('-').map_or((false, number), |number| (true, number));
         let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
@@ -22,7 +22,7 @@ impl Decimal {
             return None;
         }
         let digits = all.trim_start_matches('0');
-        // An exponent that outgrows this is as far beyond every double as the largest that does not.
+        // A saturated exponent is beyond every double, too.
         let huge = if exponent.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 };
         let exponent = exponent.parse().unwrap_or(huge);
         let point = exponent
@@ -31,12 +31,12 @@ impl Decimal {
         Some(Self { negative, digits: digits.trim_end_matches('0').to_owned(), point })
     }
 
-    /// Whether a double can hold it rather than take it for infinite.
+    /// Returns whether the number rounds to a finite double.
     pub(crate) fn is_finite(&self) -> bool {
         self.digits.is_empty() || self.point < 309 || self.point == 309 && self.digits.as_str() < INFINITE
     }
 
-    /// The way in which this project writes numbers, which is Rust's: `8000.0`, `1e-7`.
+    /// Formats the number as Rust does: `8000.0`, `1e-7`.
     pub(crate) fn write(&self) -> String {
         let digits = self.digits.as_str();
         let sign = if self.negative { "-" } else { "" };

@@ -1,4 +1,4 @@
-//! The pure functions that SDKs export, as dynamic languages call them.
+//! The pure functions that SDKs export, with arguments of dynamic languages.
 
 use super::json::{ToJson, entries, object};
 use super::value::{Raw, text_of};
@@ -23,7 +23,7 @@ pub fn validate_tag_key(key: &Raw) -> Result<Vec<Violation>, Error> {
     }
 }
 
-/// A dimension as SDKs show it: `{ kind: "sandbox" }` or `{ kind: "tag", key }`.
+/// A dimension in the form that SDKs return: `{ kind: "sandbox" }` or `{ kind: "tag", key }`.
 #[derive(Debug, PartialEq, Eq)]
 pub enum GroupBy {
     /// One group per sandbox.
@@ -60,7 +60,7 @@ pub fn parse_group_by(group_by: &Raw) -> Result<GroupBy, Error> {
     })
 }
 
-/// Writes a `groupBy`.
+/// Formats a `groupBy`.
 ///
 /// # Errors
 ///
@@ -95,7 +95,7 @@ pub fn parse_filter(raw: &Raw) -> Result<Option<Vec<String>>, Error> {
     filter::parse_filter(&text_of(raw).map_err(invalid_filter)?)
 }
 
-/// Writes a list of exact values, or null, as the value of a tag filter.
+/// Formats a list of exact values, or null, as the value of a tag filter.
 ///
 /// # Errors
 ///
@@ -129,7 +129,7 @@ pub fn decode_cursor(text: &Raw) -> Result<Cursor, Error> {
     Cursor::decode(&text_of(text).map_err(|fault| cursor::invalid(&fault))?)
 }
 
-/// The limits by the names that SDKs export them by.
+/// The limits, by the names that SDKs export.
 #[derive(Debug)]
 pub struct Limits;
 

@@ -1,4 +1,4 @@
-//! Values of dynamic languages in, JSON out, and the functions that SDKs export.
+//! The interface for dynamic languages: their values, JSON, and the functions that SDKs export.
 
 mod decimal;
 pub mod functions;

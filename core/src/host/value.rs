@@ -9,11 +9,11 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 pub enum Raw {
     /// JSON `null`, Python `None`.
     Null,
-    /// JavaScript `undefined`: missing in a map of options, a mistake in a filter.
+    /// JavaScript `undefined`: counts as missing in a map of options, and is rejected in a filter.
     Undefined,
     /// A boolean.
     Bool(bool),
-    /// A number. Integers above 2⁵³ lose digits, which no option needs.
+    /// A number. Integers above 2⁵³ lose digits, but no option is that large.
     Number(f64),
     /// A string, valid Unicode or not.
     Text(Text),
@@ -21,7 +21,7 @@ pub enum Raw {
     List(Vec<Raw>),
     /// An object or dict; keys are unique unless it came from JSON.
     Map(Vec<(Text, Raw)>),
-    /// Anything else, as its language calls it: `a function`, `a Map`.
+    /// Anything else, described in the terms of its language: `a function`, `a Map`.
     Other(&'static str),
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn whole_number(number: f64) -> Option<i64> {
     (number.trunc() == number && number.abs() <= EXACT).then_some(number as i64)
 }
 
-/// The text of a parameter, or the reason why it has none.
+/// The text of a parameter, or the reason why it is not text.
 pub(crate) type Given = Result<String, String>;
 
 /// Returns the text of an option that must be a string.
@@ -73,7 +73,7 @@ impl From<&str> for Raw {
     }
 }
 
-/// A string that may hold lone surrogates, as those of JavaScript and Python may.
+/// A string that may contain lone surrogates, as strings of JavaScript and Python may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Text {
     /// Valid Unicode.
@@ -101,7 +101,7 @@ impl Text {
         }
     }
 
-    /// The string, if it is valid Unicode.
+    /// Returns the string, if it is valid Unicode.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -110,7 +110,7 @@ impl Text {
         }
     }
 
-    /// The code points, surrogates among them. Their order is the order of UTF-8 bytes.
+    /// Returns the code points, including surrogates. Their order is the order of UTF-8 bytes.
     #[must_use]
     pub fn code_points(&self) -> Vec<u32> {
         match self {

@@ -1,4 +1,4 @@
-//! `cursor`: the position of a walk over pages, opaque to clients.
+//! `cursor`: the position in a walk over pages, opaque to clients.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -29,7 +29,7 @@ pub struct Cursor {
     pub value: SortValue,
     /// The item's sandbox id or tag value, which breaks ties.
     pub tie: String,
-    /// Pins the walk; `None` in the platform's own cursors, which page on the float.
+    /// The values that pin the walk; `None` in the platform's own cursors, which contain only the float.
     pub walk: Option<Walk>,
 }
 
@@ -68,7 +68,7 @@ impl SortValue {
         Decimal::read(text).filter(Decimal::is_finite).map(|number| Self(number.write()))
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub fn get(&self) -> f64 {
         // The text of a number always parses.
@@ -83,7 +83,7 @@ impl ToJson for SortValue {
 }
 
 impl Cursor {
-    /// Encodes the cursor. It has all of the exact members or none.
+    /// Encodes the cursor.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut json = String::new();
@@ -91,7 +91,7 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(json)
     }
 
-    /// Writes the members in order, with the given names and format of instants.
+    /// Writes the members in order, with the given names and the given format of instants.
     fn write(&self, out: &mut String, names: [&str; 3], write: fn(&Timestamp, &mut String)) {
         let mut members: Vec<(&str, &dyn ToJson)> = vec![("v", &self.value), ("t", &self.tie)];
         let Some(Walk { sum, window, as_of, digest }) = &self.walk else {
@@ -169,14 +169,14 @@ impl Cursor {
     }
 }
 
-/// The form that SDKs show, with times in RFC 3339: microseconds exceed a JavaScript number.
+/// The form that SDKs return. Times are in RFC 3339, because microseconds exceed a JavaScript number.
 impl ToJson for Cursor {
     fn write_json(&self, out: &mut String) {
         self.write(out, ["from", "to", "asOf"], |instant, out| instant.to_string().write_json(out));
     }
 }
 
-/// An instant and the way to write it.
+/// An instant and its format.
 struct Instant(Timestamp, fn(&Timestamp, &mut String));
 
 impl ToJson for Instant {
@@ -243,7 +243,7 @@ pub(crate) fn invalid(fault: &str) -> Error {
     Code::InvalidCursor.error(format!("invalid cursor: {fault}"))
 }
 
-/// A decoded cursor with its text, which is sent again unchanged.
+/// A decoded cursor with its original text, which is sent unchanged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CursorText {
     text: String,
@@ -251,13 +251,13 @@ pub struct CursorText {
 }
 
 impl CursorText {
-    /// The text as given.
+    /// Returns the text as given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The cursor.
+    /// Returns the cursor.
     pub(crate) const fn cursor(&self) -> &Cursor {
         &self.cursor
     }
@@ -282,6 +282,6 @@ impl Parameter for Option<CursorText> {
 
 impl Digested for Option<CursorText> {
     fn digest(&self, _: &mut Digest) {
-        // A cursor is bound to the query, not to the cursor before it.
+        // A cursor is bound to its query, not to the previous cursor.
     }
 }

@@ -1,4 +1,4 @@
-//! `filter[<dimension>]`: which values of a dimension to keep, and the quoting that lets any value stand in a list.
+//! `filter[<dimension>]`: the values of a dimension to keep, and the quoting that allows any value in a list.
 
 use super::parameter::{Digest, Digested, Parameter, QueryString};
 use super::parameters::{Parameters, Scalar};
@@ -13,9 +13,9 @@ pub(super) const NAME: &str = "filter";
 /// The condition on one dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
-    /// Keep sandboxes that lack the tag.
+    /// Keeps sandboxes that lack the tag.
     Absent,
-    /// Keep sandboxes with any of these values: at least one, none twice, in the order given.
+    /// Keeps sandboxes with any of these values: at least one, without duplicates, in the order given.
     AnyOf(Vec<String>),
 }
 
@@ -47,12 +47,12 @@ impl Filter {
             .map_err(|fault| invalid(&dimension.to_string(), fault))
     }
 
-    /// Returns whether a value is written in quotes, which the platform's own servers do not understand.
+    /// Returns whether a value needs quotes, which the platform's own servers do not understand.
     pub(crate) fn is_quoted(&self) -> bool {
         matches!(self, Self::AnyOf(values) if values.iter().any(|value| needs_quotes(value)))
     }
 
-    /// Writes the value of `filter[…]`; parsing it gives the same filter.
+    /// Formats the value of `filter[…]`. Parsing it returns the same filter.
     #[must_use]
     pub fn write(&self) -> String {
         match self {
@@ -83,7 +83,7 @@ pub fn parse_filter(raw: &str) -> Result<Option<Vec<String>>, Error> {
     split(raw).and_then(|values| distinct(values, tags::value_fault)).map(Some).map_err(invalid_alone)
 }
 
-/// Writes exact values as the value of a tag filter; `None` asks for sandboxes that lack the tag.
+/// Formats exact values as the value of a tag filter; `None` stands for sandboxes that lack the tag.
 ///
 /// # Errors
 ///
@@ -113,7 +113,7 @@ fn distinct(values: Vec<String>, rule: impl Fn(&str) -> Option<String>) -> Resul
     }
     let mut distinct = Vec::with_capacity(count);
     for value in values {
-        // The list is short, so a linear search is cheaper than a tree of copies.
+        // The list is short, so a linear search is cheaper than a set of copies.
         if !distinct.contains(&value) {
             distinct.push(value);
         }
@@ -130,7 +130,7 @@ impl Filters {
     ///
     /// # Errors
     ///
-    /// `duplicate_filter` for a dimension that has one, `invalid_filter` for one more than a query may have.
+    /// `duplicate_filter` if the dimension has a filter, `invalid_filter` if the query has too many.
     pub fn push(&mut self, dimension: Dimension, filter: Filter) -> Result<(), Error> {
         if self.0.iter().any(|(known, _)| *known == dimension) {
             let message = format!("`filter[{dimension}]` is given twice, list its values in one filter");
@@ -144,7 +144,7 @@ impl Filters {
         Ok(())
     }
 
-    /// The filters, in the order given.
+    /// Returns the filters, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = (&Dimension, &Filter)> {
         self.0.iter().map(|(dimension, filter)| (dimension, filter))
     }
@@ -159,7 +159,7 @@ pub(super) fn parse(parameters: &Parameters) -> Result<Filters, Error> {
         filters.push(dimension.clone(), Filter::parse(&dimension, &text)?)?;
     }
     match parameters.scalar(NAME) {
-        // A scalar of a URL by that name is unknown to every endpoint.
+        // No endpoint has a scalar parameter of this name.
         None | Some(Scalar::Wire(_)) => {}
         Some(Scalar::Option(Raw::Map(given))) => {
             for (name, value) in given {
@@ -182,7 +182,7 @@ fn dimension(name: &str) -> Result<Dimension, Error> {
 }
 
 impl Filter {
-    /// Creates a filter from an SDK's value: a list of exact values, null for *lacks the tag*, or the wire's text.
+    /// Creates a filter from an SDK's value: a list of exact values, null for *lacks the tag*, or text as in a URL.
     fn from_option(dimension: &Dimension, value: &Raw) -> Result<Self, Error> {
         let invalid = |fault: String| invalid(&dimension.to_string(), fault);
         match value {

@@ -8,7 +8,7 @@ use crate::usage::dimension::Dimension;
 pub(crate) const NAME: &str = "groupBy";
 
 impl Parameters {
-    /// Sets the dimension that the call implies, or the reason why it has none.
+    /// Sets the dimension that the call implies, or the reason why it is invalid.
     #[must_use]
     pub fn grouped_by(self, group_by: Result<String, String>) -> Self {
         self.implying(NAME, group_by)

@@ -13,7 +13,7 @@ pub(super) const NAME: &str = "limit";
 pub struct Limit(usize);
 
 impl Limit {
-    /// The number of items.
+    /// Returns the number of items.
     #[must_use]
     pub const fn get(self) -> usize {
         self.0

@@ -58,12 +58,12 @@ pub(crate) const USAGE: Names = Names {
 impl UsageQuery {
     /// Parses parameters in the contract's order of checks (section 7) and returns the first fault.
     ///
-    /// With `now` (the server's `asOf`) an open window is checked as it will be measured. Without it (in a client)
-    /// only the given ends are.
+    /// With `now` (the server's `asOf`), an open window is checked as it will be measured. Without it (in a client),
+    /// only the given ends are checked.
     ///
     /// # Errors
     ///
-    /// Every code of a query, from `unknown_parameter` to `invalid_cursor`.
+    /// Any code of a query, from `unknown_parameter` to `invalid_cursor`.
     pub fn parse(parameters: &Parameters, now: Option<Timestamp>) -> Result<Self, Error> {
         parameters.check_names(USAGE)?;
         let group_by = group_by::parse(parameters)?;
@@ -79,13 +79,13 @@ impl UsageQuery {
         Ok(Self { group_by, filters, period, sort, limit, cursor: cursor? })
     }
 
-    /// The parameters in the order in which they are written.
+    /// Returns the parameters in their order in a query string.
     fn parameters(&self) -> [&dyn Parameter; 6] {
         let Self { group_by, filters, period, sort, limit, cursor } = self;
         [group_by, filters, period, sort, limit, cursor]
     }
 
-    /// The encoded query string. Defaults are left out; parsing it gives the same query.
+    /// Returns the encoded query string without defaults. Parsing it returns the same query.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut query = QueryString::default();
@@ -93,7 +93,7 @@ impl UsageQuery {
         query.into_string()
     }
 
-    /// The digest that tells this query's walk from another's.
+    /// Returns the digest that distinguishes the walks of different queries.
     pub(crate) fn digest(&self, digest: &mut Digest) {
         let Self { group_by, filters, period, sort, limit, cursor } = self;
         let parameters: [&dyn Digested; 6] = [group_by, filters, period, sort, limit, cursor];

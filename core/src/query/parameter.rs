@@ -1,4 +1,4 @@
-//! How one parameter of a query is written, and what it adds to the digest that binds a cursor to its query.
+//! The encoding of query parameters, and their part of the digest that binds a cursor to its query.
 
 use std::fmt::Write as _;
 
@@ -9,17 +9,17 @@ use crate::hex::hex;
 
 /// A parameter of a usage query.
 pub(crate) trait Parameter {
-    /// Writes the parameter; a default is left out.
+    /// Writes the parameter, unless it has its default.
     fn write(&self, query: &mut QueryString);
 }
 
-/// What a parameter adds to the digest. Apart from [`Parameter`], so that a client does not carry SHA-256.
+/// A parameter's part of the digest. Separate from [`Parameter`], so that clients do not include SHA-256.
 pub(crate) trait Digested {
-    /// Adds what makes two queries different walks; a parameter that may change from page to page adds nothing.
+    /// Adds the parameter's value. A parameter that may change from page to page adds nothing.
     fn digest(&self, digest: &mut Digest);
 }
 
-/// An encoded query string in the making.
+/// A builder of encoded query strings.
 #[derive(Default)]
 pub(crate) struct QueryString(String);
 
@@ -45,7 +45,7 @@ impl Digest {
         self.0.update(text);
     }
 
-    /// The first 16 hex digits.
+    /// Returns the first 16 hex digits.
     pub(crate) fn finish(self) -> String {
         hex(self.0.finalize().get(..8).unwrap_or_default())
     }
@@ -53,7 +53,7 @@ impl Digest {
 
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Percent-encodes all but the unreserved characters of RFC 3986; a space is `%20`.
+/// Percent-encodes all characters except the unreserved ones of RFC 3986. A space becomes `%20`.
 pub(crate) fn percent_encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }

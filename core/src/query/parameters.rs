@@ -12,28 +12,28 @@ use crate::limits::MAX_QUERY_BYTES;
 #[derive(Default)]
 pub struct Parameters {
     scalars: Vec<(String, Scalar)>,
-    /// Of a URL: map parameters such as `filter[tag:env]=prod`, as name, key and value.
+    /// The map parameters of a URL, such as `filter[tag:env]=prod`, as name, key and value.
     entries: Vec<(String, String, Scalar)>,
-    /// A scalar that the call implies; its options must not have it.
+    /// A scalar that the call implies and that its options must not contain.
     implied: Option<(&'static str, Scalar)>,
-    /// Names of options whose value is null or undefined.
+    /// The names of options that are null or undefined.
     absent: Vec<String>,
-    /// If set, the names are options of an SDK.
+    /// Whether the names are options of an SDK.
     are_options: bool,
-    /// Set if a name was not valid UTF-8.
+    /// Whether a name was not valid UTF-8.
     unnamed: bool,
 }
 
 /// The value of a parameter.
 pub(crate) enum Scalar {
-    /// Of a URL, decoded.
+    /// The decoded value of a URL parameter.
     Wire(Given),
-    /// Of an SDK call.
+    /// The value of an SDK option.
     Option(Raw),
 }
 
 impl Scalar {
-    /// The text of a value that must be a string.
+    /// Returns the text of a value that must be a string.
     pub(crate) fn text(&self) -> Result<Cow<'_, str>, String> {
         match self {
             Self::Wire(text) => text.as_deref().map(Cow::Borrowed).map_err(Clone::clone),
@@ -55,7 +55,7 @@ pub struct Names {
 pub(crate) const NOTHING: Names = Names { scalars: &[], maps: &[] };
 
 impl Parameters {
-    /// Splits and decodes the query string of a URL. `+` is a space; a `%` outside of an escape is kept.
+    /// Splits and decodes the query string of a URL. `+` is a space. A `%` that does not start an escape is kept.
     #[must_use]
     pub fn decode(query: impl AsRef<[u8]>) -> Self {
         let decode = |bytes: &[u8]| {
@@ -98,7 +98,7 @@ impl Parameters {
         self
     }
 
-    /// Refuses unknown names, then repeated ones.
+    /// Rejects unknown names, then repeated ones.
     pub(crate) fn check_names(&self, names: Names) -> Result<(), Error> {
         let implied = self.implied.as_ref().map(|(name, _)| *name);
         let scalars = || names.scalars.iter().copied().filter(|name| Some(*name) != implied);
@@ -130,7 +130,7 @@ impl Parameters {
         }
     }
 
-    /// The value of a parameter that was given or implied.
+    /// Returns the value of a parameter that was given or implied.
     pub(crate) fn scalar(&self, name: &str) -> Option<&Scalar> {
         let implied = self.implied.as_ref().filter(|(implied, _)| *implied == name).map(|(_, value)| value);
         implied.or_else(|| self.scalars.iter().find(|(given, _)| given == name).map(|(_, value)| value))
@@ -150,7 +150,7 @@ impl Parameters {
         }
     }
 
-    /// The entries of a map parameter of a URL, as key and value.
+    /// Returns the entries of a map parameter of a URL, as key and value.
     pub(crate) fn entries(&self, name: &str) -> impl Iterator<Item = (&str, &Scalar)> {
         self.entries.iter().filter(move |(map, ..)| map == name).map(|(_, key, value)| (key.as_str(), value))
     }
@@ -175,7 +175,7 @@ pub fn parse_nothing(parameters: &Parameters) -> Result<(), Error> {
     parameters.check_names(NOTHING)
 }
 
-/// Refuses an encoded query string that is longer than the contract allows.
+/// Rejects an encoded query string that is longer than the contract allows.
 ///
 /// # Errors
 ///

@@ -11,7 +11,7 @@ pub(super) const TO: &str = "to";
 /// The parameters of a drilldown.
 pub(crate) const NAMES: Names = Names { scalars: &[FROM, TO], maps: &[] };
 
-/// A window as requested: either end may be left to the server.
+/// A window as requested. The server fills in missing ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Period {
     from: Option<Timestamp>,
@@ -31,23 +31,23 @@ impl Period {
         Ok(Self { from, to })
     }
 
-    /// The start, if it was given.
+    /// Returns the start, if it was given.
     #[must_use]
     pub const fn from(self) -> Option<Timestamp> {
         self.from
     }
 
-    /// The end, if it was given.
+    /// Returns the end, if it was given.
     #[must_use]
     pub const fn to(self) -> Option<Timestamp> {
         self.to
     }
 
-    /// Returns the window. A missing end is `as_of`, a missing start lies the default window before the end.
+    /// Returns the window. A missing end is `as_of`; a missing start precedes the end by the default length.
     ///
     /// # Errors
     ///
-    /// `invalid_window`, `window_too_large`: the open ends are known only now.
+    /// `invalid_window`, `window_too_large`, because the missing ends are known only now.
     pub fn resolve(self, as_of: Timestamp) -> Result<Window, Error> {
         Window::ending_at(self.to.unwrap_or(as_of), self.from)
     }
@@ -81,6 +81,6 @@ impl Parameter for Period {
 
 impl Digested for Period {
     fn digest(&self, _: &mut Digest) {
-        // A cursor holds the window itself.
+        // A cursor contains the window itself.
     }
 }

@@ -17,7 +17,7 @@ pub enum Sort {
 }
 
 impl Sort {
-    /// The wire name.
+    /// Returns the wire name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Tags that were read.
+//! Maps of tags that were read.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::set::TagSet;
 
-/// Tags by key, including system tags. A body with a repeated key is refused.
+/// Tags by key, including system tags. Deserializing a map with a repeated key fails.
 ///
 /// ```
 /// use opencomputer_usage_core::tags::Tags;
@@ -25,7 +25,7 @@ use super::set::TagSet;
 pub struct Tags(BTreeMap<String, String>);
 
 impl Tags {
-    /// Returns the user tags: those that may be written back, without the system tags under `oc:`.
+    /// Returns the user tags, which can be written back, without the system tags under `oc:`.
     #[must_use]
     pub fn user(&self) -> BTreeMap<String, String> {
         self.user_set().to_map()

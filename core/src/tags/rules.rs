@@ -1,4 +1,4 @@
-//! Tag rules: which keys and values a user may set, and every violation of a set that breaks them.
+//! The rules for tag keys and values that users set, and their violations.
 
 use std::fmt;
 
@@ -75,7 +75,7 @@ const fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':')
 }
 
-/// Returns the faults of a key, the reserved prefix aside.
+/// Returns the faults of a key, except for the reserved prefix.
 fn name_faults(key: &Text) -> Vec<Fault> {
     let points = key.code_points();
     let characters = points.len();
@@ -150,9 +150,9 @@ pub fn validate_tags(tags: &Raw) -> Result<Vec<Violation>, Error> {
     Ok(violations)
 }
 
-/// Returns whether tags with these distinct keys, in UTF-8, may be written. The verdict is that of [`validate_tags`],
-/// without a report.
-// Loops and a table: in a module that is built for size, iterator adapters are calls that are not inlined.
+/// Returns whether tags with these distinct keys, in UTF-8, are valid. The result is that of [`validate_tags`] without
+/// the violations.
+// Uses loops and a table, because iterator adapters are not inlined in a module that is optimized for size.
 pub fn accepts<K: AsRef<[u8]>, V: AsRef<[u8]>>(tags: impl IntoIterator<Item = (K, V)>) -> bool {
     let mut count = 0;
     for (key, value) in tags {
@@ -168,7 +168,7 @@ fn accepts_key(key: &[u8]) -> bool {
     is_name(key) && !key.starts_with(RESERVED_KEY_PREFIX.as_bytes())
 }
 
-/// [`is_key_byte`] for each byte.
+/// The result of [`is_key_byte`] for each byte.
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time, so an out-of-bounds index fails the build")]
 static KEY_BYTES: [bool; 256] = {
     let mut table = [false; 256];
@@ -207,7 +207,7 @@ pub(crate) fn value_fault(value: &str) -> Option<String> {
     value_faults(&value.into()).first().map(Fault::to_string)
 }
 
-/// Returns whether a key is a system key, which the API never writes.
+/// Returns whether a key is a system key, which cannot be written through the API.
 #[must_use]
 pub fn is_system_key(key: &str) -> bool {
     key.starts_with(RESERVED_KEY_PREFIX)
@@ -217,7 +217,7 @@ pub(crate) fn not_an_object(kind: &str) -> Error {
     Code::InvalidBody.error(format!("tags must be an object of strings, got {kind}"))
 }
 
-/// A valid tag key, the reserved prefix aside: usable for grouping and filtering.
+/// A tag key that is valid for grouping and filtering. It may have the reserved prefix.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TagKey(String);
 
@@ -230,7 +230,7 @@ impl TagKey {
         Err(name_faults(&key.into()).first().map_or_else(String::new, Fault::to_string))
     }
 
-    /// The key.
+    /// Returns the key.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! Tags that may be written.
+//! Sets of tags that can be written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::host::json::{ToJson, entries};
 use crate::host::value::{Raw, Text};
 use crate::limits::MAX_BODY_BYTES;
 
-/// User tags that may be written: at most 50, every key and value valid.
+/// A valid set of user tags: at most 50, with valid keys and values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TagSet(Vec<(String, String)>);
 
@@ -73,7 +73,7 @@ impl TagSet {
         Self::parse(&tags)
     }
 
-    /// Returns the user tags among all tags: those that a full replace sends back.
+    /// Returns the user tags of a map, which a write that keeps them must contain.
     #[must_use]
     pub fn user_part<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let user = tags.into_iter().filter(|(key, _)| !is_system_key(key));
@@ -91,7 +91,7 @@ impl TagSet {
         self.0.iter().cloned().collect()
     }
 
-    /// The tags, ordered by the UTF-8 bytes of their keys.
+    /// Returns the tags, ordered by the UTF-8 bytes of their keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }

@@ -25,7 +25,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// The name by which an operator chooses the rule.
+    /// Returns the name by which operators choose the rule.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -47,11 +47,11 @@ impl FromStr for Rule {
     }
 }
 
-/// The rule applied to one window at one instant: everything that a store needs to measure events.
+/// A rule applied to one window at one instant, with everything that a store needs to measure events.
 ///
-/// An event counts where `started_at < started_before` and it has not ended by `from`. Its billed time
-/// runs from `max(started_at, from)` to `open_end` where it is open (no end, or one after `as_of`), else to
-/// `min(ended_at, last_end)`, and is never negative. All instants are microseconds since the epoch.
+/// An event counts if `started_at < started_before` and it has not ended by `from`. Its billed time starts at
+/// `max(started_at, from)`. It ends at `open_end` if the event is open (it has no end, or one after `as_of`), otherwise
+/// at `min(ended_at, last_end)`. It is never negative. All instants are microseconds since the epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measure {
     /// Start of the window.
@@ -85,7 +85,7 @@ impl Measure {
 
     /// Returns the billed microseconds of an event, or `None` if it does not count at all.
     ///
-    /// An event of zero length counts: its sandbox is listed with nothing to pay.
+    /// An event of zero length counts: its sandbox is listed with an amount of 0.
     #[must_use]
     pub fn billed_micros(&self, started_at: i64, ended_at: Option<i64>) -> Option<u64> {
         let (start, end) = self.billed_span(started_at, ended_at)?;
@@ -113,9 +113,9 @@ pub struct Totals {
     pub usage: Usage,
     /// Allocated memory in MB × µs, clipped to the window under every rule.
     pub allocated: u128,
-    /// The time with an event, in µs. Time that events share counts once.
+    /// The time with at least one event, in µs. Overlapping events count once.
     pub uptime_micros: u64,
-    /// The largest allocation that lasted, in MB.
+    /// The largest allocation of non-zero duration, in MB.
     pub peak_mb: u64,
 }
 
@@ -138,7 +138,7 @@ pub struct Tally {
     billed: Measure,
     clipped: Measure,
     totals: Totals,
-    /// The times of allocation, unordered.
+    /// The start and end of each allocation, unordered.
     spans: Vec<(i64, i64)>,
 }
 
@@ -198,7 +198,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// The usage of one memory and disk size over a billed duration.
+    /// Returns the usage of one memory and disk size over a billed duration.
     #[must_use]
     pub fn of(memory_mb: u64, disk_mb: u64, micros: u128) -> Self {
         Self {
@@ -207,26 +207,26 @@ impl Usage {
         }
     }
 
-    /// Memory in GB-seconds.
+    /// Returns the memory in GB-seconds.
     #[must_use]
     pub fn memory_gb_seconds(self) -> f64 {
         gb_seconds(self.memory)
     }
 
-    /// Disk above the included 20 GB, in GB-seconds.
+    /// Returns the disk above the included 20 GB, in GB-seconds.
     #[must_use]
     pub fn disk_overage_gb_seconds(self) -> f64 {
         gb_seconds(self.disk_overage)
     }
 }
 
-/// Converts an exact time to seconds, for all answers.
+/// Converts an exact time to seconds, for all responses.
 #[must_use]
 pub fn seconds(micros: u64) -> f64 {
     micros as f64 / 1_000_000.0
 }
 
-/// Converts an exact sum to GB-seconds, for all answers: 1 GB = 1024 MB, 1 s = 10⁶ µs.
+/// Converts an exact sum to GB-seconds, for all responses: 1 GB = 1024 MB, 1 s = 10⁶ µs.
 #[must_use]
 pub fn gb_seconds(mb_micros: u128) -> f64 {
     mb_micros as f64 / 1_024_000_000.0

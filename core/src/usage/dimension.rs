@@ -1,4 +1,4 @@
-//! Dimensions: the properties of sandboxes by which usage is grouped and filtered. A new one is one more enum case.
+//! Dimensions: the properties of sandboxes by which usage is grouped and filtered. Each is a variant of an enum.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ impl Dimension {
         }
     }
 
-    /// Returns why a text cannot be a value of the dimension; `None` if it can.
+    /// Returns the reason why a text is not a value of the dimension; `None` if it is.
     pub(crate) fn value_fault(&self, value: &str) -> Option<String> {
         match self {
             Self::Sandbox => sandbox::fault(value),
@@ -34,7 +34,7 @@ impl Dimension {
         }
     }
 
-    /// Returns why no sandbox can lack the dimension; `None` if one can.
+    /// Returns the reason why every sandbox has the dimension; `None` if a sandbox can lack it.
     pub(crate) const fn absence_fault(&self) -> Option<&'static str> {
         match self {
             Self::Sandbox => Some("a sandbox cannot be absent, at least one id is needed"),
@@ -42,7 +42,7 @@ impl Dimension {
         }
     }
 
-    /// The tag key, if the dimension is a tag.
+    /// Returns the tag key, if the dimension is a tag.
     #[must_use]
     pub const fn tag_key(&self) -> Option<&TagKey> {
         match self {
@@ -52,7 +52,7 @@ impl Dimension {
     }
 }
 
-/// The value that a group has of each dimension of a plan; `None` if its sandboxes lack the dimension.
+/// A group's value for each dimension of a plan; `None` if its sandboxes lack the dimension.
 pub type Key = [Option<String>; 1];
 
 /// Parses a `groupBy`.

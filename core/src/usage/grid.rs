@@ -1,4 +1,4 @@
-//! Grids: the time that is measured, and how. Without an interval a grid is one bucket, the whole window.
+//! Grids: the measured time and its accounting rule. Without an interval, a grid is one bucket, the whole window.
 
 use super::accounting::{Measure, Rule, Tally};
 use super::window::{Timestamp, Window};
@@ -15,7 +15,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Returns the numbers that events are measured with.
+    /// Returns the measure of the grid's events.
     #[must_use]
     pub fn measure(&self) -> Measure {
         Measure::new(self.rule, self.window, self.as_of)

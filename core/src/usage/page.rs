@@ -14,7 +14,7 @@ use crate::query::cursor::{Cursor, SortValue, Walk};
 pub struct SandboxSum {
     /// The sandbox.
     pub sandbox_id: String,
-    /// Its value of the tag that is grouped by; `None` if it lacks the tag or if sandboxes are the groups.
+    /// Its value of the tag in `groupBy`; `None` if it lacks the tag or if usage is grouped by sandbox.
     pub tag_value: Option<String>,
     /// Its exact usage.
     pub usage: Usage,
@@ -25,7 +25,7 @@ pub struct SandboxSum {
 pub struct Part {
     /// The group.
     pub key: Key,
-    /// The number of sandboxes. No other part counts them.
+    /// The number of sandboxes, which no other part counts.
     pub sandboxes: u64,
     /// The exact usage.
     pub usage: Usage,
@@ -43,7 +43,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// The value of the plan's only dimension; empty if the sandboxes lack it.
+    /// Returns the value of the plan's only dimension; empty if the sandboxes lack it.
     #[must_use]
     pub fn name(&self) -> &str {
         let [value] = &self.key;
@@ -115,7 +115,7 @@ impl Plan {
         }
     }
 
-    /// Returns the cursor of a page that ends with this group. A sum of 128 bits is a finite number of GB-seconds.
+    /// Returns the cursor after this group. A sum of 128 bits is always a finite number of GB-seconds.
     fn cursor_after(&self, last: &Group) -> Option<Cursor> {
         let sum = self.sort_value(last);
         let (window, as_of) = (self.grid.window, self.grid.as_of);

@@ -1,4 +1,4 @@
-//! Plans: a query with the window, instant, accounting rule and position that it is measured with.
+//! Plans: a query with its window, instant, accounting rule and position.
 
 use super::accounting::Rule;
 use super::dimension::{Dimension, Key};
@@ -17,24 +17,24 @@ pub(crate) enum Position {
     Approximate { value: f64, key: Key },
 }
 
-/// A query as it is computed: its axes and the slice of groups that make its page.
+/// An executable query: its dimensions, time, conditions and page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// The dimensions whose values make the groups.
+    /// The dimensions to group by.
     pub dimensions: [Dimension; 1],
     /// The time that is measured.
     pub grid: Grid,
-    /// The sandboxes that are kept.
+    /// The conditions on sandboxes.
     pub conditions: Filters,
     pub(crate) sort: Sort,
     pub(crate) limit: Limit,
     pub(crate) after: Option<Position>,
-    /// Tells this walk's query from another's.
+    /// The digest that distinguishes the walks of different queries.
     pub(crate) digest: String,
 }
 
 impl UsageQuery {
-    /// Plans the query. The window and instant are those of the cursor's walk, or of a new walk that starts `now`.
+    /// Plans the query. The window and instant come from the cursor, or from a new walk that starts `now`.
     ///
     /// # Errors
     ///
@@ -70,7 +70,7 @@ impl UsageQuery {
         })
     }
 
-    /// Parses the tie-break of a cursor, which must be one that a group of this query can have.
+    /// Parses the tie-break of a cursor, which must be a possible value of the query's groups.
     fn key(&self, tie: &str) -> Result<Key, Error> {
         match self.group_by.value_fault(tie) {
             None => Ok([Some(tie.to_owned())]),
@@ -78,7 +78,7 @@ impl UsageQuery {
         }
     }
 
-    /// Returns 16 hex digits that tell this walk's query from another's.
+    /// Returns 16 hex digits that distinguish the walks of different queries.
     fn walk_digest(&self, rule: Rule) -> String {
         let mut digest = Digest::default();
         self.digest(&mut digest);

@@ -22,7 +22,8 @@ const LAST: i64 = 253_402_300_799_999_999;
 
 /// An instant in UTC, to the microsecond, in the years 0001–9999.
 ///
-/// An end of a window must also lie the default window after the first instant, so that every window can be written.
+/// The end of a window must also be at least the default length after the first instant, so that a default start is
+/// valid.
 ///
 /// ```
 /// use opencomputer_usage_core::usage::window::Timestamp;
@@ -48,12 +49,12 @@ impl Timestamp {
         Self(micros.clamp(FIRST, LAST))
     }
 
-    /// Returns whether a default window may end at this instant.
+    /// Returns whether a window of the default length may end at this instant.
     pub(crate) const fn can_end_a_window(self) -> bool {
         self.0 >= FIRST + DEFAULT_WINDOW
     }
 
-    /// Returns whether [`read`](Self::read) accepts a text, without parsing one in the form that servers write.
+    /// Returns whether [`read`](Self::read) accepts a text. Skips parsing for the form that servers write.
     #[must_use]
     pub fn is_timestamp(text: &str) -> bool {
         is_written(text.as_bytes()) || Self::read(text).is_some()
@@ -72,7 +73,7 @@ impl Timestamp {
         Self::from_micros(local - MINUTE * offset_minutes)
     }
 
-    /// Microseconds since 1970-01-01T00:00:00Z.
+    /// Returns the microseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn micros(self) -> i64 {
         self.0
@@ -94,7 +95,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Returns whether a text has the form in which [`Timestamp`] is written, with a fraction, on a day of 1 to 28.
+/// Returns whether a text has the output format of [`Timestamp`], with a fraction and a day from 1 to 28.
 #[allow(clippy::needless_bitwise_bool, reason = "without branches the comparison is vectorized")]
 fn is_written(text: &[u8]) -> bool {
     const LEAST: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
@@ -133,7 +134,7 @@ fn time(text: &[u8]) -> Option<(NaiveTime, i64)> {
     (hours < 24 && minutes < 60).then(|| (time, sign * i64::from(hours * 60 + minutes)))
 }
 
-/// Parses a fraction as microseconds, without finer digits, and returns the rest of the text.
+/// Parses a fraction as microseconds, drops finer digits, and returns the rest of the text.
 fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = text.split_at_checked(digits).filter(|(digits, _)| !digits.is_empty())?;
@@ -196,23 +197,23 @@ impl Window {
         Ok(Self { from, to })
     }
 
-    /// The window of the default length that ends at `to`, with a start of its own where one is given.
+    /// Creates the window that ends at `to`. Without `from`, it has the default length.
     ///
     /// # Errors
     ///
     /// `invalid_window`, `window_too_large`.
     pub fn ending_at(to: Timestamp, from: Option<Timestamp>) -> Result<Self, Error> {
-        // The end of a window lies at least the default window after the first instant.
+        // The end of a window is at least the default length after the first instant.
         Self::new(from.unwrap_or(Timestamp(to.0 - DEFAULT_WINDOW)), to)
     }
 
-    /// The first instant of the window.
+    /// Returns the first instant of the window.
     #[must_use]
     pub const fn from(self) -> Timestamp {
         self.from
     }
 
-    /// The first instant after the window.
+    /// Returns the first instant after the window.
     #[must_use]
     pub const fn to(self) -> Timestamp {
         self.to

@@ -1,7 +1,7 @@
 //! A JSON reader and writer that keeps numbers as text.
 //!
-//! It replaces a general parser in the module that browsers download, because the parser's tables for floats would be
-//! most of that module. Hosts parse the numbers. Tests compare it with `serde_json`.
+//! It replaces a general parser in the module that browsers download, because the float tables of such a parser would
+//! make up most of the module. Hosts parse the numbers. Tests compare it with `serde_json`.
 
 mod read;
 mod write;

@@ -12,16 +12,16 @@ const DEPTH: u8 = 127;
 pub(crate) enum Json<'a> {
     Null,
     Bool(bool),
-    /// As written; a double can hold it.
+    /// The text of a number that fits into a double.
     Number(&'a str),
     Text(Cow<'a, str>),
     List(Vec<Json<'a>>),
-    /// In the order written; a name may occur more than once.
+    /// The members in their order in the text. A name may occur more than once.
     Map(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
 impl<'a> Json<'a> {
-    /// Parses a text that is one value; the error is the byte offset of the fault.
+    /// Parses a text that contains exactly one value. The error is the byte offset of the fault.
     pub(crate) fn parse(text: &'a str) -> Result<Self, usize> {
         let mut reader = Reader { rest: text };
         let value = reader.value(DEPTH).filter(|_| reader.rest.is_empty());
@@ -33,7 +33,7 @@ impl<'a> Json<'a> {
         Reader { rest: text }.value(DEPTH)
     }
 
-    /// The member with that name, if this is an object that has it once.
+    /// Returns the member with this name, if this is an object that has it once.
     pub(crate) fn member(&self, name: &str) -> Result<Option<&Self>, Repeated> {
         let Self::Map(members) = self else {
             return Ok(None);
@@ -43,7 +43,7 @@ impl<'a> Json<'a> {
         if named.next().is_some() { Err(Repeated) } else { Ok(first) }
     }
 
-    /// The member with that name, if it is a string.
+    /// Returns the member with this name, if it is a string.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.member(name).ok()??.as_str()
     }
@@ -56,7 +56,7 @@ impl<'a> Json<'a> {
     }
 }
 
-/// An object has a member more than once.
+/// The error for an object that has a member more than once.
 #[derive(Debug)]
 pub(crate) struct Repeated;
 
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
     }
 
-    /// Parses a value and the space around it.
+    /// Parses a value and the white space around it.
     fn value(&mut self, depth: u8) -> Option<Json<'a>> {
         self.space();
         let value = if self.eat("\"") {
@@ -159,18 +159,18 @@ impl<'a> Reader<'a> {
             'u' => {
                 let unit = self.unit()?;
                 let low = if matches!(unit, 0xD800..0xDC00) && self.eat("\\u") { Some(self.unit()?) } else { None };
-                // A surrogate that stands alone is no character.
+                // A lone surrogate is not a character.
                 char::decode_utf16([unit].into_iter().chain(low)).next()?.ok()?
             }
             _ => return None,
         })
     }
 
-    /// Reads four hex digits.
+    /// Parses four hex digits.
     fn unit(&mut self) -> Option<u16> {
         let (digits, rest) = self.rest.split_at_checked(4)?;
         self.rest = rest;
-        // The conversion would take a sign.
+        // The conversion would accept a sign.
         digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
     }
 
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
             self.digits()?;
         }
         let number = text.get(..text.len() - self.rest.len())?;
-        // One without an exponent needs three hundred digits to be beyond every double.
+        // Without an exponent, only a number of three hundred digits can exceed every double.
         let plain = number.len() < 300 && !number.contains(['e', 'E']);
         (plain || Decimal::read(number)?.is_finite()).then_some(number)
     }
@@ -207,7 +207,7 @@ mod tests {
     use crate::host::json::ToJson as _;
     use proptest::prelude::*;
 
-    /// Writes a value, numbers as they were read.
+    /// Writes a value. Numbers keep their text.
     fn text_of(json: &Json<'_>) -> String {
         let mut out = String::new();
         match json {
@@ -228,7 +228,7 @@ mod tests {
         out
     }
 
-    /// Text that is often JSON, and often almost JSON.
+    /// Generates text that is often JSON or almost JSON.
     fn jsonish() -> impl Strategy<Value = String> {
         let leaf = prop_oneof![
             Just("null".to_owned()),

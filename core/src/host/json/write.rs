@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 use std::fmt::Write as _;
 
-/// Types that can be written as JSON, in which results reach JavaScript and Python.
+/// Types that can be written as JSON, the form of results for JavaScript and Python.
 pub trait ToJson {
     /// Appends the JSON text.
     fn write_json(&self, out: &mut String);
 
-    /// The JSON text.
+    /// Returns the JSON text.
     fn to_json(&self) -> String {
         let mut out = String::new();
         self.write_json(&mut out);
@@ -72,7 +72,7 @@ impl<T: ToJson> ToJson for Option<T> {
     }
 }
 
-/// A pair is a list of two.
+/// Writes a pair as a list of two.
 impl<T: ToJson, U: ToJson> ToJson for (T, U) {
     fn write_json(&self, out: &mut String) {
         let Ok(()) = sequence(out, ['[', ']'], [&self.0 as &dyn ToJson, &self.1], |out, item| {
@@ -91,7 +91,7 @@ impl<T: ToJson> ToJson for [T] {
     }
 }
 
-/// Writes what stands between brackets, separated by commas.
+/// Writes items between brackets, separated by commas.
 pub(crate) fn sequence<T, E>(
     out: &mut String,
     [open, close]: [char; 2],
