@@ -11,7 +11,7 @@ use syn::{
     visit::{self, Visit},
 };
 
-/// The crates that are checked, by the folders of their sources.
+/// The source folders of the checked crates.
 const CRATES: [&str; 8] = [
     "core/src",
     "sdks/rust/src",
@@ -23,7 +23,7 @@ const CRATES: [&str; 8] = [
     "xtask/src",
 ];
 
-/// Fails with every circle of every crate.
+/// Fails if any crate has a circle, and lists all of them.
 pub fn run(root: &Path) -> Result<()> {
     let mut found = Vec::new();
     for folder in CRATES {
@@ -45,9 +45,9 @@ struct Modules(BTreeMap<Names, Module>);
 
 #[derive(Default)]
 struct Module {
-    /// Every path that the file names, as far as it is below the crate.
+    /// The paths in the file that belong to the crate.
     imports: BTreeSet<Names>,
-    /// The paths behind the names that the file exports again.
+    /// The paths of the names that the file re-exports.
     exports: BTreeMap<String, Names>,
 }
 
@@ -66,10 +66,10 @@ impl Modules {
         Ok(Self(modules))
     }
 
-    /// The module with a file of its own that defines what a path names, through exports of other modules.
+    /// Resolves a path, through re-exports, to the module that defines it and has a file of its own.
     fn home(&self, path: &[String]) -> Option<Names> {
         let mut path = path.to_vec();
-        // No chain of exports is longer; one that were would be a circle that the compiler refuses.
+        // A longer chain of re-exports would be a circle, which the compiler rejects.
         for _ in 0..16 {
             let ways = (0..=path.len()).rev().filter_map(|depth| path.split_at_checked(depth));
             let mut known = ways.filter_map(|(name, rest)| Some((name, rest, self.0.get(name)?)));
@@ -105,7 +105,7 @@ impl Modules {
     }
 }
 
-/// The shortest way from a module back to itself.
+/// Returns the shortest way from a module back to itself.
 fn shortest_circle(start: &Names, edges: &BTreeMap<Names, BTreeSet<Names>>) -> Option<Vec<Names>> {
     let mut ways = vec![vec![start.clone()]];
     let mut seen = BTreeSet::new();
@@ -138,7 +138,7 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// `a/b.rs` and `a/b/mod.rs` are the module `a::b`; the root has no name.
+/// Returns the module of a file: `a::b` for `a/b.rs` and `a/b/mod.rs`, no names for the root.
 fn module_name(file: &Path) -> Names {
     let file = file.with_extension("");
     let mut names: Names = file.iter().map(|part| part.to_string_lossy().into_owned()).collect();
@@ -154,7 +154,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// The path below the crate that a path of this file names, where it says that it is one of the crate's own.
+    /// Returns the path below the crate for a path in this file that starts with `crate`, `self` or `super`.
     fn absolute(&self, path: &[String]) -> Option<Names> {
         let mut base = match path.first()?.as_str() {
             "crate" => Vec::new(),
@@ -199,7 +199,7 @@ impl Reader {
 
     fn used(&mut self, prefix: &Names, name: &str, known_as: &str, exported: bool) {
         let path = if name == "self" { prefix.clone() } else { [prefix.as_slice(), &[name.to_owned()]].concat() };
-        // Without `crate`, `self` or `super` a path may start at a child module; elsewhere it is another crate's.
+        // Without `crate`, `self` or `super`, a path starts at a child module or belongs to another crate.
         let absolute = self.add(&path).or_else(|| self.add(&[vec!["self".to_owned()], path.clone()].concat()));
         if let (true, Some(path)) = (exported, absolute) {
             self.module.exports.insert(known_as.to_owned(), path);

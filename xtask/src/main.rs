@@ -1,4 +1,5 @@
-//! Build steps of this repository that are more than one command: `cargo xtask wasm | check-core | circles | generate`.
+//! Build steps of this repository that need more than one command: `cargo xtask wasm | check-core | circles |
+//! generate`.
 
 mod check_core;
 mod circles;

@@ -55,8 +55,8 @@ pub fn run(root: &Path) -> Result<()> {
 /// Compiles a module; returns the directory of its file.
 ///
 /// Building the standard library, too, saves a fifth: it is optimized for size, and a panic traps at once instead of
-/// formatting a message that nobody reads. The pinned stable compiler needs its bootstrap switch for it. The flags would
-/// invalidate every other build for this target, so they have their own target directory.
+/// formatting a message that nobody reads. The pinned stable compiler needs its bootstrap switch for it. The flags
+/// would invalidate every other build for this target, so they have their own target directory.
 fn build(root: &Path, features: &[&str]) -> Result<PathBuf> {
     let std = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
     let package = ["build", "--locked", "--package", "opencomputer-usage-wasm"];
@@ -85,8 +85,8 @@ fn exported(module: &Path) -> Result<Vec<u8>> {
     Ok(module.emit_wasm())
 }
 
-/// Returns the source of a file with the module in base64. It is compressed first, because base64 hides repetitions from
-/// a server's compression.
+/// Returns the source of a file with the module in base64. It is compressed first, because base64 hides repetitions
+/// from a server's compression.
 fn inline(name: &str, bytes: &[u8], packed: &[u8]) -> String {
     let (size, text) = (bytes.len(), BASE64_STANDARD.encode(packed));
     format!(
@@ -95,7 +95,8 @@ fn inline(name: &str, bytes: &[u8], packed: &[u8]) -> String {
     )
 }
 
-/// Compresses for `unpack.ts`: without a header or an end marker, and without position bits, which do not help for code.
+/// Compresses for `unpack.ts`: without a header or an end marker, and without position bits, which do not help for
+/// code.
 fn pack(bytes: &[u8]) -> Result<Vec<u8>> {
     let options = LzmaOptions { lc: 3, lp: 0, pb: 0, nice_len: 273, ..LzmaOptions::with_preset(9) };
     let mut writer = LzmaWriter::new_no_header(Vec::new(), &options, false)?;

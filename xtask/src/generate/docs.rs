@@ -2,14 +2,14 @@
 
 use opencomputer_usage_core::{Code, limits};
 
-/// The table of error codes.
+/// Returns the table of error codes.
 pub fn errors() -> String {
     let row = |code: &Code| format!("| `{}` | {} | {} |\n", code.as_str(), code.status(), code.meaning());
     let rows: String = Code::ALL.iter().map(row).collect();
     format!("\n| code | status | meaning |\n|---|---|---|\n{rows}\n")
 }
 
-/// The table of limits.
+/// Returns the table of limits.
 pub fn limits() -> String {
     let row = |limit: &limits::Limit| {
         format!("| `{}` | {} | {} |\n", limit.name, grouped(limit.value), limit.docs.trim().trim_end_matches('.'))
@@ -18,7 +18,7 @@ pub fn limits() -> String {
     format!("\n| name in `LIMITS` | value | meaning |\n|---|---|---|\n{rows}\n")
 }
 
-/// A number with a comma between each three digits.
+/// Formats a number with a comma between groups of three digits.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();

@@ -1,4 +1,4 @@
-//! Writes what other languages and the documentation take from the core: types, error codes, limits and schemas.
+//! Generates the types, error codes, limits and schemas of other languages and the documentation from the core.
 #![allow(clippy::format_collect, clippy::format_push_string, reason = "clarity counts more than allocations here")]
 
 mod docs;
@@ -25,7 +25,7 @@ pub fn run(root: &Path, check: bool) -> Result<()> {
             continue;
         }
         if !check {
-            fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
+            fs::create_dir_all(path.parent().context("the file is in no folder")?)?;
             fs::write(&path, text).with_context(|| path.display().to_string())?;
         }
         stale.push(format!("  {}", name.display()));
@@ -38,7 +38,7 @@ pub fn run(root: &Path, check: bool) -> Result<()> {
     Ok(())
 }
 
-/// Every generated file, by its path below the root.
+/// Returns every generated file, by its path below the root.
 fn files(root: &Path) -> Result<Vec<(PathBuf, String)>> {
     let read = |name: &str| fs::read_to_string(root.join(name)).with_context(|| name.to_owned());
     let mut files = vec![

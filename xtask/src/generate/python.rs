@@ -17,7 +17,7 @@ struct Model {
     first: &'static [&'static str],
     /// Fields that a caller may leave out, and that therefore come last.
     optional: &'static [&'static str],
-    /// What its class has besides fields.
+    /// The members of its class besides fields.
     extra: &'static str,
     is_page: bool,
 }
@@ -67,7 +67,7 @@ impl Field {
     }
 }
 
-/// The stubs of the models.
+/// Returns the stubs of the models.
 pub fn models() -> Result<String> {
     let mut out = String::new();
     for model in MODELS.iter().chain([&SANDBOXES_USAGE]) {
@@ -78,7 +78,7 @@ pub fn models() -> Result<String> {
     Ok(out)
 }
 
-/// The literal of error codes.
+/// Returns the literal of error codes.
 pub fn codes() -> String {
     let codes: String = Code::ALL.iter().map(|code| format!("    \"{}\",\n", code.as_str())).collect();
     format!(
@@ -152,7 +152,7 @@ fn kind(shape: &Shape, member: &MemberDescription, is_taken: bool) -> Result<Str
             if is_taken { format!("Iterable[{item}]") } else { format!("tuple[{item}, ...]") }
         }
         Shape::Object(_) => {
-            let wire = member.object.context("an object has a description")?.name;
+            let wire = member.object.context("an object has no description")?.name;
             let model = MODELS.iter().find(|model| model.wire == wire);
             model.with_context(|| format!("no model of {wire}"))?.name.to_owned()
         }
@@ -174,7 +174,7 @@ fn class(name: &str, decorator: &str, fields: &[Field], extra: &str) -> String {
     format!("{out}{extra}\n")
 }
 
-/// A list in brackets: on one line if it fits, else (if allowed) alone on a line, else one item on each line.
+/// Formats a list in brackets: on one line if it fits, else (if allowed) on a line of its own, else one item per line.
 fn wrapped(open: &str, items: &[String], close: &str, may_stand_alone: bool) -> String {
     const WIDTH: usize = 120;
     let all = items.join(", ");

@@ -5,18 +5,18 @@ use opencomputer_usage_core::wire::describe::{Description, MemberDescription, Pr
 use opencomputer_usage_core::wire::{DESCRIPTIONS, shape::Shape};
 use serde_json::{Map, Value};
 
-/// The description of a wire type by its name in Rust.
+/// Returns the description of a wire type by its name in Rust.
 pub fn described(name: &str) -> Result<&'static Description> {
     let known = DESCRIPTIONS.iter().copied().flatten();
     known.into_iter().find(|description| description.name == name).with_context(|| format!("no wire type `{name}`"))
 }
 
-/// The sentences of a doc comment, without the example.
+/// Returns the sentences of a doc comment, without the example.
 pub fn sentences(docs: &str) -> &str {
     docs.split_once(" Example:").map_or(docs, |(sentences, _)| sentences).trim()
 }
 
-/// The sentences about a member, without the clause about servers that do not send it.
+/// Returns the sentences about a member, without the clause about servers that do not send it.
 pub fn sentences_if_sent(member: &MemberDescription) -> String {
     let docs = sentences(member.docs);
     match docs.split_once("; `None`") {
@@ -27,7 +27,7 @@ pub fn sentences_if_sent(member: &MemberDescription) -> String {
     }
 }
 
-/// The example of an object: that of each of its members.
+/// Returns the example of an object, assembled from the examples of its members.
 pub fn example(description: &Description) -> Result<Value> {
     let members = description.members.iter().map(|member| {
         let value = member_example(member).with_context(|| format!("{}.{}", description.name, member.name))?;
@@ -39,8 +39,8 @@ pub fn example(description: &Description) -> Result<Value> {
 fn member_example(member: &MemberDescription) -> Result<Value> {
     if let Some((_, example)) = member.docs.split_once(" Example:") {
         let example = example.trim().strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
-        return serde_json::from_str(example.context("an example ends the doc comment and is in backticks")?)
-            .context("an example is JSON");
+        return serde_json::from_str(example.context("the doc comment does not end with an example in backticks")?)
+            .context("the example is not JSON");
     }
     let object = example(member.object.context("no example")?)?;
     Ok(if is_list(&member.shape) { Value::Array(vec![object]) } else { object })

@@ -42,7 +42,7 @@ const ETAG: MemberDescription = MemberDescription {
     presence: Presence::Required,
 };
 
-/// The types of responses and the union of error codes.
+/// Returns the types of responses and the union of error codes.
 pub fn types() -> Result<String> {
     let mut out = format!("// {MARK}\n{PRELUDE}");
     for (rust, name) in NAMES {
@@ -62,7 +62,7 @@ pub fn types() -> Result<String> {
     Ok(out)
 }
 
-/// The limits as values that need no module.
+/// Returns the limits as values that need no module.
 pub fn limits() -> String {
     let limits: String = TABLE.iter().map(|limit| format!("  {}: {},\n", limit.name, limit.value)).collect();
     format!(
@@ -91,7 +91,7 @@ fn kind(shape: &Shape, member: &MemberDescription) -> Result<String> {
         Shape::Nullable(shape) => format!("{} | null", kind(shape, member)?),
         Shape::List(shape) => format!("{}[]", kind(shape, member)?),
         Shape::Object(_) => {
-            let object = member.object.context("an object has a description")?;
+            let object = member.object.context("an object has no description")?;
             let known = NAMES.iter().find(|(rust, _)| *rust == object.name);
             known
                 .map(|(_, name)| (*name).to_owned())
@@ -104,7 +104,7 @@ fn translated(docs: &str) -> String {
     sentences(docs).replace("`None`", "null")
 }
 
-/// A doc comment, on as many lines as it needs.
+/// Formats a doc comment on as many lines as it needs.
 fn comment(indent: &str, text: &str) -> String {
     const WIDTH: usize = 120;
     let line = format!("{indent}/** {text} */\n");

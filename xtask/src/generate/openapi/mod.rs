@@ -16,7 +16,7 @@ const DESCRIPTION: &str = "Attributes the spend of cloud sandboxes to the custom
 
 const REQUEST_ID: &str = "5f0c6cf3a1a94f0e8f4d2c5b7e9a1d30";
 
-/// The text of the document.
+/// Returns the text of the document.
 pub fn document() -> Result<String> {
     Ok(format!("{:#}\n", build()?))
 }
@@ -58,7 +58,7 @@ fn each_code(of: impl Fn(Code) -> Value) -> Map<String, Value> {
     Code::ALL.iter().map(|&code| (code.as_str().to_owned(), of(code))).collect()
 }
 
-/// An error with a code, as the body that carries it.
+/// Returns the example of a body with this error code.
 fn example(code: Code) -> Value {
     let error = match code {
         Code::InvalidTags => TagSet::from_json(br#"{"te am":"payments","oc:plan":null}"#).err(),

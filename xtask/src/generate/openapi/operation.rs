@@ -16,12 +16,12 @@ use crate::generate::text::example;
 /// The largest number of sandboxes that the list of sandboxes has.
 const LISTED_SANDBOXES: usize = 100;
 
-/// Every path and its operations.
+/// Returns every path and its operations.
 pub(super) fn paths() -> Result<Value> {
     let mut paths = Map::new();
     let mut add = |path: &str, method: &str, operation: Value| {
         let methods = paths.entry(path).or_insert_with(|| json!({}));
-        methods.as_object_mut().context("methods are an object")?.insert(method.to_lowercase(), operation);
+        methods.as_object_mut().context("the methods are not an object")?.insert(method.to_lowercase(), operation);
         anyhow::Ok(())
     };
     for &endpoint in Endpoint::ALL {
@@ -35,12 +35,12 @@ pub(super) fn paths() -> Result<Value> {
     Ok(paths.into())
 }
 
-/// An endpoint of the API.
+/// Returns the operation of an endpoint.
 fn operation(endpoint: Endpoint) -> Result<Value> {
     let name = endpoint.name();
-    let (first, rest) = name.split_at_checked(1).context("an endpoint has a name")?;
+    let (first, rest) = name.split_at_checked(1).context("an endpoint has no name")?;
     let (summary, description) =
-        endpoint.documentation().split_once("\n\n").context("an endpoint has a description")?;
+        endpoint.documentation().split_once("\n\n").context("an endpoint has no description")?;
     let query = endpoint.query();
     let parameters = (endpoint.path().contains("{id}").then_some("id").into_iter())
         .chain(query.scalars.iter().chain(query.maps).copied())
@@ -57,13 +57,13 @@ fn operation(endpoint: Endpoint) -> Result<Value> {
     let Some(body) = endpoint.body() else { return Ok(operation) };
     let body = json!({
         "required": true,
-        "description": "All user tags that the sandbox is to have; `{}` removes all",
+        "description": "The new user tags, which replace the existing ones; `{}` removes all",
         "content": { "application/json": { "schema": reference(body), "example": schemas::user_tags() } },
     });
     Ok(with(operation, "requestBody", body))
 }
 
-/// The area of a path.
+/// Returns the area of a path.
 fn tag(path: &str) -> &'static str {
     match path.rsplit('/').next() {
         Some("usage") => "usage",
@@ -72,18 +72,18 @@ fn tag(path: &str) -> &'static str {
     }
 }
 
-/// A doc comment as one line.
+/// Joins the lines of a doc comment.
 fn lines(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ").trim().to_owned()
 }
 
-/// The response of status 200.
+/// Returns the response of status 200.
 fn answer(endpoint: Endpoint, summary: &str) -> Result<Value> {
     let mut headers = vec!["X-Request-Id", "Cache-Control"];
     let mut schemas = Vec::new();
     let mut examples = Map::new();
     for &reply in endpoint.replies() {
-        let description = body(reply).context("a reply has a description")?;
+        let description = body(reply).context("a reply has no description")?;
         let (schema, mut value) = (reference(schemas::name(description)), example(description)?);
         let name = match reply {
             Reply::TagUsage => "tag",
@@ -108,7 +108,7 @@ fn answer(endpoint: Endpoint, summary: &str) -> Result<Value> {
     Ok(response(summary, &schema, &examples.into(), &headers))
 }
 
-/// The type of a reply's body, or of each item of its list.
+/// Returns the type of a reply's body, or of each item of its list.
 const fn body(reply: Reply) -> Option<&'static Description> {
     match reply {
         Reply::TagUsage => TagUsagePage::<String>::DESCRIPTION,
@@ -120,7 +120,7 @@ const fn body(reply: Reply) -> Option<&'static Description> {
     }
 }
 
-/// An operation that takes no key.
+/// Returns an operation that takes no key.
 fn plain(id: &str, summary: &str, example: &str, media_type: &str, codes: &[Code]) -> Value {
     let answer = json!({
         "description": summary,
@@ -134,7 +134,7 @@ fn plain(id: &str, summary: &str, example: &str, media_type: &str, codes: &[Code
     })
 }
 
-/// The responses by status.
+/// Returns the responses by status.
 fn responses(answer: Value, codes: impl Iterator<Item = Code>) -> Value {
     let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
     for code in codes {
@@ -151,7 +151,7 @@ fn responses(answer: Value, codes: impl Iterator<Item = Code>) -> Value {
     responses.into()
 }
 
-/// A response of JSON.
+/// Returns a JSON response.
 fn response(description: &str, schema: &Value, examples: &Value, headers: &[&str]) -> Value {
     json!({
         "description": description,
@@ -160,7 +160,7 @@ fn response(description: &str, schema: &Value, examples: &Value, headers: &[&str
     })
 }
 
-/// The response of one status that carries any of these codes.
+/// Returns the response of one status that carries any of these codes.
 pub(super) fn refusal(codes: &[Code]) -> Value {
     let names: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
     let lines: Vec<_> = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
@@ -185,7 +185,7 @@ fn named(headers: &[&str]) -> Map<String, Value> {
     headers.iter().map(reference).collect()
 }
 
-/// The headers of responses.
+/// Returns the headers of responses.
 pub(super) fn headers() -> Value {
     let header = |description: &str, schema: Value, example: &str| json!({ "description": description, "required": true, "schema": schema, "example": example });
     let text = || json!({ "type": "string" });

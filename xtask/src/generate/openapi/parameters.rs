@@ -12,7 +12,7 @@ const FILTER: &str = "`filter[tag:<key>]` or `filter[sandbox]`: comma-separated 
     must match every filter. An empty filter matches sandboxes that lack the tag. Put a value in double quotes if it is \
     empty, has a comma or a double quote, or starts or ends with white space; double the quotes inside it.";
 
-/// Every parameter by its name.
+/// Returns every parameter by its name.
 pub(super) fn all() -> Value {
     let query = |name: &str, schema: Value, description: &str| json!({ "name": name, "in": "query", "description": description, "schema": schema });
     let dimension = format!("^(sandbox|tag:{KEY_CHARACTERS}{{1,{MAX_TAG_KEY_CHARACTERS}}})$");

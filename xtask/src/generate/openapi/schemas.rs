@@ -19,7 +19,7 @@ pub(super) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-/// An object with one more member.
+/// Returns an object with one more member.
 pub(super) fn with(mut object: Value, name: &str, value: Value) -> Value {
     if let Value::Object(members) = &mut object {
         members.insert(name.to_owned(), value);
@@ -27,7 +27,7 @@ pub(super) fn with(mut object: Value, name: &str, value: Value) -> Value {
     object
 }
 
-/// The name of a wire type in the document.
+/// Returns the name of a wire type in the document.
 pub(super) fn name(description: &Description) -> &'static str {
     match description.name {
         "TagKeySummary" => "TagKey",
@@ -36,7 +36,7 @@ pub(super) fn name(description: &Description) -> &'static str {
     }
 }
 
-/// Every schema by its name.
+/// Returns every schema by its name.
 pub(super) fn all() -> Result<Value> {
     let mut schemas: Map<_, _> = inputs().into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
     for description in DESCRIPTIONS.iter().copied().flatten() {
@@ -87,7 +87,7 @@ fn object(description: &Description) -> Result<Value> {
     Ok(json!({ "type": "object", "description": docs, "required": required, "properties": properties }))
 }
 
-/// A member, as this project's server sends it.
+/// Returns the schema of a member, as this project's server sends it.
 fn property(description: &Description, member: &MemberDescription) -> Result<Value> {
     let shape = match (&member.shape, member.presence) {
         (Shape::Nullable(shape), Presence::Always | Presence::Omitted) => *shape,
@@ -121,10 +121,10 @@ fn schema(shape: &Shape, member: &MemberDescription) -> Result<Value> {
             json!({ "type": "string", "format": "date-time", "pattern": pattern })
         }
         Shape::List(shape) => json!({ "type": "array", "items": schema(shape, member)? }),
-        Shape::Object(_) => reference(name(member.object.context("an object has a description")?)),
+        Shape::Object(_) => reference(name(member.object.context("an object has no description")?)),
         Shape::Nullable(shape) => {
             let mut schema = schema(shape, member)?;
-            let kind = schema.get_mut("type").context("a reference that may be null")?;
+            let kind = schema.get_mut("type").context("a reference cannot be null")?;
             *kind = json!([kind.take(), "null"]);
             schema
         }
