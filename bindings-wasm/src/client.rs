@@ -1,4 +1,4 @@
-//! Calls in progress. The module with only the pure functions lacks this file.
+//! Calls in progress. The module of the pure functions does not contain them.
 
 use std::cell::RefCell;
 
@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::message::Message;
 use crate::{Json, reply, unknown_function};
 
-/// The options of a client. The host keeps some of them; they are here for the list in the error of an unknown option.
+/// The options of a client. The host handles some of them, but the error of an unknown option lists all.
 const CLIENT_OPTIONS: [&str; 8] =
     ["apiKey", "baseUrl", "timeoutMs", "maxRetries", "fetch", "headers", "logger", "dangerouslyAllowBrowser"];
 /// The options of a call. The last one is only for writes.
@@ -23,7 +23,7 @@ thread_local! {
     static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Returns the buffer for a response body of `bytes` bytes, to be filled before the message of its response.
+/// Returns the buffer for a response body of `bytes` bytes. The host fills it before it sends the message.
 #[must_use]
 #[wasm_bindgen]
 pub fn body(bytes: usize) -> *const u8 {
@@ -33,7 +33,7 @@ pub fn body(bytes: usize) -> *const u8 {
     })
 }
 
-/// Returns how many bytes of the body of a response with this status are read.
+/// Returns the most bytes to read of the body of a response with this status.
 #[must_use]
 #[wasm_bindgen]
 pub fn body_limit(status: u16) -> usize {
@@ -47,7 +47,7 @@ pub fn is_success(status: u16) -> bool {
     client::is_success(status)
 }
 
-/// Handles a message about a call; returns what `run` returns.
+/// Handles a message about a call. The return value is that of `run`.
 #[must_use]
 #[wasm_bindgen]
 pub fn call(words: usize, now_ms: f64, random: f64) -> isize {
@@ -113,8 +113,9 @@ fn check_names(options: &Raw, names: &[&str]) -> Result<(), ClientError> {
 
 /// Begins a call; returns the number of its exchange.
 ///
-/// Reads the configuration of a client, `{ timeoutMs?, maxRetries?, headers? }`, the name of an operation, its arguments
-/// by name, its query, and the [`NextPage`](opencomputer_usage_core::client::NextPage) that replaces members of the query.
+/// Reads the configuration of a client, `{ timeoutMs?, maxRetries?, headers? }`, the name of an operation, its
+/// arguments by name, its query, and the [`NextPage`](opencomputer_usage_core::client::NextPage) that replaces members
+/// of the query.
 fn begin(message: &mut Message<'_>, now_ms: f64) -> Result<usize, ClientError> {
     let (client, options) = (configure(message)?, message.value());
     let (operation, arguments) = (message.name(), message.value());
@@ -147,8 +148,8 @@ fn with_next_page(query: Raw, next: Raw) -> Raw {
     }
 }
 
-/// Returns the members of both: a repeated member is rejected later, so a query cannot replace an argument. A query that
-/// is not a map is passed on, for the core to reject.
+/// Returns the members of both: a repeated member is rejected later, so a query cannot replace an argument. A query
+/// that is not a map is passed on, for the core to reject.
 fn with_query(arguments: Raw, query: Raw) -> Raw {
     match (arguments, query) {
         (Raw::Map(arguments), Raw::Map(query)) => Raw::Map(arguments.into_iter().chain(query).collect()),

@@ -29,7 +29,7 @@ thread_local! {
     static ANSWER: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Returns the buffer for the lengths that [`accepts`] reads, with room for `most` of them.
+/// Returns the buffer for the lengths that [`accepts`] reads, with room for `most` lengths.
 #[must_use]
 #[wasm_bindgen]
 pub fn lengths(most: usize) -> *const u16 {
@@ -51,7 +51,7 @@ pub fn text(most: usize) -> *const u8 {
 
 /// Returns whether the first `tags` tags of the two buffers are valid. Each tag is a key followed by a value, in UTF-8.
 ///
-/// `validateTags` reports the violations of tags that are not.
+/// For invalid tags, `validateTags` reports the violations.
 #[must_use]
 #[wasm_bindgen]
 pub fn accepts(tags: usize) -> bool {
@@ -65,9 +65,9 @@ pub fn accepts(tags: usize) -> bool {
     })
 }
 
-/// Words from which a message counts as large.
+/// The number of words above which a message counts as large.
 const LARGE: usize = 1 << 16;
-/// The most bytes of an answer per word of its message, reached by many short keys with one violation each.
+/// The most bytes of a result per word of its message, reached by many short keys with one violation each.
 const BYTES_PER_WORD: usize = 48;
 
 /// Returns the buffer for a message of `words` words.
@@ -85,7 +85,7 @@ pub fn message(words: usize) -> *const u16 {
 
 /// Grows the memory in one step. Many small steps would each cost a garbage collection of the host.
 ///
-/// Pages that stay unused take no memory of the host. If so many cannot be had, the memory grows in small steps.
+/// Unused pages take no memory of the host. If the step fails, the memory grows in small steps.
 fn reserve(bytes: usize) {
     let mut block = Vec::<u8>::new();
     let _ = block.try_reserve_exact(bytes);
@@ -101,7 +101,7 @@ pub fn run(words: usize) -> isize {
     reply(words, call_function)
 }
 
-/// Takes the message of `words` words and stores the answer to it; returns what [`run`] returns.
+/// Handles a message of `words` words and stores the result. The return value is that of [`run`].
 fn reply(words: usize, to: impl FnOnce(&mut Message<'_>) -> Json) -> isize {
     let message = MESSAGE.take();
     let result = to(&mut Message::new(message.get(..words).unwrap_or_default()));
@@ -112,7 +112,7 @@ fn reply(words: usize, to: impl FnOnce(&mut Message<'_>) -> Json) -> isize {
     if failed { -length } else { length }
 }
 
-/// Returns the buffer that holds the last answer.
+/// Returns the buffer with the last result.
 #[must_use]
 #[wasm_bindgen]
 pub fn answer() -> *const u8 {

@@ -17,7 +17,7 @@ const KINDS: [&str; 10] = [
     "a Promise",
 ];
 
-/// The unread rest of a message. A malformed message gives values that every rule rejects; reading never fails.
+/// The unread rest of a message. A malformed message yields values that every rule rejects, so reading never fails.
 pub struct Message<'a> {
     words: &'a [u16],
     /// The numbers read so far, each with JavaScript's shortest text for it.

@@ -1,5 +1,5 @@
-//! The deadline of the current request, for its database statements. A statement ends before its request does, so that
-//! the log has the cause and no connection works for a request that is over.
+//! The deadline of the current request, for its database statements. A statement ends before its request, so that the
+//! log has the cause and no connection works for a finished request.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ tokio::task_local! {
     static DEADLINE: Instant;
 }
 
-/// How much earlier than a request its statements end.
+/// The time between the deadline of a request's statements and its own.
 pub(crate) const MARGIN: Duration = Duration::from_millis(250);
 
 /// Runs a request with a time limit.
@@ -17,7 +17,7 @@ pub(crate) async fn within<F: Future>(budget: Duration, request: F) -> F::Output
     DEADLINE.scope(Instant::now() + budget, request).await
 }
 
-/// Returns how long a statement of the current request may take. Outside of a request that is `budget` less the margin.
+/// Returns the time left for a statement of the current request. Outside of a request it is `budget` minus the margin.
 pub(crate) fn left(budget: Duration) -> Duration {
     let left = DEADLINE.try_with(|deadline| deadline.saturating_duration_since(Instant::now()));
     left.map_or(budget, |left| left.min(budget)).saturating_sub(MARGIN).max(Duration::from_millis(1))

@@ -1,4 +1,4 @@
-//! A fleet of fictional sandboxes. It is the same for everybody on the same day, and is imported like real data.
+//! A generated fleet of sandboxes. It is the same for everyone on the same day, and is imported like real data.
 
 use opencomputer_usage_core::usage::window::Timestamp;
 use serde_json::{Value, json};
@@ -88,7 +88,7 @@ fn sandbox(lines: &mut Vec<Value>, chance: &mut Chance, today: i64, id: &str, nu
         "stoppedAt": stopped, "alias": alias,
     }));
     if number % 9 == 4 {
-        return; // nobody has tagged it
+        return; // an untagged sandbox
     }
     let mut tags = json!({
         "team": chance.pick(&TEAMS), "env": chance.pick(&ENVIRONMENTS), "customer": chance.pick(&CUSTOMERS),

@@ -10,19 +10,19 @@ use uuid::Uuid;
 
 use crate::store::{KeyUse, Result, Store, StoreError};
 
-/// How often uses are stored. A key causes at most one write in this time.
+/// The interval at which uses are stored. A key causes at most one write per interval.
 pub const INTERVAL: Duration = Duration::from_mins(1);
 
 /// The uses that are not stored yet.
 #[derive(Default)]
 pub struct KeyUses {
     waiting: Mutex<HashMap<(Uuid, String), Timestamp>>,
-    /// Set when the database has denied the write, which it would do every minute.
+    /// Whether the database has denied the write. It would deny it again every minute.
     denied: AtomicBool,
 }
 
 impl KeyUses {
-    /// Notes a use, unless the database denies storing it.
+    /// Records a use, unless the database denies storing it.
     pub fn note(&self, org: Uuid, key_hash: String, at: Timestamp) {
         if self.denied.load(Ordering::Relaxed) {
             return;
@@ -32,7 +32,7 @@ impl KeyUses {
         *latest = at.max(*latest);
     }
 
-    /// Stores the noted uses. They stay noted until they are stored, also if this fails or is cancelled.
+    /// Stores the recorded uses. They are kept until they are stored, also if this fails or is cancelled.
     ///
     /// If the database's user may not update `api_keys`, this fails once and does nothing after that.
     pub async fn store(&self, store: &dyn Store) -> Result<()> {
@@ -56,7 +56,7 @@ impl KeyUses {
         Ok(())
     }
 
-    /// Stores the noted uses repeatedly, as long as it is polled.
+    /// Stores the recorded uses periodically, as long as it is polled.
     pub async fn keep_storing(&self, store: &dyn Store, interval: Duration) {
         loop {
             tokio::time::sleep(interval).await;
@@ -65,7 +65,7 @@ impl KeyUses {
                 Err(error @ StoreError::Denied(_)) => {
                     tracing::warn!(%error, "last uses of keys are not stored until the server is restarted");
                 }
-                Err(error) => tracing::warn!(%error, "last uses of keys could not be stored, they are tried again"),
+                Err(error) => tracing::warn!(%error, "last uses of keys could not be stored, trying again"),
             }
         }
     }

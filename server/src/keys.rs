@@ -1,9 +1,9 @@
 //! API keys: how they are generated and stored.
 //!
-//! A key is looked up by its SHA-256; the key itself is never compared. The time of a look-up could reveal how many leading
-//! digits of a hash are right. To use that, an attacker would need keys with chosen hash prefixes, and each further digit
-//! costs sixteen times the work, against 256 random bits. An index look-up is therefore as safe as a comparison in
-//! constant time.
+//! A key is looked up by its SHA-256; the key itself is never compared. The time of a lookup could reveal how many
+//! leading digits of a hash are right. To use that, an attacker would need keys with chosen hash prefixes, and each
+//! further digit costs sixteen times the work, against 256 random bits. An index lookup is therefore as safe as a
+//! comparison in constant time.
 
 use opencomputer_usage_core::usage::window::Timestamp;
 use sha2::{Digest, Sha256};
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 /// The longest name of a key.
 const MAX_NAME_CHARACTERS: usize = 128;
 
-/// A new key, without the key itself, which is shown once and stored nowhere.
+/// The stored part of a new key. The key itself is shown once and not stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewKey {
     /// The name that its owner gave it.
@@ -20,7 +20,7 @@ pub struct NewKey {
     pub prefix: String,
     /// The hash by which it is looked up.
     pub hash: String,
-    /// When it expires.
+    /// The time at which it expires.
     pub expires_at: Option<Timestamp>,
 }
 

@@ -1,7 +1,7 @@
 //! The log. Lines wait in a bounded buffer for a thread that writes them to standard error.
 //!
-//! If standard error is a full disk, a pipe without a reader or a reader that stalls, lines are lost. Requests are never
-//! delayed and never fail for it.
+//! If standard error is a full disk, a pipe without a reader or a reader that stalls, lines are lost, but requests are
+//! not delayed and do not fail.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// The size of the buffer: a few thousand lines.
 const MAX_WAITING_BYTES: usize = 1 << 20;
-/// How long the process waits for lines to be written before it ends.
+/// The time for which the process waits for lines to be written before it ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The number of lost lines, for the metrics.

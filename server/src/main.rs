@@ -38,7 +38,7 @@ struct Cli {
         default_value = "sqlite://opencomputer-usage.db"
     )]
     database: String,
-    /// How the log is written to standard error
+    /// The format of the log on standard error
     #[arg(long, global = true, env = "OPENCOMPUTER_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
     #[command(subcommand)]
@@ -47,9 +47,9 @@ struct Cli {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum LogFormat {
-    /// For people
+    /// Readable text
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
@@ -62,18 +62,18 @@ enum Command {
     },
     /// Bring the schema up to date
     Migrate,
-    /// Read sessions, scale events and tags from JSON Lines: all of them, or none if a line is bad
+    /// Import sessions, scale events and tags from JSON Lines; if a line is invalid, nothing is imported
     Import {
         /// The file, `-` for standard input
         file: PathBuf,
-        /// The org they belong to, created if it is unknown
+        /// The org that owns them, created if it is unknown
         #[arg(long, value_name = "UUID")]
         org: Uuid,
     },
     /// Manage API keys
     #[command(subcommand)]
     Keys(Keys),
-    /// Print the billing rollup: what every total must add up to
+    /// Print the billing rollup, which every total adds up to
     Rollup {
         /// The org
         #[arg(long, value_name = "UUID")]
@@ -90,13 +90,13 @@ enum Command {
         #[command(flatten)]
         accounting: Accounting,
     },
-    /// Close the sessions that a worker left open, and their scale events: for a worker to run when it starts
+    /// Close the sessions that a worker left open, and their scale events; run it when the worker starts
     ReconcileWorker {
         /// The worker
         #[arg(value_parser = NonEmptyStringValueParser::new())]
         worker_id: String,
     },
-    /// Serve a made-up fleet from memory
+    /// Serve a generated fleet from memory
     Demo {
         /// Print a report and exit instead of serving
         #[arg(long)]
@@ -114,13 +114,14 @@ struct Serving {
     /// The address to listen on; port 0 takes any free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
     listen: String,
-    /// An origin whose web pages may call the API, such as `https://app.example.com`, or `*`; comma-separated or repeated
+    /// An origin whose web pages may call the API, such as `https://app.example.com`, or `*`; comma-separated or
+    /// repeated
     #[arg(long, env = "OPENCOMPUTER_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     cors_origin: Vec<Origin>,
-    /// Requests per second that each key may make; by default there is no limit
+    /// The most requests per second of each key; by default there is no limit
     #[arg(long, env = "OPENCOMPUTER_RATE_LIMIT", value_name = "N")]
     rate_limit: Option<NonZeroU32>,
-    /// The most connections; by default 4096, or what the limit of open files has room for
+    /// The most connections; by default 4096, or fewer if the limit of open files is lower
     #[arg(long, env = "OPENCOMPUTER_MAX_CONNECTIONS", value_name = "N")]
     max_connections: Option<NonZeroUsize>,
     /// The most connections from one IPv4 address or IPv6 /64; by default a quarter of all
@@ -132,22 +133,23 @@ struct Serving {
 
 #[derive(clap::Args, Clone, Copy)]
 struct Accounting {
-    /// Where the billed time of an event that ended after the window stops: at the window's end (`clipped`) or at its own (`v1`)
+    /// The end of the billed time of an event that ended after the window: the window's end (`clipped`) or the event's
+    /// own end (`v1`)
     #[arg(long = "accounting", env = "OPENCOMPUTER_ACCOUNTING", value_name = "RULE", default_value = Rule::default().as_str())]
     rule: Rule,
 }
 
 #[derive(Subcommand)]
 enum Keys {
-    /// Print a new API key, once, as the last word
+    /// Create an API key and print it, once, as the last word
     Create {
-        /// The org it opens, created if it is unknown
+        /// The org that owns it, created if it is unknown
         #[arg(long, value_name = "UUID")]
         org: Uuid,
-        /// What to call it, in at most 128 characters
+        /// Its name, at most 128 characters
         #[arg(long, value_parser = keys::name)]
         name: String,
-        /// When it stops working: RFC 3339 with an offset, or YYYY-MM-DD (UTC midnight); by default never
+        /// The time at which it expires: RFC 3339 with an offset, or YYYY-MM-DD (UTC midnight); by default never
         #[arg(long, value_name = "TIME")]
         expires: Option<Timestamp>,
     },
@@ -216,7 +218,7 @@ fn start_log(log: &Log, format: LogFormat) {
         LogFormat::Text => log.compact().with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
     }
-    // The default hook writes to standard error itself, and so could block.
+    // The default hook writes to standard error directly and could block.
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
 }
 
@@ -242,9 +244,9 @@ async fn run_on(store: &Arc<dyn Store>, command: Command) -> Result<()> {
             if let Some(expires) = expires
                 && expires <= store.now().await?
             {
-                bail!("the key would have expired already, at {expires}");
+                bail!("the key would already have expired, at {expires}");
             }
-            let (mut stored, key) = keys::generate(&name).context("no random numbers to be had")?;
+            let (mut stored, key) = keys::generate(&name).context("cannot generate random numbers")?;
             stored.expires_at = expires;
             let shown = format!("key `{name}` of org {org}, shown only now: {key}");
             Ok(store.create_key_once_shown(org, &stored, &mut || write_line(&shown)).await?)
@@ -296,7 +298,7 @@ async fn serve(store: Arc<dyn Store>, serving: Serving, key: Option<String>) -> 
     };
     tokio::select! {
         () = serving => Ok(()),
-        () = twice => bail!("told to stop a second time: pending requests were aborted"),
+        () = twice => bail!("stopped by a second signal: pending requests were aborted"),
     }
 }
 
@@ -358,7 +360,7 @@ async fn run_demo(once: bool, serving: Serving) -> Result<()> {
         return say(demo_report(&*store, serving.accounting.rule).await?.trim_end());
     }
     tracing::info!("{imported}");
-    let (stored, key) = keys::generate("demo").context("no random numbers to be had")?;
+    let (stored, key) = keys::generate("demo").context("cannot generate random numbers")?;
     store.create_key(demo::ORG, &stored).await?;
     serve(store, serving, Some(key)).await
 }

@@ -40,7 +40,8 @@ async fn clients_that_disconnect_give_their_share_back(engine: Engine) {
     // All sums that the org may compute are under way or wait for their turn.
     tokio::time::sleep(Duration::from_millis(500)).await;
     drop(clients);
-    // This needs a connection of the same share and waits for one for 5 s, in which no statement reaches its time limit.
+    // This needs a connection of the same share and waits for one for 5 s, in which no statement reaches its time
+    // limit.
     let tags = server.get("/api/tags").await;
     assert_eq!(tags.status, 200, "{}", tags.text);
 }

@@ -99,8 +99,8 @@ fn oracle(fleet: &Fleet, rule: Rule) -> BTreeMap<u8, (i128, i128)> {
     sums
 }
 
-/// Returns allocated memory, uptime and peak of one sandbox, clipped to the window. Nothing changes between two neighboring
-/// edges, so the sandbox is up for the whole piece or not at all.
+/// Returns allocated memory, uptime and peak of one sandbox, clipped to the window. Nothing changes between two
+/// neighboring edges, so the sandbox is up for the whole piece or not at all.
 fn allocated(fleet: &Fleet, sandbox: u8) -> (i128, i128, u64) {
     let length = |event: &Event| billed(event, fleet.from, fleet.to, Rule::Clipped).unwrap_or_default();
     let spans: Vec<_> = fleet.events.iter().filter(|one| one.sandbox == sandbox && length(one) > 0).collect();

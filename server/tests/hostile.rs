@@ -78,7 +78,7 @@ fn wrong_keys_are_braked_by_address_and_do_not_flood_the_log() {
         "{}",
         braked.len()
     );
-    // A key that was right is still accepted, and a missing key costs no look-up.
+    // A key that was right is still accepted, and a missing key costs no lookup.
     assert_eq!(status(&live.ask("GET", "/api/tags", &known)), "200");
     assert_eq!(status(&live.ask("GET", "/api/tags", "")), "401");
     while status(&live.ask("GET", "/api/tags", &new)) != "200" {
@@ -141,5 +141,5 @@ fn busy_connections_leave_room_for_health_checks_and_a_timeout_is_logged() {
     live.terminate();
     let log = live.log();
     let logged = log.lines().find(|line| line.contains("status=504")).unwrap();
-    assert!(logged.contains("ERROR") && logged.contains("the request was not answered within 10 s"), "{logged}");
+    assert!(logged.contains("ERROR") && logged.contains("the request took longer than 10 s"), "{logged}");
 }

@@ -230,7 +230,7 @@ fn a_second_signal_stops_the_server_at_once() {
     let ended = live.ended();
     let told = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(1), "{told}");
-    assert!(asked.elapsed() < Duration::from_secs(5) && told.contains("error: told to stop a second time"), "{told}");
+    assert!(asked.elapsed() < Duration::from_secs(5) && told.contains("error: stopped by a second signal"), "{told}");
 }
 
 #[test]

@@ -116,7 +116,7 @@ async fn the_error_names_an_unsupported_pool_mode() {
         let pooler = Pooler::start(&database, mode).await;
         for _ in 0..2 {
             let refused = store::open(&pooler.url(&database)).await.err().unwrap().to_string();
-            let wanted = format!("a connection pooler in {mode} mode stands before PostgreSQL");
+            let wanted = format!("the connection pooler in front of PostgreSQL is in {mode} mode");
             assert!(refused.contains(&wanted) && refused.contains("pool_mode = session"), "{refused}");
         }
         // No lock is left behind: the database itself can be migrated.

@@ -1,7 +1,7 @@
 //! Sums compared with the platform's own formulas, on the same rows in one PostgreSQL.
 //!
-//! The formulas are restated here. They have no floor at zero and read the clock themselves, so they are compared on events
-//! that do not end before they start, over past windows.
+//! The formulas are restated here. They have no floor at zero and read the clock themselves, so they are compared on
+//! events that do not end before they start, over past windows.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;

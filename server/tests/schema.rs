@@ -219,7 +219,7 @@ async fn another_table_or_column_that_has_gone_is_named() {
         open(&database).await.unwrap();
         database.execute(sql).await;
         let refused = open(&database).await.err().unwrap();
-        assert_eq!(refused, format!("the database has lost a part of its schema: {fault}"));
+        assert_eq!(refused, format!("the schema of the database is incomplete: {fault}"));
     }
 }
 
@@ -243,7 +243,7 @@ async fn an_embedded_database_is_checked_as_well() {
     ] {
         database.execute(broken).await;
         let refused = open(&database).await.err().unwrap();
-        assert_eq!(refused, format!("the database has lost a part of its schema: {fault}"));
+        assert_eq!(refused, format!("the schema of the database is incomplete: {fault}"));
     }
 }
 

@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, Column, Connection, Executor, PgConnection, Row, State
 /// Tables of tenants' data.
 const TENANT_TABLES: [&str; 4] = ["api_keys", "sandbox_sessions", "sandbox_scale_events", "sandbox_tags"];
 
-/// Statements that cannot know the org: the look-up of a key decides it, and a worker has sandboxes of many.
+/// Statements that cannot know the org: the lookup of a key decides it, and a worker has sandboxes of many.
 const EXEMPT: [&str; 2] = ["CALLER", "LEFT_OPEN"];
 
 /// A plan with all kinds of filters.

@@ -31,11 +31,11 @@ pub struct MemberDescription {
     pub shape: Shape,
     /// The object in the shape, if there is one.
     pub object: Option<&'static Description>,
-    /// When the member is sent.
+    /// The servers and cases in which the member is sent.
     pub presence: Presence,
 }
 
-/// When a member of a response is sent.
+/// The servers and cases in which a member of a response is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// Every server sends it.

@@ -12,7 +12,7 @@ use super::limit::Limiter;
 
 /// The number of wrong keys that one address may try at once, and in each second after that.
 const WRONG_KEYS: (u32, u32) = (100, 10);
-/// How long a key that was right is exempt from the limit of its address.
+/// The time for which a valid key is exempt from the limit of its address.
 const REMEMBERED: Duration = Duration::from_hours(1);
 /// The number of remembered keys above which old ones are dropped.
 const SWEEP_ABOVE: usize = 10_000;
@@ -30,10 +30,10 @@ impl From<IpAddr> for Peer {
     }
 }
 
-/// Limits key look-ups for addresses that have sent many wrong keys.
+/// Limits key lookups for addresses that have sent many wrong keys.
 pub(super) struct Brake {
     wrong: Limiter<Peer>,
-    /// When each key was last right. Behind a proxy, clients with valid keys share an address with others.
+    /// The time at which each key was last valid. Behind a proxy, clients with valid keys share an address with others.
     right: Mutex<HashMap<String, Instant>>,
 }
 
@@ -45,8 +45,8 @@ impl Default for Brake {
 }
 
 impl Brake {
-    /// Returns whether a key may be looked up, or how long the address has to wait. A key that is not known to be right
-    /// counts as wrong until the look-up is [settled](Self::settle).
+    /// Allows a lookup of a key, or returns how long the address has to wait. A key that is not known to be valid
+    /// counts as wrong until the lookup is [settled](Self::settle).
     pub(super) fn try_key(&self, peer: Peer, key_hash: &str) -> Result<Try, Duration> {
         let counted = self.right().get(key_hash).is_none_or(|at| at.elapsed() >= REMEMBERED);
         if counted {
@@ -55,7 +55,7 @@ impl Brake {
         Ok(Try { peer, counted })
     }
 
-    /// Notes the result of a look-up; `None` if it failed.
+    /// Records the result of a lookup; `None` if it failed.
     pub(super) fn settle(&self, Try { peer, counted }: Try, key_hash: &str, right: Option<bool>) {
         if counted && right != Some(false) {
             self.wrong.refund(&peer);
@@ -78,13 +78,13 @@ impl Brake {
     }
 }
 
-/// A pending look-up of a key.
+/// A pending lookup of a key.
 pub(super) struct Try {
     peer: Peer,
     counted: bool,
 }
 
-/// A limit on log lines of one kind in a window of time. Lines above it are counted.
+/// A limit on log lines of one kind in a window of time. Omitted lines are counted.
 pub(super) struct Ration {
     lines: u64,
     window: Duration,
@@ -97,7 +97,7 @@ impl Ration {
         Self { lines, window, state: Mutex::default() }
     }
 
-    /// Returns whether to write one more line, and how many were left out in the previous window.
+    /// Returns whether to write another line, and how many were omitted in the previous window.
     pub(super) fn take(&self) -> (bool, u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (started, asked) = &mut *state;
@@ -125,7 +125,7 @@ mod tests {
         let (bad, other) = (peer("192.0.2.1"), peer("192.0.2.2"));
         let key = |peer, key, right| brake.try_key(peer, key).map(|look_up| brake.settle(look_up, key, right));
         assert_eq!(key(bad, "right", Some(true)), Ok(()));
-        assert_eq!(key(bad, "unknown", None), Ok(()), "a failed look-up costs nothing");
+        assert_eq!(key(bad, "unknown", None), Ok(()), "a failed lookup costs nothing");
         for _ in 0..WRONG_KEYS.0 {
             assert_eq!(key(bad, "guess", Some(false)), Ok(()));
         }

@@ -1,4 +1,4 @@
-//! Limits on connections, in all and from one address, and the choice of the one that is closed for a new one.
+//! Limits on connections, in total and per address, and the choice of a connection to close for a new one.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -23,9 +23,9 @@ const OTHER_FILES: u64 = 96;
 /// The limits of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// In all.
+    /// The most connections in total.
     pub total: usize,
-    /// From one IPv4 address or IPv6 /64.
+    /// The most connections from one IPv4 address or IPv6 /64.
     pub per_address: usize,
 }
 
@@ -36,7 +36,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Raises the limit of open files as far as the process may. Returns limits that fit into it, and the open files.
+    /// Raises the limit of open files as far as possible. Returns limits of connections that fit into it, and the
+    /// limit.
     #[must_use]
     pub fn of_process(total: Option<usize>, per_address: Option<usize>) -> (Self, u64) {
         let files = raise_open_files();
@@ -64,7 +65,7 @@ pub(super) struct Doing {
     requests: AtomicUsize,
     /// Whether a part of a response waits for the client.
     writing: AtomicBool,
-    /// When it last became idle, in ticks.
+    /// The tick at which it last became idle.
     idle_since: AtomicU64,
 }
 
@@ -83,14 +84,14 @@ impl Doing {
         self.writing.store(waits, Ordering::Relaxed);
     }
 
-    /// Counts a request for as long as the value lives.
+    /// Counts a request until the value is dropped.
     pub(super) fn request(self: &Arc<Self>) -> UnderWay {
         self.requests.fetch_add(1, Ordering::Relaxed);
         UnderWay(self.clone())
     }
 }
 
-/// A clock that only orders events.
+/// Returns the next tick of a clock that only orders events.
 fn tick() -> u64 {
     static TICKS: AtomicU64 = AtomicU64::new(0);
     TICKS.fetch_add(1, Ordering::Relaxed)
@@ -174,9 +175,9 @@ impl Seats {
         Arc::new(Self { limits, metrics, warnings, open: Mutex::default() })
     }
 
-    /// Adds a new connection. At a limit, the connection that has been idle for longest is closed: one of the same address,
-    /// or one of the address with the most connections. If none is idle, the new one is `crowded`. Returns `None` if the
-    /// reserve is full, too.
+    /// Adds a new connection. At a limit, the connection that has been idle for longest is closed: one of the same
+    /// address, or one of the address with the most connections. If none is idle, the new one is `crowded`. Returns
+    /// `None` if the reserve is full, too.
     pub(super) fn take(self: &Arc<Self>, peer: Peer) -> Option<Seat> {
         let mut open = self.open();
         let of_peer = open.by_peer.get(&peer).copied().unwrap_or_default();

@@ -8,7 +8,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::headers::{API_KEY, REQUEST_ID};
 
-/// How long a browser may cache a preflight response.
+/// The time for which a browser may cache a preflight response.
 const REMEMBERED: Duration = Duration::from_hours(1);
 
 /// An origin whose pages may call the API, as a browser writes it, or `*` for all origins.
@@ -18,7 +18,7 @@ pub struct Origin(HeaderValue);
 impl FromStr for Origin {
     type Err = String;
 
-    /// Rejects a text that no browser sends, because it would never match.
+    /// Rejects an origin that no browser sends, because it would never match.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not an origin, allowed: `*` and `scheme://host[:port]` without a path");
         let text = text.trim().to_ascii_lowercase();

@@ -23,7 +23,7 @@ use crate::deadline;
 /// Status logged when the client disconnects before the response (nginx's 499).
 const CLIENT_GONE: u16 = 499;
 
-/// The outermost layer. Assigns the request id, renders errors, and logs and counts the outcome.
+/// Assigns the request id, renders errors, and logs and counts the outcome. This is the outermost layer.
 pub(super) async fn wrap(State(metrics): State<Arc<Metrics>>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let is_api = request.uri().path().starts_with("/api");
@@ -61,7 +61,7 @@ pub(super) async fn turn_away(request: Request, next: Next) -> Response {
 pub(super) async fn budget(request: Request, next: Next) -> Response {
     let budget = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
     let answer = deadline::within(budget, tokio::time::timeout(budget, next.run(request))).await;
-    let cause = format_args!("the request was not answered within {QUERY_BUDGET_SECONDS} s");
+    let cause = format_args!("the request took longer than {QUERY_BUDGET_SECONDS} s");
     answer.unwrap_or_else(|_| Failure::timed_out(cause).into_response())
 }
 
@@ -90,7 +90,7 @@ impl Watch {
     fn begin(metrics: Arc<Metrics>, request: &Request, id: &str) -> Self {
         metrics.begin();
         let method = known(request.method());
-        // The pattern, because the log must not contain ids of sandboxes.
+        // The pattern instead of the path, because the log must not contain sandbox ids.
         let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
         let span = tracing::info_span!("request", %id, %method, %route);
         Self { metrics, span, method, route, known: Known::default(), started: Instant::now(), ended: None }
@@ -113,7 +113,7 @@ impl Drop for Watch {
             (false, None) => self.metrics.lines_without_key.take(),
         };
         if left_out > 0 {
-            tracing::warn!(left_out, "requests without a valid key came too often to log each");
+            tracing::warn!(left_out, "too many requests without a valid key to log each of them");
         }
         if !written {
             return;
@@ -127,7 +127,7 @@ impl Drop for Watch {
     }
 }
 
-/// Returns the name of a known method. A client must not choose texts of the log or labels of metrics.
+/// Returns the name of a known method, because clients must not choose log texts or metric labels.
 fn known(method: &Method) -> &'static str {
     let known = [
         Method::GET,

@@ -100,7 +100,7 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Writes the body of a failure, if the response is one. Returns the cause, which only the log may contain.
+/// Renders the body of a response that is a failure. Returns the cause, which only the log may contain.
 pub(super) fn render(response: &mut Response, request_id: &str) -> Option<Arc<str>> {
     let Failure { error, cause, retry_after } = response.extensions_mut().remove()?;
     let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! The parts that handlers share: their state, their arguments and their answers.
+//! The state, arguments and responses that handlers share.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     }
 }
 
-/// Answers with JSON.
+/// Responds with JSON.
 pub(super) fn json(body: &impl Serialize) -> Result {
     let body = serde_json::to_vec(body).map_err(Failure::internal)?;
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response())

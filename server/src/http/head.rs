@@ -1,4 +1,4 @@
-//! Requests that are rejected for their head alone, before routing, as the HTTP library rejects malformed ones.
+//! Requests that are rejected before routing because of their head, like malformed ones by the HTTP library.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};

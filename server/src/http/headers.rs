@@ -1,4 +1,4 @@
-//! Names of headers that this API defines.
+//! The names of headers that this API defines.
 
 use axum::http::HeaderName;
 

@@ -8,7 +8,7 @@ use axum::routing::get;
 use super::error::{Failure, Result};
 use super::handler::App;
 
-/// The routes of this area.
+/// Returns the routes of this area.
 pub(super) fn router() -> Router<App> {
     Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready))
 }

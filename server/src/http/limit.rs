@@ -12,23 +12,23 @@ use tokio::time::Instant;
 /// The number of buckets above which full ones are dropped.
 const SWEEP_ABOVE: usize = 1024;
 
-/// A token bucket for each key. A key that was quiet may use its whole bucket at once.
+/// A token bucket for each key. An idle key may use its whole bucket at once.
 pub(super) struct Limiter<K> {
     /// The time that one request takes out of a bucket.
     cost: Duration,
     /// The time in a full bucket.
     bucket: Duration,
-    /// When each key's bucket will be full again (the generic cell rate algorithm).
+    /// The instant at which each key's bucket will be full again (the generic cell rate algorithm).
     full_at: Mutex<HashMap<K, Instant>>,
 }
 
 impl<K: Hash + Eq> Limiter<K> {
-    /// Allows this number of requests a second, and as many at once.
+    /// Allows this number of requests per second, and as many at once.
     pub(super) fn new(per_second: NonZeroU32) -> Self {
         Self::with_burst(per_second, per_second)
     }
 
-    /// Allows this number of requests a second, and `burst` at once.
+    /// Allows this number of requests per second, and `burst` at once.
     pub(super) fn with_burst(per_second: NonZeroU32, burst: NonZeroU32) -> Self {
         let cost = Duration::from_secs(1) / per_second.get();
         Self { cost, bucket: cost * burst.get(), full_at: Mutex::default() }

@@ -61,7 +61,8 @@ pub(super) struct Metrics {
     pub(super) http_connections: ConnectionMetrics,
     /// Bytes of large responses that wait for their clients.
     pub(super) bytes_in_flight: Gauge,
-    /// Limits of log lines about requests without a valid key, which anybody can send: for failed requests, and for others.
+    /// Limits of log lines about requests without a valid key, which anybody can send: for failed requests, and for
+    /// others.
     pub(super) failures_without_key: Ration,
     pub(super) lines_without_key: Ration,
     store: Arc<dyn Store>,
@@ -76,9 +77,9 @@ impl Metrics {
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
         registry.register("http_requests", "Requests by method, route and status", requests.clone());
-        let help = "Time from a request's head to its answer, in seconds";
+        let help = "Time from the head of a request to its response, in seconds";
         registry.register("http_request_duration_seconds", help, durations.clone());
-        registry.register("http_requests_in_flight", "Requests that are being answered", in_flight.clone());
+        registry.register("http_requests_in_flight", "Requests in progress", in_flight.clone());
         let help = "Lines of the log that could not be written";
         registry.register("log_lines_lost", help, LazyLock::force(&LOST_LINES).clone());
         registry.register("db_connections", "Database connections by pool and state", connections.clone());
@@ -132,7 +133,7 @@ impl Metrics {
     }
 }
 
-/// The routes of this area.
+/// Returns the routes of this area.
 pub(super) fn router(metrics: Arc<Metrics>) -> Router<App> {
     Router::new().route("/metrics", get(show)).with_state(metrics)
 }

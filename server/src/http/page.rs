@@ -20,13 +20,13 @@ use super::error::{Failure, Result};
 const WHOLE: usize = 256 * 1024;
 /// The bytes of a larger page that are rendered at a time.
 const CHUNK: usize = 32 * 1024;
-/// The bytes of large pages that may wait for their clients, half of them of one org. The largest page has about 40 MB. An
-/// org without a waiting page may have one of any size.
+/// The bytes of large pages that may wait for their clients, half of them of one org. The largest page has about 40 MB.
+/// An org without a waiting page may have one of any size.
 const IN_FLIGHT: usize = 128 << 20;
 /// The `Retry-After` of an org with too many waiting bytes.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// The JSON of a page without items contains this text.
+/// The text in the JSON of an empty page that the items replace.
 const NO_ITEMS: &str = r#""items":[]"#;
 
 /// An item of a page.

@@ -27,13 +27,13 @@ pub struct Options {
     pub connections: Limits,
 }
 
-/// All routes of the server, with the default options.
+/// Returns all routes of the server, with the default options.
 pub fn router(app: App) -> Router {
     let metrics = Arc::new(Metrics::new(app.store.clone()));
     with_options(app, &Options::default(), Arc::default(), metrics)
 }
 
-/// All routes of the server. Uses of keys are noted in `uses`; the caller has to store them.
+/// Returns all routes of the server. Uses of keys are noted in `uses`; the caller has to store them.
 pub(super) fn with_options(app: App, options: &Options, uses: Arc<KeyUses>, metrics: Arc<Metrics>) -> Router {
     let limiter = options.rate_limit.map(limit::Limiter::new).map(Arc::new);
     let gate = auth::Gate { store: app.store.clone(), uses, limiter, brake: Arc::default() };

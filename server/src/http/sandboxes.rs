@@ -13,7 +13,7 @@ use super::error::Result;
 use super::handler::{App, Named, json, parameters};
 use crate::store::Caller;
 
-/// The routes of this area.
+/// Returns the routes of this area.
 pub(super) fn router() -> Router<App> {
     Router::new()
         .route("/api/sandboxes", get(list))

@@ -1,4 +1,4 @@
-//! Connections: accepted until the server is told to stop, then closed after their pending requests.
+//! Connections: accepted until the server stops, then closed after their pending requests.
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
@@ -28,10 +28,11 @@ use super::metrics::Metrics;
 use super::router::{self, Options};
 use crate::key_usage::{self, KeyUses};
 
-/// How long pending requests may take to finish after the server was told to stop.
+/// The time for pending requests to finish when the server stops.
 const FAREWELL: Duration = Duration::from_secs(15);
 
-/// How often a connection is checked then. One without a pending request is closed, even if half a head has arrived.
+/// The interval between checks of a connection then. Without a pending request it is closed, even if a part of a head
+/// has arrived.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// How long the head of a request may take to arrive, and how long a connection may be idle. Load balancers keep idle
@@ -41,11 +42,11 @@ const PATIENCE: Duration = Duration::from_secs(75);
 /// The same for a connection above the limits, which is for health checks.
 const SHORT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a client may read nothing of a response.
+/// The time for which a client may read nothing of a response.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// The bytes of a response that the operating system buffers. They allow 2 MB/s at 100 ms, and are few enough to notice a
-/// slow reader.
+/// The bytes of a response that the operating system buffers. They allow 2 MB/s at 100 ms, and are few enough to notice
+/// a slow reader.
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
 
 /// The bytes that a connection buffers: the longest head, or the part of a response that waits to be sent.

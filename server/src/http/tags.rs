@@ -21,7 +21,7 @@ use crate::store::{Caller, TagWrite};
 /// The most bytes of a rejected body that are still read, so that the client sees the response.
 const MAX_DRAINED_BYTES: usize = 4 * MAX_BODY_BYTES;
 
-/// The routes of this area.
+/// Returns the routes of this area.
 pub(super) fn router() -> Router<App> {
     Router::new().route("/api/tags", get(keys)).route("/api/sandboxes/{id}/tags", get(read).put(replace))
 }

@@ -17,7 +17,7 @@ use super::handler::{App, Named, json, parameters};
 use super::page::{self, Flights};
 use crate::store::Caller;
 
-/// The routes of this area.
+/// Returns the routes of this area.
 pub(super) fn router() -> Router<App> {
     Router::new().route("/api/usage", get(aggregate)).route("/api/sandboxes/{id}/usage", get(drilldown))
 }

@@ -1,4 +1,4 @@
-//! Admission: how many connections each kind of work may use, and how much of that one org may hold.
+//! Admission: the share of connections that each kind of work and each org may use.
 //!
 //! A queue hands out permits. Requests that find no permit wait: first come, first served within an org, and in turn
 //! between orgs. An org with a hundred waiting requests therefore delays another org by one request at most.
@@ -18,12 +18,12 @@ use crate::deadline;
 
 /// The time limit of a request.
 const BUDGET: Duration = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
-/// How long a request waits for a permit.
+/// The time for which a request waits for a permit.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The queues of a database.
 pub(super) struct Queues {
-    /// Look-ups of API keys. The org is not known yet, so each key counts as an org.
+    /// Lookups of API keys. The org is not known yet, so each key counts as an org.
     pub(super) keys: Queue,
     /// Reads of one sandbox and short lists.
     pub(super) light: Queue,
@@ -163,7 +163,7 @@ impl Permit {
     /// Runs work to its end, even if the caller stops waiting for it. The permit is held until then, because the
     /// connection is busy for as long as its statement runs.
     ///
-    /// The work learns from [`Abandoned`] that nobody waits for it any more.
+    /// [`Abandoned`] tells the work that its caller has stopped waiting.
     pub(super) async fn finish<T, F>(self, work: impl FnOnce(Abandoned) -> F) -> Result<T>
     where
         T: Send + 'static,

@@ -7,8 +7,8 @@ use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 use uuid::Uuid;
 
-/// The reason why a store failed. The text is for the log, never for a client. It contains the cause, which is therefore not
-/// a `source` as well.
+/// The reason why a store failed. The text is for the log, never for a client. It contains the cause, which is
+/// therefore not a `source` as well.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database is busy, full or unreachable. The same call may succeed later.
@@ -27,19 +27,19 @@ pub enum StoreError {
         queue: &'static str,
         /// Whether the caller's own org uses its whole share.
         by_caller: bool,
-        /// How long the call waited.
+        /// The time for which the call waited.
         waited: Duration,
     },
     /// Another transaction, such as an import, holds a lock that this one needs.
     #[error("another transaction, such as an import, held a lock for {} s", waited.as_secs())]
     Locked {
-        /// How long the call waited.
+        /// The time for which the call waited.
         waited: Duration,
     },
     /// The org is unknown, and only the platform may create it.
-    #[error("there is no org {0}, and in a platform's database only the platform creates one")]
+    #[error("there is no org {0}, and only the platform can create orgs in its database")]
     UnknownOrg(Uuid),
-    /// The platform keeps track of hibernated sandboxes in a way that this program does not know.
+    /// The platform records hibernated sandboxes in a table that this program does not support.
     #[error("this database has `sandbox_hibernations`, so the platform reconciles its workers itself")]
     PlatformReconciles,
     /// A new key could not be shown, so it was not stored.
@@ -106,8 +106,8 @@ fn of_database(error: &dyn DatabaseError) -> Kind {
             (_, "42501") => Kind::Denied,
             // The time limit of locks.
             (_, "55P03") => Kind::Locked,
-            // Connection lost or refused, insufficient resources, shutdown, no such database or one that does not accept
-            // connections; a deadlock, or a primary that became a standby.
+            // Connection lost or refused, insufficient resources, shutdown, no such database or one that does not
+            // accept connections; a deadlock, or a primary that became a standby.
             ("08" | "28" | "3D" | "53" | "57", _) | (_, "55000" | "40001" | "40P01" | "25006") => Kind::Passing,
             _ => Kind::Other,
         };
@@ -137,14 +137,14 @@ pub enum OpenError {
     /// The database does not exist or cannot be reached or created.
     #[error("cannot open the database {place}: {reason}")]
     Unreachable {
-        /// Its place.
+        /// The location of the database.
         place: String,
         /// The engine's message.
         reason: String,
     },
     /// A pooler does not keep a connection for one client.
     #[error(
-        "a connection pooler in {0} mode stands before PostgreSQL, and this server needs one in session mode (PgBouncer: \
+        "the connection pooler in front of PostgreSQL is in {0} mode, but must be in session mode (PgBouncer: \
          `pool_mode = session`)"
     )]
     Pooled(&'static str),
@@ -158,7 +158,7 @@ pub enum OpenError {
     #[error("the database is neither empty nor a platform's: {0}")]
     Unsuitable(String),
     /// A table or column is missing.
-    #[error("the database has lost a part of its schema: {0}")]
+    #[error("the schema of the database is incomplete: {0}")]
     Damaged(String),
     /// It was migrated by a later version of this program.
     #[error("the database has schema version {found}, this program knows versions up to {known}")]

@@ -98,7 +98,7 @@ pub struct Tier {
 }
 
 impl Tier {
-    /// The exact usage of the tier.
+    /// Returns the exact usage of the tier.
     #[must_use]
     pub fn usage(&self) -> Usage {
         Usage::of(self.memory_mb, self.disk_mb, self.micros)
@@ -116,12 +116,12 @@ pub enum TagWrite {
     Written(SandboxTags),
 }
 
-/// The sessions and events that a worker had left open.
+/// The numbers of sessions and events that a worker had left open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reconciled {
-    /// Sessions that were closed.
+    /// The number of closed sessions.
     pub sessions: u64,
-    /// Scale events that were closed.
+    /// The number of closed scale events.
     pub scales: u64,
 }
 
@@ -158,7 +158,7 @@ pub trait Store: Send + Sync {
     /// Returns the tags of one sandbox, or `None` if the org has no such sandbox.
     async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTags>>;
 
-    /// Returns the tags of those of these sandboxes that have any.
+    /// Returns the tags of these sandboxes, by id. Sandboxes without tags are omitted.
     async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>>;
 
     /// Replaces the user tags of one sandbox atomically, if `if_match` matches the current ones.
@@ -195,8 +195,8 @@ pub trait Store: Send + Sync {
     /// Starts an import, creating the org if it is unknown. Nothing is written before [`Importer::commit`].
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>>;
 
-    /// Closes the sessions that a worker left open and their scale events, in every org, if the sandbox's latest session is
-    /// on that worker.
+    /// Closes the sessions that a worker left open and their scale events, in every org, if the sandbox's latest
+    /// session is on that worker.
     async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled>;
 }
 
@@ -209,8 +209,8 @@ pub trait Importer: Send {
     /// Adds scale events, or updates known ones by sandbox, start and sizes.
     async fn scales(&mut self, events: &[Scale]) -> Result<()>;
 
-    /// Notes the new user tags of sandboxes, and their new system tags if a line has any. Only the last set of each is
-    /// written, on commit: writing earlier ones would change `updated_at` at every import.
+    /// Stages the new user tags of sandboxes, and their new system tags if a line has any. Only the last set of each is
+    /// written, on commit, because writing earlier sets would change `updated_at` on every import.
     async fn tags(&mut self, tags: &[Tags]) -> Result<()>;
 
     /// Writes the tags and commits.

@@ -25,7 +25,7 @@ pub(super) struct Arguments<A> {
     mark: char,
 }
 
-/// How a statement refers to an argument, such as `$1`.
+/// The placeholder of an argument, such as `$1`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Placeholder {
     mark: char,

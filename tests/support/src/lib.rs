@@ -1,7 +1,7 @@
 //! Reads the suites of `tests/vectors` for the Rust runners.
 //!
-//! The special forms (`$repeat`, `$numbered`, `$entries`, `$concat`) are expanded. A lone surrogate, which a Rust string
-//! cannot contain, becomes the private-use character 2²⁰ above it; [`to_raw`] restores it.
+//! The special forms (`$repeat`, `$numbered`, `$entries`, `$concat`) are expanded. A lone surrogate, which a Rust
+//! string cannot contain, becomes the private-use character 2²⁰ above it; [`to_raw`] restores it.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ const SHIFT: u32 = 0x10_0000;
 pub struct Case(pub Value);
 
 impl Case {
-    /// The name of the case.
+    /// Returns the name of the case.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.get("name").and_then(Value::as_str).unwrap_or("(no name)")

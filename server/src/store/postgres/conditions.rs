@@ -23,8 +23,8 @@ pub(super) struct Few<'p> {
 }
 
 impl<'p> Few<'p> {
-    /// Finds out whether a filter keeps only a few sandboxes. If none does, the settings for reading a whole org are made
-    /// for the statements that follow.
+    /// Finds out whether a filter keeps only a few sandboxes. If none does, the settings for reading a whole org are
+    /// made for the statements that follow.
     pub(super) async fn find(db: &mut PgConnection, org: Uuid, filters: &'p Filters) -> Result<Option<Self>> {
         for (dimension, filter) in filters.iter() {
             let ids = match (dimension, filter) {
@@ -46,11 +46,11 @@ impl<'p> Few<'p> {
 
 /// Conditions on sandboxes, to be appended to a `WHERE`.
 pub(super) struct Conditions {
-    /// On rows that have a column `sandbox_id`: keeps the sandboxes that have one of the wanted values.
+    /// For rows with a column `sandbox_id`: keeps sandboxes that have one of the requested values.
     pub(super) present: String,
-    /// On `sums`, one row a sandbox, where sandboxes without a tag are found more cheaply than among the events.
+    /// For `sums`, which has one row per sandbox: sandboxes without a tag are cheaper to find there than in the events.
     pub(super) absent: String,
-    /// On the rows of `tag`: reads only the tags of a few sandboxes.
+    /// For the rows of `tag`: reads only the tags of a few sandboxes.
     pub(super) tags: String,
 }
 

@@ -10,7 +10,7 @@ use super::{sql, write};
 use crate::record::{Scale, Session, Tags};
 use crate::store::{Importer, Result, StoreError};
 
-/// The number of events from which on a vacuum pays.
+/// The number of imported events above which a vacuum is worthwhile.
 const MANY: usize = 10_000;
 
 /// A running import.

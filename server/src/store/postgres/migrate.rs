@@ -1,7 +1,7 @@
 //! Migrations of an empty database, of one of our own, or of a platform's.
 //!
-//! Several servers may migrate at once: one works, the others poll for the lock. Waiting for it inside a statement would hold a
-//! snapshot, and a concurrent index build waits for all snapshots.
+//! Several servers may migrate at once: one works, the others poll for the lock. Waiting for it inside a statement
+//! would hold a snapshot, and a concurrent index build waits for all snapshots.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::store::OpenError;
 
 /// One step of the schema. A platform's database has tables of its own, so a step has another text there.
 ///
-/// A step only adds, and must also succeed if its changes are there already: a database of our own that has lost its mark
-/// starts again at version 1.
+/// A step only adds, and must also succeed if its changes are there already: a database of our own that has lost its
+/// mark starts again at version 1.
 #[derive(Clone, Copy)]
 struct Migration {
     own: &'static str,
@@ -43,7 +43,7 @@ const CONNECTIONS: &str = "SELECT least(
          CASE WHEN datconnlimit >= 0 AND NOT rolsuper THEN datconnlimit END)
      FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()";
 
-/// How often the lock is tried, and how often the wait is reported.
+/// The intervals at which the lock is tried and the wait is reported.
 const LOOK: Duration = Duration::from_millis(100);
 const REPORT: Duration = Duration::from_secs(5);
 
@@ -179,7 +179,7 @@ mod tests {
 
     const ORG: &str = "INSERT INTO orgs (id, name, slug) VALUES ('00000000-0000-0000-0000-000000000001', 'org', 'org')";
 
-    /// An empty database, or a platform's.
+    /// Creates an empty database, or a platform's.
     async fn database(platform: bool) -> PgConnection {
         let server = std::env::var("TEST_DATABASE_URL").expect("run the tests with `scripts/postgres`");
         let options = url::options(&server).ok().unwrap();
@@ -199,7 +199,7 @@ mod tests {
         read::schema(db).await.unwrap().0
     }
 
-    /// Every row of the tenants' tables.
+    /// Returns every row of the tenants' tables.
     async fn rows(db: &mut PgConnection) -> Vec<String> {
         let sql = "SELECT row_to_json(one)::text FROM sandbox_sessions AS one
              UNION ALL SELECT row_to_json(one)::text FROM sandbox_scale_events AS one

@@ -42,9 +42,9 @@ use super::{
 use crate::deadline;
 use crate::keys::NewKey;
 
-/// How long a request waits for a connection, also while the database is unreachable.
+/// The time for which a request waits for a connection, also while the database is unreachable.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The connections for key look-ups, short reads, writes and sums. One more is for work without an org, such as
+/// The connections for key lookups, short reads, writes and sums. One more is for work without an org, such as
 /// `/readyz`, and for cancelling statements.
 const KEY_CONNECTIONS: u32 = 3;
 const LIGHT_CONNECTIONS: u32 = 3;
@@ -53,7 +53,7 @@ const HEAVY_CONNECTIONS: u32 = 6;
 /// The most connections of one server.
 const CONNECTIONS: u32 = KEY_CONNECTIONS + LIGHT_CONNECTIONS + WRITE_CONNECTIONS + HEAVY_CONNECTIONS + 1;
 
-/// How long a write of tags waits, without a connection, before it tries again to lock.
+/// The time for which a write of tags waits, without a connection, before it retries its locks.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 /// A PostgreSQL database.
 pub(super) struct Postgres {
@@ -74,8 +74,8 @@ impl Postgres {
             Fault::Refused(error) => error,
             Fault::Database(error) => OpenError::Unreachable { place, reason: reason(&error) },
         })?;
-        // A pool above the database's limit would wait for connections that never come, while its own are idle. One is left
-        // for a command beside the server.
+        // A pool above the database's limit would wait for connections that never come, while its own are idle. One is
+        // left for a command beside the server.
         let size = found.connections.saturating_sub(1).clamp(1, CONNECTIONS);
         if size < CONNECTIONS {
             tracing::warn!("the database allows only {} connections, {size} are used", found.connections);
@@ -85,7 +85,7 @@ impl Postgres {
         let pool = pool.connect_lazy_with(options);
         let part = |connections: u32| (connections * size / CONNECTIONS).max(1);
         let queues = Queues {
-            keys: Queue::new("key look-ups", part(KEY_CONNECTIONS)),
+            keys: Queue::new("key lookups", part(KEY_CONNECTIONS)),
             light: Queue::new("light reads", part(LIGHT_CONNECTIONS)),
             writes: Queue::new("writes", part(WRITE_CONNECTIONS)),
             heavy: Queue::new("heavy reads", part(HEAVY_CONNECTIONS)),

@@ -121,7 +121,7 @@ fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alia
     Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags, tags_last_updated_at }
 }
 
-/// Returns the owner of a key, and the time. This look-up cannot know the org.
+/// Returns the owner of a key, and the time. This lookup cannot know the org.
 pub(super) async fn caller(db: &mut PgConnection, key_hash: &str) -> Result<Option<Caller>> {
     let row: Option<(Uuid, Instant)> = sqlx::query_as(sql::CALLER).bind(key_hash).fetch_optional(db).await?;
     Ok(row.map(|(org, now)| Caller { org, now: now.timestamp() }))

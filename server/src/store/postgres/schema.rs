@@ -113,8 +113,9 @@ const OWN_INDEXES: [Index; 3] = [
     },
 ];
 
-/// Extended statistics: the numbers of sandboxes and values of orgs, which are not the products of the columns'. Dependencies between
-/// the columns are left out on purpose: with them, looking up a sandbox seems to save nothing over reading its org.
+/// Extended statistics: the numbers of sandboxes and values of orgs, which are not the products of the columns'.
+/// Dependencies between the columns are left out on purpose: with them, looking up a sandbox seems to save nothing over
+/// reading its org.
 const STATISTICS: [(&str, &str); 2] = [
     ("usage_scale_events_distinct", "(ndistinct) ON org_id, sandbox_id FROM sandbox_scale_events"),
     ("usage_tags_distinct", "(ndistinct) ON org_id, key, value FROM sandbox_tags"),
@@ -169,8 +170,8 @@ pub(super) async fn recognize(db: &mut PgConnection) -> Result<Found, Fault> {
     Ok(if missing_column(db, OWN_EVENTS).await?.is_none() { Found::Own } else { Found::Platform })
 }
 
-/// Creates `sandbox_tags` and indexes that are missing, and fails if another table or a column is. The version alone does
-/// not guarantee that they still exist.
+/// Creates `sandbox_tags` and indexes that are missing, and fails if another table or a column is. The version alone
+/// does not guarantee that they still exist.
 pub(super) async fn complete(db: &mut PgConnection, platform: bool) -> Result<(), Fault> {
     if create_tags(db).await? {
         tracing::warn!("the table `sandbox_tags` was missing and is created again, without tags");
@@ -234,8 +235,8 @@ async fn ensure(db: &mut PgConnection, index: &Index) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Creates extended statistics, which the next `ANALYZE` fills. They are optional: if the tables belong to another user, the
-/// server goes without them.
+/// Creates extended statistics, which the next `ANALYZE` fills. They are optional: if the tables belong to another
+/// user, the server goes without them.
 async fn ensure_statistics(db: &mut PgConnection, name: &str, definition: &str) -> sqlx::Result<()> {
     let exists = "SELECT EXISTS (SELECT 1 FROM pg_statistic_ext
          WHERE stxname = $1 AND stxrelid = to_regclass(substring($2 FROM 'FROM (.*)')))";

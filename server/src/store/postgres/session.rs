@@ -11,16 +11,16 @@ use crate::store::Result;
 
 /// The time limit of a request.
 pub(super) const BUDGET: Duration = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
-/// The age from which on a request sets a time limit for its statements. The session's limit suits younger requests.
+/// The age above which a request sets a time limit for its statements. The session's limit suits younger requests.
 const LATE: Duration = Duration::from_millis(100);
 
 /// The settings of every connection, but for the time limit of statements.
 ///
-/// Compiling statements costs more than it saves at this size. Reads of the covering index must not be priced like those
-/// of a spinning disk, nor groups that workers exchange as if they crossed a network.
+/// Compiling statements costs more than it saves at this size. Reads of the covering index must not be priced like
+/// those of a spinning disk, nor groups that workers exchange as if they crossed a network.
 ///
-/// Most statements look rows up by their whole key. Their plans are generic, without the org: a plan for one org that is
-/// missing or outdated in the statistics expects a single row and may use an index on a part of the key.
+/// Most statements look rows up by their whole key. Their plans are generic, without the org: a plan for one org that
+/// is missing or outdated in the statistics expects a single row and may use an index on a part of the key.
 const SESSION: &str = "SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
      SET random_page_cost = 1.1; SET parallel_tuple_cost = 0.01; SET client_min_messages = warning;
      SET statement_timeout = ";
@@ -31,19 +31,19 @@ pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ O
 /// Begins a transaction that waits for a lock only as long as the writes of one sandbox need to pass each other.
 pub(super) const BRIEFLY_LOCKED: &str = "BEGIN; SET LOCAL lock_timeout = '50ms'";
 
-/// Begins an import, which waits for its input and takes as long as it needs. It looks up each row of a batch by its whole
-/// key: any other join would read the whole org for each batch.
+/// Begins an import, which waits for its input and takes as long as it needs. It looks up each row of a batch by its
+/// whole key: any other join would read the whole org for each batch.
 pub(super) const UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0;
      SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL enable_hashjoin = off;
      SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off";
 
-/// Settings for statements that read a whole org. Their plans know the org, because orgs differ by orders of magnitude. If
-/// it is larger than the statistics say, hashing stays linear; a nested loop does not, and a sort costs three times as
-/// much.
+/// Settings for statements that read a whole org. Their plans know the org, because orgs differ by orders of magnitude.
+/// If it is larger than the statistics say, hashing stays linear; a nested loop does not, and a sort costs three times
+/// as much.
 pub(super) const WHOLE_ORG: &str = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_nestloop = off;
      SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = on";
 
-/// Returns to the settings for look-ups after [`WHOLE_ORG`].
+/// Returns to the settings for lookups after [`WHOLE_ORG`].
 pub(super) const BY_KEY: &str = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_nestloop = on;
      SET LOCAL enable_sort = on; SET LOCAL enable_seqscan = off";
 

@@ -55,7 +55,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// The process of the database that executes the snapshot's statements.
+    /// Returns the process of the database that executes the snapshot's statements.
     pub(super) const fn process(&self) -> i32 {
         self.process
     }
@@ -64,8 +64,8 @@ impl Snapshot {
 /// Waits for work whose statements a process of the database executes. If `abandoned` says first that nobody waits for
 /// the result, the statement is cancelled.
 ///
-/// The connection must not be used for anything but `work` before this returns. Then no other statement can be hit: when
-/// [`cancel`] returns, its signal has taken effect or has been ignored for want of a statement.
+/// The connection must not be used for anything but `work` before this returns. Then no other statement can be hit:
+/// when [`cancel`] returns, its signal has taken effect or has been ignored for want of a statement.
 pub(super) async fn cancel_if_abandoned<T>(
     pool: &PgPool,
     process: i32,

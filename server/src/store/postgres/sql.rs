@@ -2,10 +2,10 @@
 //!
 //! Sandbox ids are compared with `COLLATE "C"`, because the columns of a platform's database have its own collation.
 //!
-//! No statement may depend on the planner's statistics of an org. They are missing or outdated for every org that has grown
-//! since the last `ANALYZE`, and the planner then expects a single row. So a look-up uses a generic plan, or a subquery that
-//! `OFFSET 0` keeps the planner from turning into a join. A statement that reads a whole org only hashes or merges. The
-//! settings for both are in `session.rs`.
+//! No statement may depend on the planner's statistics of an org. They are missing or outdated for every org that has
+//! grown since the last `ANALYZE`, and the planner then expects a single row. So a lookup uses a generic plan, or a
+//! subquery that `OFFSET 0` keeps the planner from turning into a join. A statement that reads a whole org only hashes
+//! or merges. The settings for both are in `session.rs`.
 
 use crate::store::statements::statements;
 
@@ -14,8 +14,8 @@ statements! {
     SANDBOX_EVENTS = r#"SELECT memory_mb, disk_mb, started_at, ended_at FROM sandbox_scale_events
          WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND (started_at < $4) IS TRUE
              AND (ended_at > $3) IS NOT FALSE"#;
-    /// The sandboxes that have one of these values of a tag, looked up in the index by value. The limit bounds what is read
-    /// before the caller knows whether they are few.
+    /// The sandboxes that have one of these values of a tag, looked up in the index by value. The limit bounds what is
+    /// read before the caller knows whether they are few.
     TAGGED = r#"SELECT has.sandbox_id FROM unnest($3::text[]) AS wanted (value) CROSS JOIN LATERAL (
              SELECT sandbox_id COLLATE "C" AS sandbox_id FROM sandbox_tags
              WHERE org_id = $1 AND key = $2 AND value = wanted.value OFFSET 0) AS has
@@ -36,12 +36,12 @@ statements! {
     /// Every tag key of an org with its sandboxes and values, from the index by value.
     TAG_KEYS = r#"SELECT key COLLATE "C", count(*), count(DISTINCT value) FROM sandbox_tags
          WHERE org_id = $1 GROUP BY key COLLATE "C" ORDER BY key COLLATE "C""#;
-    /// Whether an org has a session or an event of this id: two look-ups.
+    /// Whether an org has a session or an event of this id: two lookups.
     HAS_SANDBOX = r#"SELECT EXISTS (SELECT 1 FROM sandbox_sessions WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2)
          OR EXISTS (SELECT 1 FROM sandbox_scale_events WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2)"#;
     HAS_ORG = "SELECT EXISTS (SELECT 1 FROM orgs WHERE id = $1)";
-    /// The newest running sandboxes. The partial index of running sessions gives the order; for each of them one look-up
-    /// finds out whether a later session exists, until 100 are found.
+    /// The newest running sandboxes. The partial index of running sessions gives the order; for each of them one
+    /// lookup finds out whether a later session exists, until 100 are found.
     RUNNING = r#"SELECT sandbox_id, status::text, coalesce(region::text, ''), coalesce(worker_id::text, ''),
              coalesce(template::text, ''), started_at, config ->> 'alias'
          FROM sandbox_sessions AS session
@@ -56,7 +56,7 @@ statements! {
              coalesce(template::text, ''), started_at, config ->> 'alias'
          FROM sandbox_sessions AS session
          WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 ORDER BY started_at DESC, id DESC LIMIT 1"#;
-    /// The owner of a key, and the database's clock. This look-up cannot know the org.
+    /// The owner of a key, and the database's clock. This lookup cannot know the org.
     CALLER = "SELECT org_id, clock_timestamp() FROM api_keys
          WHERE key_hash = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())";
     NOW = "SELECT clock_timestamp()";
@@ -65,7 +65,8 @@ statements! {
     /// Writes a row without changing it, to find out whether the storage takes writes.
     PROBE = "UPDATE usage_schema SET version = version";
     SCHEMA = "SELECT version, platform FROM usage_schema";
-    /// Serializes the tag writes of one sandbox. Those of other sandboxes run beside them, an import into the org does not.
+    /// Serializes the tag writes of one sandbox. Those of other sandboxes run beside them, an import into the org does
+    /// not.
     LOCK_TAGS = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 77)),
              pg_advisory_xact_lock(hashtextextended($1::text || '/' || $2, 78))";
     /// Waits for all tag writes and imports of an org, and keeps others out.
@@ -89,7 +90,8 @@ statements! {
          FROM unnest($1::text[], $2::bool[], $3::text[]) WITH ORDINALITY AS line (sandbox_id, system, tags, n)
          ORDER BY sandbox_id COLLATE "C", system, n DESC
          ON CONFLICT (sandbox_id, system) DO UPDATE SET tags = excluded.tags"#;
-    /// Deletes the tags that the staged sets lack: looks up those of each staged sandbox, then deletes by the whole key.
+    /// Deletes the tags that the staged sets lack: looks up those of each staged sandbox, then deletes by the whole
+    /// key.
     DELETE_STAGED_TAGS = r#"DELETE FROM sandbox_tags AS tag USING (
              SELECT staged.sandbox_id, known.key
              FROM import_tags AS staged CROSS JOIN LATERAL (
@@ -112,8 +114,8 @@ statements! {
          FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS used (org_id, key_hash, at)
          WHERE api_keys.org_id = used.org_id AND api_keys.key_hash = used.key_hash
              AND (last_used IS NULL OR last_used < used.at)";
-    /// Imports sessions into the server's own schema, where the primary key finds a known session. The last line of each
-    /// session counts, and rows that do not differ are not touched.
+    /// Imports sessions into the server's own schema, where the primary key finds a known session. The last line of
+    /// each session counts, and rows that do not differ are not touched.
     UPSERT_SESSIONS = "WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, started_at) *
              FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
@@ -132,8 +134,8 @@ statements! {
          WHERE (known.template, known.region, known.worker_id, known.status, known.stopped_at, known.config ->> 'alias')
              IS DISTINCT FROM (excluded.template, excluded.region, excluded.worker_id, excluded.status,
                  excluded.stopped_at, excluded.config ->> 'alias')";
-    /// Updates known sessions in a platform's table, which has no such key. Each line of the batch is looked up by itself:
-    /// `OFFSET 0` rules out a join that reads the whole org.
+    /// Updates known sessions in a platform's table, which has no such key. Each line of the batch is looked up by
+    /// itself: `OFFSET 0` rules out a join that reads the whole org.
     UPDATE_SESSIONS = r#"WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, started_at) *
              FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
@@ -153,7 +155,7 @@ statements! {
                  IS DISTINCT FROM
                  (batch.template, batch.region, batch.worker_id, batch.status, batch.stopped_at, batch.alias)) AS changed
          WHERE known.org_id = $1 AND known.id = changed.id"#;
-    /// Inserts the other sessions into a platform's table, after the same look-ups.
+    /// Inserts the other sessions into a platform's table, after the same lookups.
     INSERT_SESSIONS = r#"WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, started_at) *
              FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
@@ -182,8 +184,8 @@ statements! {
          ON CONFLICT (org_id, sandbox_id, memory_mb, disk_mb, started_at) DO UPDATE SET
              cpu_percent = excluded.cpu_percent, ended_at = excluded.ended_at
          WHERE (known.cpu_percent, known.ended_at) IS DISTINCT FROM (excluded.cpu_percent, excluded.ended_at)";
-    /// Updates known events in a platform's table. `IS TRUE` keeps the planner from the platform's index on org and start,
-    /// where many sandboxes may have the same start: the covering index has the whole key.
+    /// Updates known events in a platform's table. `IS TRUE` keeps the planner from the platform's index on org and
+    /// start, where many sandboxes may have the same start: the covering index has the whole key.
     UPDATE_SCALES = r#"WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, started_at, memory_mb, disk_mb) *
              FROM unnest($2::text[], $3::int4[], $4::int4[], $5::int4[], $6::timestamptz[], $7::timestamptz[])
@@ -197,7 +199,7 @@ statements! {
              OFFSET 0) AS old
              WHERE (old.cpu_percent, old.ended_at) IS DISTINCT FROM (batch.cpu_percent, batch.ended_at)) AS changed
          WHERE known.org_id = $1 AND known.id = changed.id"#;
-    /// Inserts the other events into a platform's table, after the same look-ups.
+    /// Inserts the other events into a platform's table, after the same lookups.
     INSERT_SCALES = r#"WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, started_at, memory_mb, disk_mb) *
              FROM unnest($2::text[], $3::int4[], $4::int4[], $5::int4[], $6::timestamptz[], $7::timestamptz[])
@@ -212,7 +214,7 @@ statements! {
              WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
                  AND known.memory_mb = batch.memory_mb AND known.disk_mb = batch.disk_mb
                  AND (known.started_at = batch.started_at) IS TRUE OFFSET 0)"#;
-    /// The sandboxes that a worker left open. This look-up crosses orgs.
+    /// The sandboxes that a worker left open. This lookup crosses orgs.
     LEFT_OPEN = "SELECT DISTINCT org_id, sandbox_id FROM sandbox_sessions AS session
          WHERE worker_id = $1 AND stopped_at IS NULL AND status IN ('running', 'hibernated') AND $1 = (
              SELECT latest.worker_id FROM sandbox_sessions AS latest

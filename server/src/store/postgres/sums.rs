@@ -58,8 +58,8 @@ impl Statement {
 struct Shared {
     arguments: Arguments<PgArguments>,
     org: Placeholder,
-    /// The events that count. `IS TRUE` and `IS NOT FALSE` keep conditions that no index can seek by from being looked up
-    /// in each entry before the entry is read.
+    /// The events that count. `IS TRUE` and `IS NOT FALSE` keep conditions that no index can seek by from being looked
+    /// up in each entry before the entry is read.
     counted: String,
     /// The billed microseconds of an event.
     billed: String,
@@ -96,7 +96,8 @@ impl Events {
     }
 }
 
-/// The microseconds of an interval, at least 0. `date_part` is several times as fast as `extract`, but a float of seconds.
+/// Returns the expression for the microseconds of an interval, at least 0. `date_part` is several times as fast as
+/// `extract`, but a float of seconds.
 fn micros(interval: &str, any_length: bool) -> String {
     let seconds = if any_length {
         format!("extract(epoch FROM ({interval}))")
@@ -106,13 +107,13 @@ fn micros(interval: &str, any_length: bool) -> String {
     format!("greatest(({seconds} * 1000000)::bigint, 0)")
 }
 
-/// The included disk, of which only the excess counts.
+/// Returns the included disk in MB; only the excess counts.
 fn included_disk() -> i32 {
     i32::try_from(INCLUDED_DISK_MB).unwrap_or(i32::MAX)
 }
 
-/// The usage of every group. Products of `bigint` raise an error on overflow; their sums are `numeric` and cannot overflow.
-/// The arithmetic is that of `Usage::of`.
+/// Composes the usage of every group. Products of `bigint` raise an error on overflow; their sums are `numeric` and
+/// cannot overflow. The arithmetic is that of `Usage::of`.
 fn by_group(shared: Shared, dimension: &Dimension, filters: &Filters, few: Option<Few<'_>>) -> Result<Statement> {
     let Shared { mut arguments, org, counted, billed } = shared;
     let included = arguments.bind(included_disk())?;
@@ -145,8 +146,8 @@ fn by_group(shared: Shared, dimension: &Dimension, filters: &Filters, few: Optio
     Ok(Statement { sql, arguments })
 }
 
-/// The billed time of every sandbox by size, with its value of a tag: for sandboxes so large or long that products do not
-/// fit. The core multiplies.
+/// Composes the billed time of every sandbox by size, with its value of a tag: for sandboxes so large or long that
+/// products do not fit. The core multiplies.
 fn by_size(shared: Shared, dimension: &Dimension, filters: &Filters, few: Option<Few<'_>>) -> Result<Statement> {
     let Shared { mut arguments, org, counted, billed } = shared;
     let key = arguments.bind(dimension.tag_key().map(|key| key.as_str().to_owned()))?;
@@ -164,7 +165,7 @@ fn by_size(shared: Shared, dimension: &Dimension, filters: &Filters, few: Option
     Ok(Statement { sql, arguments })
 }
 
-/// The billed time of an org by size.
+/// Composes the billed time of an org by size.
 fn by_tier(Shared { arguments, counted, billed, .. }: Shared) -> Statement {
     let sql = format!(
         "SELECT memory_mb::bigint, disk_mb::bigint, sum({billed})
@@ -174,8 +175,8 @@ fn by_tier(Shared { arguments, counted, billed, .. }: Shared) -> Statement {
     Statement { sql, arguments }
 }
 
-/// Returns the usage of all that matches, by group. Returns `None` if a sandbox is so large or ran so long that it takes
-/// [`parts_by_size`].
+/// Returns the usage of all that matches, by group. Returns `None` if a sandbox is so large or ran so long that it
+/// takes [`parts_by_size`].
 pub(super) async fn parts(db: &mut PgConnection, events: Events, plan: &Plan) -> Result<Option<Vec<Part>>> {
     let few = Few::find(db, events.org, &plan.conditions).await?;
     let [dimension] = &plan.dimensions;

@@ -1,4 +1,5 @@
-//! The URL of a database. Messages must not quote a part that was not understood, because it may be a part of the password.
+//! The URL of a database. Messages must not quote a part that could not be parsed, because it may belong to the
+//! password.
 
 use std::str::FromStr;
 
@@ -38,7 +39,7 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
     if after.contains(['@', '#']) {
         return Err(unsupported(
             "the database URL is ambiguous: in its user and password, `/`, `?`, `#`, `@`, `:` and `%` must be \
-             percent-encoded, as in `%2F` for `/`, and nothing that follows its host may hold `@` or `#`",
+             percent-encoded, as in `%2F` for `/`, and nothing after its host may contain `@` or `#`",
         ));
     }
     let query = after.split_once('?').map_or("", |(_, query)| query);
@@ -53,7 +54,7 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
     }
     let options = PgConnectOptions::from_str(url).map_err(|_| {
         unsupported(
-            "the database URL cannot be read: its form is `postgres://user:password@host:port/name?option=value`, with \
+            "cannot parse the database URL, its form is `postgres://user:password@host:port/name?option=value`, with \
              `/`, `?`, `#`, `@`, `:` and `%` in the user and the password percent-encoded",
         )
     })?;

@@ -75,8 +75,8 @@ impl Importer for Import {
     }
 }
 
-/// Moves the write-ahead log into the database file and truncates it. Otherwise that happens only when the last connection
-/// closes, which beside a server is late.
+/// Moves the write-ahead log into the database file and truncates it. Otherwise that happens only when the last
+/// connection closes, which beside a server is late.
 async fn checkpoint(writer: &SqlitePool) -> sqlx::Result<()> {
     let mut db = writer.acquire().await?;
     // The first step blocks nobody. Truncating waits for readers, and writers wait for it.

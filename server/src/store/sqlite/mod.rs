@@ -43,7 +43,7 @@ use crate::keys::NewKey;
 /// The steps in order. The version of a database is the number of those that it has.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_schema.sql")];
 
-/// The readers for key look-ups, short reads and sums. One more is for work without an org, such as `/readyz`.
+/// The readers for key lookups, short reads and sums. One more is for work without an org, such as `/readyz`.
 const KEY_READERS: u32 = 2;
 const LIGHT_READERS: u32 = 4;
 const HEAVY_READERS: u32 = 4;
@@ -84,7 +84,7 @@ impl Sqlite {
             })
             .connect_lazy_with(options.pragma("query_only", "ON"));
         let queues = Queues {
-            keys: Queue::new("key look-ups", KEY_READERS),
+            keys: Queue::new("key lookups", KEY_READERS),
             light: Queue::new("light reads", LIGHT_READERS),
             writes: Queue::new("writes", 1),
             heavy: Queue::new("heavy reads", HEAVY_READERS),

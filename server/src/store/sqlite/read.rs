@@ -125,7 +125,7 @@ fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alia
     Sandbox { sandbox_id, status, region, worker_id, template, started_at, alias, tags, tags_last_updated_at }
 }
 
-/// Returns the owner of a key, and the time. This look-up cannot know the org.
+/// Returns the owner of a key, and the time. This lookup cannot know the org.
 pub(super) async fn caller(db: &mut SqliteConnection, key_hash: &str) -> Result<Option<Caller>> {
     let row: Option<(String, i64)> = sqlx::query_as(sql::CALLER).bind(key_hash).fetch_optional(db).await?;
     let Some((org, now)) = row else {

@@ -16,8 +16,8 @@ async fn columns(db: &mut SqliteConnection) -> sqlx::Result<BTreeSet<(String, St
     Ok(sqlx::query_as(sql).fetch_all(db).await?.into_iter().collect())
 }
 
-/// Creates `sandbox_tags` and indexes again if they are missing. Returns the missing part if it is another table or a column,
-/// which cannot be created again.
+/// Creates `sandbox_tags` and indexes again if they are missing. Returns the missing part if it is another table or a
+/// column, which cannot be created again.
 pub(super) async fn complete(db: &mut SqliteConnection, migrations: &[&'static str]) -> sqlx::Result<Option<String>> {
     let mut whole = SqliteConnection::connect("sqlite::memory:").await?;
     for migration in migrations {

@@ -10,7 +10,7 @@ use super::{read, write};
 use crate::deadline;
 use crate::store::admission::Abandoned;
 
-/// How long a statement waits for another writer, and a request for a connection.
+/// The time for which a statement waits for another writer, and a request for a connection.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// The time limit of a request.
 pub(super) const BUDGET: Duration = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
@@ -19,14 +19,14 @@ const STEPS: i32 = 200_000;
 /// The code of a database that is locked by another writer.
 const BUSY: u32 = 5;
 
-/// Interrupts the statements of a connection after this time, even if nobody waits for them any more.
+/// Interrupts the statements of a connection after this time, also if their caller has stopped waiting.
 pub(super) async fn limit(db: &mut SqliteConnection, budget: Duration) -> sqlx::Result<()> {
     let deadline = Instant::now() + budget;
     db.lock_handle().await?.set_progress_handler(STEPS, move || Instant::now() < deadline);
     Ok(())
 }
 
-/// Interrupts the statements of a connection when the request's time is over or nobody waits for them any more.
+/// Interrupts the statements of a connection when the request's time is over or its caller has stopped waiting.
 pub(super) async fn end_if_abandoned(db: &mut SqliteConnection, mut abandoned: Abandoned) -> sqlx::Result<()> {
     let deadline = Instant::now() + deadline::left(BUDGET);
     let mut handle = db.lock_handle().await?;

@@ -48,7 +48,7 @@ statements! {
     SANDBOX = concat!(
         session_columns!(), " WHERE org_id = ?1 AND sandbox_id = ?2 ORDER BY started_at DESC LIMIT 1"
     );
-    /// The owner of a key, and the database's clock. This look-up cannot know the org.
+    /// The owner of a key, and the database's clock. This lookup cannot know the org.
     CALLER = concat!(
         "SELECT org_id, ", clock!(), " AS now FROM api_keys
          WHERE key_hash = ?1 AND (expires_at IS NULL OR expires_at > ", clock!(), ")"
@@ -65,8 +65,8 @@ statements! {
              SET value = excluded.value, updated_at = excluded.updated_at
              WHERE value <> excluded.value"
     );
-    /// Holds the last user tags and the last system tags of each sandbox until the end of an import. The table is temporary,
-    /// and a rollback removes it.
+    /// Holds the last user tags and the last system tags of each sandbox until the end of an import. The table is
+    /// temporary, and a rollback removes it.
     STAGE = "CREATE TEMPORARY TABLE import_tags (
              sandbox_id TEXT NOT NULL, system INTEGER NOT NULL, tags TEXT NOT NULL, PRIMARY KEY (sandbox_id, system)
          ) STRICT, WITHOUT ROWID";
@@ -112,7 +112,7 @@ statements! {
          FROM json_each(?2) WHERE TRUE
          ON CONFLICT (org_id, sandbox_id, started_at, memory_mb, disk_mb) DO UPDATE SET
              cpu_percent = excluded.cpu_percent, ended_at = excluded.ended_at";
-    /// The sandboxes that a worker left open. This look-up crosses orgs.
+    /// The sandboxes that a worker left open. This lookup crosses orgs.
     LEFT_OPEN = "SELECT DISTINCT org_id, sandbox_id FROM sandbox_sessions AS session
          WHERE worker_id = ?1 AND stopped_at IS NULL AND status IN ('running', 'hibernated') AND ?1 = (
              SELECT latest.worker_id FROM sandbox_sessions AS latest

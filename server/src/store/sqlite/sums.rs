@@ -3,8 +3,8 @@
 //! The statements are composed here, because they depend on the query. One expression, in [`measured`], holds the
 //! accounting rule. The core adds up the events of a drilldown.
 //!
-//! The primary key clusters the events by org and sandbox, so each statement reads the rows of one org from a single tree, in the
-//! order in which it groups them.
+//! The primary key clusters the events by org and sandbox, so each statement reads the rows of one org from a single
+//! tree, in the order in which it groups them.
 
 use opencomputer_usage_core::query::filter::Filters;
 use opencomputer_usage_core::usage::accounting::{Measure, Usage};
@@ -34,7 +34,8 @@ impl Statement {
     }
 }
 
-/// The sum of `d` in two columns. A single one would overflow: SQLite's `SUM` has 63 bits and turns products into floats.
+/// The sum of `d` in two columns. A single one would overflow: SQLite's `SUM` has 63 bits and turns products into
+/// floats.
 const SUM: &str = "SUM(d >> 20) AS high, SUM(d & 1048575) AS low";
 
 /// Selects the events of an org that count, each with its billed microseconds `d`. Conditions may follow.
@@ -55,7 +56,7 @@ fn measured(org: Uuid, grid: Grid) -> Result<(String, Placeholder, Arguments<Sql
     Ok((sql, org, arguments))
 }
 
-/// The billed time of every sandbox by size, with its value of the tag that is grouped by.
+/// Composes the billed time of every sandbox by size, with its value of the tag in `groupBy`.
 fn by_sandbox(org: Uuid, grid: Grid, dimension: &Dimension, filters: &Filters) -> Result<Statement> {
     let (measured, org, mut arguments) = measured(org, grid)?;
     let key = arguments.bind(dimension.tag_key().map(|key| key.as_str().to_owned()))?;
@@ -73,7 +74,7 @@ fn by_sandbox(org: Uuid, grid: Grid, dimension: &Dimension, filters: &Filters) -
     Ok(Statement { sql, arguments })
 }
 
-/// The billed time of an org by size.
+/// Composes the billed time of an org by size.
 fn by_tier(org: Uuid, grid: Grid) -> Result<Statement> {
     let (measured, _, arguments) = measured(org, grid)?;
     let sql = format!(
