@@ -52,7 +52,7 @@ for (const [dir, format, plugins] of [
       sourcemap: true,
       entryFileNames: "[name].js",
       chunkFileNames: "[name].js",
-      // Code that both entries share. Above all the error classes, so that they are the same.
+      // Code that both entries share, above all the error classes, so that `instanceof` works across them.
       codeSplitting: { groups: [{ name: "shared", minShareCount: 2 }] },
     },
   });

@@ -1,8 +1,8 @@
 // Cancels calls of the live server at random times, in bursts. Runs in Node.js and in a page.
 
-/** Calls that are under way at once. Chromium opens six connections to a host; the others wait for one. */
+/** The number of concurrent calls. Chromium opens six connections to a host; the others wait for one. */
 const BURST = 12;
-/** The longest time before a call is cancelled. Short enough to hit the server at every stage of an answer. */
+/** The longest time before a call is cancelled. Short enough to hit the server at every stage of a response. */
 const MAX_DELAY_MS = 15;
 
 /**
@@ -19,7 +19,7 @@ export async function cancelCalls(sdk, { baseUrl, apiKey, wanted }) {
   const id = first?.sandboxId ?? "";
   const tags = sdk.userTags((await client.tags.get(id)).tags);
 
-  /** The answers that the calls leave as they are: the window is over, and only one tag is written. */
+  /** The responses that the calls do not change: the window is over, and only one tag is written. */
   const answers = async () => {
     const teams = await client.usage.byTag("team", { to, limit: 500 });
     const sandboxes = await client.usage.bySandbox({ to, limit: 500 });
@@ -71,5 +71,5 @@ export async function cancelCalls(sdk, { baseUrl, apiKey, wanted }) {
   };
 }
 
-/** What it returns. */
+/** The expected result. */
 export const SURVIVED = { failures: [], enough: true, answersStayed: true, writesStayed: true };

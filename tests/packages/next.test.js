@@ -66,7 +66,7 @@ const FILES = {
   "app/edge/route.js": route("edge"),
 };
 
-/** Starts what was built; answers where, and with what to stop it. @param {string} cwd */
+/** Starts the built application. Returns its URL and its process. @param {string} cwd */
 async function started(cwd) {
   const args = ["start", "--hostname", "127.0.0.1", "--port", "0"];
   const server = spawn(program("next"), args, { cwd, stdio: ["ignore", "pipe", "inherit"] });

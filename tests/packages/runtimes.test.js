@@ -8,7 +8,7 @@ import { cleanUp, liveServer, program, project, run } from "./support.js";
 
 after(cleanUp);
 
-// It would ask its maker for a sample of request metadata.
+// Otherwise it would download a sample of request metadata.
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 
 const ESM = `

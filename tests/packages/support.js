@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "../..");
 mkdirSync(join(here, ".projects"), { recursive: true });
-/** Below this folder, so that bundlers find their own files. The package is installed in each project. */
+/** The folder of the projects, below this one so that bundlers find their own files. Each has the package installed. */
 const projects = mkdtempSync(join(here, ".projects/run-"));
 
 /** @type {import("node:child_process").ChildProcess | undefined} */

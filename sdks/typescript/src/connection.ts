@@ -58,7 +58,7 @@ export class Connection {
   }
 
   /**
-   * Reads the arguments of a call; returns a function that makes it, given the core's parameters of the next page.
+   * Reads the arguments of a call. Returns a function that makes the call with the core's parameters of the next page.
    * Changing a query afterwards does not change the following pages.
    */
   prepare<T>(
@@ -84,7 +84,7 @@ function readClientOptions(options: ClientOptions): [unknown, Transport] {
   if (isBrowser() && dangerouslyAllowBrowser !== true) {
     throw new InvalidRequestError(
       "an API key in a browser can be read by everyone who opens the page: call the API from a server, " +
-        "or set `dangerouslyAllowBrowser` where the key may be seen",
+        "or set `dangerouslyAllowBrowser` if everyone may see the key",
     );
   }
   if (fetch != null && typeof fetch !== "function") {

@@ -36,7 +36,7 @@ export interface Core {
   readonly encoder: TextEncoder;
   lengths: Uint16Array;
   text: Uint8Array;
-  /** Whether it trapped, so that the contents of its memory are unusable. */
+  /** Whether it trapped, which makes its memory unusable. */
   lost: boolean;
 }
 
@@ -91,7 +91,7 @@ function retire(core: Core): void {
   if (running === core) running = undefined;
 }
 
-/** Reads an argument; an error that its getters throw becomes one of this package. */
+/** Reads an argument. Errors that its getters throw are converted to errors of this package. */
 export function readInput<T>(run: () => T): T {
   try {
     return run();
@@ -120,7 +120,7 @@ function functionError(failure: Failure): OpenComputerError {
   return new InvalidRequestError(failure.message, failure);
 }
 
-/** Sends a core a message and reads the answer. The parts of a body are removed from their list as they are copied. */
+/** Sends a core a message and reads the result. The parts of a body are removed from their list as they are copied. */
 export function sendMessage<T>(
   core: Core,
   message: string,

@@ -66,7 +66,7 @@ export class OpenComputerError extends Error {
   readonly code: ErrorCode | (string & {}) | undefined;
   /** The HTTP status; undefined without a response, as for a request that was rejected before sending. */
   readonly status: number | undefined;
-  /** The id of the request in the server's log; undefined where no response names it. */
+  /** The id of the request in the server's log; undefined if no response has it. */
   readonly requestId: string | undefined;
   /** The response headers by lower-case name, without secrets; undefined without a response. */
   readonly headers: Readonly<Record<string, string>> | undefined;
@@ -194,7 +194,7 @@ export class TimeoutError extends ConnectionError {
   static override readonly className: string = "TimeoutError";
 }
 
-/** A response is not what the API promises. */
+/** A response does not match the API. */
 export class DecodeError extends OpenComputerError {
   /** The name of the class, minified or not. */
   static override readonly className: string = "DecodeError";

@@ -28,7 +28,7 @@ export interface UsageUntaggedBucket extends UsageTotals {
 
 /** @deprecated The platform's name; {@link TagUsageItem} is the one of this package. */
 export interface UsageTagItem extends UsageTotals {
-  /** The key that is grouped by. */
+  /** The key of the tag. */
   tagKey: string;
   /** The value that the sandboxes share. */
   tagValue: string;
@@ -42,11 +42,11 @@ export interface UsageSandboxItem extends UsageTotals {
   sandboxId: string;
   /** The name that the user gave. */
   alias?: string;
-  /** Of the latest session. */
+  /** The status of the latest session. */
   status?: string;
   /** All tags. */
   tags: Record<string, string>;
-  /** When a tag value last changed. */
+  /** The last time that a tag value changed. */
   tagsLastUpdatedAt: string | null;
 }
 
@@ -58,7 +58,7 @@ export interface UsageBySandboxResponse {
   to: string;
   /** The dimension. */
   groupBy: "sandbox";
-  /** All that matches the window and the filters. */
+  /** Usage of everything that matches the window and the filters. */
   total: UsageTotals;
   /** The sandboxes of this page. */
   items: UsageSandboxItem[];
@@ -74,9 +74,9 @@ export interface UsageByTagResponse {
   to: string;
   /** The dimension, `tag:<key>`. */
   groupBy: string;
-  /** All that matches the window and the filters. */
+  /** Usage of everything that matches the window and the filters. */
   total: UsageTotals;
-  /** The part of the total that lacks the tag. */
+  /** Usage of the sandboxes that lack the tag. */
   untagged: UsageUntaggedBucket;
   /** The values of this page. */
   items: UsageTagItem[];
@@ -96,11 +96,11 @@ export interface SandboxUsageResponse {
   to: string;
   /** Allocated and used memory over the window. */
   totals: SandboxUsageTotals;
-  /** The same over time. */
+  /** Allocated and used memory over time. */
   points: SandboxUsagePoint[];
 }
 
-/** @deprecated The platform's filters, as text of the wire; {@link UsageFilter} takes lists of exact values. */
+/** @deprecated The platform's filters, as in a URL; {@link UsageFilter} takes lists of exact values. */
 export interface UsageFilterMap {
   /** Comma-separated values; empty for *the sandbox lacks the tag*. */
   [tagFilter: string]: string;
@@ -116,7 +116,7 @@ export interface UsageQueryOpts {
   filter?: UsageFilterMap;
   /** The order of items. */
   sort?: UsageSort;
-  /** Items of a page. */
+  /** The number of items on a page. */
   limit?: number;
   /** The `nextCursor` of a page. */
   cursor?: string;
@@ -142,21 +142,21 @@ export class Usage {
     bind(this, Usage);
   }
 
-  /** One page of usage by sandbox. */
+  /** Returns one page of usage by sandbox. */
   async bySandbox(opts: UsageQueryOpts = {}): Promise<UsageBySandboxResponse> {
     const page = await this.#usage.bySandbox(withoutEmpty(opts));
     for (const item of page.items) requireMember(item, "tags");
     return { ...page, groupBy: "sandbox" } as unknown as UsageBySandboxResponse;
   }
 
-  /** One page of usage by the values of a tag. */
+  /** Returns one page of usage by the values of a tag. */
   async byTag(tagKey: string, opts: UsageQueryOpts = {}): Promise<UsageByTagResponse> {
     const page = await this.#usage.byTag(tagKey, withoutEmpty(opts));
     requireMember(page, "untagged");
     return { ...page } as unknown as UsageByTagResponse;
   }
 
-  /** Usage of one sandbox. */
+  /** Returns the usage of one sandbox. */
   async forSandbox(
     sandboxId: string,
     opts: Pick<UsageQueryOpts, "from" | "to"> = {},
@@ -185,12 +185,12 @@ export class Tags {
     bind(this, Tags);
   }
 
-  /** Every tag key in use. */
+  /** Returns every tag key in use. */
   async listKeys(): Promise<TagKeyInfo[]> {
     return this.#tags.listKeys();
   }
 
-  /** The tags of a sandbox. */
+  /** Returns the tags of a sandbox. */
   async get(sandboxId: string): Promise<SandboxTags> {
     return this.#tags.get(sandboxId);
   }
@@ -201,7 +201,7 @@ export class Tags {
   }
 }
 
-/** Drops the options that are `""`, which the platform's SDK does not send. */
+/** Removes options that are `""`, which the platform's SDK does not send. */
 function withoutEmpty<T>(opts: T): T {
   return readInput(() => {
     if (!isPlain(opts)) return opts;
@@ -213,6 +213,6 @@ function withoutEmpty<T>(opts: T): T {
 function requireMember<T>(answer: T, name: keyof T & string): void {
   if (answer[name] !== null) return;
   throw new UnsupportedByServerError(
-    `the server's answer lacks \`${name}\`, which the platform's SDK promises; \`UsageClient\` reads what there is`,
+    `the response lacks \`${name}\`, which the platform's types require; \`UsageClient\` returns null for it`,
   );
 }

@@ -20,9 +20,9 @@ export abstract class UsagePage<Item> implements Iterable<Item>, AsyncIterable<I
   declare readonly from: string;
   /** End of the window, exclusive. */
   declare readonly to: string;
-  /** When running sandboxes were measured; null from the platform's own servers. */
+  /** The instant at which running sandboxes were measured; null from the platform's own servers. */
   declare readonly asOf: string | null;
-  /** All that matches the window and the filters, not just this page. */
+  /** Usage of everything that matches the window and the filters, not only of this page. */
   declare readonly total: UsageTotals;
   /** The groups of this page, in order. */
   declare readonly items: readonly Item[];
@@ -53,8 +53,8 @@ export abstract class UsagePage<Item> implements Iterable<Item>, AsyncIterable<I
   }
 
   /**
-   * Returns the page as plain data. `JSON.stringify` and React's server components call it themselves, except for a
-   * promise of a page, of which React looks for an iterator first.
+   * Returns the page as plain data. `JSON.stringify` and React's server components call it themselves. Await a promise
+   * of a page first, because React would use its iterator.
    */
   toJSON(): PageData<this> {
     return { ...this };

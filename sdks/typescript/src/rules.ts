@@ -1,4 +1,4 @@
-/** What usage is grouped by. */
+/** The dimension by which usage is grouped. */
 export type GroupBy = GroupBySandbox | GroupByTag;
 
 /** Usage is grouped by sandbox. */
@@ -15,19 +15,19 @@ export interface GroupByTag {
   readonly key: string;
 }
 
-/** What a cursor holds: the last item of a page, and what pins the walk (all of it or nothing). */
+/** The content of a cursor: the last item of a page and, all or none, the members that pin the walk. */
 export interface Cursor {
-  /** The item's sort value, GB-seconds. */
+  /** The item's sort value in GB-seconds. */
   readonly v: number;
   /** The item's tag value or sandbox id, which breaks ties. */
   readonly t: string;
-  /** The item's exact sort value, MB × µs, as a decimal number. */
+  /** The item's exact sort value in MB × µs, as a decimal number. */
   readonly s?: string;
   /** Start of the window. */
   readonly from?: string;
   /** End of the window. */
   readonly to?: string;
-  /** When running sandboxes are measured. */
+  /** The instant at which running sandboxes are measured. */
   readonly asOf?: string;
   /** A digest of the query. */
   readonly q?: string;

@@ -22,7 +22,7 @@ export function environment(name: string): string | undefined {
 /** Returns whether this is a page or a worker of a browser, whose user can read everything in it. */
 export function isBrowser(): boolean {
   if (typeof host.window === "object" && typeof host.document === "object") return true;
-  // Server runtimes have workers, too, but only browsers claim to be Mozilla.
+  // Server runtimes also have workers, but only browsers have a user agent with Mozilla.
   const isWorker = typeof host.WorkerGlobalScope === "function";
   return isWorker && host.navigator?.userAgent?.startsWith("Mozilla/") === true;
 }

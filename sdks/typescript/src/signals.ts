@@ -6,7 +6,7 @@ interface Watch {
 
 const watches = /* @__PURE__ */ new WeakMap<AbortSignal, Watch>();
 
-/** Calls `run` when a signal aborts; returns a function that removes it. Calls share one listener per signal. */
+/** Calls `run` when a signal aborts. Returns a function that removes it. Calls share one listener per signal. */
 export function onAbort(signal: AbortSignal, run: () => void): () => void {
   const { runs, listener } = watches.get(signal) ?? watch(signal);
   runs.add(run);

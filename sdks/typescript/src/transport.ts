@@ -10,7 +10,7 @@ import { count } from "./message.js";
 import { abortable, onAbort, throwIfAborted } from "./signals.js";
 import type { ChangeTags, Fetch, FetchResponse, TagMap } from "./types.js";
 
-/** The host's side of a call: what sends requests and logs them. */
+/** The functions that send requests and log them. */
 export interface Transport {
   readonly fetch: Fetch;
   readonly dropHeaders: readonly string[];
@@ -190,14 +190,14 @@ function connectionMessage(error: unknown, url: string): string {
   return `${scheme}://${host}${port}: ${why}${hint ? ` (${hint[2]})` : ""}`;
 }
 
-/** Reads at most `most` bytes of a body; returns also whether that is all of it. */
+/** Reads at most `most` bytes of a body. Also returns whether the body ended. */
 async function read(
   response: FetchResponse,
   most: number,
 ): Promise<[parts: Uint8Array[], isWhole: boolean]> {
   const parts: Uint8Array[] = [];
   let room = most;
-  /** Keeps a part; returns whether there is room for another. */
+  /** Stores a part. Returns whether there is room for another. */
   const keep = (part: Uint8Array) => {
     if (part.length > 0) parts.push(part.length > room ? part.slice(0, Math.max(room, 0)) : part);
     room -= part.length;

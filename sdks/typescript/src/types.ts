@@ -6,17 +6,17 @@ export * from "./rules.js";
 /** An instant: RFC 3339 with an offset, `YYYY-MM-DD` (midnight UTC), or a `Date`. */
 export type Time = string | Date;
 
-/** What items are ordered by, descending. */
+/** The amount by which items are ordered, descending. */
 export type UsageSort = "-memoryGbSeconds" | "-diskOverageGbSeconds";
 
-/** Tags of any type whose members are strings, an `interface` among them. */
+/** Tags: any object type with string members, including an `interface`. */
 export type TagsOf<T> = {
   readonly [K in keyof T & string]?: T[K] extends string | undefined ? T[K] : string;
 };
 
 /**
- * What one dimension is filtered by: a list of exact values, `null` for *the sandbox lacks the tag*, or the text of
- * the wire (comma-separated, quoted as {@link formatFilter} does) as is.
+ * The filter of one dimension: a list of exact values, `null` for *the sandbox lacks the tag*, or text that is sent
+ * unchanged (comma-separated and quoted, as {@link formatFilter} returns it).
  */
 export type FilterValue = readonly string[] | string | null;
 
@@ -29,42 +29,42 @@ export type FilterValue = readonly string[] | string | null;
  * ```
  */
 export interface UsageFilter {
-  /** By the values of a tag. */
+  /** Filters by the values of a tag. */
   readonly [dimension: `tag:${string}`]: FilterValue;
-  /** By id. */
+  /** Filters by sandbox id. */
   readonly sandbox?: readonly string[] | string;
 }
 
 /** The window of a usage report: at most 90 days. */
 export interface UsageWindow {
-  /** Start, inclusive; 30 days before `to` where it is left out. */
+  /** Start of the window, inclusive; by default 30 days before `to`. */
   readonly from?: Time | null | undefined;
-  /** End, exclusive; now where it is left out. */
+  /** End of the window, exclusive; by default now. */
   readonly to?: Time | null | undefined;
 }
 
-/** What a usage report covers. */
+/** The options of a usage report. */
 export interface UsageQuery extends UsageWindow {
-  /** What is kept; everything where it is left out. */
+  /** The filters; by default none. */
   readonly filter?: UsageFilter | null | undefined;
   /** The order of items, by default `-memoryGbSeconds`. */
   readonly sort?: UsageSort | null | undefined;
-  /** Items of a page, 1 to 500, by default 50. */
+  /** The number of items on a page, 1 to 500, by default 50. */
   readonly limit?: number | null | undefined;
-  /** Where to go on: the `nextCursor` of a page of the same query. */
+  /** The position to continue from: the `nextCursor` of a page of the same query. */
   readonly cursor?: string | null | undefined;
 }
 
 /** The sandboxes to list. There are no parameters yet. */
 export type SandboxesQuery = Readonly<Record<string, never>>;
 
-/** What one call may override. */
+/** The options of one call, which override those of the client. */
 export interface RequestOptions {
   /** Aborts the call at once; it rejects with the signal's reason. */
   readonly signal?: AbortSignal | null | undefined;
-  /** Milliseconds that the call may take with its retries. */
+  /** The timeout of the call including its retries, in milliseconds. */
   readonly timeoutMs?: number | null | undefined;
-  /** How often a request is sent again. */
+  /** The most retries of a request. */
   readonly maxRetries?: number | null | undefined;
   /** Headers to add or replace. */
   readonly headers?: Readonly<Record<string, string>> | null | undefined;
@@ -73,30 +73,30 @@ export interface RequestOptions {
 /** The options of a write of tags. */
 export interface SetTagsOptions extends RequestOptions {
   /**
-   * Writes only where the tags are still those of this entity tag, a {@link ConflictError} otherwise. {@link condition}
-   * takes it from tags that were read.
+   * The entity tag that the current tags must have; otherwise the call fails with a {@link ConflictError}. Get it from
+   * {@link condition}.
    */
   readonly ifMatch?: string | undefined;
 }
 
-/** What this package needs of `fetch`: the host's own, `undici`'s, `node-fetch`'s and mocks fit. */
+/** The part of `fetch` that this package uses. The host's own, `undici`'s, `node-fetch`'s and mocks have this type. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
 
-/** What a {@link Fetch} is given. */
+/** The options that a {@link Fetch} receives. */
 export interface FetchInit {
   /** `GET` or `PUT`. */
   method: string;
-  /** Headers by their names in lower case. */
+  /** The headers by lower-case name. */
   headers: Record<string, string>;
-  /** JSON, or null. */
+  /** The JSON body, or null. */
   body: string | null;
-  /** A redirect is never followed: a key must not travel to another host. */
+  /** Redirects are not followed, because the key must not be sent to another host. */
   redirect: "manual";
   /** Aborts the request when its time is up, or with the signal of the call. */
   signal: AbortSignal;
 }
 
-/** What a {@link Fetch} answers. */
+/** The response that a {@link Fetch} returns. */
 export interface FetchResponse {
   /** The HTTP status. */
   readonly status: number;
@@ -105,13 +105,13 @@ export interface FetchResponse {
     /** Calls a function for each header. */
     forEach(run: (value: string, name: string) => void): void;
   };
-  /** A stream of the web or of Node.js. Without either the body is read whole. */
+  /** A web stream or a stream of Node.js. Without it, the body is read at once. */
   readonly body?: unknown;
   /** The whole body. */
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
-/** Says what a sandbox's user tags shall become. It must not change the map that it is given. */
+/** Returns the new user tags of a sandbox. It must not modify its argument. */
 export type ChangeTags = (
   tags: Readonly<TagMap>,
 ) => Readonly<TagMap> | PromiseLike<Readonly<TagMap>>;

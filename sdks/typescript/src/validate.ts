@@ -51,7 +51,7 @@ function findBuffers(core: Core): void {
   core.text = new Uint8Array(exports.memory.buffer, text, MAX_TEXT);
 }
 
-/** Returns whether the core accepts these tags. If not, they may still be valid: the full check decides. */
+/** Returns whether the core accepts these tags. If false, they may still be valid, and the full check decides. */
 function isAccepted(keys: readonly string[], values: readonly unknown[]): boolean {
   const running = core();
   findBuffers(running);

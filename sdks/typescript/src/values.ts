@@ -27,7 +27,7 @@ function timeText(time: unknown): unknown {
   return Number.isNaN(date.getTime()) ? String(date) : date.toISOString();
 }
 
-/** Separates one option from the others. A value that is not a map is left for the core to reject. */
+/** Separates one option from the others. A value that is not a map is passed on, for the core to reject. */
 export function takeOption(options: unknown, name: string): [option: unknown, others: unknown] {
   if (!isPlain(options)) return [undefined, options];
   const { [name]: option, ...others } = options;

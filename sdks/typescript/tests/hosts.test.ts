@@ -64,7 +64,7 @@ describe("methods", () => {
       () => list(),
       () => getSandbox("sb"),
     ];
-    // The body is not theirs, which only a call that reached it can tell.
+    // The body does not match the API, which only a call that received it can detect.
     for (const call of calls) expectOurs(await failure(call), esm.DecodeError);
   });
 
@@ -163,9 +163,9 @@ describe("clocks", () => {
   });
 });
 
-describe("hosts that lack something", () => {
+describe("hosts that lack a global", () => {
   test.for(["TextDecoder", "TextEncoder", "WebAssembly"])(
-    "without %s import, and say so at the first use",
+    "without %s import the package, and the first use names what is missing",
     (name) => {
       for (const entry of ["@opencomputer/usage", "@opencomputer/usage/validate"]) {
         const program = `

@@ -78,7 +78,7 @@ describe("messages", () => {
           .tags.listKeys(),
       ["`fetch`", "`Response`"],
     ],
-  ] as const)("%s: the message says what is wrong", async ([, run, parts]) => {
+  ] as const)("%s: the message names the fault", async ([, run, parts]) => {
     const error = await failure(run);
     expectOurs(error, InvalidRequestError);
     for (const part of parts)
@@ -95,7 +95,7 @@ describe("messages", () => {
     [304, "", "HTTP 304"],
     [500, "<html><body>oops</body></html>", "HTTP 500"],
     [200, "\x1f\x8b\b\0", "gzip"],
-  ] as const)("an answer %s says what it is", async ([status, text, part]) => {
+  ] as const)("the error of a response %s names the cause", async ([status, text, part]) => {
     const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
     const { client } = recorded(() => new Response(status === 304 ? null : bytes, { status }));
     const error = await failure(() => client({ maxRetries: 0 }).tags.listKeys());
@@ -117,7 +117,7 @@ describe("messages", () => {
   });
 
   test("the error of plain HTTP to a TLS port names the port and the other scheme", async () => {
-    // Such a port answers with an alert and closes.
+    // Such a port sends an alert and closes.
     const alert = "\x15\x03\x03\0\x02\x02\x46";
     const server = createTcpServer((socket) => {
       socket.once("data", () => socket.end(alert, "latin1"));

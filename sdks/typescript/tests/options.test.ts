@@ -23,7 +23,7 @@ describe("options of a client", () => {
     ["headers that are a list", { headers: [] }, undefined],
     ["an endless timeout", { timeoutMs: Number.POSITIVE_INFINITY }, undefined],
   ];
-  test.for(bad)("%s is refused", async ([, options, code]) => {
+  test.for(bad)("%s is rejected", async ([, options, code]) => {
     const error = await failure(make(options));
     expectOurs(error, InvalidRequestError, code);
     expect(String(error)).not.toContain(KEY);
@@ -55,7 +55,7 @@ describe("options of a client", () => {
     expect(new Headers(sent[0]?.init.headers).has("user-agent")).toBe(false);
   });
 
-  test("a worker of a browser counts as one, a worker of a server does not", () => {
+  test("a worker of a browser counts as a browser, a worker of a server does not", () => {
     vi.stubGlobal("WorkerGlobalScope", class {});
     vi.stubGlobal("navigator", { userAgent: "Mozilla/5.0 (X11; Linux x86_64)" });
     expect(make({})).toThrow(/dangerouslyAllowBrowser/);

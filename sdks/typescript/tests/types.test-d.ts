@@ -47,7 +47,7 @@ describe("reports", () => {
     } else expectTypeOf(page).toEqualTypeOf<SandboxUsagePage>();
   });
 
-  test("say what the platform's own servers leave out", () => {
+  test("allow null for members that the platform's own servers omit", () => {
     expectTypeOf<SandboxUsagePage["asOf"]>().toEqualTypeOf<string | null>();
     expectTypeOf<SandboxUsagePage["groupBy"]>().toEqualTypeOf<"sandbox" | null>();
     expectTypeOf<SandboxUsageItem["tags"]>().toEqualTypeOf<TagMap | null>();
@@ -71,8 +71,8 @@ describe("reports", () => {
   });
 });
 
-describe("what may be asked", () => {
-  test("takes the filters that there are, and no others", () => {
+describe("arguments", () => {
+  test("accept only known filters", () => {
     client.usage.byTag("team", { filter: { "tag:env": ["prod"], sandbox: "sb-1", "tag:x": null } });
     // @ts-expect-error: unknown dimension.
     client.usage.byTag("team", { filter: { team: ["a"] } });
@@ -88,7 +88,7 @@ describe("what may be asked", () => {
     client.tags.set("sb-1", { a: 1 });
   });
 
-  test("takes tags of an interface", () => {
+  test("accept tags of an interface", () => {
     interface Known {
       team: string;
       env?: string;
@@ -105,14 +105,14 @@ describe("what may be asked", () => {
     client.tags.set("sb-1", new Map([["team", "payments"]]));
   });
 
-  test("takes no condition that may be missing", () => {
+  test("reject a condition that may be missing", () => {
     const state = {} as SandboxTags;
     client.tags.set("sb-1", {}, { ifMatch: condition(state) });
     // @ts-expect-error: null would make the write unconditional.
     client.tags.set("sb-1", {}, { ifMatch: state.etag });
   });
 
-  test("takes a fetch that has what is needed", () => {
+  test("accept any fetch with the required members", () => {
     new UsageClient({ fetch });
     new UsageClient({ fetch: async (_url: string) => new Response() });
     new UsageClient({
@@ -126,7 +126,7 @@ describe("what may be asked", () => {
     new UsageClient({ fetch: () => 5 });
   });
 
-  test("takes options of a client and of a call", () => {
+  test("accept options of a client and of a call", () => {
     new UsageClient({ apiKey: "k", baseUrl: "u", timeoutMs: 1, maxRetries: 0, logger: console });
     // @ts-expect-error: unknown option.
     new UsageClient({ key: "k" });
@@ -137,7 +137,7 @@ describe("what may be asked", () => {
   });
 });
 
-test("pure functions give what they say", () => {
+test("pure functions have exact types", () => {
   expectTypeOf(validateTags).parameter(0).toBeUnknown();
   expectTypeOf(validateTags).returns.toEqualTypeOf<TagViolation[]>();
   expectTypeOf(parseFilter).returns.toEqualTypeOf<string[] | null>();
@@ -149,7 +149,7 @@ test("pure functions give what they say", () => {
   else groupBy.key;
 });
 
-test("errors tell what they know", () => {
+test("errors have typed details", () => {
   expectTypeOf<AuthenticationError>().toExtend<APIError>();
   expectTypeOf<OpenComputerError["code"]>().toEqualTypeOf<ErrorCode | (string & {}) | undefined>();
   expectTypeOf<"invalid_cursor">().toExtend<ErrorCode>();

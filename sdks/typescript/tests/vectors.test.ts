@@ -102,7 +102,7 @@ suite<Calling & { request: Request }>("requests", async ({ operation, params, re
   const error = await failure(() => call(client(), operation, params));
   const [first] = sent;
   if (!first) throw error;
-  expect(request, "a refused call sends nothing").toBeDefined();
+  expect(request, "a rejected call sends nothing").toBeDefined();
   expect(sent).toHaveLength(1);
   expectSent(first, request);
 });

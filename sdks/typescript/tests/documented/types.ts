@@ -14,7 +14,7 @@ import type {
 } from "@opencomputer/usage";
 import { Tags, Usage } from "@opencomputer/usage";
 
-// How the platform's documentation has users hold on to what the methods take and return.
+// The ways in which the platform's documentation names the types of arguments and results.
 const filter: UsageFilterMap = {};
 filter["tag:team"] = "payments";
 const opts: UsageQueryOpts = { filter, limit: 20 };

@@ -1,11 +1,11 @@
 import type { AddressInfo } from "node:net";
 import { createServer, type Socket } from "node:net";
 
-/** What the server does on one connection, after it has read a request. */
+/** The server's actions on one connection, after it has read a request. */
 export interface Connection {
-  /** What it writes; nothing where it is left out. */
+  /** The text to write; by default nothing. */
   answer?: string;
-  /** How it leaves the connection; it closes it where this is left out. */
+  /** The end of the connection; by default the server closes it. */
   end?: "reset" | "hold";
 }
 
