@@ -108,7 +108,7 @@ def main() -> None:
         rows.append(["tags", ", ".join(f"{key}={value}" for key, value in sorted(tags.items()))])
         table(rows, 2)
 
-        print("\nA set of tags that is refused before it is sent\n")
+        print("\nInvalid tags, rejected before they are sent\n")
         try:
             client.tags.set(top, {"oc:team": "payments", "cost center": "42", "owner": "x" * 257})
         except TagValidationError as error:

@@ -95,7 +95,7 @@ table(
   2,
 );
 
-console.log("\nA set of tags that is refused before it is sent\n");
+console.log("\nInvalid tags, rejected before they are sent\n");
 try {
   await client.tags.set(top, {
     "oc:team": "payments",
