@@ -1,4 +1,4 @@
-//! What a client is configured with, and what it refuses.
+//! The configuration of a client and its validation.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic; clippy sees only its outermost function")]
 #![allow(clippy::needless_pass_by_value, reason = "JSON made on the spot reads best by value")]
 
@@ -23,7 +23,7 @@ fn first_request(client: &Client) -> opencomputer_usage_core::client::Request {
 }
 
 #[test]
-fn a_base_url_is_taken_with_or_without_api_and_slashes() {
+fn accepts_a_base_url_with_or_without_api_and_slashes() {
     for url in ["https://h", "https://h/", "https://h/api", "https://h/api/", "HTTPS://h//"] {
         let request = first_request(&client(json!({ "baseUrl": url })).unwrap());
         assert_eq!(request.url.to_lowercase(), "https://h/api/tags");
@@ -33,7 +33,7 @@ fn a_base_url_is_taken_with_or_without_api_and_slashes() {
 }
 
 #[test]
-fn a_bad_base_url_is_refused_without_being_shown() {
+fn rejects_an_invalid_base_url_without_showing_it() {
     let urls = [
         "",
         "h",
@@ -67,7 +67,7 @@ fn the_key_is_never_shown() {
 }
 
 #[test]
-fn headers_are_added_or_replaced_but_for_the_clients_own() {
+fn headers_are_added_or_replaced_except_those_of_the_client() {
     let request = first_request(&client(json!({ "headers": { "Accept": "text/x", "x-team": "a b" } })).unwrap());
     let values = |name: &str| request.headers.iter().filter(|(given, _)| given == name).count();
     assert_eq!((values("accept"), values("x-team"), values("x-api-key")), (1, 1, 1));
@@ -82,7 +82,7 @@ fn headers_are_added_or_replaced_but_for_the_clients_own() {
 }
 
 #[test]
-fn numbers_out_of_range_are_refused() {
+fn rejects_numbers_out_of_range() {
     for options in [json!({ "timeoutMs": 0 }), json!({ "timeoutMs": -1 }), json!({ "timeoutMs": "1" })] {
         assert!(client(options).is_err());
     }
@@ -96,7 +96,7 @@ fn numbers_out_of_range_are_refused() {
 }
 
 #[test]
-fn unknown_options_are_named_with_what_is_allowed() {
+fn the_error_of_an_unknown_option_lists_the_allowed_options() {
     let error = client(json!({ "apikey": "x" })).unwrap_err();
     assert_eq!(error.code.as_deref(), Some("unknown_parameter"));
     assert!(error.message.contains("`apikey`") && error.message.contains("`apiKey`"), "{error}");
@@ -109,7 +109,7 @@ fn unknown_options_are_named_with_what_is_allowed() {
 }
 
 #[test]
-fn a_change_knows_how_much_time_is_left() {
+fn a_change_has_the_remaining_time() {
     let operation = Operation::parse("tags.update", to_raw(&json!({ "sandboxId": "sb-1" }))).unwrap();
     let mut exchange = client(json!({ "timeoutMs": 1000 })).unwrap().call(operation, 0.0);
     exchange.advance::<Outcome>(Event::Begin, 0.0, 0.0);
@@ -144,7 +144,7 @@ fn an_error_hides_the_key_and_keeps_the_start_of_the_body() {
 }
 
 #[test]
-fn a_refusal_names_the_option_and_what_is_allowed() {
+fn an_error_names_the_option_and_its_allowed_values() {
     let cases = [
         (json!({ "timeoutMs": -1 }), "`timeoutMs` must be a positive, finite number of milliseconds"),
         (json!({ "timeoutMs": "5" }), "`timeoutMs` must be a positive, finite number of milliseconds, got a string"),

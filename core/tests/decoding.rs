@@ -1,4 +1,4 @@
-//! The two ways to read an answer, as values of Rust and as JSON text, must agree on any body.
+//! The two ways to decode a response, into Rust values and into JSON text, must agree on any body.
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-/// Bodies of the vectors' answers that are decoded.
+/// The bodies of the vectors' responses that can be decoded.
 static BODIES: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let cases = load("responses");
     let decoded = cases.iter().filter(|case| case.get("result").is_some());
@@ -22,7 +22,7 @@ static BODIES: LazyLock<Vec<Value>> = LazyLock::new(|| {
     bodies
 });
 
-/// Every place in a value that can be changed.
+/// Collects the path of every part of a value.
 fn places(value: &Value, path: &str, all: &mut Vec<String>) {
     all.push(path.to_owned());
     match value {
@@ -46,7 +46,7 @@ fn odd() -> impl Strategy<Value = Option<Value>> {
         json!("2026-01-01T00:00:00Z"),
         json!("2026-13-01T00:00:00Z"),
         json!([]),
-        // What amounts would be, were they no object.
+        // The amounts as an array instead of an object.
         json!([1.5, 2]),
         json!({}),
         json!({ "team": "a" }),
@@ -75,7 +75,7 @@ proptest! {
         }
         let headers = vec![("etag".to_owned(), "\"e\"".to_owned())];
         let mut answer = Answer { status: 200, headers, body: body.to_string().into() };
-        // Each body is read as every reply, so as its own and as others.
+        // Each body is decoded as every reply, so as the right and as wrong ones.
         for &reply in Reply::ALL {
             let typed = <Outcome>::read(reply, &mut answer);
             let text = JsonValue::read(reply, &mut answer);

@@ -7,7 +7,7 @@ use opencomputer_usage_core::{Code, limits};
 use opencomputer_usage_vectors::load;
 
 #[test]
-fn the_table_holds_the_limits_of_the_vectors() {
+fn the_table_equals_the_limits_of_the_vectors() {
     let cases = load("limits");
     let expected = cases.iter().map(|case| (case.text("limit").unwrap(), case.get("value").unwrap().as_u64().unwrap()));
     let table = limits::TABLE.iter().map(|limit| (limit.name, u64::try_from(limit.value).unwrap()));
@@ -15,7 +15,7 @@ fn the_table_holds_the_limits_of_the_vectors() {
 }
 
 #[test]
-fn messages_of_codes_name_the_limits_of_the_table() {
+fn messages_of_codes_contain_the_limits_of_the_table() {
     let named = [
         (Code::WindowTooLarge, limits::MAX_WINDOW_DAYS, "days"),
         (Code::InvalidLimit, limits::MAX_PAGE_LIMIT, ""),

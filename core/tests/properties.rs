@@ -1,4 +1,4 @@
-//! What must hold for any input.
+//! Properties that hold for any input.
 #![allow(clippy::unwrap_used, reason = "a test may panic; clippy sees only its outermost function")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ use opencomputer_usage_vectors::to_pairs;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 
-/// Code points of any kind: letters of the key set, other characters, controls, lone surrogates.
+/// Generates code points of any kind: letters of the key set, other characters, controls, lone surrogates.
 fn text() -> impl Strategy<Value = Text> {
     let point = prop_oneof![8 => 0x2du32..0x7b, 1 => 0u32..0x80, 1 => 0xd7f0u32..0xe010, 1 => 0u32..0x11_0000];
     let words = vec(point, 0..8).prop_map(Text::from_code_points);
@@ -41,7 +41,7 @@ fn entries() -> impl Strategy<Value = Vec<(Text, Raw)>> {
     })
 }
 
-/// The rules of the contract's section 2 as one would write them on the back of an envelope.
+/// A naive implementation of the rules in section 2 of the contract.
 fn naive(entries: &[(Text, Raw)]) -> Vec<(&'static str, Option<String>)> {
     let mut found = Vec::new();
     if entries.len() > 50 {
@@ -155,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn a_text_is_a_timestamp_where_it_reads_as_one(
+    fn is_timestamp_agrees_with_read(
         text in "(0000|[0-9]{4})-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9][.:][0-9]{6}[Zz]"
     ) {
         prop_assert_eq!(Timestamp::is_timestamp(&text), Timestamp::read(&text).is_some());
@@ -240,7 +240,7 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).unwrap()
 }
 
-/// Sums per sandbox, as a store makes them. Sandboxes 0 to 2 lack the tag.
+/// Returns the sums per sandbox, as a store returns them. Sandboxes 0 to 2 lack the tag.
 fn sums(events: &[Event], measure: &Measure) -> Vec<SandboxSum> {
     let mut by_sandbox = BTreeMap::<u8, Usage>::new();
     for event in events {
@@ -273,7 +273,7 @@ proptest! {
         let billing_rollup: Usage = sums.iter().map(|sum| sum.usage).sum();
         let (mut parts, mut names) = (Usage::default(), Vec::new());
         let untagged = loop {
-            // Time goes on between pages; the cursor brings the first page's instant.
+            // Time passes between pages, but the cursor contains the first page's instant.
             let plan = query.plan(at(as_of + 10), rule).unwrap();
             let plan = if names.is_empty() { query.plan(at(as_of), rule).unwrap() } else { plan };
             prop_assert_eq!(plan.grid.measure(), measure);

@@ -241,7 +241,7 @@ async fn writers_never_mix(engine: Engine) {
     assert!(sets.contains(&server.get("/api/sandboxes/sb-b/tags").await.json()["tags"]));
 }
 
-async fn sandboxes_are_read_without_tags_where_only_tags_fail(engine: Engine) {
+async fn sandboxes_are_returned_without_tags_if_only_tags_fail(engine: Engine) {
     let server = server(engine).await;
     assert_eq!(server.get("/api/sandboxes/sb-b").await.json()["tags"], json!({ "team": "search" }));
     server.database.execute("DROP TABLE sandbox_tags").await;
@@ -315,7 +315,7 @@ on_both_engines!(
     a_conditional_write_needs_the_current_tags,
     a_write_changes_only_rows_that_differ,
     writers_never_mix,
-    sandboxes_are_read_without_tags_where_only_tags_fail,
+    sandboxes_are_returned_without_tags_if_only_tags_fail,
     rejects_expired_and_ambiguous_keys,
     every_response_has_a_request_id_and_is_not_cached,
 );

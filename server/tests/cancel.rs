@@ -33,7 +33,7 @@ async fn ask(server: &Server) -> TcpStream {
     Request::new("GET", AGGREGATE).key(&server.key).start(server).await
 }
 
-async fn clients_that_disconnect_give_their_share_back(engine: Engine) {
+async fn clients_that_disconnect_release_their_share(engine: Engine) {
     let server = server(engine, 1).await;
     server.database.make_sums_endless(ORG).await;
     let clients = join_all((0..SHARE).map(|_| ask(&server))).await;
@@ -46,7 +46,7 @@ async fn clients_that_disconnect_give_their_share_back(engine: Engine) {
     assert_eq!(tags.status, 200, "{}", tags.text);
 }
 
-on_both_engines!(clients_that_disconnect_give_their_share_back);
+on_both_engines!(clients_that_disconnect_release_their_share);
 
 /// Returns the number of running statements that read events.
 async fn sums_under_way(server: &Server) -> usize {
@@ -73,9 +73,9 @@ async fn postgresql_shows_that_the_statement_of_a_departed_client_has_ended() {
     tokio::time::timeout(Duration::from_secs(5), ended).await.expect("the statement still runs");
 }
 
-/// Clients disconnect at any point of a short request, also just when its statement ends.
+/// Disconnects clients at any point of a short request, also just when its statement ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cancel_hits_no_other_statement() {
+async fn a_cancel_never_affects_another_statement() {
     let server = server(Engine::Postgres, 300).await;
     let wanted = server.get(AGGREGATE).await;
     assert_eq!(wanted.status, 200, "{}", wanted.text);

@@ -42,7 +42,7 @@ fn stdout(output: &Output) -> String {
 }
 
 #[test]
-fn faults_are_one_clear_line() {
+fn faults_are_reported_in_one_line() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("text.db"), "this is no database ".repeat(100)).unwrap();
     std::fs::write(directory.path().join("bad.jsonl"), "\n{\"type\":\"no\\n\\u001bthing\"}\n").unwrap();
@@ -159,12 +159,12 @@ fn a_file_name_may_contain_memory() {
 }
 
 #[test]
-fn a_day_in_the_life() {
+fn creates_keys_imports_reports_and_serves() {
     live("sqlite://opencomputer-usage.db");
 }
 
 #[test]
-fn a_day_in_the_life_on_postgres() {
+fn creates_keys_imports_reports_and_serves_on_postgres() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     live(runtime.block_on(Database::create(Engine::Postgres)).url());
 }
@@ -191,7 +191,7 @@ fn live(url: &str) {
         serde_json::from_str(&stdout(&run(&directory, &[&rollup as &[_], &["--json"]].concat()))).unwrap();
     assert_eq!((&json["memoryGbSeconds"], &json["memoryMbMicros"]), (&14_400.0.into(), &"14745600000000".into()));
     assert_eq!((&json["tiers"][0]["seconds"], &json["accounting"]), (&3600.0.into(), &"clipped".into()));
-    bills_by_the_rule_that_was_chosen(&|arguments, variable| {
+    bills_by_the_chosen_rule(&|arguments, variable| {
         let mut command = command(&directory, arguments);
         command.env("OPENCOMPUTER_ACCOUNTING", variable).output().unwrap()
     });
@@ -218,7 +218,7 @@ fn live(url: &str) {
 }
 
 /// An event of one hour, of which the first half lies in the window; an empty variable counts as not set.
-fn bills_by_the_rule_that_was_chosen(run: &dyn Fn(&[&str], &str) -> Output) {
+fn bills_by_the_chosen_rule(run: &dyn Fn(&[&str], &str) -> Output) {
     let half = ["rollup", "--org", ORG, "--from", "2026-01-01", "--to", "2026-01-01T00:30:00Z", "--json"];
     for (option, variable, wanted) in [
         (None, "", ("clipped", 1800.0)),
@@ -282,7 +282,7 @@ fn a_key_that_could_not_be_shown_is_not_stored() {
 }
 
 #[test]
-fn a_standard_error_that_takes_nothing_changes_no_exit_code() {
+fn the_exit_code_does_not_depend_on_a_writable_standard_error() {
     let directory = tempfile::tempdir().unwrap();
     for (arguments, code) in [
         (&["migrate"][..], 0),
@@ -297,7 +297,7 @@ fn a_standard_error_that_takes_nothing_changes_no_exit_code() {
 }
 
 #[test]
-fn messages_and_logs_quote_no_unknown_part_of_a_url() {
+fn messages_and_logs_never_quote_an_unparsed_part_of_a_url() {
     let directory = tempfile::tempdir().unwrap();
     for url in [
         "postgres://user@127.0.0.1:1/name?passwd=hunter2",

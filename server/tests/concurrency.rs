@@ -317,7 +317,7 @@ async fn a_key_of_a_new_org_does_not_wait_for_its_first_import() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_limit_of_connections_below_the_pool_starves_nobody() {
+async fn a_connection_limit_below_the_pool_size_blocks_no_request() {
     let database = common::Database::create(Engine::Postgres).await;
     let owner = Server::on(database.clone(), Rule::V1).await;
     owner.import(ORG, &scale("sb-1", 1024, at(1_767_225_600_000_000), None)).await.unwrap();

@@ -65,7 +65,7 @@ fn forget_times(value: &mut Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thousands_of_cancelled_calls_change_no_answer() {
+async fn thousands_of_cancelled_calls_do_not_change_responses() {
     let place = Place::new();
     let (live, key) = place.demo();
     let mut random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);

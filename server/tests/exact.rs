@@ -73,7 +73,7 @@ fn fleet() -> impl Strategy<Value = Fleet> {
     })
 }
 
-/// Section 11 of the contract, word by word.
+/// Implements section 11 of the contract literally.
 fn billed(event: &Event, from: i64, to: i64, rule: Rule) -> Option<i128> {
     let counts = event.start < to && event.end.is_none_or(|end| end > from) && event.start < AS_OF && from < AS_OF;
     let is_open = event.end.is_none_or(|end| end > AS_OF);

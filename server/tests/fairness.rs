@@ -1,4 +1,4 @@
-//! Tenants that send too many requests, on both engines. Other tenants must not notice.
+//! Tenants that send too many requests, on both engines. Other tenants must not be affected.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 mod common;
@@ -130,7 +130,7 @@ async fn an_org_that_waits_for_a_row_leaves_the_database_to_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_that_waits_for_too_long_names_the_lock_and_leaves_nothing_behind() {
+async fn a_write_that_waits_too_long_reports_the_lock_and_writes_nothing() {
     let server = server(Engine::Postgres).await;
     let import = server.store.importer(ORG).await.unwrap();
     let tags = TagSet::from_json(br#"{"team":"b"}"#).unwrap();

@@ -20,7 +20,7 @@ fn raw(live: &Live, bytes: &str) -> String {
 }
 
 #[test]
-fn malformed_and_oversized_heads_are_refused() {
+fn rejects_malformed_and_oversized_heads() {
     let place = Place::new();
     let own = key_header(&place.key(&[]));
     let live = place.serve(&[]);
@@ -64,7 +64,7 @@ fn malformed_and_oversized_heads_are_refused() {
 }
 
 #[test]
-fn wrong_keys_are_braked_by_address_and_do_not_flood_the_log() {
+fn wrong_keys_are_limited_by_address_and_do_not_flood_the_log() {
     let place = Place::new();
     let [known, new] = [(); 2].map(|()| key_header(&place.key(&[])));
     let live = place.serve(&[]);
@@ -92,7 +92,7 @@ fn wrong_keys_are_braked_by_address_and_do_not_flood_the_log() {
 }
 
 #[test]
-fn idle_connections_do_not_keep_new_ones_out() {
+fn idle_connections_make_room_for_new_ones() {
     let place = Place::new();
     let own = key_header(&place.key(&[]));
     let live = place.serve_with_open_files(256);

@@ -1,4 +1,4 @@
-//! A log that cannot be written, on the binary itself. Requests must not notice.
+//! A log that cannot be written, on the binary itself. Requests must not be affected.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
@@ -41,7 +41,7 @@ fn ask(stream: &mut TcpStream, request: &str, times: usize) -> Vec<String> {
 }
 
 /// Checks that reads, writes and health checks are answered, that none stays in flight, and that shutdown is clean.
-fn serves_as_ever(live: Live, key: &str) -> usize {
+fn serves_normally(live: Live, key: &str) -> usize {
     let own = key_header(key);
     let mut stream = live.connect();
     let put = format!(
@@ -74,20 +74,20 @@ fn place() -> (Place, String) {
 }
 
 #[test]
-fn a_log_on_a_full_disk_is_counted_and_stops_no_request() {
+fn a_log_on_a_full_disk_counts_lost_lines_and_stops_no_request() {
     let (place, key) = place();
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let lost = serves_as_ever(place.serve_logging_to(full.into(), &[]), &key);
+    let lost = serves_normally(place.serve_logging_to(full.into(), &[]), &key);
     assert!(lost > REQUESTS, "{lost}");
 }
 
 #[test]
-fn a_log_without_a_reader_is_counted_and_stops_no_request() {
+fn a_log_without_a_reader_counts_lost_lines_and_stops_no_request() {
     let (place, key) = place();
     let (reader, writer) = std::io::pipe().unwrap();
     let live = place.serve_logging_to(writer.into(), &[]);
     drop(reader);
-    let lost = serves_as_ever(live, &key);
+    let lost = serves_normally(live, &key);
     assert!(lost > REQUESTS, "{lost}");
 }
 
@@ -95,7 +95,7 @@ fn a_log_without_a_reader_is_counted_and_stops_no_request() {
 fn a_log_whose_reader_stalls_stops_no_request() {
     let (place, key) = place();
     let (reader, writer) = std::io::pipe().unwrap();
-    serves_as_ever(place.serve_logging_to(writer.into(), &[]), &key);
+    serves_normally(place.serve_logging_to(writer.into(), &[]), &key);
     drop(reader);
 }
 

@@ -20,7 +20,7 @@ async fn open(database: &Database) -> Result<std::sync::Arc<dyn store::Store>, S
 }
 
 #[tokio::test]
-async fn a_platforms_database_is_only_added_to() {
+async fn migrating_a_platforms_database_only_adds_objects() {
     let database = Database::create(Engine::Platform).await;
     database.add_org(ORG).await;
     let rows = format!(
@@ -50,7 +50,7 @@ async fn a_platforms_database_is_only_added_to() {
 }
 
 #[tokio::test]
-async fn a_platforms_sandboxes_are_read_with_what_they_have() {
+async fn reads_a_platforms_sandboxes_with_missing_details() {
     let database = Database::create(Engine::Platform).await;
     database.add_org(ORG).await;
     let rows = format!(
@@ -146,9 +146,9 @@ async fn lists_work_with_an_infinite_start_on_a_platform() {
     assert_eq!(server.get("/api/sandboxes/sb-1/usage?from=2026-01-01&to=2026-01-02").await.status, 200);
 }
 
-/// A pooler in transaction mode leaves such a lock on a connection that no client uses.
+/// Poolers in transaction mode leave such a lock on a connection that no client uses.
 #[tokio::test]
-async fn a_lock_that_an_idle_connection_holds_is_named_and_not_waited_for() {
+async fn reports_a_lock_held_by_an_idle_connection_without_waiting() {
     let database = Database::create(Engine::Postgres).await;
     let mut holder = database.connect().await;
     let lock = "SELECT pg_backend_pid() || '' FROM pg_advisory_lock(7302491750618246)";

@@ -39,7 +39,7 @@ async fn traffic(place: &Place, live: &Live, key: &str) {
 }
 
 #[tokio::test]
-async fn logs_name_requests_and_nothing_of_a_tenant() {
+async fn logs_describe_requests_without_tenant_data() {
     for format in ["text", "json"] {
         let place = Place::new();
         place.import(&lines());
@@ -73,7 +73,7 @@ async fn logs_name_requests_and_nothing_of_a_tenant() {
 }
 
 #[tokio::test]
-async fn metrics_count_by_pattern_and_name_nobody() {
+async fn metrics_count_by_route_pattern_without_tenant_data() {
     let place = Place::new();
     place.import(&lines());
     let key = place.key(&[]);
@@ -119,7 +119,7 @@ async fn metrics_count_by_pattern_and_name_nobody() {
 }
 
 #[tokio::test]
-async fn a_request_that_ran_out_of_time_is_logged_as_an_error_with_its_cause() {
+async fn a_timed_out_request_is_logged_as_an_error_with_its_cause() {
     let place = Place::new();
     place.import(&lines());
     let key = place.key(&[]);

@@ -92,7 +92,7 @@ async fn in_session_mode_everything_works_with_its_own_settings() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_session_mode_clients_that_disconnect_give_their_share_back() {
+async fn in_session_mode_clients_that_disconnect_release_their_share() {
     let database = Database::create(Engine::Postgres).await;
     let pooler = Pooler::start(&database, "session").await;
     let server = Server::on(database.at(&pooler.url(&database)), Rule::V1).await;

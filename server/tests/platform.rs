@@ -11,7 +11,7 @@ use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::usage::accounting::{Rule, Usage};
 use opencomputer_usage_server::store::{self, Store, Tier};
 
-/// Whether a subscription of its own pays for an event's sandbox.
+/// The condition that an event's sandbox has its own subscription.
 const SUBSCRIBED: &str = "EXISTS (
      SELECT 1 FROM sandbox_sessions AS session JOIN agent_subscriptions AS paid
          ON paid.org_id = session.org_id AND paid.agent_id = session.metadata ->> 'agent_id'
@@ -88,7 +88,7 @@ async fn fleet() -> (Database, std::sync::Arc<dyn Store>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_rule_is_the_platforms_rollup_of_its_time_to_the_microsecond() {
+async fn each_rule_equals_the_platforms_rollup_of_its_time_to_the_microsecond() {
     let (database, store) = fleet().await;
     let mut differ = 0;
     for window in WINDOWS {

@@ -27,7 +27,7 @@ fn table() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
 }
 
 #[tokio::test]
-async fn each_path_of_the_table_answers_its_methods_and_no_others() {
+async fn each_path_of_the_table_accepts_only_its_methods() {
     let server = Server::start(Engine::Sqlite).await;
     for (path, methods) in table() {
         for method in METHODS {
@@ -45,7 +45,7 @@ async fn each_path_of_the_table_answers_its_methods_and_no_others() {
 }
 
 #[tokio::test]
-async fn paths_beside_those_of_the_table_are_not_routed() {
+async fn paths_outside_of_the_table_are_not_routed() {
     let server = Server::start(Engine::Sqlite).await;
     let table = table();
     let known: BTreeSet<_> = table.keys().copied().collect();

@@ -121,7 +121,7 @@ async fn indexes_that_are_missing_invalid_or_of_an_older_definition_are_built_ag
 
 /// A writer that began before the build delays it. One that begins during the build must wait for neither.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn writes_go_on_while_an_index_is_built() {
+async fn writes_continue_while_an_index_is_built() {
     let database = Database::create(Engine::Platform).await;
     let insert = |key: &str| {
         AssertSqlSafe(format!(
@@ -195,7 +195,7 @@ async fn a_dropped_table_of_tags_is_created_again() {
 }
 
 #[tokio::test]
-async fn another_table_or_column_that_has_gone_is_named() {
+async fn the_error_names_another_missing_table_or_column() {
     for (engine, sql, fault) in [
         (Engine::Postgres, "DROP TABLE sandbox_sessions", "the table `sandbox_sessions` is missing"),
         (Engine::Platform, "DROP TABLE sandbox_scale_events", "the table `sandbox_scale_events` is missing"),
@@ -248,7 +248,7 @@ async fn an_embedded_database_is_checked_as_well() {
 }
 
 #[tokio::test]
-async fn our_own_tables_are_known_again_without_their_mark() {
+async fn recognizes_our_own_tables_without_usage_schema() {
     let database = Database::create(Engine::Postgres).await;
     open(&database).await.unwrap();
     database.execute("DROP TABLE usage_schema").await;

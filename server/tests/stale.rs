@@ -23,7 +23,7 @@ const FEW: usize = 300;
 /// The state of the planner's statistics.
 #[derive(Clone, Copy, Debug)]
 enum Statistics {
-    /// They were taken while another org was alone.
+    /// Taken while another org was the only one.
     Stale,
     Missing,
 }

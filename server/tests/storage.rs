@@ -22,7 +22,7 @@ async fn a_locked_database_is_unavailable_until_it_is_unlocked() {
 }
 
 #[tokio::test]
-async fn a_server_whose_schema_has_gone_is_not_ready() {
+async fn a_server_without_its_schema_is_not_ready() {
     let place = Place::new();
     let live = place.serve(&[]);
     assert_eq!(status(&live.ask("GET", "/readyz", "")), "200");

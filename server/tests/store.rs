@@ -35,7 +35,7 @@ fn items(pages: &[Page]) -> Usage {
     pages.iter().flat_map(|page| &page.items).map(|group| group.usage).sum()
 }
 
-async fn every_sum_is_the_rollup_in_integers(engine: Engine) {
+async fn every_sum_equals_the_rollup_in_integers(engine: Engine) {
     let server = Server::start(engine).await;
     let store = &*server.store;
     demo::load(store).await.unwrap();
@@ -69,7 +69,7 @@ async fn every_sum_is_the_rollup_in_integers(engine: Engine) {
     }
 }
 
-async fn sums_pass_the_63_bits_of_the_engine(engine: Engine) {
+async fn sums_may_exceed_63_bits(engine: Engine) {
     let server = Server::start(engine).await;
     let mut wanted = 0;
     // Sums of products that fit, then a product that overflows.
@@ -93,7 +93,7 @@ async fn sums_pass_the_63_bits_of_the_engine(engine: Engine) {
 }
 
 /// An import rejects such an event, but a platform may have one.
-async fn an_event_that_ends_before_it_starts_is_billed_nothing(engine: Engine) {
+async fn an_event_that_ends_before_it_starts_is_billed_as_zero(engine: Engine) {
     let server = Server::start(engine).await;
     let [start, end] = ["2026-01-03", "2026-01-02"].map(|day| server.database.instant(day));
     let event = format!(
@@ -138,7 +138,7 @@ fn engine_of(server: &Server) -> Engine {
     server.database.engine
 }
 
-async fn importing_again_changes_nothing_and_later_ends_are_taken(engine: Engine) {
+async fn importing_again_changes_nothing_and_later_ends_are_applied(engine: Engine) {
     let server = Server::start(engine).await;
     let imported = server.import(ORG, LINES).await.unwrap();
     assert_eq!(imported.to_string(), "imported 1 sessions, 1 scale events, 1 tag sets");
@@ -218,7 +218,7 @@ async fn a_file_is_utf8_and_may_start_with_a_byte_order_mark(engine: Engine) {
     assert_eq!(error, "line 2: a line must be valid UTF-8");
 }
 
-async fn an_import_that_waits_for_its_input_keeps_nobody_from_writing(engine: Engine) {
+async fn an_import_that_waits_for_its_input_does_not_block_writers(engine: Engine) {
     let server = Server::start(engine).await;
     server.import(ORG, LINES).await.unwrap();
     let (reader, mut writer) = std::io::pipe().unwrap();
@@ -244,7 +244,7 @@ async fn a_database_opens_while_an_import_is_under_way(engine: Engine) {
     assert!(opened.has_sandbox(ORG, &"sb-1".parse().unwrap()).await.unwrap());
 }
 
-async fn a_bad_line_is_named_and_nothing_is_written(engine: Engine) {
+async fn the_error_names_an_invalid_line_and_nothing_is_written(engine: Engine) {
     let scale = |fields: &str| format!(r#"{{"type":"scale","sandboxId":"sb-1","cpuPercent":1,{fields}}}"#);
     let session = |fields: &str| {
         format!(
@@ -322,15 +322,15 @@ on_engines!(
     sqlite = super::Engine::Sqlite, postgres = super::Engine::Postgres, platform = super::Engine::Platform,
     partitioned = super::Engine::Partitioned;
     [
-        every_sum_is_the_rollup_in_integers,
-        sums_pass_the_63_bits_of_the_engine,
-        an_event_that_ends_before_it_starts_is_billed_nothing,
-        importing_again_changes_nothing_and_later_ends_are_taken,
+        every_sum_equals_the_rollup_in_integers,
+        sums_may_exceed_63_bits,
+        an_event_that_ends_before_it_starts_is_billed_as_zero,
+        importing_again_changes_nothing_and_later_ends_are_applied,
         only_the_last_tags_of_a_sandbox_count,
         tags_that_change_back_and_forth_in_one_file_keep_their_time,
         a_file_is_utf8_and_may_start_with_a_byte_order_mark,
-        an_import_that_waits_for_its_input_keeps_nobody_from_writing,
+        an_import_that_waits_for_its_input_does_not_block_writers,
         a_database_opens_while_an_import_is_under_way,
-        a_bad_line_is_named_and_nothing_is_written,
+        the_error_names_an_invalid_line_and_nothing_is_written,
     ]
 );

@@ -87,7 +87,7 @@ fn every_statement_names_the_org_of_every_table_it_touches() {
     }
 }
 
-/// The audit itself must be able to fail.
+/// Checks that the audit can fail.
 #[test]
 fn the_audit_finds_statements_without_an_org() {
     let faulty = [
@@ -104,7 +104,7 @@ fn the_audit_finds_statements_without_an_org() {
     assert!(scopes(nested).iter().any(|scope| tables_and_ties(scope) == (1, 0)));
 }
 
-/// Statements are written only where the audit sees them.
+/// Checks that no statement is written outside of the audited lists.
 #[test]
 fn every_statement_is_in_the_audited_lists() {
     for file in

@@ -19,7 +19,7 @@ async fn open(database: &Database, host: &str, options: &str) -> Result<bool, St
 }
 
 #[tokio::test]
-async fn a_connection_uses_tls_as_its_url_asks() {
+async fn a_connection_uses_tls_as_its_url_requires() {
     let database = Database::create(Engine::Postgres).await;
     let Ok(authority) = std::env::var("TEST_DATABASE_CA") else {
         // The tester's own server may have no TLS, and is then rejected.

@@ -40,7 +40,7 @@ fn answer(wanted: &Value) -> Answer {
     }
 }
 
-/// Checks that a step sends what a case wants sent: each member that it names, headers as a subset.
+/// Checks that a step sends the expected request. Only given members are compared, and headers as a subset.
 fn sends(step: &Step<JsonValue>, wanted: &Value) -> Result<(), String> {
     let Step::Send { request, .. } = step else {
         return Err(format!("got {step:?}, wanted to send {wanted}"));
@@ -72,7 +72,7 @@ fn options_are_allowed_or_rejected() {
 }
 
 #[test]
-fn requests_are_built_or_refused_before_sending() {
+fn requests_are_built_or_rejected_before_sending() {
     walk("requests", |case| match begin(case, &[]) {
         Err(error) => expect(Err(error), case.get("error"), &case.0["request"]),
         Ok(mut exchange) => match exchange.advance::<JsonValue>(Event::Begin, START_MS, 0.0) {
@@ -82,7 +82,7 @@ fn requests_are_built_or_refused_before_sending() {
     });
 }
 
-/// What a host makes of a case's answer.
+/// Decodes the response of a case as a host does.
 fn decode<V: client::Value + Debug>(case: &Case) -> Result<Result<V, ClientError>, String> {
     let mut exchange = begin(case, &[("maxRetries", &json!(0))]).map_err(|error| error.to_string())?;
     exchange.advance::<V>(Event::Begin, START_MS, 0.0);
@@ -94,7 +94,7 @@ fn decode<V: client::Value + Debug>(case: &Case) -> Result<Result<V, ClientError
 }
 
 #[test]
-fn answers_are_decoded_or_become_typed_errors() {
+fn responses_are_decoded_or_become_typed_errors() {
     walk("responses", |case| {
         let typed: Result<Outcome, _> = decode(case)?;
         let text: Result<JsonValue, _> = decode(case)?;
@@ -105,7 +105,7 @@ fn answers_are_decoded_or_become_typed_errors() {
 }
 
 #[test]
-fn retries_are_decided() {
+fn calls_are_retried_as_expected() {
     walk("retries", |case| {
         let settings: Vec<_> =
             ["maxRetries", "timeoutMs"].into_iter().filter_map(|name| Some((name, case.get(name)?))).collect();
@@ -153,7 +153,7 @@ fn retries_are_decided() {
 }
 
 #[test]
-fn walks_go_from_page_to_page() {
+fn walks_request_the_expected_pages() {
     walk("walks", |case| {
         let mut params = case.0["params"].clone();
         let mut pages = case.0["pages"].as_array().unwrap().iter();

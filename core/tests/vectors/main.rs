@@ -1,4 +1,4 @@
-//! Walks every suite of `tests/vectors` through the core.
+//! Runs every suite of `tests/vectors` against the core.
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use opencomputer_usage_core::{Code, Error, etag, tags};
 use opencomputer_usage_vectors::{Case, is_broken, load, same, to_pairs, to_raw};
 use serde_json::{Value, json};
 
-/// Runs every case of a suite and fails with all that do not hold.
+/// Runs every case of a suite, and fails with a list of all failures.
 fn walk(suite: &str, check: impl Fn(&Case) -> Result<(), String>) {
     let cases = load(suite);
     let faults: Vec<_> =
@@ -38,7 +38,7 @@ fn equal(got: &Value, wanted: &Value) -> Result<(), String> {
     if same(got, wanted) { Ok(()) } else { Err(format!("got {got}, wanted {wanted}")) }
 }
 
-/// What hosts are told.
+/// Returns the JSON that hosts receive.
 fn told(value: &impl ToJson) -> Value {
     serde_json::from_str(&value.to_json()).unwrap()
 }
@@ -68,7 +68,7 @@ fn refused<T>(result: Result<T, Error>) -> Result<T, ClientError> {
 }
 
 #[test]
-fn tags_are_judged_with_every_violation_in_order() {
+fn reports_every_violation_of_tags_in_order() {
     walk("tags", |case| {
         let raw = member(case, "tags");
         let result = functions::validate_tags(&raw);
@@ -83,17 +83,17 @@ fn tags_are_judged_with_every_violation_in_order() {
 }
 
 #[test]
-fn tag_keys_are_judged_alone_as_in_a_map() {
+fn validates_a_single_tag_key_like_one_in_a_map() {
     walk("tag-key", |case| outcome(refused(functions::validate_tag_key(&member(case, "key"))), case, "violations"));
 }
 
 #[test]
-fn tag_values_are_judged_alone_as_in_a_map() {
+fn validates_a_single_tag_value_like_one_in_a_map() {
     walk("tag-value", |case| outcome(Ok(functions::validate_tag_value(&member(case, "value"))), case, "violations"));
 }
 
 #[test]
-fn group_by_is_read_and_written() {
+fn parses_and_formats_group_by() {
     walk("group-by", |case| {
         let parsed = functions::parse_group_by(&member(case, "groupBy"));
         if let Ok(parsed) = &parsed {
@@ -105,17 +105,17 @@ fn group_by_is_read_and_written() {
 }
 
 #[test]
-fn filters_are_read() {
+fn parses_filters() {
     walk("filter-parse", |case| outcome(refused(functions::parse_filter(&member(case, "raw"))), case, "values"));
 }
 
 #[test]
-fn filters_are_written() {
+fn formats_filters() {
     walk("filter-format", |case| outcome(refused(functions::format_filter(&member(case, "values"))), case, "raw"));
 }
 
 #[test]
-fn cursors_are_read_and_written() {
+fn encodes_and_decodes_cursors() {
     walk("cursors", |case| {
         if case.get("encoded").is_some() {
             outcome(refused(functions::decode_cursor(&member(case, "encoded"))), case, "cursor")?;
@@ -128,7 +128,7 @@ fn cursors_are_read_and_written() {
 }
 
 #[test]
-fn entity_tags_are_made_and_matched() {
+fn computes_and_matches_entity_tags() {
     walk("etag", |case| {
         if let Some(if_match) = case.text("ifMatch") {
             let matches = etag::matches(if_match, case.text("current").unwrap());
@@ -140,7 +140,7 @@ fn entity_tags_are_made_and_matched() {
 }
 
 #[test]
-fn queries_are_read_as_a_server_does() {
+fn parses_queries_of_urls() {
     walk("queries", |case| {
         let now = case.text("now").unwrap_or("2026-11-23T12:00:00Z").parse::<Timestamp>().unwrap();
         let parse = || {
@@ -165,7 +165,7 @@ fn queries_are_read_as_a_server_does() {
 }
 
 #[test]
-fn usage_is_summed_exactly() {
+fn sums_usage_exactly() {
     walk("accounting", |case| {
         let instant = |value: &Value| value.as_str().map(|text| text.parse::<Timestamp>().unwrap());
         let at = |name| instant(&case.0[name]).unwrap();
@@ -193,7 +193,7 @@ fn usage_is_summed_exactly() {
 }
 
 #[test]
-fn the_events_of_a_sandbox_are_added_up() {
+fn adds_up_the_events_of_a_sandbox() {
     walk("drilldown", |case| {
         let instant = |value: &Value| value.as_str().map(|text| text.parse::<Timestamp>().unwrap());
         let at = |name| instant(&case.0[name]).unwrap();
@@ -221,7 +221,7 @@ fn the_events_of_a_sandbox_are_added_up() {
 }
 
 #[test]
-fn every_error_code_stands_in_a_vector() {
+fn every_error_code_has_a_vector() {
     let suites = [
         "tags",
         "group-by",

@@ -68,14 +68,14 @@ impl Database {
         &self.url
     }
 
-    /// The same database, as another role whose password is its name.
+    /// Connects as another role, whose password is its name.
     pub fn with_role(mut self, role: &str) -> Self {
         let (_, place) = self.url.rsplit_once('@').unwrap();
         self.url = format!("postgres://{role}:{role}@{place}");
         self
     }
 
-    /// The same database under another URL.
+    /// Replaces the URL of the database.
     pub fn at(&self, url: &str) -> Self {
         Self { url: url.to_owned(), ..self.clone() }
     }
@@ -97,7 +97,7 @@ impl Database {
         }
     }
 
-    /// The first column of every row, as text.
+    /// Returns the first column of every row, as text.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
         let sql = AssertSqlSafe(sql);
         if self.engine == Engine::Sqlite {
@@ -108,12 +108,12 @@ impl Database {
         rows.iter().map(|row| row.get(0)).collect()
     }
 
-    /// The first instant of a year, as this engine writes it.
+    /// Returns the first instant of a year in the engine's format.
     pub fn start_of(&self, year: u32) -> String {
         self.instant(&format!("{year}-01-01"))
     }
 
-    /// The start of a day, as this engine writes it.
+    /// Returns the start of a day in the engine's format.
     pub fn instant(&self, day: &str) -> String {
         match self.engine {
             Engine::Sqlite => day.parse::<Timestamp>().unwrap().micros().to_string(),

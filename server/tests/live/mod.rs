@@ -42,7 +42,7 @@ impl Place {
         self.command(arguments).stderr(log).output().unwrap()
     }
 
-    /// A new key.
+    /// Creates a key.
     pub fn key(&self, arguments: &[&str]) -> String {
         let created = self.run(&[&["keys", "create", "--org", ORG, "--name", "test"], arguments].concat());
         assert!(created.status.success(), "{created:?}");
@@ -162,7 +162,7 @@ pub fn key_header(key: &str) -> String {
     format!("x-api-key: {key}\r\n")
 }
 
-/// An import with names and values that the log must not contain.
+/// Returns import lines with names and values that the log must not contain.
 pub fn secret_lines() -> String {
     r#"{"type":"session","sandboxId":"sb-secret","template":"base","region":"use2","workerId":"w-1","status":"running","startedAt":"2026-01-01T00:00:00Z","alias":"secret-value"}
 {"type":"tags","sandboxId":"sb-secret","tags":{"secret-key":"secret-value"}}

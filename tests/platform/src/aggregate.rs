@@ -13,7 +13,7 @@ use crate::query::{self, refuse};
 use crate::store::{DAY, Store};
 use crate::{Call, Variant, go};
 
-/// What was asked for.
+/// The parsed query.
 struct Query {
     from: i64,
     to: i64,
@@ -26,7 +26,7 @@ struct Query {
     cursor: Option<Cursor>,
 }
 
-/// The position of a page. It says neither which window nor which order it belongs to.
+/// The position of a page. It does not contain the window or the order.
 #[derive(Deserialize, Serialize)]
 struct Cursor {
     v: f64,
