@@ -1,4 +1,4 @@
-//! `GET /api/usage`, the same in every variant but for the dates.
+//! `GET /api/usage`, which is the same in every variant except for the dates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ struct Query {
     to: i64,
     /// The key to group by; `None` for sandboxes.
     tag: Option<String>,
-    /// Tag keys and the values that match; without values, the key has to be absent.
+    /// The tag keys and the values that match. Without values, the key must be absent.
     filters: Vec<(String, Vec<String>)>,
     by_disk: bool,
     limit: usize,
@@ -92,7 +92,7 @@ pub(crate) fn answer(call: &Call, store: &Store) -> Answer {
     Answer::go(StatusCode::OK, &body)
 }
 
-/// Reads the parameters; those that are unknown are ignored.
+/// Reads the parameters and ignores unknown ones.
 fn read(call: &Call) -> Result<Query, Answer> {
     let parameters = &call.parameters;
     let (from, to) = query::window(parameters, call.now, 30 * DAY, call.variant != Variant::Original)?;

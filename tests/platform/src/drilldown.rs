@@ -1,4 +1,4 @@
-//! `GET /api/sandboxes/{id}/usage`: at first two sums, since May 2026 a point a minute.
+//! `GET /api/sandboxes/{id}/usage`: two sums at first, one point per minute since May 2026.
 
 use axum::http::StatusCode;
 use serde::Serialize;

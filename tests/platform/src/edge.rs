@@ -1,4 +1,4 @@
-//! The public edge: it knows sandboxes from an index of its own, and passes the rest on to a control plane.
+//! The public edge. It serves sandboxes from its own index and forwards other requests to a control plane.
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use crate::routes::{authorized, segments};
 use crate::store::{SECOND, Session, Store};
 use crate::{Call, KEY, go};
 
-/// The id whose requests the worker does not survive.
+/// The id whose requests crash the worker.
 const CRASHES: &str = "sb-crash";
 
 pub(crate) fn answer(call: &Call, store: &mut Store) -> Answer {
@@ -48,7 +48,7 @@ fn one(store: &Store, id: &str) -> Answer {
     Answer::javascript(StatusCode::OK, &body)
 }
 
-/// Returns a row of the index. It has neither tags nor a region, and is empty where something is not known.
+/// Returns a row of the index. It has no tags and no region, and unknown members are empty.
 fn show(session: &Session) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("sandboxID".into(), session.sandbox.into());
@@ -59,7 +59,7 @@ fn show(session: &Session) -> Map<String, Value> {
     body.insert("cpuCount".into(), 1.into());
     body.insert("memoryMB".into(), session.memory_mb.into());
     body.insert("startedAt".into(), instant(session.started).into());
-    // Go's zero time stands for none.
+    // Go's zero time represents a missing time.
     let end = session.stopped.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), instant);
     body.insert("endAt".into(), end.into());
     body

@@ -50,8 +50,8 @@ pub enum Variant {
 
 /// Returns the routes of a variant, with a fleet of its own.
 ///
-/// Beside the platform's routes, `GET /__requests` lists the requests that came so far and `POST /__reset` forgets
-/// them and restores the fleet.
+/// In addition to the platform's routes, `GET /__requests` lists the requests received so far, and `POST /__reset`
+/// clears them and restores the fleet.
 pub fn router(variant: Variant) -> Router {
     let platform = Platform { variant, store: Mutex::new(Store::new(now())), requests: Mutex::default() };
     Router::new().fallback(receive).with_state(Arc::new(platform))
@@ -80,7 +80,7 @@ struct Call {
     parameters: Parameters,
     headers: HeaderMap,
     body: Vec<u8>,
-    /// The present instant in microseconds since the epoch.
+    /// Returns the current time in microseconds since the epoch.
     now: i64,
 }
 

@@ -6,7 +6,7 @@ use clap::Parser;
 use opencomputer_usage_platform::{KEY, Variant, router};
 use tokio::net::TcpListener;
 
-/// A small server that answers like the platform.
+/// A small server that imitates the platform.
 #[derive(Parser)]
 struct Options {
     /// The server to imitate.

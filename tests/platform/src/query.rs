@@ -1,4 +1,4 @@
-//! Query parameters, read as loosely as the platform reads them.
+//! Query parameters, parsed as leniently as by the platform.
 
 use axum::http::StatusCode;
 use chrono::{DateTime, NaiveDate};
@@ -64,7 +64,7 @@ fn timestamp(text: &str, dates: bool) -> Option<i64> {
     time.or_else(|| date().filter(|_| dates).map(|day| day.timestamp_micros()))
 }
 
-/// Reads a limit as `Sscanf` does: the digits that come first count, the rest is ignored.
+/// Reads a limit as `Sscanf` does: leading digits count, the rest is ignored.
 pub(crate) fn limit(text: &str) -> Option<usize> {
     let text = text.trim_start();
     let unsigned = text.strip_prefix('+').unwrap_or(text);

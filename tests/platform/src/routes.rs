@@ -7,12 +7,12 @@ use crate::answer::Answer;
 use crate::store::Store;
 use crate::{Call, KEY, aggregate, drilldown, sandboxes, tags};
 
-/// Answers a request that came from outside.
+/// Handles a request from outside.
 pub(crate) fn answer(call: &Call, store: &mut Store) -> Answer {
     if !call.path.starts_with("/api/") {
         return Answer::framework(StatusCode::NOT_FOUND, "Not Found");
     }
-    // `Authorization` is for tokens of the platform's own; a key there is not looked at.
+    // `Authorization` is for the platform's own tokens; a key there is ignored.
     let header = call.headers.get("x-api-key").map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
     match header.filter(|key| !key.is_empty()).as_deref().or_else(|| call.parameters.first("api_key")) {
         None => Answer::error(StatusCode::UNAUTHORIZED, "missing API key"),
@@ -21,7 +21,7 @@ pub(crate) fn answer(call: &Call, store: &mut Store) -> Answer {
     }
 }
 
-/// Answers a request whose caller is known.
+/// Handles a request of an authenticated caller.
 pub(crate) fn authorized(call: &Call, store: &mut Store) -> Answer {
     let segments = segments(&call.path);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();

@@ -8,7 +8,7 @@ use crate::store::{HOUR, Session, Store};
 use crate::{Call, Variant, go};
 
 impl Variant {
-    /// Returns how far west of UTC the host's clock is set.
+    /// Returns the offset of the host's clock west of UTC.
     pub(crate) fn hours_west(self) -> i64 {
         if self == Self::Combined { 8 } else { 0 }
     }
@@ -54,7 +54,7 @@ fn remote(call: &Call, store: &Store, session: &Session) -> Value {
     body.into()
 }
 
-/// Returns a machine of the worker. The worker knows nothing of regions and templates.
+/// Returns a machine of the worker, which does not know regions and templates.
 fn local(call: &Call, store: &Store, session: &Session) -> Value {
     let (tags, written) = store.tags_of(session.sandbox);
     json!({

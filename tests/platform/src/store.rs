@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Microseconds.
+/// A second in microseconds.
 pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
@@ -10,7 +10,7 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 
 /// 2026-05-01T00:00:00Z.
 const MAY: i64 = 1_777_593_600 * SECOND;
-/// The disk that costs nothing.
+/// The included disk.
 pub(crate) const FREE_DISK_MB: i64 = 20_480;
 const MEBIBYTE: i64 = 1 << 20;
 
@@ -40,7 +40,7 @@ pub(crate) struct Sample {
     pub(crate) bytes: i64,
 }
 
-/// The tags of one sandbox: values and when each was written.
+/// The tags of one sandbox: each value and the time it was written.
 pub(crate) type Tags = BTreeMap<String, (String, i64)>;
 
 /// The database.
@@ -48,27 +48,27 @@ pub(crate) struct Store {
     pub(crate) sessions: Vec<Session>,
     pub(crate) events: Vec<Event>,
     pub(crate) samples: Vec<Sample>,
-    /// Kept by sandbox, known or not: the table has no foreign key.
+    /// The tags by sandbox. Unknown sandboxes may have tags, because the table has no foreign key.
     pub(crate) tags: BTreeMap<String, Tags>,
 }
 
 impl Store {
-    /// Returns the fleet. What ran lately is placed before `now`.
+    /// Returns the fleet. Recent runs are placed before `now`.
     pub(crate) fn new(now: i64) -> Self {
         let mut store = Self { sessions: Vec::new(), events: Vec::new(), samples: Vec::new(), tags: BTreeMap::new() };
         let shop = [("team", "payments"), ("env", "prod"), ("team:subsystem", "checkout")];
         store.add("sb-abc123", Some("my-agent"), (1024, FREE_DISK_MB), MAY + 941_123, None, &shop);
         store.add("sb-abc", None, (4096, 40_960), MAY + 9 * DAY, None, &[("team", "growth"), ("env", "prod")]);
-        // Alike, and running through every window: only the tie-break orders them.
+        // Equal and running in every window, so only the tie-break orders them.
         for sandbox in ["sb-run1", "sb-run2", "sb-run3"] {
             store.add(sandbox, None, (2048, FREE_DISK_MB), MAY, None, &[("team", "search")]);
         }
-        // Its tag value holds a comma; the other two hold the halves of its quoted form.
+        // Its tag value contains a comma; the other two contain the halves of its quoted form.
         store.add("sb-comma", None, (512, FREE_DISK_MB), MAY, Some(MAY + DAY), &[("team", "a,b")]);
         store.add("sb-half1", None, (256, FREE_DISK_MB), MAY, Some(MAY + DAY), &[("team", "\"a")]);
         store.add("sb-half2", None, (128, FREE_DISK_MB), MAY, Some(MAY + DAY), &[("team", "b\"")]);
         store.add("sb-html", Some("<b>R&D</b>"), (64, FREE_DISK_MB), MAY, Some(MAY + HOUR), &[("team", "R&D <core>")]);
-        // Crosses the end of May, so that the platform's amounts of May hold six hours of June.
+        // Crosses the end of May, so that the platform's amounts for May include six hours of June.
         store.add(
             "sb-late",
             None,
@@ -78,7 +78,7 @@ impl Store {
             &[],
         );
         store.add("sb-tiny", None, (1, FREE_DISK_MB), MAY, Some(MAY + 1), &[("team", "growth")]);
-        // Ran until lately, so that its amount shrinks while the default window moves on.
+        // Ran until recently, so that its amount shrinks while the default window moves.
         store.add("sb-moves", None, (8192, FREE_DISK_MB), now - 40 * DAY, Some(now - DAY), &[("team", "payments")]);
         store.add("sb-hib", Some("sleeper"), (1024, FREE_DISK_MB), MAY + DAY, Some(MAY + 2 * DAY), &[]);
         if let Some(session) = store.sessions.last_mut() {
@@ -140,7 +140,7 @@ impl Store {
         values.into_iter().map(|(key, values)| (key, (values.len(), distinct(&values)))).collect()
     }
 
-    /// Returns what is billed of each event in a window, as gigabyte-seconds of memory and of disk.
+    /// Returns the billed gigabyte-seconds of memory and disk of each event in a window.
     pub(crate) fn amounts(&self, from: i64, to: i64, now: i64) -> impl Iterator<Item = (&'static str, f64, f64)> {
         let inside = move |event: &&Event| event.started < to && event.ended.is_none_or(|ended| ended > from);
         self.events.iter().filter(inside).map(move |event| {

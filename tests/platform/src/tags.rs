@@ -1,4 +1,4 @@
-//! The tags of a sandbox and the keys in use. There are no entity tags: a condition on a write is not looked at.
+//! The tags of a sandbox and the keys in use. There are no entity tags, and the condition of a write is ignored.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ pub(crate) fn replace(call: &Call, store: &mut Store, id: &str) -> Answer {
     if store.session(id).is_none() { not_found().followed_by(&written) } else { written }
 }
 
-/// Answers 404 for a sandbox without a session. The first version then went on, and wrote a second answer behind it.
+/// Responds with 404 for a sandbox without a session. The first version then continued and appended a second response.
 pub(crate) fn unless_known(call: &Call, store: &Store, id: &str, handle: impl FnOnce() -> Answer) -> Answer {
     match (store.session(id), call.variant) {
         (Some(_), _) => handle(),

@@ -1,4 +1,4 @@
-//! Pins the shapes that each variant answers with, byte by byte where the clients depend on it.
+//! The shapes of each variant's responses, byte by byte if the clients depend on it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic")]
 
 mod live;
@@ -17,7 +17,7 @@ fn members(value: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn an_aggregate_by_tag_has_sorted_members_and_nothing_of_ours() {
+async fn an_aggregate_by_tag_has_sorted_members_and_no_as_of() {
     for variant in ALL {
         let seen =
             Live::start(variant).await.get(&format!("/api/usage?groupBy=tag:env&{MAY}&asOf=now&exclude[x]=y")).await;
@@ -34,7 +34,7 @@ async fn an_aggregate_by_tag_has_sorted_members_and_nothing_of_ours() {
 }
 
 #[tokio::test]
-async fn an_aggregate_by_sandbox_leaves_out_what_has_no_session_and_escapes_for_html() {
+async fn an_aggregate_by_sandbox_omits_sandboxes_without_a_session_and_escapes_for_html() {
     let seen = Live::start(Variant::Today).await.get(&format!("/api/usage?groupBy=sandbox&{MAY}&limit=500")).await;
     let item = |id: &str| {
         let start = seen.body.find(&format!("\"sandboxId\":\"{id}\"")).unwrap();
@@ -55,7 +55,7 @@ async fn an_aggregate_by_sandbox_leaves_out_what_has_no_session_and_escapes_for_
 }
 
 #[tokio::test]
-async fn filters_are_split_at_commas_and_quotes_are_letters() {
+async fn filters_are_split_at_commas_and_quotes_are_part_of_values() {
     let live = Live::start(Variant::Today).await;
     let found = async |filter: &str| {
         let seen = live.get(&format!("/api/usage?groupBy=sandbox&{MAY}&{filter}")).await;
@@ -74,10 +74,10 @@ async fn pages_follow_a_cursor_that_pins_no_window() {
     let page = live.get("/api/usage?groupBy=sandbox&limit=1").await.json();
     assert_eq!(page["items"][0]["sandboxId"], "sb-moves");
     let next = page["nextCursor"].as_str().unwrap();
-    // The default window has moved, so the sandbox that it cuts has shrunk and comes again.
+    // The default window has moved, so the sandbox that it clips has a smaller amount and is returned again.
     let again = live.get(&format!("/api/usage?groupBy=sandbox&limit=1&cursor={next}")).await.json();
     assert_eq!(again["items"][0]["sandboxId"], "sb-moves");
-    // In a window that was asked for, every sandbox comes once, ties in the order of their ids.
+    // In a requested window, every sandbox is returned once, and ties are ordered by id.
     let (mut seen, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = live.get(&format!("/api/usage?groupBy=sandbox&{MAY}&limit=2&cursor={cursor}")).await.json();
@@ -99,10 +99,10 @@ async fn an_echoed_window_ends_before_the_one_that_was_measured() {
     let page = live.get(&query).await.json();
     let (to, cursor) = (text(&page["to"]), text(&page["nextCursor"]));
     let again = live.get(&format!("{query}&to={to}&cursor={cursor}")).await.json();
-    // It has lost the fraction of a second, so that what ran to the end sorts behind the cursor again.
+    // It has no fraction of a second, so sandboxes that ran to its end sort after the cursor again.
     let shown = [&page, &again].map(|page| text(&page["items"][0]["sandboxId"]));
     assert_eq!(shown, ["sb-run1", "sb-run1"]);
-    // From there on the window is whole, and the walk goes on.
+    // Now the window has whole seconds, and the walk continues.
     let cursor = text(&again["nextCursor"]);
     let next = live.get(&format!("{query}&to={to}&cursor={cursor}")).await.json();
     assert_eq!(next["items"][0]["sandboxId"], "sb-run2");
@@ -123,7 +123,7 @@ async fn the_first_drilldown_has_two_sums() {
 }
 
 #[tokio::test]
-async fn the_later_drilldown_has_totals_and_a_point_a_minute() {
+async fn the_later_drilldown_has_totals_and_a_point_per_minute() {
     for variant in [Variant::Today, Variant::Edge, Variant::Combined] {
         let live = Live::start(variant).await;
         let seen = live.get(&format!("/api/sandboxes/sb-abc123/usage?{HOUR}")).await;
@@ -142,7 +142,7 @@ async fn the_later_drilldown_has_totals_and_a_point_a_minute() {
 }
 
 #[tokio::test]
-async fn tags_have_no_entity_tag_and_a_condition_is_not_looked_at() {
+async fn tags_have_no_entity_tag_and_a_condition_is_ignored() {
     for variant in ALL {
         let live = Live::start(variant).await;
         let read = live.get("/api/sandboxes/sb-abc/tags").await;
@@ -174,7 +174,7 @@ async fn tag_values_are_counted_in_bytes() {
 }
 
 #[tokio::test]
-async fn the_first_version_answers_twice_for_an_unknown_sandbox_and_still_writes() {
+async fn the_first_version_responds_twice_for_an_unknown_sandbox_and_still_writes() {
     let live = Live::start(Variant::Original).await;
     let missing = "{\"error\":\"sandbox not found\"}\n";
     let seen = live.get("/api/sandboxes/nope/tags").await;
@@ -194,7 +194,7 @@ async fn the_first_version_answers_twice_for_an_unknown_sandbox_and_still_writes
 }
 
 #[tokio::test]
-async fn sandboxes_have_the_shape_of_whoever_answers() {
+async fn sandboxes_have_the_shape_of_the_responding_component() {
     let shape = async |variant, id: &str| {
         let live = Live::start(variant).await;
         let list = live.get("/api/sandboxes?state=all&limit=1").await.json();
