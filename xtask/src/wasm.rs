@@ -55,7 +55,7 @@ pub fn run(root: &Path) -> Result<()> {
 /// Compiles a module; returns the directory of its file.
 ///
 /// Building the standard library, too, saves a fifth: it is optimized for size, and a panic traps at once instead of
-/// formatting a message that nobody reads. The pinned stable compiler needs its bootstrap switch for it. The flags
+/// formatting a message that is not shown. The pinned stable compiler needs its bootstrap switch for it. The flags
 /// would invalidate every other build for this target, so they have their own target directory.
 fn build(root: &Path, features: &[&str]) -> Result<PathBuf> {
     let std = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];

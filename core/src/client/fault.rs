@@ -10,7 +10,7 @@ use crate::host::json::{Json, ToJson, object};
 /// The class of exception that an SDK raises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Tags break the rules.
+    /// The tags are invalid.
     TagValidation,
     /// The request breaks another rule.
     InvalidRequest,

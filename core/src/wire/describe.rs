@@ -42,7 +42,7 @@ pub enum Presence {
     Required,
     /// This project's server always sends it, and never as null; other servers may not send it.
     Always,
-    /// It is left out if there is no value.
+    /// It is omitted if there is no value.
     Omitted,
 }
 

@@ -18,7 +18,7 @@ use crate::usage::window::Timestamp;
 /// A member is written `field: Type = "wireName"`, followed by
 ///
 /// - `or other = "otherName"`, if some servers have another name for the same member;
-/// - `(omitted)`, if `None` is left out of the JSON instead of being written as null;
+/// - `(omitted)`, if `None` is omitted from the JSON instead of being written as null;
 /// - `(always)`, if this project's server always sends the member, so `None` means that another server omitted it.
 ///
 /// With `=>` instead of `=`, the member may be null or missing although its type has no `None`: `(empty)` reads it as

@@ -101,7 +101,7 @@ function classNames(Class: unknown): string[] {
 }
 
 /**
- * Tags break the rules; thrown before sending or for a response of the server.
+ * Invalid tags; thrown before sending or for a response of the server.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
--- Every key of tenant data starts with org_id: sandbox ids are not unique across orgs, and tenants shard by it.
--- Texts compare by their bytes. Column names are the platform's.
+-- Every key of tenant data starts with org_id, because sandbox ids are not unique across orgs and org_id is the shard
+-- key. Text is compared by its bytes. Column names are the platform's.
 
 CREATE TABLE orgs (
     id uuid NOT NULL PRIMARY KEY,
@@ -20,7 +20,7 @@ CREATE TABLE api_keys (
 -- A key decides the org, so it is looked up before the org is known.
 CREATE UNIQUE INDEX api_keys_by_hash ON api_keys (key_hash);
 
--- The tables below may be distributed by org_id, so none refers to a table that is not.
+-- The tables below can be distributed by org_id, so they have no foreign keys to other tables.
 CREATE TABLE sandbox_sessions (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     sandbox_id text COLLATE "C" NOT NULL,
@@ -40,10 +40,10 @@ CREATE TABLE sandbox_sessions (
 CREATE INDEX sandbox_sessions_running ON sandbox_sessions (org_id, started_at)
     WHERE status = 'running' AND stopped_at IS NULL;
 
--- For a worker that starts and looks for what it left open.
+-- For reconcile-worker, which finds the open sessions of a worker.
 CREATE INDEX sandbox_sessions_open ON sandbox_sessions (worker_id) WHERE stopped_at IS NULL;
 
--- The key holds all that a sum needs, in the order in which it is grouped: the table itself is not read.
+-- The key contains everything that a sum needs, in the order of its groups, so that sums do not read the table.
 CREATE TABLE sandbox_scale_events (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     sandbox_id text COLLATE "C" NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE sandbox_scale_events (
     disk_mb integer NOT NULL,
     started_at timestamptz NOT NULL,
     ended_at timestamptz,
-    -- What one in a window is billed for: subtracting times once, when it ends, makes sums a quarter cheaper.
+    -- The billed time of an event inside a window. Computing it once, when the event ends, makes sums a quarter cheaper.
     lasted_micros bigint NOT NULL GENERATED ALWAYS AS
         (greatest((extract(epoch FROM (ended_at - started_at)) * 1000000)::bigint, 0)) STORED,
     PRIMARY KEY (org_id, sandbox_id, memory_mb, disk_mb, started_at) INCLUDE (ended_at, lasted_micros)

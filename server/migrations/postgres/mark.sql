@@ -1,4 +1,4 @@
--- One row: which version the schema has, and whether the tables beside it are ours or were there before.
+-- One row with the version of the schema, and whether its tables are the platform's.
 CREATE TABLE IF NOT EXISTS usage_schema (
     version integer NOT NULL,
     platform boolean NOT NULL

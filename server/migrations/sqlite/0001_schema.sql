@@ -1,5 +1,5 @@
--- Times are integer microseconds since 1970-01-01T00:00:00Z; texts compare by their bytes.
--- Every key of tenant data starts with org_id: sandbox ids are not unique across orgs.
+-- Times are integer microseconds since 1970-01-01T00:00:00Z. Text is compared by its bytes.
+-- Every key of tenant data starts with org_id, because sandbox ids are not unique across orgs.
 
 CREATE TABLE orgs (
     id TEXT NOT NULL PRIMARY KEY,
@@ -39,7 +39,7 @@ CREATE TABLE sandbox_sessions (
 CREATE INDEX sandbox_sessions_running ON sandbox_sessions (org_id, started_at)
     WHERE status = 'running' AND stopped_at IS NULL;
 
--- The primary key clusters the rows, so the usage query reads one org in the order in which it groups, from one tree.
+-- The primary key clusters the rows, so the usage query reads one org from one tree, in the order of its groups.
 CREATE TABLE sandbox_scale_events (
     id TEXT NOT NULL DEFAULT (lower(hex(randomblob(16)))),
     sandbox_id TEXT NOT NULL,

@@ -114,7 +114,7 @@ const OWN_INDEXES: [Index; 3] = [
 ];
 
 /// Extended statistics: the numbers of sandboxes and values of orgs, which are not the products of the columns'.
-/// Dependencies between the columns are left out on purpose: with them, looking up a sandbox seems to save nothing over
+/// Dependencies between the columns are omitted on purpose: with them, looking up a sandbox seems to save nothing over
 /// reading its org.
 const STATISTICS: [(&str, &str); 2] = [
     ("usage_scale_events_distinct", "(ndistinct) ON org_id, sandbox_id FROM sandbox_scale_events"),

@@ -1,4 +1,5 @@
-//! Snapshots for statements that may run for long: their work is cancelled in the database when nobody waits for it.
+//! Snapshots for statements that may run for long: their work is cancelled in the database when the caller stops
+//! waiting.
 
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
