@@ -13,7 +13,7 @@ REFUSALS = {
 
 @schemathesis.check
 def refusal_for_a_reason(_ctx, response, case):
-    """A request that fits the schema is refused, if at all, for one of those reasons."""
+    """A valid request may only be rejected for one of those reasons."""
     refusals = REFUSALS.get(case.operation.definition.raw["operationId"])
     if refusals is None or not case.meta.generation.mode.is_positive or response.status_code in (200, 401, 405):
         return

@@ -56,7 +56,7 @@ test("under a policy that forbids WebAssembly its error names what is missing", 
   assert.match(report.message, /'wasm-unsafe-eval'/);
 });
 
-test("Chromium hides a redirect, which is refused and not followed", async () => {
+test("a redirect, which Chromium hides, is rejected and not followed", async () => {
   const asked = /** @type {string[]} */ ([]);
   const headers = { "access-control-allow-origin": "*", "access-control-allow-headers": "*" };
   const server = createServer(({ method, url }, response) => {
