@@ -67,10 +67,8 @@ pub fn validate_tag_value(py: Python<'_>, value: Any) -> PyResult<Vec<TagViolati
 #[pyfunction]
 pub fn parse_group_by(py: Python<'_>, group_by: Any) -> PyResult<GroupBy> {
     let parsed = functions::parse_group_by(&raw(group_by)?);
-    Ok(match parsed.map_err(|error| refused(error, "group_by", "a str", group_by))? {
-        functions::GroupBy::Sandbox => GroupBy::new("sandbox".into_py_any(py)?, py.None()),
-        functions::GroupBy::Tag { key } => GroupBy::new("tag".into_py_any(py)?, key.into_py_any(py)?),
-    })
+    let functions::GroupBy { kind, key } = parsed.map_err(|error| refused(error, "group_by", "a str", group_by))?;
+    Ok(GroupBy::new(kind.into_py_any(py)?, key.into_py_any(py)?))
 }
 
 /// Writes a `groupBy`.

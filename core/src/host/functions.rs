@@ -6,7 +6,7 @@ use crate::error::{Code, Error, Violation};
 use crate::limits;
 use crate::query::cursor::{self, Cursor};
 use crate::query::filter::{self, invalid_alone as invalid_filter};
-use crate::tags::{self, TagKey};
+use crate::tags;
 use crate::usage::dimension::Dimension;
 
 pub use crate::tags::{validate_tag_value, validate_tags};
@@ -25,21 +25,19 @@ pub fn validate_tag_key(key: &Raw) -> Result<Vec<Violation>, Error> {
 
 /// A dimension in the form that SDKs return: `{ kind: "sandbox" }` or `{ kind: "tag", key }`.
 #[derive(Debug, PartialEq, Eq)]
-pub enum GroupBy {
-    /// One group per sandbox.
-    Sandbox,
-    /// One group per value of a tag.
-    Tag {
-        /// The tag's key.
-        key: String,
-    },
+pub struct GroupBy {
+    /// The dimension without the key of a tag.
+    pub kind: &'static str,
+    /// The key of a tag.
+    pub key: Option<String>,
 }
 
 impl ToJson for GroupBy {
     fn write_json(&self, out: &mut String) {
-        match self {
-            Self::Sandbox => object(out, &[("kind", &"sandbox")]),
-            Self::Tag { key } => object(out, &[("kind", &"tag"), ("key", key)]),
+        let kind: (&str, &dyn ToJson) = ("kind", &self.kind);
+        match &self.key {
+            None => object(out, &[kind]),
+            Some(key) => object(out, &[kind, ("key", key)]),
         }
     }
 }
@@ -54,10 +52,8 @@ pub fn parse_group_by(group_by: &Raw) -> Result<GroupBy, Error> {
         return Err(Code::MissingGroupBy.plain());
     }
     let text = text_of(group_by).map_err(|fault| invalid_group_by(&fault))?;
-    Ok(match text.parse()? {
-        Dimension::Sandbox => GroupBy::Sandbox,
-        Dimension::Tag(key) => GroupBy::Tag { key: key.as_str().to_owned() },
-    })
+    let dimension: Dimension = text.parse()?;
+    Ok(GroupBy { kind: dimension.kind(), key: dimension.tag_key().map(|key| key.as_str().to_owned()) })
 }
 
 /// Formats a `groupBy`.
@@ -71,14 +67,8 @@ pub fn format_group_by(group_by: &Raw) -> Result<String, Error> {
     };
     let member = |name| members.iter().find(|(given, _)| given.as_str() == Some(name)).map(|(_, value)| value);
     let kind = member("kind").and_then(|kind| text_of(kind).ok());
-    let dimension = match kind.as_deref() {
-        Some("sandbox") => Dimension::Sandbox,
-        Some("tag") => {
-            let key = text_of(member("key").unwrap_or(&Raw::Undefined)).and_then(|key| TagKey::parse(&key));
-            Dimension::Tag(key.map_err(|fault| invalid_group_by(&fault))?)
-        }
-        _ => return Err(invalid_group_by("its `kind` must be `sandbox` or `tag`")),
-    };
+    let key = || text_of(member("key").unwrap_or(&Raw::Undefined));
+    let dimension = Dimension::of_kind(kind.as_deref(), key).map_err(|fault| invalid_group_by(&fault))?;
     Ok(dimension.to_string())
 }
 

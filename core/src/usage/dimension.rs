@@ -26,6 +26,24 @@ impl Dimension {
         }
     }
 
+    /// Creates a dimension from its kind; `key` returns the key of a tag. The error describes the fault.
+    pub(crate) fn of_kind(kind: Option<&str>, key: impl FnOnce() -> Result<String, String>) -> Result<Self, String> {
+        match kind {
+            Some("sandbox") => Ok(Self::Sandbox),
+            Some("tag") => key().and_then(|key| TagKey::parse(&key)).map(Self::Tag),
+            _ => Err("its `kind` must be `sandbox` or `tag`".to_owned()),
+        }
+    }
+
+    /// The dimension without the key of a tag.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Tag(_) => "tag",
+        }
+    }
+
     /// Returns the reason why a text is not a value of the dimension; `None` if it is.
     pub(crate) fn value_fault(&self, value: &str) -> Option<String> {
         match self {
@@ -77,9 +95,9 @@ impl FromStr for Dimension {
 
 impl fmt::Display for Dimension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sandbox => f.write_str("sandbox"),
-            Self::Tag(key) => write!(f, "tag:{}", key.as_str()),
+        match self.tag_key() {
+            None => f.write_str(self.kind()),
+            Some(key) => write!(f, "{}:{}", self.kind(), key.as_str()),
         }
     }
 }
