@@ -8,7 +8,4 @@ pub mod shape;
 mod types;
 
 pub use render::{SandboxDetails, UsagePage};
-pub use types::{
-    Amounts, DESCRIPTIONS, ErrorBody, Sandbox, SandboxItem, SandboxTags, SandboxUsage, SandboxUsagePage,
-    SandboxUsageTotals, TagItem, TagKeySummary, TagKeys, TagUsagePage, Untagged, UsagePoint,
-};
+pub use types::*;
