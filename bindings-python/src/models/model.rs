@@ -32,7 +32,7 @@ fn values<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Vec<Bound<'py, PyAny>
     slf.get().values(slf.py())
 }
 
-/// Returns `Name(field=value, …)`, with only the length of a tuple, which may have 500 items.
+/// Returns `Name(field=value, …)`, with only the length of a tuple, which may have many items.
 pub fn repr<T: Model>(slf: Slf<'_, '_, T>) -> PyResult<String> {
     let mut fields = Vec::with_capacity(T::FIELDS.len());
     for (field, value) in T::FIELDS.iter().zip(values(slf)?) {

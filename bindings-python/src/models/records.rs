@@ -274,7 +274,7 @@ models! {
         max_filters: COUNT => "maxFilters",
         /// Bytes of an encoded query string.
         max_query_bytes: COUNT => "maxQueryBytes",
-        /// Bytes of the body of a tag write (256 KiB).
+        /// Bytes of the body of a tag write.
         max_body_bytes: COUNT => "maxBodyBytes",
         /// Characters of a sandbox id.
         max_sandbox_id_characters: COUNT => "maxSandboxIdCharacters",

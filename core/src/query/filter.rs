@@ -40,7 +40,7 @@ impl Filter {
     ///
     /// # Errors
     ///
-    /// `invalid_filter` for no value, more than 100 values, or one that the dimension cannot have.
+    /// `invalid_filter` for no value, more than [`MAX_FILTER_VALUES`], or one that the dimension cannot have.
     pub fn of(dimension: &Dimension, values: Vec<String>) -> Result<Self, Error> {
         distinct(values, |value| dimension.value_fault(value))
             .map(Self::AnyOf)

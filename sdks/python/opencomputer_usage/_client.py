@@ -61,11 +61,11 @@ class Usage:
 
         Args:
             key: The tag's key, such as `team`, without `tag:`: a key may itself start so, and `tag:team` is another.
-            from_: Start of the window, inclusive; 30 days before its end by default.
-            to: End of the window, exclusive; now by default. At most 90 days after its start.
+            from_: Start of the window, inclusive; `LIMITS.default_window_days` days before its end by default.
+            to: End of the window, exclusive; now by default. At most `LIMITS.max_window_days` days after its start.
             filter: What to keep, such as `{"tag:env": ["prod"], "tag:team": None}`.
             sort: What items are ordered by, descending; by default memory.
-            limit: Items of one page, 1 to 500; by default 50.
+            limit: Items of one page, from 1 to `LIMITS.max_page_limit`; by default `LIMITS.default_page_limit`.
             cursor: Where to go on: the `next_cursor` of a page of the same query.
 
         Returns:
@@ -104,8 +104,8 @@ class Usage:
 
         Args:
             sandbox_id: The sandbox.
-            from_: Start of the window, inclusive; 30 days before its end by default.
-            to: End of the window, exclusive; now by default. At most 90 days after its start.
+            from_: Start of the window, inclusive; `LIMITS.default_window_days` days before its end by default.
+            to: End of the window, exclusive; now by default. At most `LIMITS.max_window_days` days after its start.
 
         Raises:
             NotFoundError: If the org has no such sandbox.

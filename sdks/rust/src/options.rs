@@ -45,7 +45,9 @@ impl UsageOptions {
         self.set("from", from.to_string().as_str().into())
     }
 
-    /// Sets the end of the window, exclusive; at most 90 days after its start.
+    /// Sets the end of the window, exclusive; at most [`MAX_WINDOW_DAYS`] after its start.
+    ///
+    /// [`MAX_WINDOW_DAYS`]: crate::core::limits::MAX_WINDOW_DAYS
     #[must_use]
     pub fn to(self, to: impl fmt::Display) -> Self {
         self.set("to", to.to_string().as_str().into())
@@ -72,7 +74,9 @@ impl UsageOptions {
         self.set("sort", sort.as_str().into())
     }
 
-    /// Limits the items of one page, 1 to 500.
+    /// Limits the items of one page, from 1 to [`MAX_PAGE_LIMIT`].
+    ///
+    /// [`MAX_PAGE_LIMIT`]: crate::core::limits::MAX_PAGE_LIMIT
     #[must_use]
     pub fn limit(self, limit: u16) -> Self {
         self.set("limit", Raw::Number(limit.into()))

@@ -35,9 +35,9 @@ export interface UsageFilter {
   readonly sandbox?: readonly string[] | string;
 }
 
-/** The window of a usage report: at most 90 days. */
+/** The window of a usage report: at most `LIMITS.maxWindowDays` days. */
 export interface UsageWindow {
-  /** Start of the window, inclusive; by default 30 days before `to`. */
+  /** Start of the window, inclusive; by default `LIMITS.defaultWindowDays` days before `to`. */
   readonly from?: Time | null | undefined;
   /** End of the window, exclusive; by default now. */
   readonly to?: Time | null | undefined;
@@ -49,7 +49,7 @@ export interface UsageQuery extends UsageWindow {
   readonly filter?: UsageFilter | null | undefined;
   /** The order of items, by default `-memoryGbSeconds`. */
   readonly sort?: UsageSort | null | undefined;
-  /** The number of items on a page, 1 to 500, by default 50. */
+  /** The number of items on a page, from 1 to `LIMITS.maxPageLimit`, by default `LIMITS.defaultPageLimit`. */
   readonly limit?: number | null | undefined;
   /** The position to continue from: the `nextCursor` of a page of the same query. */
   readonly cursor?: string | null | undefined;

@@ -6,6 +6,7 @@ import {
   ConflictError,
   ConnectionError,
   InvalidRequestError,
+  LIMITS,
   UsageClient,
   validateTags,
 } from "@opencomputer/usage";
@@ -54,7 +55,11 @@ describe("messages", () => {
       () => client().tags.set("sb", {}, { match: 5 } as object),
       ["`signal`", "`ifMatch`"],
     ],
-    ["half a limit", () => client().usage.bySandbox({ limit: 1.5 }), ["`limit`", "1 to 500"]],
+    [
+      "half a limit",
+      () => client().usage.bySandbox({ limit: 1.5 }),
+      ["`limit`", `1 to ${LIMITS.maxPageLimit}`],
+    ],
     [
       "a number for a time",
       () => client().usage.bySandbox({ from: 1e9 as never }),
