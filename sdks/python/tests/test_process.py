@@ -276,9 +276,10 @@ def test_ctrl_c_interrupts_a_call_that_waits_for(answer: Answer) -> None:
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         assert process.stdout is not None
-        # Long before there would be an answer, or another try.
         assert select.select([process.stdout], [], [], 10)[0]
         assert process.stdout.readline() == "interrupted\n"
+        # The signal ended the wait: the server sent no answer and received no retry.
+        assert len(stub.requests) == 1
         assert finish(process)[1] == ""
 
 
