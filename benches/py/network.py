@@ -20,7 +20,7 @@ SEQUENTIAL = 400
 SIDE_BY_SIDE = 1600
 ROUNDS = 9
 HEADERS = {"x-api-key": "oc_key", "accept": "application/json"}
-KEYS = [ocu.TagKeySummary("team", 3, 2)]
+KEYS = [ocu.TagKey("team", 3, 2)]
 
 
 def cpu() -> float:

@@ -1,7 +1,7 @@
 //! Turns the core's errors into Python's exceptions. The classes of the exceptions are written in Python.
 
 use opencomputer_usage::ClientError;
-use opencomputer_usage_core::error::Violation;
+use opencomputer_usage_core::error;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -12,8 +12,10 @@ pub fn raised(error: impl Into<ClientError>) -> PyErr {
 }
 
 fn exception(py: Python<'_>, error: &ClientError) -> PyResult<PyErr> {
-    let violations =
-        error.violations.iter().map(|Violation { code, key, message, .. }| (&**code, key.as_deref(), &**message));
+    let violations = error
+        .violations
+        .iter()
+        .map(|error::TagViolation { code, key, message, .. }| (&**code, key.as_deref(), &**message));
     let violations = PyTuple::new(py, violations)?;
     let (code, status, request_id) = (error.code.as_deref(), error.status, error.request_id.as_deref());
     let body = error.body.as_deref();

@@ -1,7 +1,7 @@
 //! The functions that need no key and no network.
 
 use opencomputer_usage::ClientError;
-use opencomputer_usage_core::error::Violation;
+use opencomputer_usage_core::error;
 use opencomputer_usage_core::host::functions;
 use opencomputer_usage_core::limits;
 use opencomputer_usage_core::query::cursor::{Walk, shortest};
@@ -194,9 +194,9 @@ pub fn limits(py: Python<'_>) -> PyResult<Limits> {
 }
 
 /// Returns the models of violations.
-fn violations(py: Python<'_>, violations: &[Violation]) -> PyResult<Vec<TagViolation>> {
+fn violations(py: Python<'_>, violations: &[error::TagViolation]) -> PyResult<Vec<TagViolation>> {
     let text = |text: &str| text.into_py_any(py);
-    let model = |violation: &Violation| {
+    let model = |violation: &error::TagViolation| {
         let key = violation.key.as_deref().into_py_any(py)?;
         Ok(TagViolation::new(text(&violation.code)?, key, text(&violation.message)?))
     };

@@ -34,11 +34,11 @@ mod _core {
     use super::models::page::{SandboxesUsage, TagUsage};
     #[pymodule_export]
     use super::models::records::{
-        Amounts, Cursor, GroupBy, Limits, Sandbox, SandboxTags, SandboxUsage, SandboxUsageTotals, TagItem,
-        TagKeySummary, TagViolation, Untagged, UsagePoint,
+        Cursor, GroupBy, Limits, Sandbox, SandboxTags, SandboxUsage, SandboxUsageTotals, TagKey, TagUsageItem,
+        TagViolation, UntaggedUsage, UsagePoint, UsageTotals,
     };
     #[pymodule_export]
-    use super::models::sandbox_item::SandboxItem;
+    use super::models::sandbox_item::SandboxUsageItem;
     #[pymodule_export]
     use super::models::table::Table;
     #[pymodule_export]

@@ -107,7 +107,7 @@ pub struct Refusal {
     /// One sentence with the fault and the allowed values.
     pub message: String,
     /// Every broken tag rule; empty unless the code is [`Code::InvalidTags`].
-    pub violations: Vec<Violation>,
+    pub violations: Vec<TagViolation>,
 }
 
 impl Deref for Error {
@@ -134,7 +134,7 @@ impl std::error::Error for Error {}
 
 /// One broken tag rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Violation {
+pub struct TagViolation {
     /// The code of the broken rule. A string, so that clients accept rules that are added later.
     pub code: String,
     /// The key, lone surrogates shown as U+FFFD; `None` for `too_many_tags` and for a value that was checked alone.
@@ -143,13 +143,13 @@ pub struct Violation {
     pub message: String,
 }
 
-impl ToJson for Violation {
+impl ToJson for TagViolation {
     fn write_json(&self, out: &mut String) {
         object(out, &[("code", &self.code), ("key", &self.key), ("message", &self.message)]);
     }
 }
 
-impl Violation {
+impl TagViolation {
     /// Parses a violation that a server reports.
     pub(crate) fn read(json: &Json<'_>) -> Option<Self> {
         let key = match json.member("key").ok()? {

@@ -3,7 +3,7 @@
 use std::mem;
 
 use bytes::Bytes;
-use opencomputer_usage_core::client::{self, Answer, Host, JsonValue, Outcome, Reply, TagState, Value as _};
+use opencomputer_usage_core::client::{self, Answer, Host, JsonValue, Outcome, Reply, Value as _};
 use opencomputer_usage_core::tags as core_tags;
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire;
@@ -14,7 +14,8 @@ use serde::de::DeserializeOwned;
 
 use crate::decode::source::{self, Page, Source};
 use crate::models::records::{
-    Amounts, Sandbox, SandboxTags, SandboxUsage, SandboxUsageTotals, TagItem, TagKeySummary, Untagged, UsagePoint,
+    Sandbox, SandboxTags, SandboxUsage, SandboxUsageTotals, TagKey, TagUsageItem, UntaggedUsage, UsagePoint,
+    UsageTotals,
 };
 use crate::models::tags;
 
@@ -93,17 +94,18 @@ impl Make<'_> {
         at.map(|at| at.to_string()).into_py_any(self.0)
     }
 
-    fn amounts(&self, total: &wire::Amounts) -> Made {
+    fn amounts(&self, total: &wire::UsageTotals) -> Made {
         let [memory, disk] = [total.memory_gb_seconds, total.disk_overage_gb_seconds];
-        Amounts::new(self.number(memory)?, self.number(disk)?).into_py_any(self.0)
+        UsageTotals::new(self.number(memory)?, self.number(disk)?).into_py_any(self.0)
     }
 
-    fn untagged(&self, part: Option<&wire::Untagged>) -> Made {
+    fn untagged(&self, part: Option<&wire::UntaggedUsage>) -> Made {
         let Some(part) = part else {
             return Ok(self.0.None());
         };
         let [memory, disk] = [part.memory_gb_seconds, part.disk_overage_gb_seconds];
-        Untagged::new(self.number(memory)?, self.number(disk)?, self.count(part.sandbox_count)?).into_py_any(self.0)
+        UntaggedUsage::new(self.number(memory)?, self.number(disk)?, self.count(part.sandbox_count)?)
+            .into_py_any(self.0)
     }
 
     fn totals(&self, totals: &wire::SandboxUsageTotals) -> PyResult<SandboxUsageTotals> {
@@ -133,8 +135,8 @@ impl Make<'_> {
         PyTuple::new(self.0, points)?.into_py_any(self.0)
     }
 
-    fn tag_item(&self, item: &wire::TagItem) -> PyResult<TagItem> {
-        Ok(TagItem::new(
+    fn tag_item(&self, item: &wire::TagUsageItem) -> PyResult<TagUsageItem> {
+        Ok(TagUsageItem::new(
             self.text(&item.tag_key)?,
             self.text(&item.tag_value)?,
             self.number(item.memory_gb_seconds)?,
@@ -143,8 +145,8 @@ impl Make<'_> {
         ))
     }
 
-    fn tag_key(&self, key: &wire::TagKeySummary) -> PyResult<TagKeySummary> {
-        Ok(TagKeySummary::new(self.text(&key.key)?, self.count(key.sandbox_count)?, self.count(key.value_count)?))
+    fn tag_key(&self, key: &wire::TagKey) -> PyResult<TagKey> {
+        Ok(TagKey::new(self.text(&key.key)?, self.count(key.sandbox_count)?, self.count(key.value_count)?))
     }
 
     fn sandbox(&self, sandbox: &wire::Sandbox) -> PyResult<Sandbox> {
@@ -221,9 +223,9 @@ pub fn into_python(value: Value, py: Python<'_>) -> Made {
             let keys: Vec<_> = keys.iter().map(|key| make.tag_key(key)).collect::<PyResult<_>>()?;
             PyList::new(py, keys)?.into_py_any(py)
         }
-        Value::Tags(TagState { state, etag }) => {
+        Value::Tags(state) => {
             let (tags, at) = (tags::of_map(py, &state.tags)?, make.maybe_time(state.tags_last_updated_at)?);
-            SandboxTags::new(tags, at, make.maybe(etag.as_deref())?).into_py_any(py)
+            SandboxTags::new(tags, at, make.maybe(state.etag.as_deref())?).into_py_any(py)
         }
         Value::Sandboxes(rows) => {
             let rows: Vec<_> = rows.iter().map(|row| make.sandbox(row)).collect::<PyResult<_>>()?;

@@ -19,7 +19,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use crate::decode::depth_limit::DepthLimited;
 
 /// An item of a page.
-pub type Item = wire::SandboxItem<Span, Range, Moment>;
+pub type Item = wire::SandboxUsageItem<Span, Range, Moment>;
 /// A page of such items.
 pub type Page = wire::SandboxUsagePage<Span, Range, Moment>;
 

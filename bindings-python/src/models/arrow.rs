@@ -12,8 +12,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
-use crate::models::records::TagItem;
-use crate::models::sandbox_item::SandboxItem;
+use crate::models::records::TagUsageItem;
+use crate::models::sandbox_item::SandboxUsageItem;
 
 /// The capsule that the protocol asks for.
 pub fn stream(py: Python<'_>, batch: RecordBatch) -> PyResult<Bound<'_, PyCapsule>> {
@@ -33,7 +33,7 @@ pub fn tags<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>) -> PyResult<Rec
     let (mut keys, mut values) = (Vec::new(), Vec::new());
     let (mut memory, mut disk, mut counts) = (Vec::new(), Vec::new(), Vec::new());
     for item in items {
-        let (item, py) = (item.cast::<TagItem>()?.get(), item.py());
+        let (item, py) = (item.cast::<TagUsageItem>()?.get(), item.py());
         keys.push(item.tag_key.extract::<String>(py)?);
         values.push(item.tag_value.extract::<String>(py)?);
         memory.push(item.memory_gb_seconds.extract::<f64>(py)?);
@@ -51,7 +51,7 @@ pub fn tags<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>) -> PyResult<Rec
 
 /// The table of items by sandbox.
 pub fn sandboxes<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>) -> PyResult<RecordBatch> {
-    let items: Vec<_> = items.map(|item| Ok(item.cast_into::<SandboxItem>()?)).collect::<PyResult<_>>()?;
+    let items: Vec<_> = items.map(|item| Ok(item.cast_into::<SandboxUsageItem>()?)).collect::<PyResult<_>>()?;
     let rows: Vec<_> =
         items.iter().map(|item| Ok((item.get().source(), item.get().item()?))).collect::<PyResult<_>>()?;
     let mut tags = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());

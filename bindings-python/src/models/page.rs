@@ -15,8 +15,8 @@ use crate::errors::undecodable;
 use crate::models::arrow;
 use crate::models::field::{Field, Kind, TEXT, type_name};
 use crate::models::model::{Datetime, Model, checked, datetime, model_methods, none};
-use crate::models::records::{Amounts, TagItem, Untagged};
-use crate::models::sandbox_item::SandboxItem;
+use crate::models::records::{TagUsageItem, UntaggedUsage, UsageTotals};
+use crate::models::sandbox_item::SandboxUsageItem;
 
 /// The items of a page: at hand, or where they can be made from.
 enum Items {
@@ -42,7 +42,7 @@ impl Items {
         let make = || {
             let all = 0..source.get().items().len();
             let items: Vec<_> =
-                all.map(|index| Bound::new(py, SandboxItem::new(py, source, index)?)).collect::<PyResult<_>>()?;
+                all.map(|index| Bound::new(py, SandboxUsageItem::new(py, source, index)?)).collect::<PyResult<_>>()?;
             PyTuple::new(py, items).map(Bound::unbind)
         };
         items.get_or_try_init(py, make).map(|items| items.bind(py).clone())
@@ -182,7 +182,7 @@ macro_rules! page {
 
 page! {
     /// Usage by the values of a tag.
-    TagUsage (TagUsage, tags, TagItem) {
+    TagUsage (TagUsage, tags, TagUsageItem) {
         /// Start of the window, inclusive.
         from_: TEXT => "from",
         /// End of the window, exclusive.
@@ -192,15 +192,15 @@ page! {
         /// The dimension, `tag:<key>`.
         group_by: TEXT => "groupBy",
         /// All that matches the window and the filters, not only this page.
-        total: Kind::one::<Amounts>() => "total",
+        total: Kind::one::<UsageTotals>() => "total",
         /// The part of it that lacks the tag; None if the server does not say.
-        untagged: Kind::one::<Untagged>().maybe() => "untagged",
+        untagged: Kind::one::<UntaggedUsage>().maybe() => "untagged",
     }
 }
 
 page! {
     /// Usage by sandbox.
-    SandboxesUsage (SandboxUsagePage, sandboxes, SandboxItem) {
+    SandboxesUsage (SandboxUsagePage, sandboxes, SandboxUsageItem) {
         /// Start of the window, inclusive.
         from_: TEXT => "from",
         /// End of the window, exclusive.
@@ -210,6 +210,6 @@ page! {
         /// The dimension, `sandbox`; None where the server does not name it.
         group_by: TEXT.maybe() => "groupBy",
         /// All that matches the window and the filters, not only this page.
-        total: Kind::one::<Amounts>() => "total",
+        total: Kind::one::<UsageTotals>() => "total",
     }
 }

@@ -1,6 +1,6 @@
 //! The small models. Amounts are GB-seconds (1 GB = 1024 MB), times are RFC 3339 in UTC.
 
-use opencomputer_usage_core::client::TagState;
+use opencomputer_usage_core::client;
 use pyo3::prelude::*;
 
 use crate::errors::raised;
@@ -46,7 +46,7 @@ models! {
     }
 
     /// Usage, in GB-seconds.
-    Amounts {
+    UsageTotals {
         /// Memory, GB-seconds.
         memory_gb_seconds: NUMBER => "memoryGbSeconds",
         /// Disk above the included 20 GB, GB-seconds.
@@ -54,7 +54,7 @@ models! {
     }
 
     /// Usage of the sandboxes that lack the tag that is grouped by.
-    Untagged {
+    UntaggedUsage {
         /// Memory, GB-seconds.
         memory_gb_seconds: NUMBER => "memoryGbSeconds",
         /// Disk above the included 20 GB, GB-seconds.
@@ -64,7 +64,7 @@ models! {
     }
 
     /// Usage of the sandboxes that share one value of a tag.
-    TagItem {
+    TagUsageItem {
         /// The key that is grouped by.
         tag_key: TEXT => "tagKey",
         /// The value they share.
@@ -178,7 +178,7 @@ models! {
     }
 
     /// A tag key in use.
-    TagKeySummary {
+    TagKey {
         /// The key.
         key: TEXT => "key",
         /// How many sandboxes have it.
@@ -205,7 +205,7 @@ models! {
         /// Raises:
         ///     UnsupportedByServerError: If the server sent none: a write would be unconditional.
         fn condition(&self, py: Python<'_>) -> PyResult<String> {
-            let state = TagState { etag: self.etag.extract(py)?, ..TagState::default() };
+            let state = client::SandboxTags { etag: self.etag.extract(py)?, ..client::SandboxTags::default() };
             state.condition().map(str::to_owned).map_err(raised)
         }
 

@@ -14,7 +14,7 @@ use crate::models::tags;
 
 /// Usage of one sandbox, on a page.
 #[pyclass(frozen, mapping, weakref, module = "opencomputer_usage")]
-pub struct SandboxItem {
+pub struct SandboxUsageItem {
     /// The sandbox.
     #[pyo3(get)]
     sandbox_id: Py<PyString>,
@@ -27,7 +27,7 @@ pub struct SandboxItem {
     tags: OnceLock<Py<PyAny>>,
 }
 
-impl SandboxItem {
+impl SandboxUsageItem {
     /// Returns the item at an index of a page.
     pub fn new(py: Python<'_>, source: &Py<Source>, index: usize) -> PyResult<Self> {
         let item = source.get().item(index)?;
@@ -49,7 +49,7 @@ impl SandboxItem {
     }
 }
 
-impl Model for SandboxItem {
+impl Model for SandboxUsageItem {
     const FIELDS: &'static [Field] = &[
         Field::new("sandbox_id", "sandboxId", TEXT),
         Field::new("memory_gb_seconds", "memoryGbSeconds", NUMBER),
@@ -76,7 +76,7 @@ impl Model for SandboxItem {
 type Text<'py> = PyResult<Option<Bound<'py, PyString>>>;
 
 model_methods! {
-    impl SandboxItem {
+    impl SandboxUsageItem {
         #[new]
         #[pyo3(signature = (
             sandbox_id, memory_gb_seconds, disk_overage_gb_seconds, tags, tags_last_updated_at, alias = none(), status = none()

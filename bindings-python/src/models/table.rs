@@ -7,7 +7,7 @@ use pyo3::types::{PyCapsule, PyTuple};
 use crate::models::arrow;
 use crate::models::field::type_name;
 use crate::models::page::TagUsage;
-use crate::models::records::TagItem;
+use crate::models::records::TagUsageItem;
 
 /// A table of usage items for data frames: `polars.DataFrame(Table(client.usage.by_tag("team")))`.
 ///
@@ -32,7 +32,7 @@ impl Table {
             ))
         })?;
         let items = PyTuple::new(items.py(), all.collect::<PyResult<Vec<_>>>()?)?;
-        let by_tag = of_tags || items.get_item(0).is_ok_and(|first| first.is_instance_of::<TagItem>());
+        let by_tag = of_tags || items.get_item(0).is_ok_and(|first| first.is_instance_of::<TagUsageItem>());
         Ok(Self { items: items.unbind(), by_tag })
     }
 

@@ -3,9 +3,9 @@
 use super::body::MAX_ERROR_BODY_BYTES;
 use super::fault::{ClientError, Kind};
 use super::retry::retry_after_ms;
-use crate::error::{Code, Violation};
+use crate::error::{Code, TagViolation};
 use crate::host::json::Json;
-use crate::wire::reply::TagState;
+use crate::wire::reply::SandboxTags;
 
 /// Response headers that are not copied into an error.
 const SECRET_HEADERS: [&str; 6] =
@@ -85,7 +85,7 @@ impl Answer {
             message.push_str(": check the base URL, requests go to `/api/…` below it");
         }
         let violations = match body.member("violations") {
-            Ok(Some(Json::List(violations))) => violations.iter().map(Violation::read).collect(),
+            Ok(Some(Json::List(violations))) => violations.iter().map(TagViolation::read).collect(),
             _ => None,
         };
         let mut error = self.fault(kind, message);
@@ -97,7 +97,7 @@ impl Answer {
     }
 }
 
-impl TagState {
+impl SandboxTags {
     /// Returns the entity tag as the condition for a write.
     ///
     /// # Errors

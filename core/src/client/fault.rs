@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::ops::{Deref, DerefMut};
 
 use super::body::MAX_ERROR_BODY_BYTES;
-use crate::error::{Code, Error, Refusal, Violation};
+use crate::error::{Code, Error, Refusal, TagViolation};
 use crate::host::json::{Json, ToJson, object};
 
 /// The class of exception that an SDK raises.
@@ -56,7 +56,7 @@ pub struct Failure {
     /// The id of the request in the server's log.
     pub request_id: Option<String>,
     /// Every broken tag rule.
-    pub violations: Vec<Violation>,
+    pub violations: Vec<TagViolation>,
     /// The first 64 KiB of the response body, with invalid UTF-8 shown as U+FFFD.
     pub body: Option<String>,
     /// The response headers without secrets, with names in lower case.

@@ -37,4 +37,4 @@ pub use operation::Operation;
 pub use value::{JsonValue, Value};
 pub use walk::{NextPage, Walk};
 
-pub use crate::wire::reply::{Host, Outcome, Page, Reply, TagState, UnexpectedReply};
+pub use crate::wire::reply::{Host, Outcome, Page, Reply, SandboxTags, UnexpectedReply};

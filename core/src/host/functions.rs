@@ -2,7 +2,7 @@
 
 use super::json::{ToJson, entries, object};
 use super::value::{Raw, text_of};
-use crate::error::{Code, Error, Violation};
+use crate::error::{Code, Error, TagViolation};
 use crate::limits;
 use crate::query::cursor::{self, Cursor};
 use crate::query::filter::{self, invalid_alone as invalid_filter};
@@ -16,7 +16,7 @@ pub use crate::tags::{validate_tag_value, validate_tags};
 /// # Errors
 ///
 /// `invalid_body` if the key is not a string.
-pub fn validate_tag_key(key: &Raw) -> Result<Vec<Violation>, Error> {
+pub fn validate_tag_key(key: &Raw) -> Result<Vec<TagViolation>, Error> {
     match key {
         Raw::Text(key) => Ok(tags::validate_tag_key(key)),
         other => Err(Code::InvalidBody.error(format!("tag key must be a string, got {}", other.kind()))),

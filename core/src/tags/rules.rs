@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::{Code, Error, Violation};
+use crate::error::{Code, Error, TagViolation};
 use crate::host::value::{Raw, Text};
 use crate::limits::{MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, RESERVED_KEY_PREFIX};
 
@@ -35,8 +35,8 @@ impl Fault {
         }
     }
 
-    fn on(&self, key: Option<&Text>) -> Violation {
-        Violation { code: self.code().to_owned(), key: key.map(Text::to_string), message: self.to_string() }
+    fn on(&self, key: Option<&Text>) -> TagViolation {
+        TagViolation { code: self.code().to_owned(), key: key.map(Text::to_string), message: self.to_string() }
     }
 }
 
@@ -110,13 +110,13 @@ fn value_faults(value: &Raw) -> Vec<Fault> {
 
 /// Returns every violation of one key, for forms that validate as the user types.
 #[must_use]
-pub fn validate_tag_key(key: &Text) -> Vec<Violation> {
+pub fn validate_tag_key(key: &Text) -> Vec<TagViolation> {
     key_faults(key).iter().map(|fault| fault.on(Some(key))).collect()
 }
 
 /// Returns every violation of one value; the key of each is `None`.
 #[must_use]
-pub fn validate_tag_value(value: &Raw) -> Vec<Violation> {
+pub fn validate_tag_value(value: &Raw) -> Vec<TagViolation> {
     value_faults(value).iter().map(|fault| fault.on(None)).collect()
 }
 
@@ -134,7 +134,7 @@ pub fn validate_tag_value(value: &Raw) -> Vec<Violation> {
 /// # Errors
 ///
 /// `invalid_body` if `tags` is not a map.
-pub fn validate_tags(tags: &Raw) -> Result<Vec<Violation>, Error> {
+pub fn validate_tags(tags: &Raw) -> Result<Vec<TagViolation>, Error> {
     let Raw::Map(entries) = tags else {
         return Err(not_an_object(tags.kind()));
     };

@@ -3,7 +3,7 @@
 //! It is separate from [`Shape`], so that a host that only decodes does not carry it.
 
 use super::shape::Shape;
-use crate::error::Violation;
+use crate::error::TagViolation;
 use crate::tags::Tags;
 use crate::usage::window::Timestamp;
 
@@ -70,9 +70,9 @@ impl<T: Described> Described for Vec<T> {
     const DESCRIPTION: Option<&'static Description> = T::DESCRIPTION;
 }
 
-impl Described for Violation {
+impl Described for TagViolation {
     const DESCRIPTION: Option<&'static Description> = Some(&Description {
-        name: "Violation",
+        name: "TagViolation",
         docs: " One broken tag rule.",
         members: &[
             MemberDescription {

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::types::{
-    Amounts, ErrorBody, SandboxItem, SandboxTags, SandboxUsagePage, SandboxUsageTotals, TagItem, TagUsagePage, Untagged,
+    ErrorBody, SandboxTagsBody, SandboxUsageItem, SandboxUsagePage, SandboxUsageTotals, TagUsageItem, TagUsagePage,
+    UntaggedUsage, UsageTotals,
 };
 use crate::error::{Error, Refusal};
 use crate::etag::etag;
@@ -16,7 +17,7 @@ use crate::usage::page::{Group, Page};
 use crate::usage::plan::Plan;
 use crate::usage::window::Timestamp;
 
-impl From<Usage> for Amounts {
+impl From<Usage> for UsageTotals {
     fn from(usage: Usage) -> Self {
         Self { memory_gb_seconds: usage.memory_gb_seconds(), disk_overage_gb_seconds: usage.disk_overage_gb_seconds() }
     }
@@ -68,14 +69,14 @@ impl UsagePage {
         let (total, next_cursor) = (page.total.into(), page.next_cursor);
         match dimension {
             Dimension::Tag(key) => {
-                let item = |group: Group| TagItem {
+                let item = |group: Group| TagUsageItem {
                     tag_key: key.as_str().to_owned(),
                     tag_value: value(group.key),
                     memory_gb_seconds: group.usage.memory_gb_seconds(),
                     disk_overage_gb_seconds: group.usage.disk_overage_gb_seconds(),
                     sandbox_count: group.sandboxes,
                 };
-                let untagged = Some(Untagged {
+                let untagged = Some(UntaggedUsage {
                     memory_gb_seconds: page.untagged.usage.memory_gb_seconds(),
                     disk_overage_gb_seconds: page.untagged.usage.disk_overage_gb_seconds(),
                     sandbox_count: page.untagged.sandboxes,
@@ -86,7 +87,7 @@ impl UsagePage {
             Dimension::Sandbox => {
                 let item = |group: Group| {
                     let SandboxDetails { alias, status, tags, tags_last_updated_at } = details(group.name());
-                    SandboxItem {
+                    SandboxUsageItem {
                         alias,
                         status,
                         tags: Some(tags),
@@ -121,7 +122,7 @@ impl ErrorBody {
     }
 }
 
-impl SandboxTags {
+impl SandboxTagsBody {
     /// Returns the entity tag, which covers the user's tags only.
     #[must_use]
     pub fn etag(&self) -> String {

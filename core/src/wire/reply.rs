@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::shape::{Shape, Shaped};
-use super::types::{Sandbox, SandboxTags, SandboxUsage, SandboxUsagePage, TagKeySummary, TagKeys, TagUsagePage};
+use super::types::{Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsagePage, TagKey, TagKeys, TagUsagePage};
 use crate::tags::{TagSet, Tags};
 use crate::usage::window::Timestamp;
 
@@ -85,9 +85,9 @@ replies! {
     /// `usage.for_sandbox`
     SandboxUsage(SandboxUsage);
     /// `tags.list_keys`
-    TagKeys(Vec<TagKeySummary>);
+    TagKeys(Vec<TagKey>);
     /// `tags.get`, `tags.set`, `tags.update`
-    Tags(TagState);
+    Tags(SandboxTags);
     /// `sandboxes.list`
     Sandboxes(Vec<Sandbox>);
     /// `sandboxes.get`
@@ -230,7 +230,7 @@ impl Body for SandboxUsage {
     }
 }
 
-impl Body for Vec<TagKeySummary> {
+impl Body for Vec<TagKey> {
     const FORM: Form = Form { shape: Self::SHAPE, member: Some("keys"), facts: Facts::None };
 
     fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
@@ -238,25 +238,28 @@ impl Body for Vec<TagKeySummary> {
     }
 }
 
-/// A sandbox's tags and the entity tag to write them back with.
+/// The tags of one sandbox, and the entity tag to write them back with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct TagState {
-    /// The tags.
-    #[serde(flatten)]
-    pub state: SandboxTags,
-    /// For `If-Match`; `None` if the server sent none.
+#[serde(rename_all = "camelCase")]
+pub struct SandboxTags {
+    /// All tags, including system tags (`oc:`).
+    pub tags: Tags,
+    /// The last time that a tag value changed; `None` without tags.
+    pub tags_last_updated_at: Option<Timestamp>,
+    /// The entity tag, for `If-Match`; `None` if the server sent none.
     pub etag: Option<String>,
 }
 
-impl Body for TagState {
-    const FORM: Form = Form::new(SandboxTags::<Tags>::SHAPE, Facts::Tags);
+impl Body for SandboxTags {
+    const FORM: Form = Form::new(SandboxTagsBody::<Tags>::SHAPE, Facts::Tags);
 
     fn decode<P: Host>(body: &mut Vec<u8>, etag: Option<&str>) -> Result<Self, String> {
-        Ok(Self { state: P::decode(body)?, etag: etag.map(str::to_owned) })
+        let SandboxTagsBody { tags, tags_last_updated_at } = P::decode(body)?;
+        Ok(Self { tags, tags_last_updated_at, etag: etag.map(str::to_owned) })
     }
 
     fn user_tags(&self) -> TagSet {
-        self.state.tags.user_set()
+        self.tags.user_set()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The shape of a response as a table, for hosts that build their own values and need a small decoder.
 
-use crate::error::Violation;
+use crate::error::TagViolation;
 use crate::host::json::{Json, Repeated, ToJson, entries, sequence};
 use crate::tags::Tags;
 use crate::usage::window::Timestamp;
@@ -94,7 +94,7 @@ shapes! {
     Tags: Tags;
 }
 
-impl Shaped for Violation {
+impl Shaped for TagViolation {
     const SHAPE: Shape = Shape::Object(&[
         Member { name: "code", fallback: &[], absence: Absence::Null, shape: Shape::Text },
         Member { name: "key", fallback: &[], absence: Absence::Null, shape: Shape::Nullable(&Shape::Text) },

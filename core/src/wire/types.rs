@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use super::describe::{Described, Description, MemberDescription, Presence};
 use super::read::{Object, present};
 use super::shape::{Absence, Member, Shape, Shaped};
-use crate::error::Violation;
+use crate::error::TagViolation;
 use crate::tags::Tags;
 use crate::usage::window::Timestamp;
 
@@ -97,7 +97,7 @@ macro_rules! wire {
 
         /// The descriptions of every type.
         pub const DESCRIPTIONS: &[Option<&Description>] =
-            &[$(<$name as Described>::DESCRIPTION,)* Violation::DESCRIPTION];
+            &[$(<$name as Described>::DESCRIPTION,)* TagViolation::DESCRIPTION];
     };
     (@docs $(#[doc = $doc:literal])* $(#[derive $($derive:tt)*])* $(#[serde $($serde:tt)*])*) => {
         concat!($($doc),*)
@@ -124,7 +124,7 @@ macro_rules! wire {
 wire! {
     /// Amounts of the two metrics.
     #[derive(Copy, Default)]
-    Amounts {
+    UsageTotals {
         /// Memory, GB-seconds. Example: `19000.0`
         memory_gb_seconds: f64 = "memoryGbSeconds",
         /// Disk beyond the included amount, GB-seconds. Example: `340.0`
@@ -132,7 +132,7 @@ wire! {
     }
 
     /// Usage of the sandboxes that lack the tag.
-    Untagged {
+    UntaggedUsage {
         /// Memory, GB-seconds. Example: `1000.0`
         memory_gb_seconds: f64 = "memoryGbSeconds",
         /// Disk beyond the included amount, GB-seconds. Example: `20.0`
@@ -142,7 +142,7 @@ wire! {
     }
 
     /// Usage of the sandboxes that share one value of a tag.
-    TagItem<S = String> {
+    TagUsageItem<S = String> {
         /// The key of the tag. Example: `"team"`
         tag_key: S = "tagKey",
         /// The value that the sandboxes share. Example: `"payments"`
@@ -156,7 +156,7 @@ wire! {
     }
 
     /// Usage of one sandbox.
-    SandboxItem<S = String, M = Tags, T = Timestamp> {
+    SandboxUsageItem<S = String, M = Tags, T = Timestamp> {
         /// The id of the sandbox. Example: `"sb-abc"`
         sandbox_id: S = "sandboxId",
         /// The alias, from the latest session. Example: `"my-agent"`
@@ -189,11 +189,11 @@ wire! {
         /// The dimension, `tag:<key>`. Example: `"tag:team"`
         group_by: String = "groupBy",
         /// Usage of everything that matches the window and the filters.
-        total: Amounts = "total",
+        total: UsageTotals = "total",
         /// Usage of the sandboxes that lack the tag; `None` if the server does not send it.
-        untagged: Option<Untagged> = "untagged" (always),
+        untagged: Option<UntaggedUsage> = "untagged" (always),
         /// The groups of this page.
-        items: Vec<TagItem<S>> => "items" (empty),
+        items: Vec<TagUsageItem<S>> => "items" (empty),
         /// The cursor of the next page; null on the last page. Example: `null`
         next_cursor: Option<String> = "nextCursor",
     }
@@ -210,9 +210,9 @@ wire! {
         /// The dimension, `sandbox`; `None` if the server does not name it. Example: `"sandbox"`
         group_by: Option<String> = "groupBy" (always),
         /// Usage of everything that matches the window and the filters.
-        total: Amounts = "total",
+        total: UsageTotals = "total",
         /// The sandboxes of this page.
-        items: Vec<SandboxItem<S, M, T>> => "items" (empty),
+        items: Vec<SandboxUsageItem<S, M, T>> => "items" (empty),
         /// The cursor of the next page; null on the last page. Example: `"eyJ2Ijo4MDAwLjAsInQiOiJzYi1hYmMifQ"`
         next_cursor: Option<String> = "nextCursor",
     }
@@ -297,12 +297,12 @@ wire! {
     #[derive(Eq)]
     TagKeys<S = String> {
         /// Every key in use, ordered by its UTF-8 bytes.
-        keys: Vec<TagKeySummary<S>> = "keys",
+        keys: Vec<TagKey<S>> = "keys",
     }
 
     /// A tag key in use.
     #[derive(Eq)]
-    TagKeySummary<S = String> {
+    TagKey<S = String> {
         /// The key. Example: `"team"`
         key: S = "key",
         /// The number of sandboxes that have it. Example: `280`
@@ -313,7 +313,7 @@ wire! {
 
     /// The tags of one sandbox: the response of `GET` and `PUT /api/sandboxes/{id}/tags`.
     #[derive(Default, Eq)]
-    SandboxTags<M = Tags> {
+    SandboxTagsBody<M = Tags> {
         /// All tags, including system tags (`oc:`). Example: `{"env":"prod","oc:plan":"pro","team":"payments"}`
         tags: M = "tags",
         /// The last time that a tag value changed; null without tags. Example: `"2026-04-19T14:02:00Z"`
@@ -331,7 +331,7 @@ wire! {
         request_id: String = "requestId",
         /// The broken tag rules, for `invalid_tags`. A long list is truncated; `violationCount` is the full number.
         #[serde(skip_serializing_if = "Option::is_none")]
-        violations: Option<Vec<Violation>> = "violations" (omitted),
+        violations: Option<Vec<TagViolation>> = "violations" (omitted),
         /// The total number of broken tag rules, for `invalid_tags`. Example: `1`
         #[serde(skip_serializing_if = "Option::is_none")]
         violation_count: Option<u64> = "violationCount" (omitted),

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 from . import _async_io as _io
-from ._core import Client, Exchange, Sandbox, SandboxItem, SandboxTags, SandboxUsage, TagItem, TagKeySummary
+from ._core import Client, Exchange, Sandbox, SandboxTags, SandboxUsage, SandboxUsageItem, TagKey, TagUsageItem
 from ._errors import InvalidRequestError, OpenComputerError
 from ._pages import AsyncSandboxUsagePage, AsyncTagUsagePage
 from ._refusals import check_options, of_parameters
@@ -56,7 +56,7 @@ class AsyncUsage:
         sort: Sort | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> _io.Walk[AsyncTagUsagePage, TagItem]:
+    ) -> _io.Walk[AsyncTagUsagePage, TagUsageItem]:
         """Usage by the values of a tag.
 
         Args:
@@ -76,7 +76,7 @@ class AsyncUsage:
             OpenComputerError: If the call fails.
         """
         params = {"key": key, **usage(from_, to, filter, sort, limit, cursor)}
-        walk: _io.Walk[AsyncTagUsagePage, TagItem] = self._client._walk(AsyncTagUsagePage, "usage.by_tag", params)
+        walk: _io.Walk[AsyncTagUsagePage, TagUsageItem] = self._client._walk(AsyncTagUsagePage, "usage.by_tag", params)
         return walk
 
     def by_sandbox(
@@ -88,14 +88,14 @@ class AsyncUsage:
         sort: Sort | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> _io.Walk[AsyncSandboxUsagePage, SandboxItem]:
+    ) -> _io.Walk[AsyncSandboxUsagePage, SandboxUsageItem]:
         """Usage by sandbox; parameters and errors are those of `by_tag`.
 
         Returns:
             A page; iterating over it walks every page.
         """
         params = usage(from_, to, filter, sort, limit, cursor)
-        walk: _io.Walk[AsyncSandboxUsagePage, SandboxItem]
+        walk: _io.Walk[AsyncSandboxUsagePage, SandboxUsageItem]
         walk = self._client._walk(AsyncSandboxUsagePage, "usage.by_sandbox", params)
         return walk
 
@@ -125,9 +125,9 @@ class AsyncTags:
         """Calls go through this client."""
         self._client = client
 
-    async def list_keys(self) -> list[TagKeySummary]:
+    async def list_keys(self) -> list[TagKey]:
         """Every key in use, ordered by its UTF-8 bytes."""
-        keys: list[TagKeySummary] = await self._client._call("tags.list_keys", {})
+        keys: list[TagKey] = await self._client._call("tags.list_keys", {})
         return keys
 
     async def get(self, sandbox_id: str) -> SandboxTags:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 from . import _sync_io as _io
-from ._core import Client, Exchange, Sandbox, SandboxTags, SandboxUsage, TagKeySummary
+from ._core import Client, Exchange, Sandbox, SandboxTags, SandboxUsage, TagKey
 from ._errors import InvalidRequestError, OpenComputerError
 from ._pages import SandboxUsagePage, TagUsagePage
 from ._refusals import check_options, of_parameters
@@ -125,9 +125,9 @@ class Tags:
         """Calls go through this client."""
         self._client = client
 
-    def list_keys(self) -> list[TagKeySummary]:
+    def list_keys(self) -> list[TagKey]:
         """Every key in use, ordered by its UTF-8 bytes."""
-        keys: list[TagKeySummary] = self._client._call("tags.list_keys", {})
+        keys: list[TagKey] = self._client._call("tags.list_keys", {})
         return keys
 
     def get(self, sandbox_id: str) -> SandboxTags:

@@ -14,7 +14,6 @@ _At: TypeAlias = tuple[float, float]
 
 __all__ = [
     "LIMITS",
-    "Amounts",
     "Client",
     "CompletionQueue",
     "Cursor",
@@ -23,19 +22,20 @@ __all__ = [
     "Limits",
     "Request",
     "Sandbox",
-    "SandboxItem",
     "SandboxTags",
     "SandboxUsage",
+    "SandboxUsageItem",
     "SandboxUsageTotals",
     "SandboxesUsage",
     "Table",
-    "TagItem",
-    "TagKeySummary",
+    "TagKey",
     "TagUsage",
+    "TagUsageItem",
     "TagViolation",
     "Task",
-    "Untagged",
+    "UntaggedUsage",
     "UsagePoint",
+    "UsageTotals",
     "__version__",
     "decode_cursor",
     "encode_cursor",
@@ -87,7 +87,7 @@ class TagViolation(_Model):
     def message(self) -> str: ...
 
 @final
-class Amounts(_Model):
+class UsageTotals(_Model):
     __match_args__ = ("memory_gb_seconds", "disk_overage_gb_seconds")
     def __new__(cls, memory_gb_seconds: float, disk_overage_gb_seconds: float) -> Self: ...
     @property
@@ -96,7 +96,7 @@ class Amounts(_Model):
     def disk_overage_gb_seconds(self) -> float: ...
 
 @final
-class Untagged(_Model):
+class UntaggedUsage(_Model):
     __match_args__ = ("memory_gb_seconds", "disk_overage_gb_seconds", "sandbox_count")
     def __new__(cls, memory_gb_seconds: float, disk_overage_gb_seconds: float, sandbox_count: int) -> Self: ...
     @property
@@ -107,7 +107,7 @@ class Untagged(_Model):
     def sandbox_count(self) -> int: ...
 
 @final
-class TagItem(_Model):
+class TagUsageItem(_Model):
     __match_args__ = ("tag_key", "tag_value", "memory_gb_seconds", "disk_overage_gb_seconds", "sandbox_count")
     def __new__(
         cls, tag_key: str, tag_value: str, memory_gb_seconds: float, disk_overage_gb_seconds: float, sandbox_count: int
@@ -268,7 +268,7 @@ class SandboxUsage(_Model):
     def last_ended_datetime(self) -> datetime | None: ...
 
 @final
-class TagKeySummary(_Model):
+class TagKey(_Model):
     __match_args__ = ("key", "sandbox_count", "value_count")
     def __new__(cls, key: str, sandbox_count: int, value_count: int) -> Self: ...
     @property
@@ -345,7 +345,7 @@ class Sandbox(_Model):
     def tags_last_updated_datetime(self) -> datetime | None: ...
 
 @final
-class SandboxItem(_Model):
+class SandboxUsageItem(_Model):
     __match_args__ = (
         "sandbox_id",
         "memory_gb_seconds",
@@ -393,9 +393,9 @@ class TagUsage(_Model):
         to: str,
         as_of: str | None,
         group_by: str,
-        total: Amounts,
-        untagged: Untagged | None,
-        items: Iterable[TagItem],
+        total: UsageTotals,
+        untagged: UntaggedUsage | None,
+        items: Iterable[TagUsageItem],
         next_cursor: str | None,
         _fetch: Any = ...,
     ) -> Self: ...
@@ -408,11 +408,11 @@ class TagUsage(_Model):
     @property
     def group_by(self) -> str: ...
     @property
-    def total(self) -> Amounts: ...
+    def total(self) -> UsageTotals: ...
     @property
-    def untagged(self) -> Untagged | None: ...
+    def untagged(self) -> UntaggedUsage | None: ...
     @property
-    def items(self) -> tuple[TagItem, ...]: ...
+    def items(self) -> tuple[TagUsageItem, ...]: ...
     @property
     def next_cursor(self) -> str | None: ...
     @property
@@ -436,8 +436,8 @@ class SandboxesUsage(_Model):
         to: str,
         as_of: str | None,
         group_by: str | None,
-        total: Amounts,
-        items: Iterable[SandboxItem],
+        total: UsageTotals,
+        items: Iterable[SandboxUsageItem],
         next_cursor: str | None,
         _fetch: Any = ...,
     ) -> Self: ...
@@ -450,9 +450,9 @@ class SandboxesUsage(_Model):
     @property
     def group_by(self) -> str | None: ...
     @property
-    def total(self) -> Amounts: ...
+    def total(self) -> UsageTotals: ...
     @property
-    def items(self) -> tuple[SandboxItem, ...]: ...
+    def items(self) -> tuple[SandboxUsageItem, ...]: ...
     @property
     def next_cursor(self) -> str | None: ...
     @property
@@ -572,7 +572,7 @@ class Cursor(_Model):
 
 @final
 class Table:
-    def __new__(cls, items: Iterable[TagItem] | Iterable[SandboxItem], /) -> Self: ...
+    def __new__(cls, items: Iterable[TagUsageItem] | Iterable[SandboxUsageItem], /) -> Self: ...
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 

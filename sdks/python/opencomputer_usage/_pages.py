@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from typing import Any
 
-    from ._core import SandboxItem, TagItem
+    from ._core import SandboxUsageItem, TagUsageItem
 
 
 def has_next_page(self: TagUsage | SandboxesUsage) -> bool:
@@ -59,7 +59,7 @@ class TagUsagePage(TagUsage):
         page: TagUsagePage = _fetch_next(self)
         return page
 
-    def __iter__(self) -> Iterator[TagItem]:
+    def __iter__(self) -> Iterator[TagUsageItem]:
         """Every item of this page and of those after it, fetched as they are reached."""
         return _walk(self)
 
@@ -80,7 +80,7 @@ class SandboxUsagePage(SandboxesUsage):
         page: SandboxUsagePage = _fetch_next(self)
         return page
 
-    def __iter__(self) -> Iterator[SandboxItem]:
+    def __iter__(self) -> Iterator[SandboxUsageItem]:
         """Every item of this page and of those after it, fetched as they are reached."""
         return _walk(self)
 
@@ -101,7 +101,7 @@ class AsyncTagUsagePage(TagUsage):
         page: AsyncTagUsagePage = await _fetch_next(self)
         return page
 
-    def __aiter__(self) -> AsyncIterator[TagItem]:
+    def __aiter__(self) -> AsyncIterator[TagUsageItem]:
         """Every item of this page and of those after it, fetched as they are reached."""
         return _async_walk(self)
 
@@ -122,6 +122,6 @@ class AsyncSandboxUsagePage(SandboxesUsage):
         page: AsyncSandboxUsagePage = await _fetch_next(self)
         return page
 
-    def __aiter__(self) -> AsyncIterator[SandboxItem]:
+    def __aiter__(self) -> AsyncIterator[SandboxUsageItem]:
         """Every item of this page and of those after it, fetched as they are reached."""
         return _async_walk(self)

@@ -46,7 +46,7 @@ def test_pages_are_awaited_or_walked() -> None:
 def test_calls_return_what_the_blocking_client_returns() -> None:
     async def main(url: str) -> None:
         async with client(url) as usage_client:
-            assert await usage_client.tags.list_keys() == [ocu.TagKeySummary("team", 3, 2)]
+            assert await usage_client.tags.list_keys() == [ocu.TagKey("team", 3, 2)]
             state = await usage_client.tags.update("sb-1", lambda tags: {**tags, "env": "prod"})
             assert state.etag == '"e2"'
             with pytest.raises(ocu.NotFoundError):

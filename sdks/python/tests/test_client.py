@@ -103,7 +103,7 @@ def test_every_other_call() -> None:
         Answer(body=drilldown),
     )
     with Stub(*answers) as stub, client(stub.url + "/api/") as usage_client:
-        assert usage_client.tags.list_keys() == [ocu.TagKeySummary("team", 3, 2)]
+        assert usage_client.tags.list_keys() == [ocu.TagKey("team", 3, 2)]
         state = usage_client.tags.get("sb 1")
         assert (state.tags["team"], state.etag) == ("a", '"e1"')
         assert usage_client.tags.set("sb 1", {"team": "a"}, if_match=state.etag).etag == '"e2"'

@@ -42,7 +42,7 @@ def bundle(tmp_path: Path) -> Path:
     return path
 
 
-def keys(url: str, **options: Any) -> list[ocu.TagKeySummary]:
+def keys(url: str, **options: Any) -> list[ocu.TagKey]:
     with ocu.UsageClient(api_key="key", base_url=url, max_retries=0, **options) as client:
         return client.tags.list_keys()
 

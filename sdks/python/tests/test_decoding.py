@@ -40,7 +40,7 @@ def test_items_are_what_json_says(items: list[dict[str, Any]], escaped: bool, in
     page = read(body)
     assert page.to_dict()["items"] == expected
     assert [dict(item.tags or {}) for item in page.items] == [item["tags"] for item in items]
-    again = [ocu.SandboxItem(*(getattr(item, name) for name in item.__match_args__)) for item in page.items]
+    again = [ocu.SandboxUsageItem(*(getattr(item, name) for name in item.__match_args__)) for item in page.items]
     assert again == list(page.items)
 
 

@@ -27,7 +27,7 @@ from opencomputer_usage import _async_client, _client
 
 BASE = "https://api.example.com"
 SANDBOXES = [sandbox_page(["a", "b"], cursor(1)), sandbox_page(["c"])]
-ROW = ocu.SandboxItem("sb-1", 2.0, 0.25, {"oc:plan": "pro", "team": "a"}, None, "mine", "running")
+ROW = ocu.SandboxUsageItem("sb-1", 2.0, 0.25, {"oc:plan": "pro", "team": "a"}, None, "mine", "running")
 
 
 def blocking(*pages: object, **options: Any) -> ocu.UsageClient:
@@ -124,7 +124,7 @@ def test_a_page_that_others_follow_is_no_table() -> None:
 VALUES: list[Any] = [
     ROW,
     ocu.Tags({"team": "a"}),
-    ocu.TagItem("team", "a", 1.0, 2.0, 3),
+    ocu.TagUsageItem("team", "a", 1.0, 2.0, 3),
     ocu.SandboxTags({"team": "a"}, None, '"e"'),
     ocu.SandboxUsage("sb", "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z", None, 1.5, None, None, None, None, None),
     ocu.Sandbox("sb-1", "running", None, None, None, "2026-03-01T00:00:00Z"),
@@ -185,7 +185,7 @@ def test_a_model_makes_a_dict() -> None:
 
 
 def test_models_are_weakly_referenced() -> None:
-    for value in (ocu.Amounts(1.0, 2.0), ocu.TagItem("team", "a", 1.0, 2.0, 3), ocu.Tags({"a": "b"})):
+    for value in (ocu.UsageTotals(1.0, 2.0), ocu.TagUsageItem("team", "a", 1.0, 2.0, 3), ocu.Tags({"a": "b"})):
         seen = weakref.ref(value)
         assert seen() is value
     del value
@@ -264,33 +264,37 @@ def test_whatever_is_a_number_is_taken_for_one() -> None:
 @pytest.mark.parametrize(
     ("model", "fields", "message"),
     [
-        (ocu.TagItem, ("team", "a", 1.0, 2.0, -1), "sandbox_count must be from 0"),
-        (ocu.TagItem, ("team", "a", 1.0, 2.0, 2**64), "sandbox_count must be from 0"),
-        (ocu.TagItem, ("team", "a", 1.0, 2.0, True), "sandbox_count must be an int, got bool"),
-        (ocu.TagItem, ("team", "a", 1.0, 2.0, 1.0), "sandbox_count must be an int, got float"),
-        (ocu.TagItem, ("team", "a", "1", 2.0, 1), "memory_gb_seconds must be a float, got str"),
-        (ocu.TagItem, ("team", "a", float("nan"), 2.0, 1), "memory_gb_seconds must be finite"),
-        (ocu.TagItem, (7, "a", 1.0, 2.0, 1), "tag_key must be a str, got int"),
-        (ocu.TagItem, ("team", None, 1.0, 2.0, 1), "tag_value must be a str, got NoneType"),
-        (ocu.SandboxItem, ("sb", True, 2.0, {}, None), "memory_gb_seconds must be a float, got bool"),
-        (ocu.SandboxItem, ("sb", 1.0, 2.0, {"a": 1}, None), "tags must be a mapping of str to str, got str to int"),
-        (ocu.SandboxItem, ("sb", 1.0, 2.0, [], None), "tags must be a mapping of str to str, got list"),
-        (ocu.SandboxItem, ("sb", 1.0, 2.0, {}, 5), "tags_last_updated_at must be a str or None, got int"),
+        (ocu.TagUsageItem, ("team", "a", 1.0, 2.0, -1), "sandbox_count must be from 0"),
+        (ocu.TagUsageItem, ("team", "a", 1.0, 2.0, 2**64), "sandbox_count must be from 0"),
+        (ocu.TagUsageItem, ("team", "a", 1.0, 2.0, True), "sandbox_count must be an int, got bool"),
+        (ocu.TagUsageItem, ("team", "a", 1.0, 2.0, 1.0), "sandbox_count must be an int, got float"),
+        (ocu.TagUsageItem, ("team", "a", "1", 2.0, 1), "memory_gb_seconds must be a float, got str"),
+        (ocu.TagUsageItem, ("team", "a", float("nan"), 2.0, 1), "memory_gb_seconds must be finite"),
+        (ocu.TagUsageItem, (7, "a", 1.0, 2.0, 1), "tag_key must be a str, got int"),
+        (ocu.TagUsageItem, ("team", None, 1.0, 2.0, 1), "tag_value must be a str, got NoneType"),
+        (ocu.SandboxUsageItem, ("sb", True, 2.0, {}, None), "memory_gb_seconds must be a float, got bool"),
+        (
+            ocu.SandboxUsageItem,
+            ("sb", 1.0, 2.0, {"a": 1}, None),
+            "tags must be a mapping of str to str, got str to int",
+        ),
+        (ocu.SandboxUsageItem, ("sb", 1.0, 2.0, [], None), "tags must be a mapping of str to str, got list"),
+        (ocu.SandboxUsageItem, ("sb", 1.0, 2.0, {}, 5), "tags_last_updated_at must be a str or None, got int"),
         (
             ocu.SandboxUsagePage,
-            ("f", "t", None, None, ocu.Amounts(1, 2), [5], None),
-            "items must be a SandboxItem, got int",
+            ("f", "t", None, None, ocu.UsageTotals(1, 2), [5], None),
+            "items must be a SandboxUsageItem, got int",
         ),
         (
             ocu.SandboxUsagePage,
-            ("f", "t", None, None, ocu.Amounts(1, 2), 5, None),
+            ("f", "t", None, None, ocu.UsageTotals(1, 2), 5, None),
             "items must be an iterable, got int",
         ),
-        (ocu.SandboxUsagePage, ("f", "t", None, None, {}, [], None), "total must be a Amounts, got dict"),
+        (ocu.SandboxUsagePage, ("f", "t", None, None, {}, [], None), "total must be a UsageTotals, got dict"),
         (
             ocu.TagUsagePage,
-            ("f", "t", None, "tag:a", ocu.Amounts(1, 2), 5, [], None),
-            "untagged must be a Untagged or None",
+            ("f", "t", None, "tag:a", ocu.UsageTotals(1, 2), 5, [], None),
+            "untagged must be a UntaggedUsage or None",
         ),
     ],
     ids=repr,
@@ -310,7 +314,7 @@ def test_user_tags_can_be_written_back() -> None:
     for model in models:
         assert (model.user_tags, type(model.user_tags)) == ({"team": "a"}, ocu.Tags)
         assert ocu.validate_tags({**model.user_tags, "env": "prod"}) == []
-    assert ocu.SandboxItem("sb", 1.0, 2.0, None, None).user_tags is None
+    assert ocu.SandboxUsageItem("sb", 1.0, 2.0, None, None).user_tags is None
     usage = ocu.SandboxUsage("sb", "f", "t", None, 1.0, None, ROW.tags, None, None, None)
     assert usage.user_tags == {"team": "a"}
 

@@ -137,7 +137,7 @@ def test_errors_of_the_server(client: ocu.UsageClient, served: tuple[str, str]) 
 def test_the_async_client_sees_the_same(client: ocu.UsageClient, served: tuple[str, str]) -> None:
     url, key = served
 
-    async def main() -> tuple[list[ocu.SandboxItem], ocu.SandboxUsage]:
+    async def main() -> tuple[list[ocu.SandboxUsageItem], ocu.SandboxUsage]:
         async with ocu.AsyncUsageClient(api_key=key, base_url=url) as awaited:
             rows = [row async for row in awaited.usage.by_sandbox(from_=FROM, to=TO, limit=100)]
             return rows, await awaited.usage.for_sandbox(rows[0].sandbox_id, from_=FROM, to=TO)

@@ -22,17 +22,17 @@ from opencomputer_usage import _async_client, _client, _core, _errors
 TAGS = ocu.Tags({"team": "a"})
 AT = "2026-03-05T00:00:00.000250Z"
 WINDOW = ("2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z", "2026-04-02T00:00:00Z")
-ITEM = ocu.SandboxItem("sb-1", 2.0, 0.25, TAGS, AT, "mine", "running")
+ITEM = ocu.SandboxUsageItem("sb-1", 2.0, 0.25, TAGS, AT, "mine", "running")
 TOTALS = ocu.SandboxUsageTotals(3600.0, 2180.5, 3600.0, 1024, 742)
 POINT = ocu.UsagePoint(AT, 60.0, 35.86, 60.0, 1024, 612, 720)
 VALUES: list[Any] = [
     ocu.TagViolation("key_empty", "", "no"),
     ocu.GroupBy("sandbox"),
     ocu.Cursor(1.5, "x"),
-    ocu.Amounts(1.0, 2.0),
-    ocu.Untagged(1.0, 2.0, 3),
-    ocu.TagItem("team", "a", 1.0, 2.0, 3),
-    ocu.TagKeySummary("team", 3, 2),
+    ocu.UsageTotals(1.0, 2.0),
+    ocu.UntaggedUsage(1.0, 2.0, 3),
+    ocu.TagUsageItem("team", "a", 1.0, 2.0, 3),
+    ocu.TagKey("team", 3, 2),
     ocu.SandboxTags(TAGS, AT, '"e"'),
     ocu.SandboxUsage("sb-1", *WINDOW, 1.5, 0.0, TAGS, None, AT, None, alias="mine"),
     ocu.SandboxUsage("sb-1", WINDOW[0], WINDOW[1], None, 1.5, None, None, None, None, None),
@@ -43,15 +43,15 @@ VALUES: list[Any] = [
     ocu.Sandbox("sb-1", "running", "use2", "w-1", "base", AT, "mine", TAGS, None),
     ocu.Sandbox("sb-1", "running", None, None, None, AT),
     ITEM,
-    ocu.SandboxItem("sb-1", 2.0, 0.25, None, None),
-    ocu.SandboxItem("sb-1", 2.0, 0.25, {}, None),
+    ocu.SandboxUsageItem("sb-1", 2.0, 0.25, None, None),
+    ocu.SandboxUsageItem("sb-1", 2.0, 0.25, {}, None),
     ocu.LIMITS,
     ocu.TagUsagePage.from_json(json.dumps(tag_page(["a", "b"], cursor(1))).encode()),
     ocu.AsyncTagUsagePage.from_json(json.dumps(tag_page(["a"])).encode()),
     ocu.SandboxUsagePage.from_json(json.dumps(sandbox_page(["sb-1", "sb-2"])).encode()),
     ocu.AsyncSandboxUsagePage.from_json(json.dumps(sandbox_page([])).encode()),
-    ocu.TagUsagePage(*WINDOW[:2], None, "tag:team", ocu.Amounts(1.0, 2.0), None, [], None),
-    ocu.SandboxUsagePage(*WINDOW[:2], None, None, ocu.Amounts(1.0, 2.0), [], None),
+    ocu.TagUsagePage(*WINDOW[:2], None, "tag:team", ocu.UsageTotals(1.0, 2.0), None, [], None),
+    ocu.SandboxUsagePage(*WINDOW[:2], None, None, ocu.UsageTotals(1.0, 2.0), [], None),
 ]
 
 
@@ -90,10 +90,10 @@ def test_every_field_counts(value: Any) -> None:
             (),
             None,
             TOTALS,
-            ocu.Amounts(9.0, 9.0),
-            ocu.Untagged(9.0, 9.0, 9),
+            ocu.UsageTotals(9.0, 9.0),
+            ocu.UntaggedUsage(9.0, 9.0, 9),
         ]
-        others += [(ITEM,), (ocu.TagItem("team", "x", 9.0, 9.0, 9),), (POINT,)]
+        others += [(ITEM,), (ocu.TagUsageItem("team", "x", 9.0, 9.0, 9),), (POINT,)]
         changed = 0
         for other in others:
             try:
@@ -121,7 +121,7 @@ def test_a_page_comes_from_json_and_goes_back_to_it(page: Any, wire: dict[str, A
 
 def test_a_model_matches_by_its_fields() -> None:
     match ITEM:
-        case ocu.SandboxItem("sb-1", memory, tags={"team": team}):
+        case ocu.SandboxUsageItem("sb-1", memory, tags={"team": team}):
             assert (memory, team) == (2.0, "a")
         case _:
             pytest.fail("does not match")
@@ -129,7 +129,7 @@ def test_a_model_matches_by_its_fields() -> None:
 
 def test_times_are_also_datetimes() -> None:
     assert ITEM.tags_last_updated_datetime == datetime(2026, 3, 5, 0, 0, 0, 250, timezone.utc)
-    assert ocu.SandboxItem("sb-1", 2.0, 0.25, {}, None).tags_last_updated_datetime is None
+    assert ocu.SandboxUsageItem("sb-1", 2.0, 0.25, {}, None).tags_last_updated_datetime is None
     usage = ocu.SandboxUsage("sb-1", *WINDOW, 1.5, 0.0, TAGS, None, "2026-03-02T01:00:00+02:00", None)
     assert usage.from_datetime.isoformat() == "2026-03-01T00:00:00+00:00"
     assert usage.first_started_datetime == datetime(2026, 3, 1, 23, tzinfo=timezone.utc)

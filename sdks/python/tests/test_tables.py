@@ -17,9 +17,11 @@ import opencomputer_usage as ocu
 
 AT = datetime(2026, 3, 5, 0, 0, 0, 250, timezone.utc)
 ITEMS = [
-    ocu.SandboxItem("sb-1", 2.0, 0.25, {"team": "a", "env": "é"}, "2026-03-05T00:00:00.000250Z", "mine", "running"),
-    ocu.SandboxItem("sb-2", 3.0, 0.0, {}, None),
-    ocu.SandboxItem("sb-3", 4.0, 0.0, None, None),
+    ocu.SandboxUsageItem(
+        "sb-1", 2.0, 0.25, {"team": "a", "env": "é"}, "2026-03-05T00:00:00.000250Z", "mine", "running"
+    ),
+    ocu.SandboxUsageItem("sb-2", 3.0, 0.0, {}, None),
+    ocu.SandboxUsageItem("sb-3", 4.0, 0.0, None, None),
 ]
 
 
@@ -29,7 +31,7 @@ def page(*ids: str) -> ocu.SandboxUsagePage:
 
 def test_pyarrow_reads_every_column() -> None:
     table = pa.table(ocu.Table(ITEMS))
-    assert table.column_names == list(ocu.SandboxItem.__match_args__)
+    assert table.column_names == list(ocu.SandboxUsageItem.__match_args__)
     assert table.to_pylist() == [
         {
             "sandbox_id": "sb-1",
@@ -83,19 +85,23 @@ def test_a_table_walks_every_page() -> None:
     table = ocu.Table(client.usage.by_tag("team"))
     assert len(table) == 3
     frame = pl.DataFrame(table)
-    assert frame.columns == list(ocu.TagItem.__match_args__)
+    assert frame.columns == list(ocu.TagUsageItem.__match_args__)
     assert frame.rows() == [("team", value, 2.0, 0.25, 1) for value in "abc"]
 
 
 def test_empty_pages_have_their_columns() -> None:
     tags = ocu.TagUsagePage.from_json(json.dumps(tag_page([])).encode())
     for empty in (tags, ocu.Table(tags)):
-        assert pa.table(empty).column_names == list(ocu.TagItem.__match_args__)
-    assert pa.table(page()).column_names == pa.table(ocu.Table([])).column_names == list(ocu.SandboxItem.__match_args__)
+        assert pa.table(empty).column_names == list(ocu.TagUsageItem.__match_args__)
+    assert (
+        pa.table(page()).column_names
+        == pa.table(ocu.Table([])).column_names
+        == list(ocu.SandboxUsageItem.__match_args__)
+    )
 
 
 def test_items_of_two_kinds_are_no_table() -> None:
-    mixed: Any = [ITEMS[0], ocu.TagItem("team", "a", 1.0, 2.0, 3)]
+    mixed: Any = [ITEMS[0], ocu.TagUsageItem("team", "a", 1.0, 2.0, 3)]
     with pytest.raises(TypeError):
         pa.table(ocu.Table(mixed))
 

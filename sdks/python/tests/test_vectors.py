@@ -287,8 +287,8 @@ class Pages:
         assert self._pages == []
 
 
-def name_of(item: ocu.TagItem | ocu.SandboxItem) -> str:
-    return item.tag_value if isinstance(item, ocu.TagItem) else item.sandbox_id
+def name_of(item: ocu.TagUsageItem | ocu.SandboxUsageItem) -> str:
+    return item.tag_value if isinstance(item, ocu.TagUsageItem) else item.sandbox_id
 
 
 @suite("walks")

@@ -36,7 +36,7 @@ async fn tag(sandbox: &str, key: &str, value: &str) -> Result<(), ClientError> {
             tags
         })
         .await?;
-    for (key, value) in written.state.tags.iter() {
+    for (key, value) in written.tags.iter() {
         println!("{key}={value}");
     }
     Ok(())

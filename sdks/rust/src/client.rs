@@ -6,12 +6,12 @@ use std::env;
 use std::time::Duration;
 
 use opencomputer_usage_core::client::{
-    self, ClientError, Event, NextPage, Operation, OptionNames, Outcome, Step, TagState,
+    self, ClientError, Event, NextPage, Operation, OptionNames, Outcome, SandboxTags, Step,
 };
 use opencomputer_usage_core::host::value::{Raw, Text};
 use opencomputer_usage_core::query::Period;
 use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::wire::{Sandbox, SandboxUsage, SandboxUsagePage, TagKeySummary, TagUsagePage};
+use opencomputer_usage_core::wire::{Sandbox, SandboxUsage, SandboxUsagePage, TagKey, TagUsagePage};
 
 use crate::call::{Call, Clock};
 use crate::options::{SandboxQuery, UsageOptions};
@@ -221,25 +221,25 @@ pub struct Tags<'a>(&'a Client);
 
 impl Tags<'_> {
     /// Returns every tag key in use, in the order of their UTF-8 bytes.
-    pub async fn list_keys(&self) -> Result<Vec<TagKeySummary>, ClientError> {
+    pub async fn list_keys(&self) -> Result<Vec<TagKey>, ClientError> {
         self.0.call("tags.list_keys", Raw::Undefined).await
     }
 
     /// Returns the tags of one sandbox, and the entity tag to write them back with.
-    pub async fn get(&self, sandbox_id: &str) -> Result<TagState, ClientError> {
+    pub async fn get(&self, sandbox_id: &str) -> Result<SandboxTags, ClientError> {
         self.0.call("tags.get", sandbox(sandbox_id)).await
     }
 
     /// Replaces the user's tags of one sandbox; with `if_match`, only if they have not changed since.
     ///
     /// Prefer [`update`](Self::update), which reads, changes and writes. `if_match` is
-    /// [`TagState::condition`]; with `None`, the last writer wins.
+    /// [`SandboxTags::condition`]; with `None`, the last writer wins.
     pub async fn set(
         &self,
         sandbox_id: &str,
         tags: &BTreeMap<String, String>,
         if_match: Option<&str>,
-    ) -> Result<TagState, ClientError> {
+    ) -> Result<SandboxTags, ClientError> {
         let params = [
             ("sandboxId".into(), sandbox_id.into()),
             ("tags".into(), to_raw(tags)),
@@ -255,7 +255,7 @@ impl Tags<'_> {
         &self,
         sandbox_id: &str,
         mut change: impl FnMut(BTreeMap<String, String>) -> BTreeMap<String, String>,
-    ) -> Result<TagState, ClientError> {
+    ) -> Result<SandboxTags, ClientError> {
         let operation = Operation::parse("tags.update", sandbox(sandbox_id))?;
         self.0.drive(operation, |tags| to_raw(&change(tags.to_map()))).await.map(|(reply, _)| reply)
     }

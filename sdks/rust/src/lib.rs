@@ -33,8 +33,8 @@ mod transport;
 mod walk;
 
 pub use opencomputer_usage_core as core;
-pub use opencomputer_usage_core::client::{ClientError, Kind, TagState};
-pub use opencomputer_usage_core::error::Violation;
+pub use opencomputer_usage_core::client::{ClientError, Kind, SandboxTags};
+pub use opencomputer_usage_core::error::TagViolation;
 pub use opencomputer_usage_core::query::{Period, Sort};
 pub use opencomputer_usage_core::usage::window::Timestamp;
 pub use opencomputer_usage_core::wire;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::marker::PhantomData;
 
 use opencomputer_usage_core::client::{ClientError, Outcome};
-use opencomputer_usage_core::wire::{SandboxItem, SandboxUsagePage, TagItem, TagUsagePage};
+use opencomputer_usage_core::wire::{SandboxUsageItem, SandboxUsagePage, TagUsageItem, TagUsagePage};
 
 use crate::client::Usage;
 use crate::options::UsageOptions;
@@ -31,8 +31,8 @@ macro_rules! page {
     };
 }
 
-page!(TagUsagePage, TagItem);
-page!(SandboxUsagePage, SandboxItem);
+page!(TagUsagePage, TagUsageItem);
+page!(SandboxUsagePage, SandboxUsageItem);
 
 impl<'a> Usage<'a> {
     /// Walks over the usage by the values of a tag.

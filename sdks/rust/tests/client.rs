@@ -183,7 +183,7 @@ async fn a_state_gives_the_users_tags_and_the_condition_to_write_them_back() {
     let server = Server::start(vec![state(&tags, "\"e1\""), state(&tags, "\"e2\""), state(&tags, "\"\"")]);
     let client = server.client();
     let read = client.tags().get("sb-1").await.unwrap();
-    let written = client.tags().set("sb-1", &read.state.tags.user(), Some(read.condition().unwrap())).await.unwrap();
+    let written = client.tags().set("sb-1", &read.tags.user(), Some(read.condition().unwrap())).await.unwrap();
     assert_eq!(written.condition().unwrap(), "\"e2\"");
     let seen = &server.seen()[1];
     assert_eq!((seen.headers["if-match"].as_str(), seen.body.as_slice()), ("\"e1\"", br#"{"team":"a"}"#.as_slice()));

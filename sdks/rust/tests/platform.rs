@@ -174,7 +174,7 @@ async fn what_a_server_leaves_out_is_absent() {
         assert!(page.as_of.is_none() && page.untagged.is_some(), "{variant:?}");
         let state = client.tags().get("sb-abc123").await.unwrap();
         assert_eq!(state.condition().unwrap_err().kind, Kind::UnsupportedByServer);
-        assert_eq!(state.state.tags.user().get("team").map(String::as_str), Some("payments"));
+        assert_eq!(state.tags.user().get("team").map(String::as_str), Some("payments"));
         let sandbox = client.sandboxes().get("sb-abc123").await.unwrap();
         assert_eq!(sandbox.region.is_some(), matches!(variant, Variant::Original | Variant::Today), "{variant:?}");
         let usage = client.usage().for_sandbox("sb-abc123", Period::default()).await.unwrap();

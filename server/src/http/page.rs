@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use futures_util::stream;
-use opencomputer_usage_core::wire::{SandboxItem, TagItem};
+use opencomputer_usage_core::wire::{SandboxUsageItem, TagUsageItem};
 use prometheus_client::metrics::gauge::Gauge;
 use serde::Serialize;
 use uuid::Uuid;
@@ -35,13 +35,13 @@ pub(super) trait Item: Serialize + Send + 'static {
     fn weight(&self) -> usize;
 }
 
-impl Item for TagItem {
+impl Item for TagUsageItem {
     fn weight(&self) -> usize {
         200 + self.tag_key.len() + self.tag_value.len()
     }
 }
 
-impl Item for SandboxItem {
+impl Item for SandboxUsageItem {
     fn weight(&self) -> usize {
         let tags = self.tags.iter().flat_map(|tags| tags.iter()).map(|(key, value)| 64 + key.len() + value.len());
         250 + self.sandbox_id.len() + tags.sum::<usize>()

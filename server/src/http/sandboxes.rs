@@ -6,7 +6,7 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use opencomputer_usage_core::Code;
 use opencomputer_usage_core::query::parse_nothing;
-use opencomputer_usage_core::wire::{Sandbox, SandboxTags};
+use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody};
 use uuid::Uuid;
 
 use super::error::Result;
@@ -46,7 +46,8 @@ async fn add_tags(app: &App, org: Uuid, sandboxes: &mut [Sandbox]) {
     match app.store.tags_of(org, &ids).await {
         Ok(mut tags) => {
             for sandbox in sandboxes {
-                let SandboxTags { tags, tags_last_updated_at } = tags.remove(&sandbox.sandbox_id).unwrap_or_default();
+                let SandboxTagsBody { tags, tags_last_updated_at } =
+                    tags.remove(&sandbox.sandbox_id).unwrap_or_default();
                 (sandbox.tags, sandbox.tags_last_updated_at) = (Some(tags), Some(tags_last_updated_at));
             }
         }

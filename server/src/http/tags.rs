@@ -11,7 +11,7 @@ use opencomputer_usage_core::limits::MAX_BODY_BYTES;
 use opencomputer_usage_core::query::parse_nothing;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::wire::{SandboxTags, TagKeys};
+use opencomputer_usage_core::wire::{SandboxTagsBody, TagKeys};
 use opencomputer_usage_core::{Code, Error};
 
 use super::error::{Failure, Result};
@@ -121,7 +121,7 @@ fn if_match(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Responds with tags and their entity tag.
-fn tagged(tags: &SandboxTags) -> Result<Response> {
+fn tagged(tags: &SandboxTagsBody) -> Result<Response> {
     let mut response = json(tags)?;
     let etag = HeaderValue::from_str(&tags.etag()).map_err(Failure::internal)?;
     response.headers_mut().insert(header::ETAG, etag);

@@ -20,7 +20,7 @@ use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::Page;
 use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::window::Timestamp;
-use opencomputer_usage_core::wire::{Sandbox, SandboxDetails, SandboxTags, TagKeySummary};
+use opencomputer_usage_core::wire::{Sandbox, SandboxDetails, SandboxTagsBody, TagKey};
 use uuid::Uuid;
 
 pub use self::error::{OpenError, StoreError};
@@ -113,7 +113,7 @@ pub enum TagWrite {
     /// `If-Match` does not match the current tags.
     Changed,
     /// The tags after the write.
-    Written(SandboxTags),
+    Written(SandboxTagsBody),
 }
 
 /// The numbers of sessions and events that a worker had left open.
@@ -150,16 +150,16 @@ pub trait Store: Send + Sync {
     async fn rollup(&self, org: Uuid, grid: Grid) -> Result<Option<Vec<Tier>>>;
 
     /// Returns every tag key in use, in order.
-    async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>>;
+    async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKey>>;
 
     /// Returns whether the org has a session or a scale event of this id.
     async fn has_sandbox(&self, org: Uuid, id: &SandboxId) -> Result<bool>;
 
     /// Returns the tags of one sandbox, or `None` if the org has no such sandbox.
-    async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTags>>;
+    async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTagsBody>>;
 
     /// Returns the tags of these sandboxes, by id. Sandboxes without tags are omitted.
-    async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>>;
+    async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTagsBody>>;
 
     /// Replaces the user tags of one sandbox atomically, if `if_match` matches the current ones.
     async fn replace_tags(&self, org: Uuid, id: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Result<TagWrite>;

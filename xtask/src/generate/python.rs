@@ -7,11 +7,10 @@ use opencomputer_usage_core::wire::describe::{MemberDescription, Presence};
 use opencomputer_usage_core::wire::shape::Shape;
 
 use super::MARK;
-use super::text::described;
+use super::text::{described, name};
 
 /// A model of a wire type.
 struct Model {
-    name: &'static str,
     wire: &'static str,
     /// The fields that come first, if that is not the order of the wire.
     first: &'static [&'static str],
@@ -19,30 +18,32 @@ struct Model {
     optional: &'static [&'static str],
     /// The members of its class besides fields.
     extra: &'static str,
-    is_page: bool,
+    /// The name of the class that the package's page classes inherit from, if it is a page.
+    page: Option<&'static str>,
 }
 
-const MODEL: Model = Model { name: "", wire: "", first: &[], optional: &[], extra: "", is_page: false };
+const MODEL: Model = Model { wire: "", first: &[], optional: &[], extra: "", page: None };
 
-const AMOUNTS: [&str; 2] = ["memory_gb_seconds", "disk_overage_gb_seconds"];
+const TOTALS: [&str; 2] = ["memory_gb_seconds", "disk_overage_gb_seconds"];
 
-const MODELS: [Model; 12] = [
-    Model { name: "TagViolation", wire: "Violation", ..MODEL },
-    Model { name: "Amounts", wire: "Amounts", ..MODEL },
-    Model { name: "Untagged", wire: "Untagged", ..MODEL },
-    Model { name: "TagItem", wire: "TagItem", ..MODEL },
-    Model { name: "SandboxUsageTotals", wire: "SandboxUsageTotals", ..MODEL },
-    Model { name: "UsagePoint", wire: "UsagePoint", ..MODEL },
-    Model { name: "SandboxUsage", wire: "SandboxUsage", optional: &["totals", "points"], ..MODEL },
-    Model { name: "TagKeySummary", wire: "TagKeySummary", ..MODEL },
-    Model { name: "SandboxTags", wire: "SandboxTags", extra: "    def condition(self) -> str: ...\n", ..MODEL },
-    Model { name: "Sandbox", wire: "Sandbox", ..MODEL },
-    Model { name: "SandboxItem", wire: "SandboxItem", first: &["sandbox_id", AMOUNTS[0], AMOUNTS[1]], ..MODEL },
-    Model { name: "TagUsage", wire: "TagUsagePage", is_page: true, extra: PAGE, ..MODEL },
+/// The body of a sandbox's tags. The client adds the entity tag to it.
+const SANDBOX_TAGS: &str = "SandboxTagsBody";
+
+const MODELS: [Model; 13] = [
+    Model { wire: "TagViolation", ..MODEL },
+    Model { wire: "UsageTotals", ..MODEL },
+    Model { wire: "UntaggedUsage", ..MODEL },
+    Model { wire: "TagUsageItem", ..MODEL },
+    Model { wire: "SandboxUsageTotals", ..MODEL },
+    Model { wire: "UsagePoint", ..MODEL },
+    Model { wire: "SandboxUsage", optional: &["totals", "points"], ..MODEL },
+    Model { wire: "TagKey", ..MODEL },
+    Model { wire: SANDBOX_TAGS, extra: "    def condition(self) -> str: ...\n", ..MODEL },
+    Model { wire: "Sandbox", ..MODEL },
+    Model { wire: "SandboxUsageItem", first: &["sandbox_id", TOTALS[0], TOTALS[1]], ..MODEL },
+    Model { wire: "TagUsagePage", page: Some("TagUsage"), extra: PAGE, ..MODEL },
+    Model { wire: "SandboxUsagePage", page: Some("SandboxesUsage"), extra: PAGE, ..MODEL },
 ];
-
-const SANDBOXES_USAGE: Model =
-    Model { name: "SandboxesUsage", wire: "SandboxUsagePage", is_page: true, extra: PAGE, ..MODEL };
 
 const PAGE: &str = "    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
     @classmethod
@@ -70,8 +71,8 @@ impl Field {
 /// Returns the stubs of the models.
 pub fn models() -> Result<String> {
     let mut out = String::new();
-    for model in MODELS.iter().chain([&SANDBOXES_USAGE]) {
-        out += &stub(model).with_context(|| model.name.to_owned())?;
+    for model in &MODELS {
+        out += &stub(model).with_context(|| model.wire.to_owned())?;
     }
     let limits: Vec<_> = TABLE.iter().map(|limit| Field::new(&snake_case(limit.name), "int")).collect();
     out += &class("Limits", "@final", &limits, "");
@@ -89,7 +90,8 @@ pub fn codes() -> String {
 
 fn stub(model: &Model) -> Result<String> {
     let mut fields = Vec::new();
-    for member in described(model.wire)?.members {
+    let description = described(model.wire)?;
+    for member in description.members {
         fields.push(field(model, member)?);
     }
     for name in model.first.iter().chain(model.optional) {
@@ -101,11 +103,11 @@ fn stub(model: &Model) -> Result<String> {
         (field.is_optional, first.unwrap_or(model.first.len()), last.map_or(0, |place| place + 1))
     };
     fields.sort_by_key(place);
-    if model.name == "SandboxTags" {
+    if model.wire == SANDBOX_TAGS {
         fields.push(Field::new("etag", "str | None"));
     }
     let mut extra = String::new();
-    if model.is_page {
+    if model.page.is_some() {
         let fetch = Field { is_optional: true, ..Field::new("_fetch", "Any") };
         fields.push(fetch);
     }
@@ -118,8 +120,8 @@ fn stub(model: &Model) -> Result<String> {
         extra += &property(&format!("{name}_datetime"), &field.read.replace("str", "datetime"));
     }
     // Pages have subclasses.
-    let decorator = if model.is_page { "@disjoint_base" } else { "@final" };
-    Ok(class(model.name, decorator, &fields, &(extra + model.extra)))
+    let decorator = if model.page.is_some() { "@disjoint_base" } else { "@final" };
+    Ok(class(model.page.unwrap_or_else(|| name(description)), decorator, &fields, &(extra + model.extra)))
 }
 
 fn field(model: &Model, member: &MemberDescription) -> Result<Field> {
@@ -152,9 +154,9 @@ fn kind(shape: &Shape, member: &MemberDescription, is_taken: bool) -> Result<Str
             if is_taken { format!("Iterable[{item}]") } else { format!("tuple[{item}, ...]") }
         }
         Shape::Object(_) => {
-            let wire = member.object.context("an object has no description")?.name;
-            let model = MODELS.iter().find(|model| model.wire == wire);
-            model.with_context(|| format!("no model of {wire}"))?.name.to_owned()
+            let object = member.object.context("an object has no description")?;
+            ensure!(MODELS.iter().any(|model| model.wire == object.name), "no model of {}", object.name);
+            name(object).to_owned()
         }
     })
 }

@@ -11,6 +11,11 @@ pub fn described(name: &str) -> Result<&'static Description> {
     known.into_iter().find(|description| description.name == name).with_context(|| format!("no wire type `{name}`"))
 }
 
+/// Returns the name of a wire type in other languages, which do not distinguish a body from its value.
+pub fn name(description: &Description) -> &'static str {
+    description.name.strip_suffix("Body").unwrap_or(description.name)
+}
+
 /// Returns the sentences of a doc comment, without the example.
 pub fn sentences(docs: &str) -> &str {
     docs.split_once(" Example:").map_or(docs, |(sentences, _)| sentences).trim()

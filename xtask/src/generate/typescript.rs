@@ -1,28 +1,31 @@
 //! The types of responses, the union of error codes and the limits of the npm package.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use opencomputer_usage_core::Code;
 use opencomputer_usage_core::limits::{RESERVED_KEY_PREFIX, TABLE};
 use opencomputer_usage_core::wire::describe::{Description, MemberDescription, Presence};
 use opencomputer_usage_core::wire::shape::Shape;
 
 use super::MARK;
-use super::text::{described, sentences};
+use super::text::{described, name, sentences};
 
-/// The names of the wire types in Rust and in TypeScript.
-const NAMES: [(&str, &str); 11] = [
-    ("Amounts", "UsageTotals"),
-    ("Untagged", "UntaggedUsage"),
-    ("TagItem", "TagUsageItem"),
-    ("SandboxItem", "SandboxUsageItem"),
-    ("SandboxUsage", "SandboxUsage"),
-    ("SandboxUsageTotals", "SandboxUsageTotals"),
-    ("UsagePoint", "UsagePoint"),
-    ("TagKeySummary", "TagKey"),
-    ("SandboxTags", "SandboxTags"),
-    ("Sandbox", "Sandbox"),
-    ("Violation", "TagViolation"),
+/// The wire types that the package exports.
+const NAMES: [&str; 11] = [
+    "UsageTotals",
+    "UntaggedUsage",
+    "TagUsageItem",
+    "SandboxUsageItem",
+    "SandboxUsage",
+    "SandboxUsageTotals",
+    "UsagePoint",
+    "TagKey",
+    SANDBOX_TAGS,
+    "Sandbox",
+    "TagViolation",
 ];
+
+/// The body of a sandbox's tags. The client adds the entity tag to it.
+const SANDBOX_TAGS: &str = "SandboxTagsBody";
 
 const PRELUDE: &str = r#"
 /** The status of a sandbox. The platform may send others. */
@@ -45,10 +48,11 @@ const ETAG: MemberDescription = MemberDescription {
 /// Returns the types of responses and the union of error codes.
 pub fn types() -> Result<String> {
     let mut out = format!("// {MARK}\n{PRELUDE}");
-    for (rust, name) in NAMES {
-        let description = described(rust)?;
+    for wire in NAMES {
+        let description = described(wire)?;
+        let name = name(description);
         out += &format!("\n{}export interface {name} {{\n", comment("", &translated(description.docs)));
-        for member in description.members.iter().chain((rust == "SandboxTags").then_some(&ETAG)) {
+        for member in description.members.iter().chain((wire == SANDBOX_TAGS).then_some(&ETAG)) {
             out += &declared(description, member)?;
         }
         out += "}\n";
@@ -92,10 +96,8 @@ fn kind(shape: &Shape, member: &MemberDescription) -> Result<String> {
         Shape::List(shape) => format!("{}[]", kind(shape, member)?),
         Shape::Object(_) => {
             let object = member.object.context("an object has no description")?;
-            let known = NAMES.iter().find(|(rust, _)| *rust == object.name);
-            known
-                .map(|(_, name)| (*name).to_owned())
-                .with_context(|| format!("no TypeScript name of {}", object.name))?
+            ensure!(NAMES.contains(&object.name), "{} is not exported", object.name);
+            name(object).to_owned()
         }
     })
 }

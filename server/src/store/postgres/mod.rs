@@ -25,7 +25,7 @@ use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::{Group, Page};
 use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::window::Timestamp;
-use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
+use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Postgres as Engine, Transaction};
 use uuid::Uuid;
@@ -148,7 +148,7 @@ async fn usage_at(snapshot: &mut Snapshot, events: Events, plan: &Plan) -> Resul
 }
 
 /// Reads the tag keys in use in a snapshot of its own.
-async fn tag_keys(pool: PgPool, org: Uuid, abandoned: Abandoned) -> Result<Vec<TagKeySummary>> {
+async fn tag_keys(pool: PgPool, org: Uuid, abandoned: Abandoned) -> Result<Vec<TagKey>> {
     let mut snapshot = Snapshot::begin(&pool, session::WHOLE_ORG).await?;
     let process = snapshot.process();
     let found = cancel_if_abandoned(&pool, process, abandoned, read::tag_keys(&mut snapshot, org)).await;
@@ -201,7 +201,7 @@ impl Store for Postgres {
         sums::tiers(&mut snapshot, self.events(org), grid).await.map(Some)
     }
 
-    async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>> {
+    async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKey>> {
         let permit = self.queues.heavy.acquire(org).await?;
         let pool = self.pool.clone();
         permit.finish(|abandoned| tag_keys(pool, org, abandoned)).await
@@ -212,7 +212,7 @@ impl Store for Postgres {
         read::has_sandbox(&mut *self.pool.acquire().await?, org, id).await
     }
 
-    async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTags>> {
+    async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTagsBody>> {
         let _permit = self.queues.light.acquire(org).await?;
         let mut snapshot = self.snapshot().await?;
         if !read::has_sandbox(&mut snapshot, org, id).await? {
@@ -221,7 +221,7 @@ impl Store for Postgres {
         read::tags(&mut snapshot, org, id).await.map(Some)
     }
 
-    async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
+    async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTagsBody>> {
         let _permit = self.queues.light.acquire(org).await?;
         read::tags_of(&mut *self.pool.acquire().await?, org, ids).await
     }

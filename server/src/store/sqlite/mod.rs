@@ -25,7 +25,7 @@ use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::{Group, Page};
 use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::window::Timestamp;
-use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
+use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey};
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection as _, Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
@@ -196,7 +196,7 @@ impl Store for Sqlite {
         sums::tiers(&mut snapshot, org, grid).await.map(Some)
     }
 
-    async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKeySummary>> {
+    async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKey>> {
         let permit = self.queues.heavy.acquire(org).await?;
         let readers = self.readers.clone();
         permit
@@ -213,7 +213,7 @@ impl Store for Sqlite {
         read::has_sandbox(&mut *self.readers.acquire().await?, org, id).await
     }
 
-    async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTags>> {
+    async fn tags(&self, org: Uuid, id: &SandboxId) -> Result<Option<SandboxTagsBody>> {
         let _permit = self.queues.light.acquire(org).await?;
         let mut snapshot = self.snapshot().await?;
         if !read::has_sandbox(&mut snapshot, org, id).await? {
@@ -222,7 +222,7 @@ impl Store for Sqlite {
         read::tags(&mut snapshot, org, id).await.map(Some)
     }
 
-    async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTags>> {
+    async fn tags_of(&self, org: Uuid, ids: &[&str]) -> Result<BTreeMap<String, SandboxTagsBody>> {
         let _permit = self.queues.light.acquire(org).await?;
         read::tags_of(&mut *self.readers.acquire().await?, org, ids).await
     }

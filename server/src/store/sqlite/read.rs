@@ -7,7 +7,7 @@ use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::usage::accounting::{Measure, Totals};
 use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::window::Timestamp;
-use opencomputer_usage_core::wire::{Sandbox, SandboxTags, TagKeySummary};
+use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
@@ -65,10 +65,10 @@ pub(super) async fn tags_of(
     db: &mut SqliteConnection,
     org: Uuid,
     ids: &[&str],
-) -> Result<BTreeMap<String, SandboxTags>> {
+) -> Result<BTreeMap<String, SandboxTagsBody>> {
     let query = sqlx::query_as(sql::TAGS_OF).bind(org.to_string()).bind(json_list(ids)?);
     let mut rows = query.fetch(db);
-    let mut all = BTreeMap::<String, SandboxTags>::new();
+    let mut all = BTreeMap::<String, SandboxTagsBody>::new();
     while let Some((id, key, value, updated_at)) = rows.try_next().await? {
         let (id, key, value, updated_at): (String, String, String, i64) = (id, key, value, updated_at);
         let one = all.entry(id).or_default();
@@ -79,14 +79,14 @@ pub(super) async fn tags_of(
 }
 
 /// Returns the tags of one sandbox.
-pub(super) async fn tags(db: &mut SqliteConnection, org: Uuid, id: &SandboxId) -> Result<SandboxTags> {
+pub(super) async fn tags(db: &mut SqliteConnection, org: Uuid, id: &SandboxId) -> Result<SandboxTagsBody> {
     Ok(tags_of(db, org, &[id.as_str()]).await?.remove(id.as_str()).unwrap_or_default())
 }
 
 /// Returns every tag key with its numbers of sandboxes and values.
-pub(super) async fn tag_keys(db: &mut SqliteConnection, org: Uuid) -> Result<Vec<TagKeySummary>> {
+pub(super) async fn tag_keys(db: &mut SqliteConnection, org: Uuid) -> Result<Vec<TagKey>> {
     let rows: Vec<(String, i64, i64)> = sqlx::query_as(sql::TAG_KEYS).bind(org.to_string()).fetch_all(db).await?;
-    let summary = |(key, sandboxes, values): (String, i64, i64)| TagKeySummary {
+    let summary = |(key, sandboxes, values): (String, i64, i64)| TagKey {
         key,
         sandbox_count: sandboxes.unsigned_abs(),
         value_count: values.unsigned_abs(),

@@ -7,11 +7,11 @@ use opencomputer_usage_core::Code::{self, MethodNotAllowed, Unavailable};
 use opencomputer_usage_core::operations::Endpoint;
 use opencomputer_usage_core::wire::describe::{Described, Description};
 use opencomputer_usage_core::wire::reply::Reply;
-use opencomputer_usage_core::wire::{Sandbox, SandboxTags, SandboxUsage, SandboxUsagePage, TagKeys, TagUsagePage};
+use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsagePage, TagKeys, TagUsagePage};
 use serde_json::{Map, Value, json};
 
 use super::schemas::{self, reference, with};
-use crate::generate::text::example;
+use crate::generate::text::{example, name};
 
 /// The largest number of sandboxes that the list of sandboxes has.
 const LISTED_SANDBOXES: usize = 100;
@@ -84,7 +84,7 @@ fn answer(endpoint: Endpoint, summary: &str) -> Result<Value> {
     let mut examples = Map::new();
     for &reply in endpoint.replies() {
         let description = body(reply).context("a reply has no description")?;
-        let (schema, mut value) = (reference(schemas::name(description)), example(description)?);
+        let (schema, mut value) = (reference(name(description)), example(description)?);
         let name = match reply {
             Reply::TagUsage => "tag",
             Reply::SandboxUsagePage => "sandbox",
@@ -115,7 +115,7 @@ const fn body(reply: Reply) -> Option<&'static Description> {
         Reply::SandboxUsagePage => SandboxUsagePage::<String>::DESCRIPTION,
         Reply::SandboxUsage => SandboxUsage::<String>::DESCRIPTION,
         Reply::TagKeys => TagKeys::<String>::DESCRIPTION,
-        Reply::Tags => <SandboxTags>::DESCRIPTION,
+        Reply::Tags => <SandboxTagsBody>::DESCRIPTION,
         Reply::Sandboxes | Reply::Sandbox => Sandbox::<String>::DESCRIPTION,
     }
 }

@@ -10,7 +10,7 @@ use opencomputer_usage_core::wire::describe::{Description, MemberDescription, Pr
 use opencomputer_usage_core::wire::shape::Shape;
 use serde_json::{Map, Value, json};
 
-use crate::generate::text::{sentences, sentences_if_sent};
+use crate::generate::text::{name, sentences, sentences_if_sent};
 
 /// The characters of a tag key.
 pub(super) const KEY_CHARACTERS: &str = "[A-Za-z0-9_.:-]";
@@ -25,15 +25,6 @@ pub(super) fn with(mut object: Value, name: &str, value: Value) -> Value {
         members.insert(name.to_owned(), value);
     }
     object
-}
-
-/// Returns the name of a wire type in the document.
-pub(super) fn name(description: &Description) -> &'static str {
-    match description.name {
-        "TagKeySummary" => "TagKey",
-        "ErrorBody" => "Error",
-        name => name,
-    }
 }
 
 /// Returns every schema by its name.
@@ -134,8 +125,8 @@ fn schema(shape: &Shape, member: &MemberDescription) -> Result<Value> {
 #[cfg(test)]
 mod tests {
     use opencomputer_usage_core::wire::{
-        Amounts, ErrorBody, Sandbox, SandboxItem, SandboxTags, SandboxUsage, SandboxUsagePage, SandboxUsageTotals,
-        TagItem, TagKeySummary, TagKeys, TagUsagePage, Untagged, UsagePoint,
+        ErrorBody, Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsageItem, SandboxUsagePage, SandboxUsageTotals,
+        TagKey, TagKeys, TagUsageItem, TagUsagePage, UntaggedUsage, UsagePoint, UsageTotals,
     };
     use serde::Serialize;
     use serde::de::DeserializeOwned;
@@ -153,21 +144,21 @@ mod tests {
     #[test]
     fn examples_are_values_of_their_types() {
         let all = [
-            typed::<Amounts>("Amounts"),
-            typed::<Untagged>("Untagged"),
-            typed::<TagItem>("TagItem"),
-            typed::<SandboxItem>("SandboxItem"),
+            typed::<UsageTotals>("UsageTotals"),
+            typed::<UntaggedUsage>("UntaggedUsage"),
+            typed::<TagUsageItem>("TagUsageItem"),
+            typed::<SandboxUsageItem>("SandboxUsageItem"),
             typed::<TagUsagePage>("TagUsagePage"),
             typed::<SandboxUsagePage>("SandboxUsagePage"),
             typed::<SandboxUsage>("SandboxUsage"),
             typed::<SandboxUsageTotals>("SandboxUsageTotals"),
             typed::<UsagePoint>("UsagePoint"),
             typed::<TagKeys>("TagKeys"),
-            typed::<TagKeySummary>("TagKeySummary"),
-            typed::<SandboxTags>("SandboxTags"),
+            typed::<TagKey>("TagKey"),
+            typed::<SandboxTagsBody>("SandboxTagsBody"),
             typed::<ErrorBody>("ErrorBody"),
             typed::<Sandbox>("Sandbox"),
-            typed::<opencomputer_usage_core::error::Violation>("Violation"),
+            typed::<opencomputer_usage_core::error::TagViolation>("TagViolation"),
         ];
         assert_eq!(all.len(), DESCRIPTIONS.len());
         for (example, written) in all {
