@@ -18,7 +18,7 @@ use crate::models::records::{Cursor, GroupBy, Limits, TagViolation};
 
 type Any<'a, 'py> = &'a Bound<'py, PyAny>;
 
-/// Every violation of a map of tags, in a fixed order; an empty list where the tags may be written.
+/// Returns every violation of a map of tags, in a fixed order. The list is empty if the tags are valid.
 ///
 /// >>> validate_tags({"team": "payments"})
 /// []
@@ -26,7 +26,7 @@ type Any<'a, 'py> = &'a Bound<'py, PyAny>;
 /// ['key_empty', 'key_reserved_prefix']
 ///
 /// Raises:
-///     InvalidRequestError: `invalid_body` if it is no map, or has a key that is no string.
+///     InvalidRequestError: `invalid_body` if `tags` is not a mapping with keys of type str.
 #[pyfunction]
 pub fn validate_tags(py: Python<'_>, tags: Any) -> PyResult<Vec<TagViolation>> {
     if tags.cast().is_ok_and(accepts) {
@@ -36,19 +36,19 @@ pub fn validate_tags(py: Python<'_>, tags: Any) -> PyResult<Vec<TagViolation>> {
     violations(py, &checked.map_err(|error| refused(error, "tags", "a mapping of str to str", tags))?)
 }
 
-/// Every violation of one tag key, for a form that validates as the user types.
+/// Returns every violation of one tag key, for forms that validate as the user types.
 ///
 /// >>> [violation.message for violation in validate_tag_key("team name")]
 /// ['tag key contains ` ` (U+0020), allowed: letters `A-Z a-z`, digits and `_ . - :`']
 ///
 /// Raises:
-///     InvalidRequestError: `invalid_body` if it is no string.
+///     InvalidRequestError: `invalid_body` if `key` is not a str.
 #[pyfunction]
 pub fn validate_tag_key(py: Python<'_>, key: Any) -> PyResult<Vec<TagViolation>> {
     violations(py, &functions::validate_tag_key(&raw(key)?).map_err(|error| refused(error, "key", "a str", key))?)
 }
 
-/// Every violation of one tag value; the key of each is None.
+/// Returns every violation of one tag value. Their `key` is None.
 ///
 /// >>> [violation.code for violation in validate_tag_value("x" * 257)]
 /// ['value_too_long']
@@ -57,7 +57,7 @@ pub fn validate_tag_value(py: Python<'_>, value: Any) -> PyResult<Vec<TagViolati
     violations(py, &functions::validate_tag_value(&raw(value)?))
 }
 
-/// Reads a `groupBy`.
+/// Parses a `groupBy`.
 ///
 /// >>> parse_group_by("tag:team:payments")
 /// GroupBy(kind='tag', key='team:payments')
@@ -71,7 +71,7 @@ pub fn parse_group_by(py: Python<'_>, group_by: Any) -> PyResult<GroupBy> {
     Ok(GroupBy::new(kind.into_py_any(py)?, key.into_py_any(py)?))
 }
 
-/// Writes a `groupBy`.
+/// Formats a `groupBy`.
 ///
 /// >>> format_group_by(GroupBy("tag", "team"))
 /// 'tag:team'
@@ -86,7 +86,7 @@ pub fn format_group_by(group_by: Any) -> PyResult<String> {
     formatted.map_err(|error| refused(error, "group_by", "a GroupBy or a mapping", group_by))
 }
 
-/// Reads the value of a tag filter: exact values, or None for *the sandbox lacks the tag*.
+/// Parses the value of a tag filter. Returns exact values, or None for *the sandbox lacks the tag*.
 ///
 /// >>> parse_filter('"a,b",c,""')
 /// ['a,b', 'c', '']
@@ -100,7 +100,7 @@ pub fn parse_filter(text: Any) -> PyResult<Option<Vec<String>>> {
     functions::parse_filter(&raw(text)?).map_err(|error| refused(error, "text", "a str", text))
 }
 
-/// Writes exact values, or None for *the sandbox lacks the tag*, as the value of a tag filter.
+/// Formats exact values, or None for *the sandbox lacks the tag*, as the value of a tag filter.
 ///
 /// >>> format_filter(["a,b", "c", ""])
 /// '"a,b",c,""'
@@ -114,7 +114,7 @@ pub fn format_filter(values: Any) -> PyResult<String> {
     functions::format_filter(&raw(values)?).map_err(|error| refused(error, "values", "a list of str or None", values))
 }
 
-/// Writes a cursor.
+/// Encodes a cursor.
 ///
 /// >>> encode_cursor(Cursor(8000.0, "payments"))
 /// 'eyJ2Ijo4MDAwLjAsInQiOiJwYXltZW50cyJ9'
@@ -127,7 +127,7 @@ pub fn encode_cursor(cursor: Any) -> PyResult<String> {
     encoded.map_err(|error| refused(error, "cursor", "a Cursor or a mapping", cursor))
 }
 
-/// Reads a cursor.
+/// Decodes a cursor.
 ///
 /// >>> decode_cursor("eyJ2Ijo4MDAwLjAsInQiOiJwYXltZW50cyJ9").t
 /// 'payments'
@@ -145,8 +145,8 @@ pub fn decode_cursor(py: Python<'_>, text: Any) -> PyResult<Cursor> {
     Ok(Cursor::new(v, t, sum.to_string().into_py_any(py)?, from?, to?, as_of?, digest.into_py_any(py)?))
 }
 
-/// The exception for a refusal. It names an argument whose type is what is wrong as Python does: the core, which serves
-/// other languages, too, calls a None null.
+/// Returns the exception for a refusal. If an argument has the wrong type, the message names the Python type: the core
+/// serves other languages, too, and calls None `null`.
 fn refused(error: impl Into<ClientError>, name: &str, allowed: &str, value: Any) -> PyErr {
     let mut error = error.into();
     let is_text = value.is_instance_of::<PyString>();
@@ -174,7 +174,7 @@ fn refused(error: impl Into<ClientError>, name: &str, allowed: &str, value: Any)
     raised(error)
 }
 
-/// A model as its dict; anything else is as it is.
+/// Converts a model to its dict. Returns any other value unchanged.
 fn plain<'py>(value: Any<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
     if value.is_instance_of::<Cursor>() || value.is_instance_of::<GroupBy>() {
         return value.call_method0("to_dict");
@@ -182,7 +182,7 @@ fn plain<'py>(value: Any<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
     Ok(value.clone())
 }
 
-/// The limits, of the core's table.
+/// Returns the limits from the core's table.
 pub fn limits(py: Python<'_>) -> PyResult<Limits> {
     Limits::from_wire(|wire| {
         let known = limits::TABLE.iter().find(|limit| limit.name == wire);

@@ -48,10 +48,10 @@ pub fn number(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
         if !has(intern!(py, "__float__"))? && !has(intern!(py, "__index__"))? || class.name()?.to_str()? == "bool" {
             return Ok(None);
         }
-        // An array has the methods, too, but is a number only where it has one element and no dimension.
+        // An array has these methods, too, but it is a number only if it has no dimension.
         return Ok(value.extract().ok());
     }
-    // An integer beyond every float is as far outside as infinity is.
+    // An integer that no float can represent is out of range, as infinity is.
     Ok(Some(value.extract().unwrap_or(f64::INFINITY)))
 }
 
@@ -90,7 +90,7 @@ struct Utf8<'py>(Bound<'py, PyString>);
 
 impl AsRef<[u8]> for Utf8<'_> {
     fn as_ref(&self) -> &[u8] {
-        // One that is no valid Unicode is as refused as this is, be it a key or a value.
+        // Invalid Unicode becomes U+0000, which neither a key nor a value may contain.
         self.0.to_str().unwrap_or("\0").as_bytes()
     }
 }

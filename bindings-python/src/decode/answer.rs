@@ -19,10 +19,10 @@ use crate::models::records::{
 };
 use crate::models::tags;
 
-/// The result of a call. Of a page of usage by sandbox, the items stay encoded until they are read.
+/// The result of a call. The items of a page of usage by sandbox stay encoded until they are read.
 pub type Value = Outcome<SandboxesPage>;
 
-/// A page of usage by sandbox, and the text that its items are in.
+/// A page of usage by sandbox, with the text of its items.
 pub struct SandboxesPage(Page, Source);
 
 impl Host for SandboxesPage {
@@ -43,7 +43,7 @@ impl Host for SandboxesPage {
         (&self.0).into()
     }
 
-    /// Describes the fault in the words of every language: those of the core.
+    /// Describes the fault with the message of the core, which is the same in every language.
     fn explain(reply: Reply, body: &[u8], _: String) -> String {
         /// The core reads a body as a tree, which may take many times its size.
         const EXPLAINED: usize = 1 << 20;
@@ -183,7 +183,7 @@ impl Make<'_> {
     }
 }
 
-/// Whether a result is a page, which more may follow.
+/// Returns whether a result is a page, which others may follow.
 pub const fn is_page(value: &Value) -> bool {
     matches!(value, Value::TagUsage(_) | Value::SandboxUsagePage(_))
 }

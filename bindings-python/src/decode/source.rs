@@ -98,9 +98,9 @@ pub fn decode<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Option<T> {
 
 /// Decodes a page and moves its items into a [`Source`].
 pub fn page(text: Bytes) -> Option<(Page, Source)> {
-    // Spans reach no further than 4 GiB.
+    // Positions have 32 bits.
     u32::try_from(text.len()).ok()?;
-    // A guess that holds for most: growing would copy.
+    // Enough for most pages: growing would copy.
     TAGS.set(Vec::with_capacity(text.len() / 48));
     UNESCAPED.take();
     let decoded = decode(&text);

@@ -15,7 +15,7 @@ use pyo3::types::PyCapsule;
 use crate::models::records::TagUsageItem;
 use crate::models::sandbox_item::SandboxUsageItem;
 
-/// The capsule that the protocol asks for.
+/// Returns a batch as the capsule of an Arrow C stream.
 pub fn stream(py: Python<'_>, batch: RecordBatch) -> PyResult<Bound<'_, PyCapsule>> {
     let schema = batch.schema();
     let reader = RecordBatchIterator::new([Ok(batch)], schema);
@@ -28,7 +28,7 @@ fn batch(columns: Columns) -> PyResult<RecordBatch> {
     RecordBatch::try_from_iter_with_nullable(columns).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-/// The table of items by tag.
+/// Returns the table of usage by tag.
 pub fn tags<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>) -> PyResult<RecordBatch> {
     let (mut keys, mut values) = (Vec::new(), Vec::new());
     let (mut memory, mut disk, mut counts) = (Vec::new(), Vec::new(), Vec::new());
@@ -49,7 +49,7 @@ pub fn tags<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>) -> PyResult<Rec
     ])
 }
 
-/// The table of items by sandbox.
+/// Returns the table of usage by sandbox.
 pub fn sandboxes<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>) -> PyResult<RecordBatch> {
     let items: Vec<_> = items.map(|item| Ok(item.cast_into::<SandboxUsageItem>()?)).collect::<PyResult<_>>()?;
     let rows: Vec<_> =

@@ -1,4 +1,4 @@
-//! The fields of models: what each holds, and the checks that a constructor makes.
+//! The fields of models, with the checks of their constructors.
 
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -9,7 +9,7 @@ use pyo3::{PyTypeInfo, intern};
 use crate::host_value::number;
 use crate::models::tags;
 
-/// A field: its names in Python and on the wire, and what it holds.
+/// A field: its names in Python and on the wire, and its type.
 pub struct Field {
     pub name: &'static str,
     pub wire: &'static str,
@@ -34,7 +34,7 @@ impl Field {
         Self { name, wire, kind, needs: Some(needs) }
     }
 
-    /// The value as a model keeps it; refuses one of another type.
+    /// Converts a value to the one that a model keeps. Refuses a value of another type.
     pub fn check(&self, py: Python<'_>, value: Py<PyAny>) -> PyResult<Py<PyAny>> {
         let value = value.into_bound(py);
         if value.is_none() && self.kind.nullable {
@@ -90,7 +90,7 @@ impl Field {
     }
 }
 
-/// The name of a value's type, for messages.
+/// Returns the name of a value's type, for messages.
 pub fn type_name(value: &Bound<'_, PyAny>) -> String {
     value.get_type().name().map_or_else(|_| "another type".to_owned(), |name| name.to_string())
 }
@@ -122,7 +122,7 @@ fn class<T: PyTypeInfo>(py: Python<'_>) -> Bound<'_, PyType> {
 pub const TEXT: Kind = Kind::new(Of::Text);
 /// A float.
 pub const NUMBER: Kind = Kind::new(Of::Number);
-/// A whole number that is not negative.
+/// A non-negative integer.
 pub const COUNT: Kind = Kind::new(Of::Count);
 /// Tags.
 pub const TAGS: Kind = Kind::new(Of::Tags);
@@ -142,12 +142,12 @@ impl Kind {
         Self::new(Of::Many(class::<T>))
     }
 
-    /// The same, or None.
+    /// Allows None, too.
     pub const fn maybe(self) -> Self {
         Self { nullable: true, ..self }
     }
 
-    /// The parts of the pydantic schema: the kind, the class of models, and whether None is allowed.
+    /// Returns the parts of the pydantic schema: the kind, the class of models, and whether None is allowed.
     pub fn described(self, py: Python<'_>) -> (&'static str, Option<Bound<'_, PyType>>, bool) {
         let (word, class) = match self.of {
             Of::Text => ("text", None),

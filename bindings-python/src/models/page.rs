@@ -116,10 +116,10 @@ macro_rules! page {
                     Ok(Self { $($field,)* items, next_cursor: checked(py, &mut fields, next_cursor)?, _fetch })
                 }
 
-                /// Reads a page as the API answers with it, such as one that was kept.
+                /// Reads a page from the body of a response, such as a stored one.
                 ///
                 /// Raises:
-                ///     DecodeError: If the body is not what the API promises.
+                ///     DecodeError: If the body does not match the API.
                 #[classmethod]
                 #[pyo3(signature = (body, /))]
                 fn from_json<'py>(
@@ -133,7 +133,7 @@ macro_rules! page {
                     cls.call1(fields.cast_bound::<PyTuple>(py)?.clone())
                 }
 
-                /// What fetches the next page may lead back to this one, by way of a transport of the user's own.
+                /// Visits `_fetch`, which may refer back to this page through a custom transport.
                 fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
                     visit.call(&self._fetch)
                 }
@@ -144,14 +144,14 @@ macro_rules! page {
                     self.items.get(py)
                 }
 
-                /// The items of this page as a table, for data frames.
+                /// Returns the items of this page as an Arrow stream, for data frames.
                 #[pyo3(signature = (requested_schema = None))]
                 fn __arrow_c_stream__<'py>(
                     &self,
                     py: Python<'py>,
                     requested_schema: Option<&Bound<'py, PyAny>>,
                 ) -> PyResult<Bound<'py, PyCapsule>> {
-                    let _ = requested_schema; // A wish, which the protocol leaves open to grant.
+                    let _ = requested_schema; // The protocol makes it optional to honor this.
                     if !self.next_cursor.is_none(py) {
                         return Err(PyValueError::new_err(MORE_PAGES));
                     }
@@ -187,13 +187,13 @@ page! {
         from_: TEXT => "from",
         /// End of the window, exclusive.
         to: TEXT => "to",
-        /// When running sandboxes were measured; None from the platform's own servers.
+        /// The instant at which running sandboxes were measured; None from the platform's own servers.
         as_of: TEXT.maybe() => "asOf",
         /// The dimension, `tag:<key>`.
         group_by: TEXT => "groupBy",
-        /// All that matches the window and the filters, not only this page.
+        /// Everything that matches the window and the filters, not only this page.
         total: Kind::one::<UsageTotals>() => "total",
-        /// The part of it that lacks the tag; None if the server does not say.
+        /// The part of the total that lacks the tag; None if the server does not send it.
         untagged: Kind::one::<UntaggedUsage>().maybe() => "untagged",
     }
 }
@@ -205,11 +205,11 @@ page! {
         from_: TEXT => "from",
         /// End of the window, exclusive.
         to: TEXT => "to",
-        /// When running sandboxes were measured; None from the platform's own servers.
+        /// The instant at which running sandboxes were measured; None from the platform's own servers.
         as_of: TEXT.maybe() => "asOf",
-        /// The dimension, `sandbox`; None where the server does not name it.
+        /// The dimension, `sandbox`; None if the server does not name it.
         group_by: TEXT.maybe() => "groupBy",
-        /// All that matches the window and the filters, not only this page.
+        /// Everything that matches the window and the filters, not only this page.
         total: Kind::one::<UsageTotals>() => "total",
     }
 }

@@ -11,11 +11,11 @@ use crate::models::tags;
 models! {
     /// One broken tag rule.
     TagViolation {
-        /// Which rule, such as `key_too_long`.
+        /// The broken rule, such as `key_too_long`.
         code: TEXT => "code",
-        /// The key at fault; None for `too_many_tags` and for a value that was checked alone.
+        /// The key; None for `too_many_tags` and for a value that was checked alone.
         key: TEXT.maybe() => "key",
-        /// What was wrong and what is allowed.
+        /// One sentence: the fault, and what is allowed.
         message: TEXT => "message",
     }
 
@@ -23,57 +23,57 @@ models! {
     GroupBy {
         /// `tag` or `sandbox`.
         kind: TEXT => "kind",
-        /// The tag's key, for a tag.
+        /// The key of the tag; None for `sandbox`.
         key = none: TEXT.maybe() => "key" (optional),
     }
 
-    /// What a cursor holds; the exact value, window, instant and digest come together or not at all.
+    /// The content of a cursor. `s`, `from_`, `to`, `as_of` and `q` are either all set or all None.
     Cursor {
-        /// Sort value of the page's last item, GB-seconds.
+        /// Sort value of the last item of the page, GB-seconds.
         v: NUMBER => "v",
-        /// Its sandbox id or tag value.
+        /// Sandbox id or tag value of that item.
         t: TEXT => "t",
-        /// The exact sort value, MB times µs, in decimal.
+        /// The exact sort value as a decimal integer, MB times µs.
         s = none: TEXT.maybe() => "s" (optional),
         /// Start of the window.
         from_ = none: TEXT.maybe() => "from" (optional),
         /// End of the window.
         to = none: TEXT.maybe() => "to" (optional),
-        /// When running sandboxes were measured.
+        /// The instant at which running sandboxes were measured.
         as_of = none: TEXT.maybe() => "asOf" (optional),
         /// Digest of the query.
         q = none: TEXT.maybe() => "q" (optional),
     }
 
-    /// Usage, in GB-seconds.
+    /// Amounts of the two metrics.
     UsageTotals {
         /// Memory, GB-seconds.
         memory_gb_seconds: NUMBER => "memoryGbSeconds",
-        /// Disk above the included 20 GB, GB-seconds.
+        /// Disk beyond the included amount, GB-seconds.
         disk_overage_gb_seconds: NUMBER => "diskOverageGbSeconds",
     }
 
-    /// Usage of the sandboxes that lack the tag that is grouped by.
+    /// Usage of the sandboxes that lack the tag.
     UntaggedUsage {
         /// Memory, GB-seconds.
         memory_gb_seconds: NUMBER => "memoryGbSeconds",
-        /// Disk above the included 20 GB, GB-seconds.
+        /// Disk beyond the included amount, GB-seconds.
         disk_overage_gb_seconds: NUMBER => "diskOverageGbSeconds",
-        /// How many sandboxes.
+        /// The number of sandboxes.
         sandbox_count: COUNT => "sandboxCount",
     }
 
     /// Usage of the sandboxes that share one value of a tag.
     TagUsageItem {
-        /// The key that is grouped by.
+        /// The key of the tag.
         tag_key: TEXT => "tagKey",
-        /// The value they share.
+        /// The value that the sandboxes share.
         tag_value: TEXT => "tagValue",
         /// Memory, GB-seconds.
         memory_gb_seconds: NUMBER => "memoryGbSeconds",
-        /// Disk above the included 20 GB, GB-seconds.
+        /// Disk beyond the included amount, GB-seconds.
         disk_overage_gb_seconds: NUMBER => "diskOverageGbSeconds",
-        /// How many sandboxes.
+        /// The number of sandboxes.
         sandbox_count: COUNT => "sandboxCount",
     }
 
@@ -85,9 +85,9 @@ models! {
         memory_used_gb_seconds: NUMBER => "memoryUsedGbSeconds",
         /// Time during which memory was allocated, seconds.
         uptime_seconds: NUMBER => "uptimeSeconds",
-        /// The most memory that was allocated at once, MB.
+        /// The largest allocation, MB.
         memory_allocated_peak_mb: COUNT => "memoryAllocatedPeakMb",
-        /// The most memory that was measured, MB; 0 without samples.
+        /// The largest measurement of memory, MB; 0 without samples.
         memory_used_peak_mb: COUNT => "memoryUsedPeakMb",
     }
 
@@ -105,7 +105,7 @@ models! {
         allocated_memory_mb: COUNT => "allocatedMemoryMb",
         /// Mean of the measured memory over the bucket, MB.
         used_memory_mb_avg: COUNT => "usedMemoryMbAvg",
-        /// The most memory that was measured, MB.
+        /// The largest measurement of memory, MB.
         used_memory_mb_peak: COUNT => "usedMemoryMbPeak",
     } + {
         /// `ts` as an aware datetime.
@@ -113,38 +113,38 @@ models! {
         fn ts_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> { datetime(self.ts.bind(py)) }
     }
 
-    /// Usage of one sandbox in a window.
+    /// Usage of one sandbox over a window.
     SandboxUsage {
-        /// The sandbox.
+        /// The id of the sandbox.
         sandbox_id: TEXT => "sandboxId",
         /// Start of the window, inclusive.
         from_: TEXT => "from",
         /// End of the window, exclusive.
         to: TEXT => "to",
-        /// When a running sandbox was measured; None from the platform's own servers.
+        /// The instant at which a running sandbox was measured; None from the platform's own servers.
         as_of: TEXT.maybe() => "asOf",
         /// Memory, GB-seconds.
         memory_gb_seconds: NUMBER => "memoryGbSeconds",
-        /// Disk above the included 20 GB, GB-seconds; None if the server does not say.
+        /// Disk beyond the included amount, GB-seconds; None if the server does not send it.
         disk_overage_gb_seconds: NUMBER.maybe() => "diskOverageGbSeconds",
-        /// All tags, system tags among them; None if the server does not say.
+        /// All tags, including system tags (`oc:`); None if the server does not send them.
         tags: TAGS.maybe() => "tags",
-        /// When a tag value last changed; a removed tag leaves no trace.
+        /// The last time that a tag value changed; a removed tag leaves no trace.
         tags_last_updated_at: TEXT.maybe() => "tagsLastUpdatedAt",
-        /// Start of the first session that meets the window, clamped into it.
+        /// Start of the first session that overlaps the window, clamped to the window.
         first_started_at: TEXT.maybe() => "firstStartedAt",
-        /// End of the last session that meets the window, clamped into it; None while one is open.
+        /// End of the last session that overlaps the window, clamped to the window; None while a session is open.
         last_ended_at: TEXT.maybe() => "lastEndedAt",
-        /// Name that the user gave.
+        /// The user's name for it, from the latest session.
         alias = none: TEXT.maybe() => "alias" (optional),
-        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
+        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, from the latest session.
         status = none: TEXT.maybe() => "status" (optional),
-        /// Allocated and used memory over the window; None if the server does not say.
+        /// Allocated and used memory over the window; None if the server does not send them.
         totals = none: Kind::one::<SandboxUsageTotals>().maybe() => "totals",
-        /// The same over time, one point a bucket; None if the server does not say.
+        /// Allocated and used memory over time, one point per bucket; None if the server does not send them.
         points = none: Kind::many::<UsagePoint>().maybe() => "points",
     } + {
-        /// The tags that you may write back: all but those of the system.
+        /// The tags that you can write back: all tags except system tags.
         #[getter]
         fn user_tags(&self, py: Python<'_>) -> PyResult<Py<PyAny>> { tags::of_user(self.tags.bind(py)) }
 
@@ -181,26 +181,26 @@ models! {
     TagKey {
         /// The key.
         key: TEXT => "key",
-        /// How many sandboxes have it.
+        /// The number of sandboxes that have it.
         sandbox_count: COUNT => "sandboxCount",
-        /// How many different values it has.
+        /// The number of its distinct values.
         value_count: COUNT => "valueCount",
     }
 
     /// The tags of one sandbox.
     SandboxTags {
-        /// All tags, system tags among them.
+        /// All tags, including system tags (`oc:`).
         tags: TAGS => "tags",
-        /// When a tag value last changed.
+        /// The last time that a tag value changed.
         tags_last_updated_at: TEXT.maybe() => "tagsLastUpdatedAt",
-        /// For `if_match`; None where the server sent none.
+        /// The entity tag, for `if_match`; None if the server sent none.
         etag: TEXT.maybe() => "etag",
     } + {
-        /// The tags that you may write back: all but those of the system.
+        /// The tags that you can write back: all tags except system tags.
         #[getter]
         fn user_tags(&self, py: Python<'_>) -> PyResult<Py<PyAny>> { tags::of_user(self.tags.bind(py)) }
 
-        /// The etag for `if_match`, which makes a write depend on these tags.
+        /// Returns the etag for `if_match`, which makes a write depend on these tags.
         ///
         /// Raises:
         ///     UnsupportedByServerError: If the server sent none: a write would be unconditional.
@@ -216,28 +216,28 @@ models! {
         }
     }
 
-    /// A sandbox.
+    /// One sandbox.
     Sandbox {
-        /// The sandbox.
+        /// The id of the sandbox.
         sandbox_id: TEXT => "sandboxID",
-        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
+        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, from the latest session.
         status: TEXT => "status",
-        /// The region; None if the server does not say.
+        /// The region that it runs in; None if the server does not send it.
         region: TEXT.maybe() => "region",
-        /// The worker it runs on; None if the server does not say.
+        /// The worker that it runs on; None if the server does not send it.
         worker_id: TEXT.maybe() => "workerID",
-        /// The template it was created from; None if the server does not say.
+        /// The template that it was created from; None if the server does not send it.
         template: TEXT.maybe() => "template",
-        /// When its latest session started.
+        /// Start of the latest session.
         started_at: TEXT => "startedAt",
-        /// Name that the user gave.
+        /// The user's name for it, from the latest session.
         alias = none: TEXT.maybe() => "alias" (optional),
-        /// All tags; None where only their look-up failed.
+        /// All tags, including system tags (`oc:`); None if only their look-up failed.
         tags = none: TAGS.maybe() => "tags" (optional),
-        /// When a tag value last changed.
+        /// The last time that a tag value changed.
         tags_last_updated_at = none: TEXT.maybe() => "tagsLastUpdatedAt" (with "tags"),
     } + {
-        /// The tags that you may write back: all but those of the system.
+        /// The tags that you can write back: all tags except system tags.
         #[getter]
         fn user_tags(&self, py: Python<'_>) -> PyResult<Py<PyAny>> { tags::of_user(self.tags.bind(py)) }
 
@@ -254,17 +254,17 @@ models! {
 
     /// The limits of the API.
     Limits {
-        /// User tags on one sandbox.
+        /// User tags of one sandbox.
         max_tags: COUNT => "maxTags",
         /// Characters (Unicode scalar values) of a tag key.
         max_tag_key_characters: COUNT => "maxTagKeyCharacters",
         /// Characters of a tag value.
         max_tag_value_characters: COUNT => "maxTagValueCharacters",
-        /// Days of a usage window that was not given a start.
+        /// Days of a usage window without a start.
         default_window_days: COUNT => "defaultWindowDays",
         /// Days of the longest usage window.
         max_window_days: COUNT => "maxWindowDays",
-        /// Items of a page that was not given a limit.
+        /// Items of a page without a limit.
         default_page_limit: COUNT => "defaultPageLimit",
         /// Items of the largest page.
         max_page_limit: COUNT => "maxPageLimit",
@@ -278,9 +278,9 @@ models! {
         max_body_bytes: COUNT => "maxBodyBytes",
         /// Characters of a sandbox id.
         max_sandbox_id_characters: COUNT => "maxSandboxIdCharacters",
-        /// Seconds a usage request may take on the server.
+        /// Seconds that a usage request may take on the server.
         query_budget_seconds: COUNT => "queryBudgetSeconds",
-        /// Megabytes of disk that are not charged for.
+        /// Megabytes of disk that are not charged.
         included_disk_mb: COUNT => "includedDiskMb",
     }
 }

@@ -15,7 +15,7 @@ use crate::models::tags;
 /// Usage of one sandbox, on a page.
 #[pyclass(frozen, mapping, weakref, module = "opencomputer_usage")]
 pub struct SandboxUsageItem {
-    /// The sandbox.
+    /// The id of the sandbox.
     #[pyo3(get)]
     sandbox_id: Py<PyString>,
     /// Memory, GB-seconds.
@@ -117,13 +117,13 @@ model_methods! {
             Self::new(py, &Py::new(py, source.with_item(item))?, 0)
         }
 
-        /// Disk above the included 20 GB, GB-seconds.
+        /// Disk beyond the included amount, GB-seconds.
         #[getter]
         fn disk_overage_gb_seconds(&self) -> PyResult<f64> {
             self.item().map(|item| item.disk_overage_gb_seconds)
         }
 
-        /// All tags, system tags among them; None if the server does not say.
+        /// All tags, including system tags (`oc:`); None if the server does not send them.
         #[getter]
         fn tags(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
             if let Some(tags) = self.tags.get() {
@@ -136,13 +136,13 @@ model_methods! {
             Ok(self.tags.get_or_init(|| made).clone_ref(py))
         }
 
-        /// The tags that you may write back: all but those of the system.
+        /// The tags that you can write back: all tags except system tags.
         #[getter]
         fn user_tags(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
             tags::of_user(self.tags(py)?.bind(py))
         }
 
-        /// When a tag value last changed; a removed tag leaves no trace.
+        /// The last time that a tag value changed; a removed tag leaves no trace.
         #[getter]
         fn tags_last_updated_at<'py>(&self, py: Python<'py>) -> Text<'py> {
             self.item()?.tags_last_updated_at.map(|at| self.source.get().string(py, at.0)).transpose()
@@ -154,13 +154,13 @@ model_methods! {
             datetime(&self.tags_last_updated_at(py)?.into_bound_py_any(py)?)
         }
 
-        /// Name that the user gave.
+        /// The user's name for it, from the latest session.
         #[getter]
         fn alias<'py>(&self, py: Python<'py>) -> Text<'py> {
             self.item()?.alias.map(|alias| self.source.get().string(py, alias)).transpose()
         }
 
-        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's.
+        /// `running`, `hibernated`, `stopped`, `error` or another of the platform's, from the latest session.
         #[getter]
         fn status<'py>(&self, py: Python<'py>) -> Text<'py> {
             self.item()?.status.map(|status| self.source.get().shared_string(py, status)).transpose()

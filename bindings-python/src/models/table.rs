@@ -11,8 +11,8 @@ use crate::models::records::TagUsageItem;
 
 /// A table of usage items for data frames: `polars.DataFrame(Table(client.usage.by_tag("team")))`.
 ///
-/// Takes a page, whose following pages it fetches, or any iterable of items of one kind. Times are UTC timestamps, tags
-/// are maps.
+/// Takes any iterable of items of one kind. Iterating over a page also fetches the pages after it. Times are UTC
+/// timestamps, tags are maps.
 #[pyclass(frozen, module = "opencomputer_usage")]
 pub struct Table {
     items: Py<PyTuple>,
@@ -47,7 +47,7 @@ impl Table {
         py: Python<'py>,
         requested_schema: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let _ = requested_schema; // A wish, which the protocol leaves open to grant.
+        let _ = requested_schema; // The protocol makes it optional to honor this.
         let items = self.items.bind(py).iter();
         arrow::stream(py, if self.by_tag { arrow::tags(items) } else { arrow::sandboxes(items) }?)
     }

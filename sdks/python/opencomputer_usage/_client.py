@@ -1,4 +1,4 @@
-"""The blocking client. `scripts/unasync` makes this file of `_async_client.py`: edit that one."""
+"""The blocking client. `scripts/unasync` generates this file from `_async_client.py`: edit that one."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ ListOfSandboxes = list[Sandbox]
 
 
 class Usage:
-    """Usage; amounts are GB-seconds."""
+    """Usage calls. Amounts are GB-seconds."""
 
     __slots__ = ("_client",)
 
     def __init__(self, client: UsageClient) -> None:
-        """Calls go through this client."""
+        """Takes the client that sends the calls."""
         self._client = client
 
     def by_tag(
@@ -52,27 +52,27 @@ class Usage:
         *,
         from_: When | None = None,
         to: When | None = None,
-        filter: Filters | None = None,  # noqa: A002 - the API's own word
+        filter: Filters | None = None,  # noqa: A002 - the name in the API
         sort: Sort | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> TagUsagePage:
-        """Usage by the values of a tag.
+        """Returns the usage by the values of a tag.
 
         Args:
-            key: The tag's key, such as `team`, without `tag:`: a key may itself start so, and `tag:team` is another.
+            key: The key of the tag, such as `team`, without `tag:`. `tag:team` is the key of another tag.
             from_: Start of the window, inclusive; `LIMITS.default_window_days` days before its end by default.
             to: End of the window, exclusive; now by default. At most `LIMITS.max_window_days` days after its start.
-            filter: What to keep, such as `{"tag:env": ["prod"], "tag:team": None}`.
-            sort: What items are ordered by, descending; by default memory.
+            filter: The sandboxes to keep, such as `{"tag:env": ["prod"], "tag:team": None}`.
+            sort: The amount that items are ordered by, descending; by default memory.
             limit: Items of one page, from 1 to `LIMITS.max_page_limit`; by default `LIMITS.default_page_limit`.
-            cursor: Where to go on: the `next_cursor` of a page of the same query.
+            cursor: The `next_cursor` of a page of the same query, to continue after it.
 
         Returns:
-            A page; iterating over it walks every page.
+            A page. Iterating over it walks every page.
 
         Raises:
-            InvalidRequestError: If a parameter breaks a rule; nothing is sent then.
+            InvalidRequestError: If a parameter breaks a rule. Nothing is sent then.
             OpenComputerError: If the call fails.
         """
         params = {"key": key, **usage(from_, to, filter, sort, limit, cursor)}
@@ -84,15 +84,15 @@ class Usage:
         *,
         from_: When | None = None,
         to: When | None = None,
-        filter: Filters | None = None,  # noqa: A002 - the API's own word
+        filter: Filters | None = None,  # noqa: A002 - the name in the API
         sort: Sort | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> SandboxUsagePage:
-        """Usage by sandbox; parameters and errors are those of `by_tag`.
+        """Returns the usage by sandbox. Parameters and errors are those of `by_tag`.
 
         Returns:
-            A page; iterating over it walks every page.
+            A page. Iterating over it walks every page.
         """
         params = usage(from_, to, filter, sort, limit, cursor)
         page: SandboxUsagePage
@@ -100,16 +100,16 @@ class Usage:
         return page
 
     def for_sandbox(self, sandbox_id: str, *, from_: When | None = None, to: When | None = None) -> SandboxUsage:
-        """Usage of one sandbox, torn down or not.
+        """Returns the usage of one sandbox, whether it still exists or not.
 
         Args:
-            sandbox_id: The sandbox.
+            sandbox_id: The id of the sandbox.
             from_: Start of the window, inclusive; `LIMITS.default_window_days` days before its end by default.
             to: End of the window, exclusive; now by default. At most `LIMITS.max_window_days` days after its start.
 
         Raises:
-            NotFoundError: If the org has no such sandbox.
-            OpenComputerError: If the call fails otherwise.
+            NotFoundError: If the organization has no such sandbox.
+            OpenComputerError: If the call fails for another reason.
         """
         params = {"sandboxId": sandbox_id, **window(from_, to)}
         found: SandboxUsage = self._client._call("usage.for_sandbox", params)
@@ -117,24 +117,24 @@ class Usage:
 
 
 class Tags:
-    """The tags in use and those of one sandbox."""
+    """Tag calls: the keys in use, and the tags of one sandbox."""
 
     __slots__ = ("_client",)
 
     def __init__(self, client: UsageClient) -> None:
-        """Calls go through this client."""
+        """Takes the client that sends the calls."""
         self._client = client
 
     def list_keys(self) -> list[TagKey]:
-        """Every key in use, ordered by its UTF-8 bytes."""
+        """Returns every key in use, ordered by its UTF-8 bytes."""
         keys: list[TagKey] = self._client._call("tags.list_keys", {})
         return keys
 
     def get(self, sandbox_id: str) -> SandboxTags:
-        """The tags of one sandbox, and the `etag` to write them back with.
+        """Returns the tags of one sandbox, and the `etag` to write them back with.
 
         Raises:
-            NotFoundError: If the org has no such sandbox.
+            NotFoundError: If the organization has no such sandbox.
         """
         state: SandboxTags = self._client._call("tags.get", {"sandboxId": sandbox_id})
         return state
@@ -143,39 +143,39 @@ class Tags:
         """Replaces the user's tags of one sandbox; `{}` clears them.
 
         Args:
-            sandbox_id: The sandbox.
-            tags: All its tags from now on, without those of the system.
-            if_match: Writes only if the tags are still those of this etag: `state.condition()` of a state that was
-                read. Without it the last writer wins; to change some tags, take `update`.
+            sandbox_id: The id of the sandbox.
+            tags: The new tags, without system tags.
+            if_match: The etag that the current tags must have, from `condition()` of tags that were read. Without it,
+                the last writer wins. To change some of the tags, use `update`.
 
         Returns:
-            The tags as they were written.
+            The written tags.
 
         Raises:
-            TagValidationError: If tags break the rules; nothing is sent then.
-            ConflictError: If the tags are not those of `if_match`.
-            UnsupportedByServerError: If the server ignored `if_match`; the tags were written then.
-            NotFoundError: If the org has no such sandbox.
+            TagValidationError: If tags break the rules. Nothing is sent then.
+            ConflictError: If the current tags have another etag.
+            UnsupportedByServerError: If the server ignored `if_match`. The tags were written then.
+            NotFoundError: If the organization has no such sandbox.
         """
         params = {"sandboxId": sandbox_id, "tags": tags, "ifMatch": if_match}
         state: SandboxTags = self._client._call("tags.set", params)
         return state
 
     def update(self, sandbox_id: str, change: Change) -> SandboxTags:
-        """Reads the user's tags, changes them and writes them back; again where another writer came first.
+        """Reads the user's tags, changes them and writes them back. Starts over if another writer came first.
 
         Args:
-            sandbox_id: The sandbox.
-            change: Takes the user's tags and returns what they shall be. It may be called more than once, and cannot be
-                a coroutine function.
+            sandbox_id: The id of the sandbox.
+            change: Takes the user's tags and returns the new ones. It may be called more than once, so it must be pure.
+                It cannot be a coroutine function.
 
         Raises:
-            TypeError: If `change` cannot be called; nothing is sent then.
-            InvalidRequestError: If `change` returns None or a coroutine; nothing is written then.
-            TagValidationError: If the changed tags break the rules; nothing is written then.
-            ConflictError: If other writers came first until the time of the call was up.
-            UnsupportedByServerError: If the server sends no `ETag`; nothing is written then.
-            NotFoundError: If the org has no such sandbox.
+            TypeError: If `change` cannot be called. Nothing is sent then.
+            InvalidRequestError: If `change` returns None or a coroutine. Nothing is written then.
+            TagValidationError: If the new tags break the rules. Nothing is written then.
+            ConflictError: If other writers came first until the call timed out.
+            UnsupportedByServerError: If the server sends no `ETag`. Nothing is written then.
+            NotFoundError: If the organization has no such sandbox.
         """
         check_change(change)
         state: SandboxTags = self._client._call("tags.update", {"sandboxId": sandbox_id}, change)
@@ -183,47 +183,47 @@ class Tags:
 
 
 class Sandboxes:
-    """Sandboxes and their tags."""
+    """Sandbox calls."""
 
     __slots__ = ("_client",)
 
     def __init__(self, client: UsageClient) -> None:
-        """Calls go through this client."""
+        """Takes the client that sends the calls."""
         self._client = client
 
     def list(self) -> ListOfSandboxes:
-        """The newest 100 running sandboxes."""
+        """Returns the newest 100 running sandboxes."""
         rows: ListOfSandboxes = self._client._call("sandboxes.list", {})
         return rows
 
     def get(self, sandbox_id: str) -> Sandbox:
-        """One sandbox.
+        """Returns one sandbox.
 
         Raises:
-            NotFoundError: If the org has no such sandbox.
+            NotFoundError: If the organization has no such sandbox.
         """
         sandbox: Sandbox = self._client._call("sandboxes.get", {"sandboxId": sandbox_id})
         return sandbox
 
 
 class UsageClient:
-    """A client of the usage API that threads may share, and that may be used on after a fork.
+    """A client of the usage API that threads may share and that works after a fork.
 
     Args:
-        api_key: The key; by default that of the environment variable `OPENCOMPUTER_API_KEY`.
-        base_url: Where the API is, with or without `/api`; by default what `OPENCOMPUTER_API_URL` says.
-        timeout: Seconds that a call may take with its retries; 30 by default.
-        max_retries: How often a request is sent again; 2 by default.
+        api_key: The API key; by default the value of `OPENCOMPUTER_API_KEY`.
+        base_url: The URL of the API, with or without `/api`; by default the value of `OPENCOMPUTER_API_URL`.
+        timeout: Seconds that a call may take, including its retries; 30 by default.
+        max_retries: How often a failed request is retried; 2 by default.
         headers: Headers of every request.
         connect_timeout: Seconds that connecting may take, within `timeout`.
-        read_timeout: Seconds that may pass without a byte of an answer, within `timeout`.
-        proxy: URL of a proxy for every request; by default what `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
-            `NO_PROXY` say.
-        ssl_cert_file: PEM file of the certificates to trust; by default what `SSL_CERT_FILE`, `SSL_CERT_DIR` or
-            `REQUESTS_CA_BUNDLE` says, else the system's, else Mozilla's.
-        transport: Sends requests instead of the built-in transport, which the four options above are for: a
-            function that takes a `Request`, returns status, headers and body, raises `TimeoutError` where the time
-            was up and anything else where no answer came.
+        read_timeout: Seconds that the server may be silent, within `timeout`.
+        proxy: URL of a proxy for every request; by default `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`
+            decide.
+        ssl_cert_file: PEM file of the certificates to trust; by default those that `SSL_CERT_FILE`, `SSL_CERT_DIR` or
+            `REQUESTS_CA_BUNDLE` names, else the system's, else Mozilla's.
+        transport: Sends requests instead of the built-in transport, to which the four options above belong: a
+            function that takes a `Request`, returns status, headers and body, raises `TimeoutError` on a timeout and
+            any other exception if no response came.
 
     Raises:
         InvalidRequestError: If an option is missing or invalid.
@@ -249,7 +249,7 @@ class UsageClient:
         ssl_cert_file: str | PathLike[str] | None = None,
         transport: _io.Transport | None = None,
     ) -> None:
-        """Checks what it is given; opens nothing."""
+        """Checks the options. Opens no connection."""
         check_transport(transport)
         check_options(
             api_key=api_key,
@@ -277,17 +277,17 @@ class UsageClient:
 
     @property
     def usage(self) -> Usage:
-        """Usage by tag, by sandbox and of one sandbox."""
+        """The usage calls."""
         return Usage(self)
 
     @property
     def tags(self) -> Tags:
-        """The tags in use and those of one sandbox."""
+        """The tag calls."""
         return Tags(self)
 
     @property
     def sandboxes(self) -> Sandboxes:
-        """Sandboxes and their tags."""
+        """The sandbox calls."""
         return Sandboxes(self)
 
     def with_options(
@@ -297,7 +297,7 @@ class UsageClient:
         max_retries: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> ClientT:
-        """This client with other options. Both share connections, so closing one closes both.
+        """Returns this client with other options. Both share connections, so closing one closes both.
 
         >>> client = UsageClient(api_key="oc_key", base_url="https://api.example.com")
         >>> patient = client.with_options(timeout=120, max_retries=5)
@@ -309,11 +309,11 @@ class UsageClient:
         return client
 
     def close(self) -> None:
-        """Closes the connections that are kept alive; neither the client nor its copies make more calls."""
+        """Closes idle connections. Later calls of this client and of its copies fail."""
         self._inner.close()
 
     def __enter__(self: ClientT) -> ClientT:
-        """The client, closed at the end of the block."""
+        """Returns the client, which is closed at the end of the block."""
         return self
 
     def __exit__(
@@ -323,11 +323,11 @@ class UsageClient:
         self.close()
 
     def __repr__(self) -> str:
-        """Shows no key."""
+        """Leaves out the API key."""
         return f"{type(self).__name__}(base_url={self._base_url!r})"
 
     def __reduce__(self) -> NoReturn:
-        """Refuses to be pickled or copied."""
+        """Raises TypeError: clients cannot be pickled or copied."""
         raise unpicklable(self)
 
     def _walk(self, page: Any, operation: str, params: Mapping[str, object]) -> Any:
@@ -355,7 +355,7 @@ class UsageClient:
             return value
 
     def _drive(self, transport: _io.Transport, exchange: Exchange, change: Change | None, log: Logged) -> Any:
-        """Over a transport of the user's own, step by step."""
+        """Runs a call over a custom transport, step by step."""
         cause: Exception | None = None
         advance: Any = exchange.begin
         said: Any = ()

@@ -1,4 +1,4 @@
-"""Pages of usage, as either client walks them."""
+"""Pages of usage, with iteration over all pages for each client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _fetch_next(page: TagUsage | SandboxesUsage) -> Any:
         msg = "this is the last page, ask has_next_page() first"
         raise RuntimeError(msg)
     if page._fetch is None:
-        msg = "this page knows no client, pass its next_cursor to one"
+        msg = "this page has no client, pass its next_cursor to one"
         raise RuntimeError(msg)
     return page._fetch()
 
@@ -51,7 +51,7 @@ class TagUsagePage(TagUsage):
     has_next_page = has_next_page
 
     def next_page(self) -> TagUsagePage:
-        """Fetches the page after this one: same window, same `as_of`.
+        """Fetches the next page, with the same window and `as_of`.
 
         Raises:
             RuntimeError: If this is the last page.
@@ -60,7 +60,7 @@ class TagUsagePage(TagUsage):
         return page
 
     def __iter__(self) -> Iterator[TagUsageItem]:
-        """Every item of this page and of those after it, fetched as they are reached."""
+        """Yields the items of this page and all later pages, which are fetched as needed."""
         return _walk(self)
 
 
@@ -72,7 +72,7 @@ class SandboxUsagePage(SandboxesUsage):
     has_next_page = has_next_page
 
     def next_page(self) -> SandboxUsagePage:
-        """Fetches the page after this one: same window, same `as_of`.
+        """Fetches the next page, with the same window and `as_of`.
 
         Raises:
             RuntimeError: If this is the last page.
@@ -81,7 +81,7 @@ class SandboxUsagePage(SandboxesUsage):
         return page
 
     def __iter__(self) -> Iterator[SandboxUsageItem]:
-        """Every item of this page and of those after it, fetched as they are reached."""
+        """Yields the items of this page and all later pages, which are fetched as needed."""
         return _walk(self)
 
 
@@ -93,7 +93,7 @@ class AsyncTagUsagePage(TagUsage):
     has_next_page = has_next_page
 
     async def next_page(self) -> AsyncTagUsagePage:
-        """Fetches the page after this one: same window, same `as_of`.
+        """Fetches the next page, with the same window and `as_of`.
 
         Raises:
             RuntimeError: If this is the last page.
@@ -102,7 +102,7 @@ class AsyncTagUsagePage(TagUsage):
         return page
 
     def __aiter__(self) -> AsyncIterator[TagUsageItem]:
-        """Every item of this page and of those after it, fetched as they are reached."""
+        """Yields the items of this page and all later pages, which are fetched as needed."""
         return _async_walk(self)
 
 
@@ -114,7 +114,7 @@ class AsyncSandboxUsagePage(SandboxesUsage):
     has_next_page = has_next_page
 
     async def next_page(self) -> AsyncSandboxUsagePage:
-        """Fetches the page after this one: same window, same `as_of`.
+        """Fetches the next page, with the same window and `as_of`.
 
         Raises:
             RuntimeError: If this is the last page.
@@ -123,5 +123,5 @@ class AsyncSandboxUsagePage(SandboxesUsage):
         return page
 
     def __aiter__(self) -> AsyncIterator[SandboxUsageItem]:
-        """Every item of this page and of those after it, fetched as they are reached."""
+        """Yields the items of this page and all later pages, which are fetched as needed."""
         return _async_walk(self)

@@ -1,4 +1,4 @@
-"""Schemas of the models for pydantic, which asks for them: nothing else imports this module, or pydantic."""
+"""Schemas of the models for pydantic. Only pydantic causes this module to be imported."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic_core import core_schema
 
 
 def schema(model: Any, handler: Any) -> Any:
-    """The schema of a model: an instance of it, or an object under the wire's names; written as such an object."""
+    """Returns the schema of a model: it reads an instance or an object with wire names, and writes such an object."""
     written = _written(model)
     fields = [(name, wire) for name, wire, *_ in model._fields]
 
@@ -26,7 +26,7 @@ def schema(model: Any, handler: Any) -> Any:
 
 
 def tags_schema(cls: Any) -> Any:
-    """The schema of tags: an object of strings."""
+    """Returns the schema of tags: an object of strings."""
     return core_schema.no_info_after_validator_function(cls, _strings())
 
 
@@ -35,7 +35,7 @@ def _strings() -> Any:
 
 
 def _written(model: Any) -> Any:
-    """The schema of what a model is written as."""
+    """Returns the schema of the object that a model is written as."""
     return _members(model, _written)
 
 

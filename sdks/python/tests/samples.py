@@ -1,4 +1,4 @@
-"""Bodies that the API answers with."""
+"""Bodies of responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small HTTP server that answers as it was told to."""
+"""A small HTTP server with prepared responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to answer with: one that hangs never comes, one for so many together once they all are there."""
+    """A response. `hangs` never sends it; `together` waits until that number of requests have arrived."""
 
     status: int = 200
     body: Any = None
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Seen:
-    """A request that came."""
+    """A request that was received."""
 
     method: str
     path: str
@@ -44,7 +44,7 @@ class Seen:
 
 
 class Stub:
-    """Gives its answers one after another, the last one again and again; hangs up on connections that are idle."""
+    """Sends its answers in order and repeats the last one. Closes connections after `idle_seconds`."""
 
     def __init__(self, *answers: Answer, idle_seconds: float | None = None) -> None:
         self.requests: list[Seen] = []

@@ -31,7 +31,7 @@ def query(path: str) -> dict[str, list[str]]:
     return parse_qs(urlsplit(path).query)
 
 
-def test_a_page_and_what_was_sent() -> None:
+def test_a_page_and_its_request() -> None:
     with Stub(Answer(body=tag_page(["a", "b"]))) as stub, client(stub.url) as usage_client:
         page = usage_client.usage.by_tag(
             "team", from_="2026-03-01", to="2026-04-01", filter={"tag:env": ["prod", "a,b"], "tag:x": None}, limit=10
@@ -122,7 +122,7 @@ def test_every_other_call() -> None:
     assert stub.requests[2].headers["if-match"] == '"e1"'
 
 
-def test_update_hands_out_the_users_tags_and_tries_again_after_a_conflict() -> None:
+def test_update_passes_the_users_tags_and_starts_over_after_a_conflict() -> None:
     answers = (
         Answer(body=STATE, headers={"ETag": '"e1"'}),
         Answer(412, error("tags_changed")),
@@ -145,7 +145,7 @@ def test_update_hands_out_the_users_tags_and_tries_again_after_a_conflict() -> N
     ]
 
 
-def test_what_an_update_refuses_writes_nothing() -> None:
+def test_a_refused_change_writes_nothing() -> None:
     with Stub(Answer(body=STATE, headers={"ETag": '"e1"'})) as stub, client(stub.url) as usage_client:
 
         def fail(_tags: dict[str, str]) -> dict[str, str]:
@@ -170,7 +170,7 @@ def test_an_update_without_a_callable_sends_nothing() -> None:
         assert stub.requests == []
 
 
-def test_an_empty_key_is_refused_and_not_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_key_is_refused_instead_of_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENCOMPUTER_API_KEY", KEY)
     monkeypatch.setenv("OPENCOMPUTER_API_URL", "https://api.example.com")
     with pytest.raises(ocu.InvalidRequestError):
@@ -212,7 +212,7 @@ def test_a_host_that_does_not_exist_is_a_connection_error() -> None:
         client("http://no-such-host.invalid", max_retries=0).tags.list_keys()
 
 
-def test_a_url_that_is_none_is_refused() -> None:
+def test_an_invalid_url_is_refused() -> None:
     with pytest.raises(ocu.InvalidRequestError):
         client("http://[::1").tags.list_keys()
 
@@ -238,7 +238,7 @@ def test_the_timeout_covers_the_call_with_its_retries() -> None:
         (504, "query_timeout", ocu.ServerError),
     ],
 )
-def test_a_status_is_its_own_error(status: int, code: str, kind: type[ocu.OpenComputerError]) -> None:
+def test_each_status_has_its_error_class(status: int, code: str, kind: type[ocu.OpenComputerError]) -> None:
     with Stub(Answer(status, error(code))) as stub, pytest.raises(ocu.OpenComputerError) as caught:
         client(stub.url).tags.list_keys()
     failure = caught.value
@@ -249,7 +249,7 @@ def test_a_status_is_its_own_error(status: int, code: str, kind: type[ocu.OpenCo
     assert (type(again), again.__dict__, str(again)) == (kind, failure.__dict__, str(failure))
 
 
-def test_violations_of_the_server_are_typed() -> None:
+def test_violations_from_the_server_are_typed() -> None:
     found = {"code": "key_empty", "key": "", "message": "no"}
     body = {**error("invalid_tags"), "violations": [found]}
     with Stub(Answer(400, body)) as stub, pytest.raises(ocu.TagValidationError) as caught:
@@ -257,7 +257,7 @@ def test_violations_of_the_server_are_typed() -> None:
     assert caught.value.violations == (ocu.TagViolation("key_empty", "", "no"),)
 
 
-def test_what_is_refused_sends_nothing() -> None:
+def test_a_refused_call_sends_nothing() -> None:
     with Stub(Answer(body=KEYS)) as stub, client(stub.url) as usage_client:
         with pytest.raises(ocu.TagValidationError) as invalid:
             usage_client.tags.set("sb-1", {"": "x", "oc:a": "y" * 257})
@@ -286,7 +286,7 @@ def test_what_is_refused_sends_nothing() -> None:
     assert stub.requests == []
 
 
-def test_dates_and_datetimes() -> None:
+def test_times_can_be_dates_and_datetimes() -> None:
     east = timezone(timedelta(hours=2))
     window = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-01T23:30:00.000250Z"}
     with Stub(Answer(body={**sandbox_page([]), **window})) as stub, client(stub.url) as usage_client:
@@ -316,7 +316,7 @@ def test_dates_and_datetimes() -> None:
     ],
     ids=repr,
 )
-def test_bad_options_are_refused(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_options_are_refused(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENCOMPUTER_API_KEY", raising=False)
     with pytest.raises(ocu.InvalidRequestError) as caught:
         ocu.UsageClient(**{"api_key": KEY, "base_url": "https://example.com", **options})
@@ -335,7 +335,7 @@ def test_key_and_url_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     assert stub.requests[0].headers["x-api-key"] == KEY
 
 
-def test_options_of_a_call() -> None:
+def test_with_options_changes_a_call() -> None:
     with Stub(Answer(body=KEYS)) as stub, client(stub.url, headers={"X-A": "1"}) as usage_client:
         usage_client.with_options(headers={"X-B": "2"}).with_options(headers={"X-C": "3"}).tags.list_keys()
         usage_client.tags.list_keys()
@@ -370,7 +370,7 @@ def test_one_client_is_shared_by_32_threads() -> None:
     assert len(results) == 128
 
 
-def test_a_call_that_runs_out_of_time_is_hung_up_on_though_the_client_lives() -> None:
+def test_a_call_that_times_out_closes_its_connection() -> None:
     with Stub(Answer(hangs=True)) as stub, client(stub.url, timeout=0.2) as usage_client:
         with pytest.raises(ocu.APITimeoutError):
             usage_client.tags.list_keys()
@@ -390,7 +390,7 @@ def test_pages_and_clients_are_freed_without_the_garbage_collector() -> None:
         gc.enable()
 
 
-def test_a_page_that_leads_back_to_itself_is_collected() -> None:
+def test_a_page_in_a_reference_cycle_is_collected() -> None:
     class Holder:
         def __init__(self) -> None:
             self.client = client("https://api.example.com", transport=self.send)
@@ -429,7 +429,7 @@ def test_logs_name_no_parameter(caplog: pytest.LogCaptureFixture) -> None:
 # A transport of one's own.
 
 
-def test_a_transport_gets_the_cores_request() -> None:
+def test_a_custom_transport_gets_the_request_of_the_core() -> None:
     seen: list[ocu.Request] = []
 
     def transport(request: ocu.Request) -> tuple[int, list[tuple[str, str]], str]:
@@ -446,7 +446,7 @@ def test_a_transport_gets_the_cores_request() -> None:
     assert KEY not in repr(request)
 
 
-def test_a_transports_faults_are_retried_and_chained() -> None:
+def test_faults_of_a_custom_transport_are_retried_and_chained() -> None:
     faults = [OSError("cable cut"), ValueError("odd"), None]
 
     def transport(_request: ocu.Request) -> tuple[int, dict[str, str], bytes]:
@@ -469,7 +469,7 @@ def test_a_transports_faults_are_retried_and_chained() -> None:
     assert isinstance(late.value.__cause__, TimeoutError)
 
 
-def test_a_transport_updates_and_walks() -> None:
+def test_a_custom_transport_updates_and_walks() -> None:
     answers = [
         (200, {"ETag": '"e1"'}, json.dumps(STATE)),
         (200, {"ETag": '"e2"'}, json.dumps(STATE)),
@@ -481,7 +481,7 @@ def test_a_transport_updates_and_walks() -> None:
     assert [item.tag_value for item in usage_client.usage.by_tag("team")] == ["a", "b"]
 
 
-def test_an_interrupted_transport_is_not_retried() -> None:
+def test_an_interrupted_custom_transport_is_not_retried() -> None:
     def interrupted(_request: ocu.Request) -> tuple[int, dict[str, str], bytes]:
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""What stands between a client and a server: certificates, proxies, HTTP/2, slow and dead connections."""
+"""Connections: certificates, proxies, HTTP/2, slow and broken connections."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_file_of_certificates_is_trusted(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
-def test_certificates_of_the_environment_are_trusted(
+def test_certificates_from_the_environment_are_trusted(
     variable: str, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, str(bundle))
@@ -104,7 +104,7 @@ def test_plain_http_needs_no_certificates(tmp_path: Path, monkeypatch: pytest.Mo
         assert len(keys(stub.url)) == 1
 
 
-def test_an_unknown_authority_is_named_with_what_helps() -> None:
+def test_the_error_for_an_unknown_authority_advises_what_to_do() -> None:
     with secure() as url, pytest.raises(ocu.APIConnectionError, match="ssl_cert_file") as refused:
         keys(url)
     assert "SSL_CERT_FILE" in str(refused.value)
@@ -118,7 +118,7 @@ def answer_with_a_tls_alert(listener: socket.socket) -> None:
         stream.sendall(b"\x15\x03\x01\x00\x02\x02\x46")
 
 
-def test_a_scheme_that_the_port_does_not_speak_is_named() -> None:
+def test_the_error_for_a_wrong_scheme_advises_the_other_one() -> None:
     with Stub(Answer(body=KEYS)) as stub, pytest.raises(ocu.APIConnectionError, match="http://") as plain:
         keys(stub.url.replace("http:", "https:"))
     assert stub.url.replace("http:", "https:") in str(plain.value)
@@ -133,10 +133,10 @@ def test_a_scheme_that_the_port_does_not_speak_is_named() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 @pytest.mark.parametrize("entry", ["*", "example.com,*", "HOST", "HOST:PORT", "127.0.0.0/8, ::/0"])
 @pytest.mark.parametrize("variable", ["no_proxy", "NO_PROXY"])
-def test_no_key_goes_to_a_proxy_that_is_not_to_be_used(
+def test_no_request_goes_to_a_proxy_that_no_proxy_excludes(
     host: str, entry: str, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Nobody listens there: the request fails, but not by way of the proxy.
+    # Nothing listens at this port. The error shows that the request did not go through the proxy.
     monkeypatch.setenv(variable, entry.replace("HOST", host).replace("PORT", "9"))
     with Stub(Answer(body=KEYS)) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
@@ -154,7 +154,7 @@ def test_a_lower_case_variable_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("proxy", ["ftp://proxy:1", "x://h", "http://[::1", "http://a b", "http://user:secret@["])
-def test_a_proxy_that_cannot_be_used_is_refused_at_construction(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unusable_proxy_is_refused_at_construction(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ocu.InvalidRequestError, match="the option `proxy`") as refused:
         ocu.UsageClient(api_key="key", base_url="http://api.example.com", proxy=proxy)
     assert "secret" not in str(refused.value)
@@ -164,7 +164,7 @@ def test_a_proxy_that_cannot_be_used_is_refused_at_construction(proxy: str, monk
     assert "secret" not in str(refused.value)
 
 
-def test_a_proxy_is_asked_for_the_whole_url() -> None:
+def test_a_proxy_receives_the_whole_url() -> None:
     with Stub(Answer(body=KEYS)) as proxy:
         assert len(keys("http://api.example.com:8080", proxy=proxy.url)) == 1
     assert proxy.requests[0].path == "http://api.example.com:8080/api/tags"
@@ -172,7 +172,7 @@ def test_a_proxy_is_asked_for_the_whole_url() -> None:
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-def test_a_proxy_of_the_environment_is_used(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_from_the_environment_is_used(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Stub(Answer(body=KEYS)) as proxy, Stub(Answer(body=KEYS)) as server:
         monkeypatch.setenv(variable, proxy.url)
         assert len(keys("http://api.example.com")) == 1
@@ -181,7 +181,7 @@ def test_a_proxy_of_the_environment_is_used(variable: str, monkeypatch: pytest.M
     assert (len(proxy.requests), len(server.requests)) == (1, 1)
 
 
-def test_a_proxy_of_the_environment_may_be_reached_over_tls(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_from_the_environment_can_use_tls(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with secure() as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy)
         monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
@@ -195,21 +195,21 @@ def test_https_goes_through_a_tunnel(bundle: Path) -> None:
 
 @pytest.mark.parametrize("option", ["connect_timeout", "read_timeout"])
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
-def test_a_timeout_that_is_none_is_refused(option: str, seconds: float) -> None:
+def test_an_invalid_timeout_is_refused(option: str, seconds: float) -> None:
     with pytest.raises(ocu.InvalidRequestError, match="timeout"):
         keys("https://api.example.com", **{option: seconds})
 
 
-def test_an_answer_that_stalls_is_a_timeout() -> None:
+def test_a_response_that_stalls_is_a_timeout() -> None:
     with Stub(Answer(hangs=True)) as stub, pytest.raises(ocu.APITimeoutError, match=r"`read_timeout` is 0\.2 s"):
         keys(stub.url, read_timeout=0.2, timeout=20)
 
 
-def test_a_server_that_accepts_nothing_is_a_timeout() -> None:
+def test_a_server_that_accepts_no_connection_is_a_timeout() -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        # What fills the queue, so that the next connection waits for ever.
+        # Fills the queue, so that the next connection waits forever.
         waiting = [socket.socket() for _ in range(4)]
         for each in waiting:
             each.setblocking(False)
@@ -229,7 +229,7 @@ def close_after_each(listener: socket.socket, count: int) -> None:
             stream.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
 
 
-def test_a_connection_that_was_closed_while_it_was_idle_is_not_used() -> None:
+def test_a_connection_that_closed_while_idle_is_not_reused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=close_after_each, args=(listener, 10), daemon=True)
         thread.start()
@@ -257,7 +257,7 @@ def serve_http2(listener: socket.socket, requests: list[dict[str, str]]) -> None
             stream.sendall(connection.data_to_send())
 
 
-def test_http2_is_spoken_with_a_server_that_can(bundle: Path) -> None:
+def test_http2_is_used_with_a_server_that_supports_it(bundle: Path) -> None:
     requests: list[dict[str, str]] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve_http2, args=(listener, requests), daemon=True)

@@ -1,4 +1,4 @@
-"""Bodies that are not the API's, and ones that are, in every way that JSON may be written."""
+"""Decoding of valid and invalid bodies, in every form that JSON allows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read(body: bytes) -> ocu.SandboxUsagePage:
 
 
 @given(st.lists(ITEMS, max_size=6), st.booleans(), st.sampled_from([None, 0, 3]))
-def test_items_are_what_json_says(items: list[dict[str, Any]], escaped: bool, indent: int | None) -> None:
+def test_items_equal_those_that_json_reads(items: list[dict[str, Any]], escaped: bool, indent: int | None) -> None:
     body = json.dumps({**PAGE, "items": items}, ensure_ascii=escaped, indent=indent).encode()
     expected = [{name: value for name, value in item.items() if name != "later"} for item in items]
     page = read(body)
@@ -52,14 +52,14 @@ def test_amounts_are_the_nearest_double(amount: float) -> None:
 
 
 @given(st.binary() | st.text().map(str.encode))
-def test_no_bytes_at_all_raise_another_error(body: bytes) -> None:
+def test_arbitrary_bytes_raise_only_decode_errors(body: bytes) -> None:
     for page in (ocu.SandboxUsagePage, ocu.TagUsagePage):
         with contextlib.suppress(ocu.DecodeError):
             page.from_json(body)
 
 
 @given(st.data())
-def test_a_body_that_is_cut_off_or_damaged_is_refused_or_read(data: st.DataObject) -> None:
+def test_a_truncated_or_damaged_body_is_refused_or_read(data: st.DataObject) -> None:
     body = json.dumps(PAGE).encode()
     at = data.draw(st.integers(0, len(body) - 1))
     with pytest.raises(ocu.DecodeError):
@@ -114,7 +114,7 @@ def test_a_wrong_type_is_refused_at_once(path: list[Any], value: object) -> None
     st.sampled_from(["Z", "z", "+00:00", "-08:00", "+05:30"]),
     st.sampled_from("Tt"),
 )
-def test_times_are_written_in_one_form(at: datetime, digits: int, zone: str, letter: str) -> None:
+def test_times_are_normalized(at: datetime, digits: int, zone: str, letter: str) -> None:
     text = at.isoformat(sep=letter, timespec="seconds") + f".{at.microsecond:06}0"[: digits and digits + 1] + zone
     instant = ocu.SandboxUsage("sb", text, text, None, 0.0, None, None, None, None, None).from_datetime
     fraction = f".{instant.microsecond:06}" if instant.microsecond else ""
@@ -124,7 +124,7 @@ def test_times_are_written_in_one_form(at: datetime, digits: int, zone: str, let
         assert page.items[0].tags_last_updated_at == f"{instant:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
-def test_what_may_be_missing_is_none() -> None:
+def test_optional_members_that_are_missing_are_none() -> None:
     item = {"sandboxId": "sb-1", "memoryGbSeconds": 2, "diskOverageGbSeconds": 0}
     body = {"from": PAGE["from"], "to": PAGE["to"], "total": PAGE["total"], "items": [item]}
     page = read(json.dumps(body).encode())
@@ -173,13 +173,13 @@ def test_deep_nesting_is_refused(deep: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [b'"\\ud800"', b'"\xed\xa0\x80"', b'"\xff"', b'"a\nb"'])
-def test_strings_that_are_none_are_refused(body: bytes) -> None:
+def test_invalid_strings_are_refused(body: bytes) -> None:
     with pytest.raises(ocu.DecodeError):
         read(json.dumps(PAGE).encode().replace(b'"sb-1"', body))
 
 
 @pytest.mark.parametrize("number", [b"1e999", b"NaN", b"Infinity", b"01", b"1.", b".5", b"0x1"])
-def test_numbers_that_are_none_are_refused(number: bytes) -> None:
+def test_invalid_numbers_are_refused(number: bytes) -> None:
     with pytest.raises(ocu.DecodeError):
         read(json.dumps(PAGE).encode().replace(b"6.0", number))
 

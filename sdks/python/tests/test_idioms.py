@@ -1,4 +1,4 @@
-"""What Python users expect of a package: tasks, frames, pydantic, numbers, copies."""
+"""Integration with Python: tasks, data frames, pydantic, numbers, copies."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_an_async_call_runs_in_a_loop_of_another_thread() -> None:
     loop.close()
 
 
-def test_a_task_of_an_async_call_is_cancelled_and_fails_as_others() -> None:
+def test_a_task_of_an_async_call_can_be_cancelled_and_can_fail() -> None:
     async def main(stub: Stub, other: Stub) -> None:
         async with ocu.AsyncUsageClient(api_key="key", base_url=stub.url) as client:
             call: Any = client.usage.by_sandbox()
@@ -106,7 +106,7 @@ def test_a_forgotten_await_says_so() -> None:
 # Tables.
 
 
-def test_a_page_that_others_follow_is_no_table() -> None:
+def test_a_page_that_is_not_the_last_is_not_a_table() -> None:
     page = blocking(*SANDBOXES).usage.by_sandbox()
     with pytest.raises(ValueError, match=r"take Table\(page\)"):
         pa.table(page)
@@ -173,7 +173,7 @@ def test_a_model_is_a_result_of_fastapi(value: Any) -> None:
     assert jsonable_encoder({"report": value}) == {"report": wire(value)}
 
 
-def test_a_model_makes_a_dict() -> None:
+def test_dict_of_a_model_equals_to_dict() -> None:
     assert dict(ROW) == {**ROW} == ROW.to_dict()
     with pytest.raises(KeyError, match="sandbox_id"):
         ROW["sandbox_id"]
@@ -196,7 +196,7 @@ def test_models_are_weakly_referenced() -> None:
 
 
 @pytest.mark.parametrize("module", [_client, _async_client], ids=lambda module: module.__name__)
-def test_annotations_hold_at_run_time(module: Any) -> None:
+def test_annotations_resolve_at_run_time(module: Any) -> None:
     classes = [
         known for known in vars(module).values() if isinstance(known, type) and known.__module__ == module.__name__
     ]
@@ -216,7 +216,7 @@ def test_pages_of_both_clients_are_equal() -> None:
     assert pages[0] != other
 
 
-def test_a_body_is_read_in_every_form() -> None:
+def test_from_json_reads_every_bytes_like_type() -> None:
     text = json.dumps(sandbox_page(["a"]))
     whole = text.encode()
     forms: list[Any] = [text, whole, bytearray(whole), memoryview(whole), memoryview(b"  " + whole)[2:]]
@@ -233,7 +233,7 @@ class Index:
         return 7
 
 
-def test_whatever_is_a_number_is_taken_for_one() -> None:
+def test_numbers_of_other_libraries_are_accepted() -> None:
     sent: list[ocu.Request] = []
 
     def transport(request: ocu.Request) -> tuple[int, dict[str, str], str]:
@@ -319,7 +319,7 @@ def test_user_tags_can_be_written_back() -> None:
     assert usage.user_tags == {"team": "a"}
 
 
-def test_a_state_without_an_etag_has_no_condition() -> None:
+def test_tags_without_an_etag_have_no_condition() -> None:
     assert ocu.SandboxTags({}, None, '"e"').condition() == '"e"'
     with pytest.raises(ocu.UnsupportedByServerError, match="no `ETag`"):
         ocu.SandboxTags({}, None, None).condition()
@@ -352,7 +352,7 @@ def test_closing_one_of_two_clients_that_share_connections_closes_both() -> None
                 other.tags.list_keys()
 
 
-def test_a_client_is_not_pickled() -> None:
+def test_a_client_cannot_be_pickled() -> None:
     client = ocu.UsageClient(api_key="secret_key_1", base_url=BASE)
     with pytest.raises(TypeError, match="UsageClient cannot be pickled or copied") as refused:
         pickle.dumps(client)

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 SERVER = TARGET / "debug" / "opencomputer-usage-server"
-# The demo's fleet ran in the ninety days before today.
+# The demo fleet ran during the ninety days before today.
 TO = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
 FROM = TO - timedelta(days=90)
 
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[str, str]]:
-    """The URL of a demo server and a key for it."""
+    """Returns the URL of a demo server and a key for it."""
     if not SERVER.exists():
         pytest.fail(f"{SERVER} is missing: run `make server`")
     command = [str(SERVER), "demo", "--listen", "127.0.0.1:0"]
@@ -100,7 +100,7 @@ def test_one_sandbox_and_its_tags(client: ocu.UsageClient) -> None:
     assert client.tags.set(top.sandbox_id, user, if_match=after.etag).tags == before.tags
 
 
-def test_no_writer_is_lost_where_many_update_at_once(client: ocu.UsageClient) -> None:
+def test_concurrent_updates_lose_no_change(client: ocu.UsageClient) -> None:
     sandbox = client.usage.by_sandbox(from_=FROM, to=TO, limit=2).items[1].sandbox_id
     before = client.tags.get(sandbox).user_tags
     patient = client.with_options(timeout=90)
@@ -134,7 +134,7 @@ def test_errors_of_the_server(client: ocu.UsageClient, served: tuple[str, str]) 
     assert "oc_wrong" not in f"{wrong.value!r} {wrong.value.body}"
 
 
-def test_the_async_client_sees_the_same(client: ocu.UsageClient, served: tuple[str, str]) -> None:
+def test_the_async_client_returns_the_same(client: ocu.UsageClient, served: tuple[str, str]) -> None:
     url, key = served
 
     async def main() -> tuple[list[ocu.SandboxUsageItem], ocu.SandboxUsage]:
@@ -148,9 +148,7 @@ def test_the_async_client_sees_the_same(client: ocu.UsageClient, served: tuple[s
     assert (again.memory_gb_seconds, again.tags) == (drilldown.memory_gb_seconds, drilldown.tags)
 
 
-def test_answers_stay_right_after_10000_calls_that_were_cancelled(
-    client: ocu.UsageClient, served: tuple[str, str]
-) -> None:
+def test_results_stay_correct_after_10000_cancelled_calls(client: ocu.UsageClient, served: tuple[str, str]) -> None:
     url, key = served
     draw = random.Random(10)
     sandbox = client.usage.by_sandbox(from_=FROM, to=TO, limit=1).items[0]

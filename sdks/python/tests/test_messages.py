@@ -1,4 +1,4 @@
-"""Messages that say what was wrong and what is allowed, in Python's words; and logs that show what a call does."""
+"""Error messages in Python's terms, and the lines that calls log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import opencomputer_usage as ocu
 
 KEY = "oc_secret_key_0123456789"
 BASE = "https://api.example.com"
-# How other languages call a None, a dict and a list.
+# The terms of other languages for None, a dict and a list.
 FOREIGN = re.compile(r"\b(null|object|array|undefined|unsupported type)\b")
 
 
@@ -102,7 +102,7 @@ REFUSALS: list[tuple[Any, str, str | None]] = [
 
 
 @pytest.mark.parametrize(("call", "message", "code"), REFUSALS, ids=[message for _, message, _ in REFUSALS])
-def test_a_wrong_type_is_named_as_python_names_it(call: Any, message: str, code: str | None) -> None:
+def test_the_error_for_a_wrong_type_names_the_python_type(call: Any, message: str, code: str | None) -> None:
     with pytest.raises(ocu.InvalidRequestError) as refused:
         call(client())
     assert message in str(refused.value)
@@ -124,7 +124,7 @@ CALLBACKS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("change", "message"), CALLBACKS, ids=["async", "None"])
-def test_a_callback_that_returns_no_tags_is_told(change: Any, message: str) -> None:
+def test_a_callback_that_returns_no_tags_is_refused(change: Any, message: str) -> None:
     async def awaited(url: str) -> None:
         async with ocu.AsyncUsageClient(api_key=KEY, base_url=url) as other:
             await other.tags.update("sb", change)
@@ -156,7 +156,7 @@ ANSWERS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("answer", "message"), ANSWERS, ids=[message for _, message in ANSWERS])
-def test_a_transport_that_breaks_the_agreement_is_told_once(answer: Any, message: str) -> None:
+def test_a_transport_with_a_wrong_return_value_fails_without_a_retry(answer: Any, message: str) -> None:
     calls = []
 
     def transport(request: ocu.Request) -> Any:
@@ -176,7 +176,7 @@ def test_a_transport_that_breaks_the_agreement_is_told_once(answer: Any, message
         assert len(calls) == 1
 
 
-def test_a_transport_of_the_other_client_is_told() -> None:
+def test_a_transport_of_the_other_client_is_refused() -> None:
     wrong: Any = sends_later
     with pytest.raises(TypeError, match="got coroutine, AsyncUsageClient takes async ones"):
         client(transport=wrong).tags.list_keys()
@@ -192,7 +192,7 @@ def test_a_transport_of_the_other_client_is_told() -> None:
             kind(api_key=KEY, base_url=BASE, transport=7)  # type: ignore[arg-type]
 
 
-def test_a_loop_that_is_not_asyncios_is_told() -> None:
+def test_an_event_loop_other_than_asyncio_is_refused() -> None:
     call = ocu.AsyncUsageClient(api_key=KEY, base_url=BASE).tags.list_keys()
     with pytest.raises(RuntimeError, match="AsyncUsageClient needs asyncio: under trio"):
         call.send(None)
@@ -212,7 +212,7 @@ def test_a_body_that_never_ends_is_refused_without_a_copy() -> None:
     assert len(failed.value.body) == 64 << 10
 
 
-def test_a_compressed_body_is_named() -> None:
+def test_the_error_for_a_compressed_body_names_the_compression() -> None:
     with pytest.raises(ocu.DecodeError, match=r"compressed \(gzip\)"):
         client(transport=lambda _: (200, {}, gzip.compress(json.dumps(KEYS).encode()))).tags.list_keys()
     with (
@@ -222,12 +222,12 @@ def test_a_compressed_body_is_named() -> None:
         client(stub.url).tags.list_keys()
 
 
-def test_a_304_reads_well() -> None:
+def test_the_message_for_a_304() -> None:
     with Stub(Answer(304, b"")) as stub, pytest.raises(ocu.APIError, match="the server responded with HTTP 304"):
         client(stub.url).tags.list_keys()
 
 
-def test_a_page_of_html_reads_well() -> None:
+def test_the_message_for_a_page_of_html() -> None:
     page = b"<!doctype html>\n<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
     with pytest.raises(ocu.ServerError) as failed:
         client(transport=lambda _: (500, {"content-type": "text/html"}, page)).with_options(
@@ -236,7 +236,7 @@ def test_a_page_of_html_reads_well() -> None:
     assert str(failed.value) == "the server responded with HTTP 500 (HTTP 500)"
 
 
-def test_a_key_that_is_echoed_is_hidden() -> None:
+def test_an_echoed_key_is_hidden() -> None:
     echo = {"error": f"unknown key {KEY}", "code": "unauthorized"}
     with Stub(Answer(401, echo, {"X-Echo": KEY})) as stub, pytest.raises(ocu.AuthenticationError) as refused:
         client(stub.url).tags.list_keys()
@@ -293,7 +293,7 @@ def test_the_debug_log_shows_attempts_waits_and_statuses(caplog: pytest.LogCaptu
         assert "secret" not in " ".join(lines(caplog))
 
 
-def test_the_log_shows_what_fails(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_shows_failures(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "opencomputer_usage")
     with Stub(Answer(drops=True)) as stub, pytest.raises(ocu.APIConnectionError):
         client(stub.url, max_retries=0).tags.list_keys()

@@ -56,7 +56,7 @@ VALUES: list[Any] = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
-def test_a_model_is_a_value(value: Any) -> None:
+def test_models_compare_hash_and_pickle_by_value(value: Any) -> None:
     model, names = type(value), type(value).__match_args__
     fields = [getattr(value, name) for name in names]
     for twin in (model(*fields), pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):
@@ -79,7 +79,7 @@ def test_a_model_is_a_value(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
-def test_every_field_counts(value: Any) -> None:
+def test_equality_depends_on_every_field(value: Any) -> None:
     fields = {name: getattr(value, name) for name in type(value).__match_args__}
     for name, known in fields.items():
         others: list[Any] = [
@@ -114,7 +114,7 @@ def test_every_field_counts(value: Any) -> None:
         (ocu.AsyncSandboxUsagePage, sandbox_page(['\u00e9\u0020"\\\n'])),
     ],
 )
-def test_a_page_comes_from_json_and_goes_back_to_it(page: Any, wire: dict[str, Any]) -> None:
+def test_a_page_round_trips_through_json(page: Any, wire: dict[str, Any]) -> None:
     for body in (json.dumps(wire), json.dumps(wire, ensure_ascii=False), json.dumps({"later": [{}], **wire}, indent=1)):
         assert page.from_json(body.encode()).to_dict() == wire
 
@@ -200,7 +200,7 @@ def test_tags_are_a_dict_that_cannot_be_changed() -> None:
         ocu.Tags({"a": "\ud800"})
 
 
-def test_tags_of_a_model_that_came_as_a_dict_cannot_be_changed() -> None:
+def test_a_model_copies_a_dict_of_tags() -> None:
     given = {"team": "a"}
     state = ocu.SandboxTags(given, AT, None)
     known = hash(state)
@@ -211,7 +211,7 @@ def test_tags_of_a_model_that_came_as_a_dict_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 40], ids=["few tags", "many tags"])
-def test_a_tag_that_is_there_twice_is_refused(count: int) -> None:
+def test_a_duplicate_tag_key_is_refused(count: int) -> None:
     tags = {f"key-{number}": "a" for number in range(count)}
     for last in ('"key-0"', '"\\u006bey-0"'):
         body = json.dumps(sandbox_page(["a"])).replace('{"team": "a"}', json.dumps(tags)[:-1] + f', {last}: "b"}}')
@@ -250,10 +250,11 @@ def test_both_clients_have_the_same_calls() -> None:
             assert method.__doc__ == twin.__doc__
 
 
-def test_everything_exported_is_there() -> None:
+def test_every_exported_name_exists() -> None:
     assert all(hasattr(ocu, name) for name in ocu.__all__)
     assert ocu.__version__ == _core.__version__
-    assert all(getattr(ocu, name).__doc__ for name in ocu.__all__ if callable(getattr(ocu, name)))
+    exported = [getattr(ocu, name) for name in ocu.__all__]
+    assert all(value.__doc__ for value in exported if inspect.isclass(value) or inspect.isroutine(value))
 
 
 @pytest.mark.parametrize("module", [ocu, _client], ids=lambda module: module.__name__)
@@ -274,7 +275,7 @@ def test_examples_in_docstrings_of_the_core_hold() -> None:
     assert tried == 9
 
 
-def test_the_blocking_client_is_made_of_the_async_one() -> None:
+def test_the_blocking_client_is_generated_from_the_async_one() -> None:
     for name in ("Usage", "Tags", "Sandboxes", "UsageClient"):
         own, twin = getattr(_client, name), getattr(_async_client, f"Async{name}")
         own_names = {each.replace("aclose", "close").replace("__a", "__") for each in vars(twin)}

@@ -1,4 +1,4 @@
-"""Both clients against the platform's own servers, as `tests/platform` imitates them: every method on every variant."""
+"""Every method of both clients against every variant of the platform's servers that `tests/platform` imitates."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ PLATFORM = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" /
 KEY = "osb_platform_key"
 MAY = {"from_": "2026-05-01T00:00:00Z", "to": "2026-06-01T00:00:00Z"}
 HOUR = {"from_": "2026-05-27T00:00:00Z", "to": "2026-05-27T01:00:00Z"}
-# `sb-run1` to `sb-run3` run through this window at one size, and its end is left to the server.
+# `sb-run1` to `sb-run3` run during the whole window at one size. The server chooses its end.
 RECENT = {"from_": datetime.now(timezone.utc) - timedelta(days=10), "filter": {"tag:team": ["search"]}, "limit": 1}
 
 
 @pytest.fixture(scope="module", params=["original", "today", "edge", "combined"])
 def variant(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
-    """The name and the URL of each variant."""
+    """Returns the name and the URL of each variant."""
     if not PLATFORM.exists():
         pytest.fail(f"{PLATFORM} is missing: run `make platform`")
     command = [str(PLATFORM), "--variant", request.param, "--listen", "127.0.0.1:0"]
@@ -61,7 +61,7 @@ Run = Any
 
 @pytest.fixture(params=[blocking, awaited])
 def run(request: pytest.FixtureRequest, variant: tuple[str, str]) -> Run:
-    """Makes a call on a fresh fleet; the result, and the rows of a walk."""
+    """Makes a call on a new fleet. Returns the result, or the rows of a walk."""
     _, url = variant
     urllib.request.urlopen(urllib.request.Request(f"{url}/__reset", method="POST")).close()
     return lambda call, **options: request.param(url, call, **options)
@@ -139,7 +139,7 @@ def sandbox(tagged: bool) -> Callable[[Any, Any], None]:
 
 UNSUPPORTED, MISSING = ocu.UnsupportedByServerError, ocu.NotFoundError
 SERVER_MODE = listed("use2", "base", "w-use2-1")
-# Each call: what comes of it on the original, today's, the edge and in combined mode.
+# Each call, with its result on the original server, today's, the edge and in combined mode.
 TABLE: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "usage.by_tag": (lambda client: client.usage.by_tag("team", limit=2, **MAY), (by_tag,) * 4),
     "usage.by_sandbox": (lambda client: client.usage.by_sandbox(limit=3, **MAY), (by_sandbox,) * 4),
@@ -181,7 +181,7 @@ TABLE: dict[str, tuple[Callable[[Any], Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_every_method_works_or_says_why_not(name: str, variant: tuple[str, str], run: Run) -> None:
+def test_every_method_works_or_raises_a_clear_error(name: str, variant: tuple[str, str], run: Run) -> None:
     call, outcomes = TABLE[name]
     outcome = outcomes[["original", "today", "edge", "combined"].index(variant[0])]
     if inspect.isclass(outcome):

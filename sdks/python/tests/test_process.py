@@ -1,4 +1,4 @@
-"""What only a process of its own shows: imports, forks, signals and exits."""
+"""Behavior of whole processes: imports, forks, signals and exits."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_importing_starts_no_thread_and_opens_nothing() -> None:
 
 
 def test_importing_and_making_a_client_for_plain_http_reads_no_certificate(tmp_path: Path) -> None:
-    # Whoever reads a pipe that nobody writes to waits for ever.
+    # Reading a pipe that nobody writes to would block forever.
     pipe = tmp_path / "roots.pem"
     os.mkfifo(pipe)
     script = f"""
@@ -120,7 +120,7 @@ def test_a_free_threaded_python_gets_a_clear_import_error() -> None:
     )
 
 
-def test_a_forked_child_and_its_parent_both_go_on() -> None:
+def test_a_forked_child_and_its_parent_can_both_make_calls() -> None:
     script = f"""
         import os, warnings
         warnings.simplefilter("ignore")
@@ -139,7 +139,7 @@ def test_a_forked_child_and_its_parent_both_go_on() -> None:
         expect_output("2 4\n", script, stub.url)
 
 
-def test_a_fork_while_other_threads_call() -> None:
+def test_a_fork_while_other_threads_make_calls() -> None:
     script = f"""
         import os, threading, time, warnings
         warnings.simplefilter("ignore")
@@ -215,7 +215,7 @@ def test_connections_that_the_server_closes_are_closed_without_another_call(kind
         def sockets():
             links = [f"/proc/self/fd/{{name}}" for name in os.listdir("/proc/self/fd")]
             return sum(os.readlink(link).startswith("socket:") for link in links if os.path.islink(link))
-        # What the runtime and the event loop have, whatever the number of calls.
+        # The sockets of the runtime and of the event loop, which do not depend on the number of calls.
         few, end = 6, time.monotonic() + 10
         while sockets() > few and time.monotonic() < end:
             time.sleep(0.05)
@@ -236,7 +236,7 @@ def send_without_end(listener: socket.socket, status: int) -> None:
 
 @needs_proc
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_body_without_end_takes_no_more_room_than_a_long_one(status: int) -> None:
+def test_an_endless_body_takes_bounded_memory(status: int) -> None:
     script = f"""
         {CLIENT}
         def megabytes(name):
@@ -311,7 +311,7 @@ def test_exiting_with_a_call_in_flight_neither_crashes_nor_hangs(script: str) ->
         assert (*finish(process), process.returncode) == ("", "", 0)
 
 
-def test_answers_that_come_after_the_interpreter_is_gone() -> None:
+def test_results_that_arrive_while_the_interpreter_exits_are_dropped() -> None:
     script = """
         import asyncio
         from opencomputer_usage import AsyncUsageClient
@@ -343,6 +343,6 @@ def test_exiting_right_after_an_async_call_never_crashes() -> None:
     """
     with Stub(Answer(body=KEYS)) as stub:
         for _ in range(10):
-            # Side by side, as a busy machine is where threads meet the end at odd moments.
+            # In parallel, because a busy machine varies the moment at which threads meet the exit.
             for process in [start(script, stub.url) for _ in range(4)]:
                 assert (*finish(process), process.returncode) == ("over\n", "", 0)

@@ -1,4 +1,4 @@
-"""Properties of the pure functions, and what they agree with."""
+"""Properties of the pure functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import opencomputer_usage as ocu
 
-# Any code point, lone surrogates among them, and often the ones that rules speak of.
+# Any code point, including lone surrogates, and often those that the rules mention.
 TEXT = st.text(st.characters() | st.sampled_from(":ab0_. \0\ud800é😀"))
 KEYS = TEXT | st.from_regex(r"(oc:)?[A-Za-z0-9_.:-]{0,130}", fullmatch=True)
 VALUES = TEXT | st.integers(250, 260).map(lambda length: "é" * length)
@@ -49,7 +49,7 @@ def shown(key: str) -> str:
 
 
 def naive(tags: dict[str, Any]) -> list[tuple[str, str | None]]:
-    """The rules once more, as plainly as they can be said."""
+    """Implements the rules a second time, as simply as possible."""
     found: list[tuple[str, str | None]] = [("too_many_tags", None)] if len(tags) > 50 else []
     for key in sorted(tags):
         found += [(code, shown(key)) for code in [*key_codes(key), *value_codes(tags[key])]]
@@ -75,7 +75,7 @@ def test_the_checks_of_one_field_agree_with_the_whole(key: str, value: Any) -> N
 
 
 @given(st.recursive(ANYTHING | TEXT, lambda inner: st.lists(inner) | st.dictionaries(TEXT | st.integers(), inner)))
-def test_any_value_at_all_is_answered_or_refused(value: Any) -> None:
+def test_any_value_is_validated_or_refused(value: Any) -> None:
     for function in (
         ocu.validate_tags,
         ocu.validate_tag_key,
@@ -91,7 +91,7 @@ def test_any_value_at_all_is_answered_or_refused(value: Any) -> None:
     ocu.validate_tag_value(value)
 
 
-# What a tag value may be.
+# Valid and invalid tag values.
 FILTERED = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0") | st.sampled_from(',"  \t'), max_size=20
 )
@@ -114,7 +114,7 @@ def test_cursors_round_trip(value: float, tie: str) -> None:
     assert ocu.decode_cursor(ocu.encode_cursor(cursor)) == cursor
 
 
-def test_a_dict_that_changes_under_the_core_is_no_panic() -> None:
+def test_a_dict_that_changes_during_validation_does_not_panic() -> None:
     class Odd(dict[str, Any]):
         def items(self) -> Any:
             outer["new"] = "x"

@@ -1,4 +1,4 @@
-"""Pages and walks as data frames, read by the libraries themselves."""
+"""Pages and walks as data frames of real libraries."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_polars_pandas_and_duckdb_read_a_page() -> None:
     frame = pl.DataFrame(whole)
     assert frame["memory_gb_seconds"].sum() == 4.0
     assert frame.schema["tags_last_updated_at"] == pl.Datetime("us", "UTC")
-    # The pandas that Python 3.10 has reads what pyarrow has read.
+    # The pandas for Python 3.10 cannot read an Arrow stream itself.
     direct = hasattr(pandas.DataFrame, "from_arrow")
     table = pandas.DataFrame.from_arrow(whole) if direct else pa.table(whole).to_pandas()
     assert list(table["sandbox_id"]) == ["sb-1", "sb-2"]
@@ -93,14 +93,11 @@ def test_empty_pages_have_their_columns() -> None:
     tags = ocu.TagUsagePage.from_json(json.dumps(tag_page([])).encode())
     for empty in (tags, ocu.Table(tags)):
         assert pa.table(empty).column_names == list(ocu.TagUsageItem.__match_args__)
-    assert (
-        pa.table(page()).column_names
-        == pa.table(ocu.Table([])).column_names
-        == list(ocu.SandboxUsageItem.__match_args__)
-    )
+    columns = list(ocu.SandboxUsageItem.__match_args__)
+    assert pa.table(page()).column_names == pa.table(ocu.Table([])).column_names == columns
 
 
-def test_items_of_two_kinds_are_no_table() -> None:
+def test_items_of_two_kinds_are_not_a_table() -> None:
     mixed: Any = [ITEMS[0], ocu.TagUsageItem("team", "a", 1.0, 2.0, 3)]
     with pytest.raises(TypeError):
         pa.table(ocu.Table(mixed))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Script:
-    """A server that takes one entry of a script for each connection, and notes the requests that it read."""
+    """A server that follows one entry of a script for each connection, and records the requests."""
 
     def __init__(self, connections: list[dict[str, str]]) -> None:
         self.requests: list[str] = []
@@ -36,7 +36,7 @@ class Script:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # Wakes the thread that accepts, which `close` alone does not.
+        # Unlike `close`, this wakes the thread that accepts connections.
         self._listener.shutdown(socket.SHUT_RDWR)
         for each in (self._listener, *self._streams):
             each.close()

@@ -1,4 +1,4 @@
-"""Walks the shared suites of `tests/vectors`: adding a case is adding a JSON object there."""
+"""Runs the shared suites of `tests/vectors`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 VECTORS = Path(__file__).parents[3] / "tests" / "vectors"
 BASE = "https://api.example.com"
-# 2026-01-01T00:00:00Z, when every call of the suites begins.
+# 2026-01-01T00:00:00Z, the start of every call of the suites.
 START_MS = 1_767_225_600_000.0
 
 Case = dict[str, Any]
 
-# Written from the documented hierarchy, not from the package's own table.
+# Written from the documentation, independently of the package's own table.
 KINDS: dict[type[ocu.OpenComputerError], str] = {
     ocu.TagValidationError: "tag_validation",
     ocu.InvalidRequestError: "invalid_request",
@@ -43,7 +43,7 @@ KINDS: dict[type[ocu.OpenComputerError], str] = {
 
 
 def expand(value: Any) -> Any:
-    """A value with every special form in it (`$repeat`, `$concat`, `$numbered`, `$entries`) expanded."""
+    """Expands the special forms of a value: `$repeat`, `$concat`, `$numbered`, `$entries`."""
     if isinstance(value, list):
         return [expand(item) for item in value]
     match value:
@@ -66,7 +66,7 @@ def suite(name: str) -> pytest.MarkDecorator:
 
 
 def expect_error(error: ocu.OpenComputerError, expected: dict[str, Any]) -> None:
-    """Compares what the case names of an error, and no more."""
+    """Compares only the members of an error that the case names."""
     actual = {
         "code": error.code,
         "kind": KINDS[type(error)],
@@ -81,7 +81,7 @@ def expect_error(error: ocu.OpenComputerError, expected: dict[str, Any]) -> None
 
 
 def check(case: Case, run: Callable[[], object], expected: object) -> None:
-    """Runs a case: what it returns, or the error it raises, must be what the case says."""
+    """Runs a case and compares its result or its error with the expected one."""
     if "error" in case:
         with pytest.raises(ocu.OpenComputerError) as caught:
             run()
@@ -155,7 +155,7 @@ def test_cursors(case: Case) -> None:
 
 
 class Recorder:
-    """A transport that notes what it is to send and gives one answer."""
+    """A transport that records its requests and returns one response."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
         self.requests: list[ocu.Request] = []
@@ -176,7 +176,7 @@ PYTHON_NAMES = {"from": "from_", "sandboxId": "sandbox_id", "ifMatch": "if_match
 
 
 def call(client: ocu.UsageClient, operation: str, params: dict[str, Any]) -> object:
-    """Calls the method; one that Python itself refuses (an unknown keyword, say) is put to the core."""
+    """Calls the method. Passes parameters that Python itself would refuse, such as an unknown one, to the core."""
     group, name = operation.split(".")
     method = getattr(getattr(client, group), name)
     arguments = {PYTHON_NAMES.get(name, name): value for name, value in params.items()}
@@ -242,7 +242,7 @@ def test_retries(case: Case) -> None:
 
 
 def retry(case: Case) -> object:
-    """Lives through the steps of a case, at its own pace and with its own chance."""
+    """Runs the steps of a case, with its times and random numbers."""
     options: dict[str, Any] = {}
     if "maxRetries" in case:
         options["max_retries"] = case["maxRetries"]
@@ -273,7 +273,7 @@ def retry(case: Case) -> object:
 
 
 class Pages:
-    """A transport that gives one page after another, each for its query alone."""
+    """A transport that returns pages in order and checks the query of each."""
 
     def __init__(self, pages: list[dict[str, Any]]) -> None:
         self._pages = list(pages)

@@ -9,7 +9,7 @@ use crate::route::Route;
 /// The first bytes of a body compressed with gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Reads the whole response, or reports why it broke off or cannot be read.
+/// Reads the whole response. The event says why if it breaks off or cannot be read.
 pub async fn read(mut response: Response, route: &Route) -> Event {
     let success = response.status().is_success();
     let limit = response_limit(response.status().as_u16());
@@ -50,7 +50,7 @@ fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
-/// The compression of a body.
+/// Returns the compression of a body, if any.
 fn encoding(headers: &HeaderMap) -> Option<&str> {
     let encoding = headers.get(CONTENT_ENCODING)?.to_str().unwrap_or("unknown").trim();
     (!encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity")).then_some(encoding)

@@ -21,7 +21,7 @@ impl Clock {
         Self::start_at(since_epoch.as_secs_f64() * 1_000.0)
     }
 
-    /// Starts at a time of the caller's, in milliseconds since the epoch.
+    /// Starts at the given time, in milliseconds since the epoch.
     #[must_use]
     pub fn start_at(now_ms: f64) -> Self {
         Self { started_ms: now_ms, started: Instant::now() }
@@ -50,9 +50,9 @@ impl Call {
         Self { exchange, clock }
     }
 
-    /// Sends and waits until the call is over or needs a change from its user: never returns `Send` or `Wait`.
+    /// Sends and waits until the call is done or needs a change from its user. Never returns `Send` or `Wait`.
     ///
-    /// Dropping the future cancels the request at hand.
+    /// Dropping the future cancels the current request.
     pub async fn carry<V: Value>(&mut self, transport: &Transport, mut event: Event) -> Step<V> {
         loop {
             event = match self.exchange.advance(event, self.clock.now_ms(), random()) {
@@ -74,7 +74,7 @@ fn millis(ms: f64) -> Duration {
     Duration::try_from_secs_f64(ms / 1_000.0).unwrap_or(Duration::MAX)
 }
 
-/// Returns a random number from [0, 1). The system draws it, so that a forked process draws other numbers than its parent.
+/// Returns a random number from [0, 1). It comes from the system, so a forked process gets different ones than its parent.
 #[must_use]
 pub fn random() -> f64 {
     let bits = getrandom::u32().unwrap_or(u32::MAX / 2);

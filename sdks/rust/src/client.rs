@@ -60,19 +60,19 @@ impl Builder {
         self
     }
 
-    /// Sets the API key; the default is `OPENCOMPUTER_API_KEY`.
+    /// Sets the API key; by default the value of `OPENCOMPUTER_API_KEY`.
     #[must_use]
     pub fn api_key(self, key: impl AsRef<str>) -> Self {
         self.set("api_key", key.as_ref().into())
     }
 
-    /// Sets the URL of the API, with or without `/api`; the default is `OPENCOMPUTER_API_URL`.
+    /// Sets the URL of the API, with or without `/api`; by default the value of `OPENCOMPUTER_API_URL`.
     #[must_use]
     pub fn base_url(self, url: impl AsRef<str>) -> Self {
         self.set("base_url", url.as_ref().into())
     }
 
-    /// Limits the time of a call with its retries; 30 s by default.
+    /// Limits the time of a call, including its retries; 30 s by default.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         self.set("timeout", Raw::Number(timeout.as_secs_f64()))
@@ -102,7 +102,7 @@ impl Builder {
     /// # Errors
     ///
     /// If the key or the base URL is missing, or if an option, the proxy or a certificate file cannot be used. The message
-    /// never shows the key.
+    /// does not contain the key.
     pub fn build(self) -> Result<Client, ClientError> {
         let headers = Raw::Map(self.headers);
         let mut options = self.options;
@@ -124,7 +124,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`Builder::build`].
+    /// Those of [`Builder::build`].
     pub fn new(api_key: impl AsRef<str>, base_url: impl AsRef<str>) -> Result<Self, ClientError> {
         Self::builder().api_key(api_key).base_url(base_url).build()
     }
@@ -177,7 +177,7 @@ impl Client {
     }
 }
 
-/// Stands in for a panic: the core answers each call with an outcome of that call.
+/// Returns the error that stands in for a panic: the core returns the outcome that belongs to the call.
 fn unexpected() -> ClientError {
     ClientError::usage("internal error: unexpected outcome of a call")
 }
@@ -189,7 +189,7 @@ pub struct Usage<'a>(&'a Client);
 impl Usage<'_> {
     /// Returns one page of usage by the values of a tag.
     ///
-    /// `key` is the key alone, such as `team`. `tag:team` is a valid key, too: it reports on a tag of that name.
+    /// `key` is the key alone, such as `team`. `tag:team` is the key of another tag.
     pub async fn by_tag(&self, key: &str, options: impl Borrow<UsageOptions>) -> Result<TagUsagePage, ClientError> {
         self.page(Some(key), options.borrow()).await.map(|(page, _)| page)
     }
@@ -220,7 +220,7 @@ impl Usage<'_> {
 pub struct Tags<'a>(&'a Client);
 
 impl Tags<'_> {
-    /// Returns every tag key in use, in the order of their UTF-8 bytes.
+    /// Returns every tag key in use, ordered by its UTF-8 bytes.
     pub async fn list_keys(&self) -> Result<Vec<TagKey>, ClientError> {
         self.0.call("tags.list_keys", Raw::Undefined).await
     }
@@ -250,7 +250,8 @@ impl Tags<'_> {
 
     /// Reads the user's tags, changes them and writes them back.
     ///
-    /// Starts over if another writer came in between, until the call's time is up, so `change` must be pure.
+    /// Starts over if another writer came first, until the call times out. `change` may be called more than once, so it
+    /// must be pure.
     pub async fn update(
         &self,
         sandbox_id: &str,
@@ -261,7 +262,7 @@ impl Tags<'_> {
     }
 }
 
-/// Sandbox reads.
+/// Sandbox calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Sandboxes<'a>(&'a Client);
 
@@ -289,7 +290,7 @@ impl Sandboxes<'_> {
     }
 }
 
-/// The `change` of calls that are no update; it is never called.
+/// The `change` of calls other than `update`. It is never called.
 fn unchanged(tags: &TagSet) -> Raw {
     to_raw(&tags.to_map())
 }

@@ -1,7 +1,7 @@
 //! Usage of cloud sandboxes by the customer's own tags.
 //!
-//! The core decides everything (checks, retries, paging, decoding); this crate carries its bytes with reqwest
-//! and keeps its time with tokio.
+//! The core makes every decision (checks, retries, paging, decoding). This crate sends its requests with reqwest and
+//! waits with tokio.
 //!
 //! ```no_run
 //! use opencomputer_usage::{Client, UsageOptions};
@@ -45,12 +45,12 @@ pub use options::{SandboxQuery, UsageOptions};
 pub use transport::{Transport, TransportOptions};
 pub use walk::{UsagePage, Walk};
 
-/// The guide's examples compile.
+/// Compiles the examples of the guide.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/sdk/rust.md")]
 struct Guide;
 
-/// The README's example compiles.
+/// Compiles the example of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

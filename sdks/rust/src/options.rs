@@ -6,7 +6,7 @@ use opencomputer_usage_core::client::NextPage;
 use opencomputer_usage_core::host::value::{Raw, Text};
 use opencomputer_usage_core::query::Sort;
 
-/// Options of a usage call. Options that are left out have the server's defaults. All are checked before a request is sent.
+/// Options of a usage call, which are checked before a request is sent. The server has a default for each of them.
 ///
 /// ```
 /// use opencomputer_usage::{Sort, UsageOptions};

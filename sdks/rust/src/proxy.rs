@@ -1,9 +1,9 @@
-//! Which proxy a request uses: the rules that curl and Python's urllib share.
+//! Chooses the proxy of a request, by the rules that curl and Python's urllib share.
 //!
-//! 1. `http_proxy` is for `http://` URLs, `https_proxy` for `https://` URLs. `all_proxy` is for both, where the variable
-//!    of the scheme is missing or empty.
-//! 2. The lower-case name wins over the upper-case name wherever it is set, even if it is set to nothing.
-//! 3. `HTTP_PROXY` is ignored where `REQUEST_METHOD` is set: in a CGI script, a request's `Proxy` header sets it.
+//! 1. `http_proxy` is for `http://` URLs, `https_proxy` for `https://` URLs. `all_proxy` is for both, if the variable of
+//!    the scheme is missing or empty.
+//! 2. The lower-case name wins over the upper-case name if it is set, even to an empty value.
+//! 3. `HTTP_PROXY` is ignored if `REQUEST_METHOD` is set: in a CGI script, the `Proxy` header of a request sets it.
 //! 4. `no_proxy` lists the servers that are reached directly, separated by commas or white space. The table of entries is
 //!    in `docs/sdk/rust.md`; `tests/vectors/proxy.json` holds the cases.
 
@@ -15,11 +15,11 @@ use url::{Host, Url};
 /// The schemes of proxies, each with its default port.
 const SCHEMES: [(&str, u16); 4] = [("http", 80), ("https", 443), ("socks5", 1080), ("socks5h", 1080)];
 
-/// Returns the proxy that the environment names for requests to a URL; `variable` looks a variable up.
+/// Returns the proxy that the environment names for requests to a URL. `variable` looks a variable up.
 ///
 /// # Errors
 ///
-/// Where that proxy cannot be used. The message names the variable and does not show its value, which may hold a password.
+/// If that proxy cannot be used. The message names the variable but not its value, which may contain a password.
 pub fn from_environment(url: &Url, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Url>, ClientError> {
     let named = |lower: &'static str, upper: &'static str| {
         let (name, value) = match variable(lower) {
@@ -42,11 +42,11 @@ pub fn from_environment(url: &Url, variable: impl Fn(&str) -> Option<String>) ->
     parse(&proxy, &format!("the environment variable `{name}`")).map(Some)
 }
 
-/// Reads the URL of a proxy, `http://` where it has no scheme. `source` is what gave it, for the message.
+/// Parses the URL of a proxy; without a scheme, it is `http://`. `source` names the option or variable in the message.
 ///
 /// # Errors
 ///
-/// Where the proxy cannot be used; the message does not show the URL, which may hold a password.
+/// If the proxy cannot be used. The message does not show the URL, which may contain a password.
 pub fn parse(given: &str, source: &str) -> Result<Url, ClientError> {
     let unusable = |why: &str| {
         let example =
@@ -59,19 +59,19 @@ pub fn parse(given: &str, source: &str) -> Result<Url, ClientError> {
         Err(error) => return unusable(&error.to_string()),
     };
     let Some((_, port)) = SCHEMES.into_iter().find(|(scheme, _)| *scheme == url.scheme()) else {
-        return unusable("its scheme is another");
+        return unusable("its scheme is not supported");
     };
     if url.host_str().unwrap_or_default().is_empty() {
         return unusable("it has no host");
     }
-    // A URL of a scheme that the web does not know has no default port.
+    // `url` knows no default port of the SOCKS schemes.
     if url.port_or_known_default().is_none() && url.set_port(Some(port)).is_err() {
         return unusable("it has no port");
     }
     Ok(url)
 }
 
-/// Whether a `no_proxy` list has an entry for the server of a URL.
+/// Returns whether a `no_proxy` list has an entry for the server of a URL.
 fn lists(direct: &str, url: &Url) -> bool {
     let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
         return false;
@@ -80,13 +80,13 @@ fn lists(direct: &str, url: &Url) -> bool {
     entries.into_iter().any(|entry| entry == "*" || covers(entry, &host, port))
 }
 
-/// Whether an entry other than `*` is for a host and port.
+/// Returns whether an entry other than `*` covers a host and port.
 fn covers(entry: &str, host: &Host<&str>, port: u16) -> bool {
     if let Some((network, bits)) = entry.split_once('/') {
         return address(host).is_some_and(|address| holds(network, bits, address));
     }
     let (name, entry_port) = match entry.rsplit_once(':') {
-        // More colons than one are an IPv6 address; its port follows a bracket.
+        // An IPv6 address has several colons. Its port follows a bracket.
         Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
         _ => (entry, None),
     };
@@ -108,13 +108,13 @@ const fn address(host: &Host<&str>) -> Option<IpAddr> {
     }
 }
 
-/// Whether an entry is a domain, or the parent of one; of `*.example.com` only the subdomains are.
+/// Returns whether an entry is a host's domain or a parent of it. `*.example.com` covers only the subdomains.
 fn names(entry: &str, host: &str) -> bool {
     let (entry, itself) = match entry.strip_prefix("*.") {
         Some(entry) => (entry, false),
         None => (entry.trim_start_matches('.'), true),
     };
-    // In the form of a URL: lower case, and Punycode for other letters than ASCII's.
+    // Normalizes the entry as URLs are: lower case, and Punycode for non-ASCII letters.
     let Ok(Host::Domain(entry)) = Host::parse(entry.trim_end_matches('.')) else {
         return false;
     };
@@ -122,7 +122,7 @@ fn names(entry: &str, host: &str) -> bool {
     rest.is_some_and(|rest| rest.ends_with('.') || itself && rest.is_empty())
 }
 
-/// Whether a network in CIDR notation holds an address.
+/// Returns whether a network in CIDR notation contains an address.
 fn holds(network: &str, bits: &str, address: IpAddr) -> bool {
     let (Ok(network), Ok(bits)) = (network.trim_matches(['[', ']']).parse(), bits.parse::<u32>()) else {
         return false;
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_decides_as_the_vectors_say() {
+    fn the_environment_chooses_the_proxy_of_the_vectors() {
         let cases = load("proxy");
         assert!(cases.len() > 50);
         for case in cases {

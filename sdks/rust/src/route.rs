@@ -1,5 +1,5 @@
-//! The route to the server, and messages about its faults: who failed, and what may help. No message shows the API key or
-//! the user and password of a proxy.
+//! The route to the server, and messages about its faults: which party failed, and what may help. No message shows the API
+//! key, or the user and password of a proxy.
 
 use std::error::Error;
 use std::time::Duration;
@@ -33,7 +33,7 @@ enum Culprit<'a> {
     Tunnel(&'a Url),
 }
 
-/// Scheme, host and port of the server, and those of the proxy.
+/// Writes scheme, host and port of the server and of the proxy.
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&origin(&self.server))?;

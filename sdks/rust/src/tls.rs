@@ -1,4 +1,4 @@
-//! TLS: the certificate authorities that a client trusts, and rustls set up with them.
+//! TLS: the certificate authorities that a client trusts, and the rustls configuration with them.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,19 +10,19 @@ use rustls_native_certs::{load_certs_from_paths, load_native_certs};
 
 /// How connections are encrypted.
 pub enum Tls {
-    /// Trusting the authorities that the user named, or nobody where nothing is encrypted.
+    /// Trusts the authorities that the user named, or none if nothing is encrypted.
     Ready(ClientConfig),
-    /// Trusting those of the system, which are read when the first connection is made.
+    /// Trusts the authorities of the system, which are read for the first connection.
     System(OnceLock<ClientConfig>),
 }
 
 impl Tls {
-    /// Reads the certificates of the option, or those that the environment names. A client that does not encrypt does not
-    /// read the environment.
+    /// Reads the certificates that the option or the environment names. A client that does not encrypt ignores the
+    /// environment.
     ///
     /// # Errors
     ///
-    /// Where no certificate can be read from what was named.
+    /// If none of the named files and directories has a readable certificate.
     pub fn read(option: Option<&Path>, encrypts: bool) -> Result<Self, ClientError> {
         let roots = match option {
             Some(file) => load([file.to_owned()], "the option `ssl_cert_file`")?,
@@ -49,17 +49,18 @@ impl Tls {
     }
 }
 
-/// Loads what `SSL_CERT_FILE` and `SSL_CERT_DIR` name, else what `REQUESTS_CA_BUNDLE` names; `None` where none is set.
+/// Loads the certificates that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, else those of `REQUESTS_CA_BUNDLE`. Returns
+/// `None` if no variable is set.
 fn load_from_environment() -> Result<Option<RootCertStore>, ClientError> {
     let load = |name| {
         let paths = env::var_os(name).filter(|paths| !paths.is_empty())?;
-        // Only the variable of directories is a list.
+        // Only `SSL_CERT_DIR` is a list.
         let paths = if name == "SSL_CERT_DIR" { env::split_paths(&paths).collect() } else { vec![paths.into()] };
         Some(load(paths, &format!("the environment variable `{name}`")))
     };
     match (load("SSL_CERT_FILE").transpose()?, load("SSL_CERT_DIR")) {
         (Some(mut roots), directories) => {
-            // As in OpenSSL, a directory that is missing does not matter beside a file.
+            // As in OpenSSL, a missing directory is ignored if there is a file.
             roots.extend(directories.and_then(Result::ok).unwrap_or_else(RootCertStore::empty).roots);
             Ok(Some(roots))
         }
@@ -68,7 +69,7 @@ fn load_from_environment() -> Result<Option<RootCertStore>, ClientError> {
     }
 }
 
-/// Loads the certificates of files and directories; `source` is what named them, for the message.
+/// Loads the certificates of files and directories. `source` names the option or variable in the message.
 fn load(paths: impl IntoIterator<Item = PathBuf>, source: &str) -> Result<RootCertStore, ClientError> {
     let mut roots = RootCertStore::empty();
     let mut fault = String::new();
@@ -86,7 +87,7 @@ fn load(paths: impl IntoIterator<Item = PathBuf>, source: &str) -> Result<RootCe
     Ok(roots)
 }
 
-/// Loads the authorities that the system trusts, or Mozilla's where it has none.
+/// Loads the authorities that the system trusts, or Mozilla's if it has none.
 fn load_from_system() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(load_native_certs().certs);

@@ -1,4 +1,4 @@
-//! Carries one request: reqwest over rustls, which follows no redirect and never waits beyond its time.
+//! Sends one request with reqwest and rustls, within its timeout and without following redirects.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,10 +15,11 @@ use crate::proxy;
 use crate::route::Route;
 use crate::tls::Tls;
 
-/// How long a connection may be idle. They are looked through as often, so one is closed after twice that at the latest.
+/// How long a connection may be idle. The pool is also checked at this interval, so a connection closes after at most twice
+/// that time.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// How connections are made. The default trusts the system and takes proxies from the environment.
+/// Options of connections. By default, certificates and proxies come from the environment and the system.
 #[derive(Clone, Default)]
 pub struct TransportOptions {
     ssl_cert_file: Option<PathBuf>,
@@ -28,8 +29,8 @@ pub struct TransportOptions {
 }
 
 impl TransportOptions {
-    /// Takes a file of certificates (PEM) to trust in place of the system's, a proxy for every request in place of the
-    /// environment's, and how many seconds connecting, and each read, may take within the time of the call.
+    /// Takes a PEM file of the certificates to trust, the URL of a proxy for every request, and the seconds that connecting
+    /// and each read may take within the timeout of the call.
     ///
     /// ```
     /// use opencomputer_usage::{Client, TransportOptions};
@@ -62,14 +63,14 @@ impl TransportOptions {
     }
 }
 
-/// Shows no proxy, which may have a password in it.
+/// Leaves out the proxy, whose URL may contain a password.
 impl fmt::Debug for TransportOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TransportOptions").finish_non_exhaustive()
     }
 }
 
-/// Connections to one server that are kept alive. Clones share them.
+/// A pool of connections to one server. Clones share it.
 #[derive(Clone)]
 pub struct Transport {
     settings: Arc<Settings>,
@@ -81,7 +82,7 @@ struct Settings {
     tls: Tls,
 }
 
-/// As its options.
+/// Leaves out the proxy, as [`TransportOptions`] do.
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transport").finish_non_exhaustive()
@@ -89,14 +90,14 @@ impl fmt::Debug for Transport {
 }
 
 impl Transport {
-    /// Decides how the server of a base URL is reached. Reads certificates and the environment, and opens nothing.
+    /// Decides how the server of a base URL is reached. Reads certificates and the environment, and opens no connection.
     ///
     /// # Errors
     ///
-    /// Where the proxy or the certificates that an option or the environment names cannot be used.
+    /// If a proxy or certificates that an option or the environment names cannot be used.
     pub fn new(options: TransportOptions, base_url: &str) -> Result<Self, ClientError> {
         let server = parse(base_url)?;
-        // A variable that is no Unicode is no URL either.
+        // A value that is not valid Unicode is not a valid URL either, and is refused as such.
         let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         let proxy = match options.proxy {
             Some(proxy) => Some(proxy),
@@ -109,17 +110,18 @@ impl Transport {
         Ok(Self { settings: Arc::new(settings), http: Arc::default() })
     }
 
-    /// One that shares everything but the connections: for another runtime, which alone can carry its own.
+    /// Returns a transport with the same options and its own connections, for another runtime: a connection belongs to the
+    /// runtime that opened it.
     #[must_use]
     pub fn with_own_connections(&self) -> Self {
         Self { http: Arc::default(), ..self.clone() }
     }
 
-    /// Sends a request and reads the whole answer, or says why none came.
+    /// Sends a request and reads the whole response. The event says why if there is none.
     ///
     /// # Errors
     ///
-    /// Where the request cannot be sent at all.
+    /// If the request is invalid, so that it cannot be sent.
     pub async fn send(&self, request: Request, timeout: Duration) -> Result<Event, ClientError> {
         let request = prepare(request)?;
         let (http, route) = (self.http()?, &self.settings.route);
@@ -136,7 +138,7 @@ impl Transport {
         Ok(tokio::time::timeout(timeout, exchange).await.unwrap_or_else(late))
     }
 
-    /// Built when it is needed: the system's certificates are read for the first request.
+    /// Returns the HTTP client. The first request builds it, because reading the system's certificates takes time.
     fn http(&self) -> Result<&reqwest::Client, ClientError> {
         if let Some(http) = self.http.get() {
             return Ok(http);
@@ -148,7 +150,7 @@ impl Transport {
             .referer(false)
             .tcp_nodelay(true)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            // The environment has been read, by rules of our own.
+            // `proxy` has already read the environment.
             .no_proxy();
         if let Some(proxy) = &route.proxy {
             let proxy = Proxy::all(proxy.as_str()).map_err(|_| ClientError::usage("the proxy cannot be used"))?;

@@ -48,7 +48,7 @@ impl<'a> Usage<'a> {
     }
 }
 
-/// A walk over pages. Each page is fetched when its first item is asked for.
+/// A walk over pages. Each page is fetched when its first item is needed.
 #[derive(Debug)]
 pub struct Walk<'a, P: UsagePage> {
     usage: Usage<'a>,
@@ -64,7 +64,7 @@ impl<'a, P: UsagePage> Walk<'a, P> {
         Self { usage, key, options: Some(options), items: VecDeque::new(), page: PhantomData }
     }
 
-    /// Fetches the next page; returns `None` after the last.
+    /// Fetches the next page, or returns `None` after the last.
     pub async fn next_page(&mut self) -> Result<Option<P>, ClientError> {
         let Some(options) = &self.options else {
             return Ok(None);

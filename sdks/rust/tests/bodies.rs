@@ -1,4 +1,4 @@
-//! Answers without end, in a process of their own: its memory is measured.
+//! Endless responses. They have their own process, because its memory is measured.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -22,7 +22,7 @@ fn endless(status: &'static str) -> Stub {
     })
 }
 
-/// The most memory that was ever resident, in bytes, where the system tells.
+/// Returns the peak of resident memory in bytes, if the system reports it.
 fn peak() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
@@ -30,7 +30,7 @@ fn peak() -> Option<usize> {
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_read_up_to_its_bound() {
+async fn an_endless_body_is_read_up_to_the_limit() {
     let before = peak();
     let error = failure(&endless("200 OK").url("http"), TransportOptions::default()).await;
     assert_eq!((error.kind, error.status, error.request_id.as_deref()), (Kind::Decode, Some(200), Some("req-7")));
@@ -42,14 +42,14 @@ async fn a_body_without_end_is_read_up_to_its_bound() {
     let error = failure(&endless("500 X").url("http"), TransportOptions::default()).await;
     assert_eq!((error.kind, error.status), (Kind::Server, Some(500)));
     assert_eq!(error.body.as_ref().map(String::len), Some(64 << 10));
-    // Announced, it is not read at all.
+    // A body with such a `Content-Length` is not read at all.
     let announced = Stub::http("HTTP/1.1 200 OK\r\ncontent-length: 68719476736\r\n\r\n{");
     let error = failure(&announced.url("http"), TransportOptions::default()).await;
     assert!(error.kind == Kind::Decode && error.message.contains("64 MiB"), "{error}");
 }
 
 #[tokio::test]
-async fn a_body_as_long_as_allowed_is_read() {
+async fn a_body_at_the_limit_is_read() {
     let server = Stub::start(|mut stream, _| {
         head(&mut stream)?;
         write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{{\"keys\":[]}}", 64 * MIB)?;

@@ -1,4 +1,4 @@
-//! The client against a small server that behaves well or badly.
+//! The client against a small server with prepared responses.
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use opencomputer_usage::{Client, Kind, Period, TransportOptions, UsageOptions};
 use serde_json::{Value, json};
 
-/// What came: the request line, the headers in lower case, the body.
+/// A request: its first line, its headers by lower-case name, its body.
 #[derive(Clone, Debug)]
 struct Seen {
     line: String,
@@ -23,7 +23,7 @@ struct Seen {
     body: Vec<u8>,
 }
 
-/// Answers connection after connection with the next text.
+/// A server that sends one prepared response for each connection.
 struct Server {
     url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -108,7 +108,7 @@ fn state(tags: &Value, etag: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_call_sends_what_the_core_says() {
+async fn a_call_sends_the_request_of_the_core() {
     let server = Server::start(vec![keys()]);
     let keys = server.client().tags().list_keys().await.unwrap();
     assert_eq!((keys[0].key.as_str(), keys[0].sandbox_count), ("team", 3));
@@ -119,7 +119,7 @@ async fn a_call_sends_what_the_core_says() {
 }
 
 #[tokio::test]
-async fn a_walk_shows_every_item() {
+async fn a_walk_returns_every_item() {
     let cursor = "eyJ2IjoxLjUsInQiOiJiIn0";
     let server = Server::start(vec![page(&["a", "b"], Some(cursor)), page(&["c"], None)]);
     let client = server.client();
@@ -136,7 +136,7 @@ async fn a_walk_shows_every_item() {
 }
 
 #[tokio::test]
-async fn an_update_writes_back_what_it_changed() {
+async fn an_update_writes_the_changed_tags() {
     let server = Server::start(vec![
         state(&json!({ "oc:plan": "pro", "team": "a" }), "\"e1\""),
         failure(412, "", "tags_changed"),
@@ -167,7 +167,7 @@ async fn a_429_is_retried_after_the_time_it_names() {
 }
 
 #[tokio::test]
-async fn an_error_says_how_long_to_wait_and_shows_no_secret_header() {
+async fn an_error_has_the_wait_and_no_secret_header() {
     let headers = "Retry-After: 2.5\r\nX-RateLimit-Remaining: 0\r\nSet-Cookie: session=hidden\r\n";
     let server = Server::start(vec![failure(429, headers, "rate_limited")]);
     let client = Client::builder().api_key("oc_key").base_url(&server.url).max_retries(0).build().unwrap();
@@ -178,7 +178,7 @@ async fn an_error_says_how_long_to_wait_and_shows_no_secret_header() {
 }
 
 #[tokio::test]
-async fn a_state_gives_the_users_tags_and_the_condition_to_write_them_back() {
+async fn tags_have_a_condition_to_write_the_user_tags_back() {
     let tags = json!({ "oc:plan": "pro", "team": "a" });
     let server = Server::start(vec![state(&tags, "\"e1\""), state(&tags, "\"e2\""), state(&tags, "\"\"")]);
     let client = server.client();
@@ -187,7 +187,7 @@ async fn a_state_gives_the_users_tags_and_the_condition_to_write_them_back() {
     assert_eq!(written.condition().unwrap(), "\"e2\"");
     let seen = &server.seen()[1];
     assert_eq!((seen.headers["if-match"].as_str(), seen.body.as_slice()), ("\"e1\"", br#"{"team":"a"}"#.as_slice()));
-    // An empty tag names no state.
+    // An empty entity tag identifies no state.
     let read = client.tags().get("sb-1").await.unwrap();
     assert_eq!(read.condition().unwrap_err().kind, Kind::UnsupportedByServer);
 }
@@ -204,7 +204,7 @@ async fn a_server_that_stays_down_is_a_connection_error() {
 }
 
 #[tokio::test]
-async fn what_is_refused_sends_nothing() {
+async fn a_refused_call_sends_nothing() {
     let server = Server::start(vec![keys()]);
     let client = server.client();
     let tags = BTreeMap::from([("oc:team".to_owned(), "a".to_owned())]);

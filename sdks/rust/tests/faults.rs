@@ -1,4 +1,4 @@
-//! What can go wrong on the way to a server: who is named, what is advised, and what is tried again.
+//! Faults on the way to a server: which party the error names, what it advises, and which faults are retried.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
@@ -18,7 +18,7 @@ fn trusting(file: impl Into<PathBuf>) -> TransportOptions {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_named() {
+async fn the_error_for_a_missing_server_names_it() {
     let gone = closed();
     let message = connection_failure(&format!("http://{gone}"), TransportOptions::default()).await;
     assert!(message.contains(&format!("http://{gone} cannot be reached")) && message.contains("refused"), "{message}");
@@ -27,11 +27,11 @@ async fn a_server_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn tls_to_a_plain_port_says_so() {
+async fn the_error_for_tls_to_a_plain_port_advises_http() {
     for server in [
         Stub::http("HTTP/1.1 400 Bad Request\r\n\r\n"),
         Stub::start(|mut stream, _| {
-            // Leaves after the first bytes.
+            // Closes the connection after the first bytes.
             stream.read_exact(&mut [0; 16])
         }),
     ] {
@@ -40,11 +40,11 @@ async fn tls_to_a_plain_port_says_so() {
     }
 }
 
-/// What a TLS server answers a plain request.
+/// The reactions of a TLS server to a plain request.
 const ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 70];
 
 #[tokio::test]
-async fn a_plain_request_to_a_tls_port_says_so() {
+async fn the_error_for_a_plain_request_to_a_tls_port_advises_https() {
     let authority = Authority::new("authority");
     let servers = [
         authority.serve("127.0.0.1", NO_KEYS),
@@ -63,7 +63,7 @@ async fn a_plain_request_to_a_tls_port_says_so() {
 }
 
 #[tokio::test]
-async fn an_authority_that_nobody_trusts_points_to_the_option() {
+async fn the_error_for_an_unknown_authority_names_the_option() {
     let authority = Authority::new("authority");
     let directory = tempfile::tempdir().unwrap();
     let (file, other) = (directory.path().join("ca.pem"), directory.path().join("other.pem"));
@@ -79,14 +79,14 @@ async fn an_authority_that_nobody_trusts_points_to_the_option() {
         }
     }
     client(&server.url("https"), trusting(&file)).tags().list_keys().await.unwrap();
-    // The certificate is trusted, but another server's: more trust would not help.
+    // The certificate is trusted, but belongs to another server, so trusting more authorities would not help.
     let server = authority.serve("other.example", NO_KEYS);
     let message = connection_failure(&server.url("https"), trusting(&file)).await;
     assert!(message.contains("other.example") && !message.contains("ssl_cert_file"), "{message}");
 }
 
 #[test]
-fn certificates_that_cannot_be_read_are_refused_by_the_option() {
+fn unreadable_certificates_of_the_option_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let empty = directory.path().join("empty.pem");
     std::fs::write(&empty, "no certificate\n").unwrap();
@@ -107,11 +107,11 @@ fn certificates_that_cannot_be_read_are_refused_by_the_option() {
 }
 
 #[test]
-fn certificates_of_the_environment_are_trusted_or_refused() {
+fn certificates_from_the_environment_are_trusted_or_refused() {
     if is_child() {
         return;
     }
-    let test = "certificates_of_the_environment_are_trusted_or_refused";
+    let test = "certificates_from_the_environment_are_trusted_or_refused";
     let directory = tempfile::tempdir().unwrap();
     let authority = Authority::new("authority");
     let file = directory.path().join("ca.pem");
@@ -131,16 +131,16 @@ fn certificates_of_the_environment_are_trusted_or_refused() {
     assert_eq!(call(&[("SSL_CERT_DIR", &missing), ("SSL_CERT_FILE", file)]), "answered");
     assert!(call(&[("SSL_CERT_DIR", &missing)]).contains("`SSL_CERT_DIR`"));
     assert!(call(&[("SSL_CERT_FILE", &missing), ("SSL_CERT_DIR", parent)]).contains("`SSL_CERT_FILE`"));
-    // Variables that are empty are not set, and the system does not know this authority.
+    // Empty variables count as unset, and the system does not trust this authority.
     assert!(call(&[("REQUESTS_CA_BUNDLE", "")]).contains("UnknownIssuer"));
-    // Without TLS, nothing is read.
+    // A client without TLS reads no certificates.
     let server = Stub::http(NO_KEYS);
     assert_eq!(call_in(test, &[("SSL_CERT_FILE", &missing)], &server.url("http")), "answered");
 }
 
 #[tokio::test]
-async fn a_connect_timeout_is_a_timeout_that_is_tried_again() {
-    // Accepts and never takes part in a handshake; connecting includes that.
+async fn a_connect_timeout_is_retried() {
+    // The server accepts, but never answers the handshake, which is part of connecting.
     let server = Stub::start(|mut stream, note| {
         note("came".to_owned());
         io::copy(&mut stream, &mut io::sink()).map(drop)
@@ -157,7 +157,7 @@ async fn a_connect_timeout_is_a_timeout_that_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_read_timeout_is_a_timeout_that_is_tried_again() {
+async fn a_read_timeout_is_retried() {
     let silent = Stub::start(|mut stream, note| {
         note("came".to_owned());
         head(&mut stream)?;
@@ -183,7 +183,7 @@ async fn a_read_timeout_is_a_timeout_that_is_tried_again() {
 }
 
 #[tokio::test]
-async fn the_timeout_of_a_call_names_the_server() {
+async fn the_error_for_a_timeout_names_the_server() {
     let server = Stub::start(|mut stream, _| io::copy(&mut stream, &mut io::sink()).map(drop));
     let builder = Client::builder().api_key(KEY).base_url(server.url("http")).timeout(Duration::from_millis(200));
     let error = builder.build().unwrap().tags().list_keys().await.unwrap_err();
@@ -192,7 +192,7 @@ async fn the_timeout_of_a_call_names_the_server() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_a_connection_fault() {
+async fn a_response_that_breaks_off_is_a_connection_fault() {
     for answer in [
         "HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{\"keys\":[]}",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nb\r\n{\"keys\":[]}\r\n",
@@ -202,14 +202,14 @@ async fn an_answer_that_breaks_off_is_a_connection_fault() {
         let expected = format!("the answer of {} breaks off after 11 bytes", server.url("http"));
         assert!(message.contains(&expected), "{message}");
     }
-    // Lengths that contradict each other are an answer of no known length.
+    // Contradicting lengths make the response invalid.
     let server = Stub::http("HTTP/1.1 200 OK\r\ncontent-length: 11\r\ncontent-length: 12\r\n\r\n{\"keys\":[]}");
     let message = connection_failure(&server.url("http"), TransportOptions::default()).await;
     assert!(message.contains(&server.url("http")) && message.contains("content-length"), "{message}");
 }
 
 #[tokio::test]
-async fn a_compressed_body_that_nobody_asked_for_is_named() {
+async fn the_error_for_a_compressed_body_names_the_compression() {
     for answer in [
         "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n\u{1f}x",
         "HTTP/1.1 200 OK\r\ncontent-encoding: br\r\ncontent-length: 2\r\n\r\n{}",
@@ -218,14 +218,14 @@ async fn a_compressed_body_that_nobody_asked_for_is_named() {
         assert_eq!((error.kind, error.status), (Kind::Decode, Some(200)));
         assert!(error.message.contains("compressed"), "{error}");
     }
-    // Not announced, but it begins as gzip does.
+    // Without `Content-Encoding`, but with the first bytes of gzip.
     let server = Stub::start(|mut stream, _| {
         head(&mut stream)?;
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n\x1f\x8b\x08\0")
     });
     let error = failure(&server.url("http"), TransportOptions::default()).await;
     assert!(error.kind == Kind::Decode && error.message.contains("gzip"), "{error}");
-    // An error stays what its status says.
+    // The status of an error response still decides the kind of the error.
     let server = Stub::http("HTTP/1.1 401 X\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n\u{1f}x");
     assert_eq!(failure(&server.url("http"), TransportOptions::default()).await.kind, Kind::Authentication);
     let server = Stub::http("HTTP/1.1 200 OK\r\ncontent-encoding: identity\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}");

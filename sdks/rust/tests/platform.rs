@@ -1,4 +1,4 @@
-//! Every method against every variant of the platform's own servers: what works, and which error the rest is.
+//! Every method against every variant of the platform's own servers: it works, or fails with a typed error.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 const VARIANTS: [Variant; 4] = [Variant::Original, Variant::Today, Variant::Edge, Variant::Combined];
 
-/// The base URL of a variant, each with a fleet of its own.
+/// Returns the base URL of a variant. Each has its own fleet.
 async fn start(variant: Variant) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -34,7 +34,7 @@ fn team(name: &str) -> BTreeMap<String, String> {
     BTreeMap::from([("team".to_owned(), name.to_owned())])
 }
 
-/// `ok`, or the kind of the error; a body that cannot be read fails the test.
+/// Returns `ok` or the kind of the error. A body that cannot be decoded fails the test.
 fn outcome<T>(result: Result<T, ClientError>) -> &'static str {
     match result {
         Ok(_) => "ok",
@@ -79,7 +79,7 @@ async fn call(client: &Client, method: &str) -> &'static str {
     }
 }
 
-/// What each method comes to on `original`, `today`, `edge` and `combined`.
+/// The result of each method on `original`, `today`, `edge` and `combined`.
 const OUTCOMES: [(&str, [&str; 4]); 25] = [
     ("usage.by_tag", ["ok"; 4]),
     ("usage.by_tag, default window", ["ok"; 4]),
@@ -128,7 +128,7 @@ async fn a_wrong_key_is_refused() {
 }
 
 #[tokio::test]
-async fn a_walk_shows_every_group_once_and_adds_up() {
+async fn a_walk_returns_every_group_once_and_adds_up() {
     for variant in VARIANTS {
         let client = client(variant).await;
         let mut walk = client.usage().walk_by_sandbox(may());
@@ -149,9 +149,9 @@ async fn a_walk_shows_every_group_once_and_adds_up() {
     }
 }
 
-/// The window moves between pages where the server pins none: the walk has to pin it.
+/// If the server does not pin the window, it moves between pages, so the walk has to pin it.
 #[tokio::test]
-async fn a_walk_over_a_window_that_moves_shows_no_group_twice() {
+async fn a_walk_over_a_moving_window_returns_no_group_twice() {
     for variant in VARIANTS {
         let client = client(variant).await;
         for options in [UsageOptions::new(), UsageOptions::new().from("2026-10-01").filter("tag:team", ["search"])] {
@@ -167,7 +167,7 @@ async fn a_walk_over_a_window_that_moves_shows_no_group_twice() {
 }
 
 #[tokio::test]
-async fn what_a_server_leaves_out_is_absent() {
+async fn members_that_a_server_does_not_send_are_none() {
     for variant in VARIANTS {
         let client = client(variant).await;
         let page = client.usage().by_tag("team", may()).await.unwrap();
@@ -183,7 +183,7 @@ async fn what_a_server_leaves_out_is_absent() {
 }
 
 #[tokio::test]
-async fn a_condition_that_the_server_would_ignore_is_not_an_update() {
+async fn an_update_fails_if_the_server_would_ignore_its_condition() {
     for variant in VARIANTS {
         let url = start(variant).await;
         let client = Client::new(KEY, &url).unwrap();
@@ -195,7 +195,7 @@ async fn a_condition_that_the_server_would_ignore_is_not_an_update() {
     }
 }
 
-/// What the server was asked for.
+/// Returns the requests that the server received.
 async fn requests(url: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -1,4 +1,4 @@
-//! Proxies of the option and of the environment, in front of a real server.
+//! Proxies from the option and from the environment, in front of a real server.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;
@@ -10,11 +10,11 @@ use common::{Authority, NO_KEYS, Stub, call_in, client, closed, connection_failu
 use opencomputer_usage::{Client, Kind, TransportOptions};
 
 #[test]
-fn the_key_goes_to_no_proxy_that_no_proxy_rules_out() {
+fn no_key_goes_to_a_proxy_that_no_proxy_excludes() {
     if is_child() {
         return;
     }
-    let test = "the_key_goes_to_no_proxy_that_no_proxy_rules_out";
+    let test = "no_key_goes_to_a_proxy_that_no_proxy_excludes";
     let (server, proxy) = (Stub::http(NO_KEYS), Stub::proxy());
     let port = server.address.port();
     let six = TcpListener::bind("[::1]:0")
@@ -33,7 +33,7 @@ fn the_key_goes_to_no_proxy_that_no_proxy_rules_out() {
     for no_proxy in ["*", "example.com, *", "127.0.0.1", &format!("127.0.0.1:{port}"), "127.0.0.0/8"] {
         direct(&server, no_proxy);
     }
-    // Where the machine has IPv6.
+    // Only if the machine has IPv6.
     if let Ok(six) = six {
         for no_proxy in ["*", "[::1]", &format!("[::1]:{}", six.address.port()), "::/0"] {
             direct(&six, no_proxy);
@@ -46,11 +46,11 @@ fn the_key_goes_to_no_proxy_that_no_proxy_rules_out() {
 }
 
 #[test]
-fn a_proxy_of_the_environment_that_cannot_be_used_is_refused() {
+fn an_unusable_proxy_from_the_environment_is_refused() {
     if is_child() {
         return;
     }
-    let test = "a_proxy_of_the_environment_that_cannot_be_used_is_refused";
+    let test = "an_unusable_proxy_from_the_environment_is_refused";
     let server = Stub::http(NO_KEYS);
     for proxy in ["ftp://me:hidden@h", "x://h", "http://[::1", "http://a b"] {
         for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
@@ -63,7 +63,7 @@ fn a_proxy_of_the_environment_that_cannot_be_used_is_refused() {
 }
 
 #[test]
-fn an_option_that_cannot_be_used_is_refused() {
+fn an_unusable_option_is_refused() {
     for proxy in ["ftp://me:hidden@h", "x://h", "http://[::1", "http://a b", ""] {
         let error = TransportOptions::new(None, Some(proxy.to_owned()), None, None).unwrap_err();
         assert_eq!(error.kind, Kind::InvalidRequest);
@@ -76,7 +76,7 @@ fn an_option_that_cannot_be_used_is_refused() {
 }
 
 #[tokio::test]
-async fn the_option_is_for_every_request() {
+async fn the_option_applies_to_every_request() {
     let (server, proxy) = (Stub::http(NO_KEYS), Stub::proxy());
     let url = format!("http://me:p%40ss@{}", proxy.address);
     client(&server.url("http"), through(&url)).tags().list_keys().await.unwrap();
@@ -85,7 +85,7 @@ async fn the_option_is_for_every_request() {
 }
 
 #[tokio::test]
-async fn a_tunnel_leads_to_a_server_with_tls() {
+async fn a_request_to_a_server_with_tls_goes_through_a_tunnel() {
     let authority = Authority::new("authority");
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("ca.pem");
@@ -98,7 +98,7 @@ async fn a_tunnel_leads_to_a_server_with_tls() {
 }
 
 #[tokio::test]
-async fn a_proxy_with_tls_is_trusted_as_a_server_is() {
+async fn a_proxy_with_tls_needs_a_trusted_certificate() {
     let authority = Authority::new("authority");
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("ca.pem");
@@ -115,7 +115,7 @@ async fn a_proxy_with_tls_is_trusted_as_a_server_is() {
     }
 }
 
-/// A SOCKS5 proxy (RFC 1928, RFC 1929), which notes whom it lets in and where they go.
+/// A SOCKS5 proxy (RFC 1928, RFC 1929) that records users and destinations.
 fn socks(password: Option<&'static str>) -> Stub {
     Stub::start(move |mut stream, note| {
         let read = |stream: &mut TcpStream, length: usize| {
@@ -154,13 +154,13 @@ fn socks(password: Option<&'static str>) -> Stub {
 }
 
 #[tokio::test]
-async fn socks_proxies_carry_requests() {
+async fn requests_go_through_socks_proxies() {
     let server = Stub::http(NO_KEYS);
     let base_url = format!("http://localhost:{}", server.address.port());
     let proxy = socks(None);
     client(&base_url, through(&proxy.url("socks5"))).tags().list_keys().await.unwrap();
     client(&base_url, through(&proxy.url("socks5h"))).tags().list_keys().await.unwrap();
-    // The first looks the name up itself; the second leaves that to the proxy.
+    // With the first scheme, the client resolves the name; with the second, the proxy does.
     assert_eq!(proxy.seen(), ["127.0.0.1", "localhost"]);
     let proxy = socks(Some("p@ss"));
     let url = format!("socks5h://me:p%40ss@{}", proxy.address);
@@ -170,7 +170,7 @@ async fn socks_proxies_carry_requests() {
 }
 
 #[tokio::test]
-async fn a_failure_says_whether_it_was_the_proxy_or_the_server() {
+async fn an_error_says_whether_the_proxy_or_the_server_failed() {
     let (server, gone) = (Stub::http(NO_KEYS), closed());
     let origin = |scheme: &str, address: &dyn ToString| format!("{scheme}://{}", address.to_string());
     for scheme in ["http", "https"] {
@@ -195,14 +195,14 @@ async fn a_failure_says_whether_it_was_the_proxy_or_the_server() {
             assert!(message.contains(&expected) && message.contains(why), "{message}");
         }
     }
-    // The proxy is there, the server is not.
+    // The proxy runs, the server does not.
     let proxy = socks(None);
     let message = connection_failure(&origin("http", &gone), through(&proxy.url("socks5h"))).await;
     assert!(
         message.contains(&format!("the proxy {} does not connect to http://{gone}", proxy.url("socks5h"))),
         "{message}"
     );
-    // A tunnel to a server without TLS: the server is at fault.
+    // A tunnel to a server without TLS. The fault is the server's.
     let proxy = Stub::proxy();
     let message = connection_failure(&server.url("https"), through(&proxy.url("http"))).await;
     let expected = format!("{} through the proxy {} cannot be reached", server.url("https"), proxy.url("http"));
@@ -210,7 +210,7 @@ async fn a_failure_says_whether_it_was_the_proxy_or_the_server() {
 }
 
 #[test]
-fn a_client_shows_no_password_of_a_proxy() {
+fn debug_output_hides_the_password_of_a_proxy() {
     let builder = Client::builder().api_key("oc_secret").base_url("https://api.example.com");
     let client = builder.transport(through("http://me:hidden@proxy:3128")).build().unwrap();
     assert!(!format!("{client:?}").contains("hidden"));

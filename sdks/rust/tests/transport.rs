@@ -15,7 +15,7 @@ use opencomputer_usage_vectors::{Case, load, same};
 use serde_json::{Value, json};
 use socket2::SockRef;
 
-/// Starts a server that takes one entry of the script for each connection.
+/// Starts a server that follows one entry of the script for each connection.
 fn start(script: &Value) -> Stub {
     let ahead = Arc::new(Mutex::new(VecDeque::from(script.as_array().unwrap().clone())));
     Stub::start(move |stream, note| {

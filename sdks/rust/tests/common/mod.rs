@@ -1,4 +1,4 @@
-//! Servers and proxies of a few lines, each connection on a thread of its own.
+//! Small servers and proxies, with one thread for each connection.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::missing_panics_doc, reason = "a test may panic")]
 
@@ -14,12 +14,12 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
-/// A key that no message may show.
+/// An API key, which no message may contain.
 pub const KEY: &str = "oc_0123456789abcdef";
-/// An answer of `tags.list_keys`.
+/// A response of `tags.list_keys`.
 pub const NO_KEYS: &str = "HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}";
 
-/// What listens, and what it has noted.
+/// A server and the lines that it recorded.
 #[derive(Clone)]
 pub struct Stub {
     pub address: SocketAddr,
@@ -27,12 +27,12 @@ pub struct Stub {
 }
 
 impl Stub {
-    /// Serves each connection with a function, which may note what it sees.
+    /// Serves each connection with a function, which may record lines.
     pub fn start(serve: impl Fn(TcpStream, &dyn Fn(String)) -> io::Result<()> + Clone + Send + 'static) -> Self {
         Self::listen(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
     }
 
-    /// As `start`, on an address of the caller's choice.
+    /// Does the same as `start` on a given listener.
     pub fn listen(
         listener: TcpListener,
         serve: impl Fn(TcpStream, &dyn Fn(String)) -> io::Result<()> + Clone + Send + 'static,
@@ -42,19 +42,19 @@ impl Stub {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (serve, log) = (serve.clone(), Arc::clone(&log));
-                // A client that leaves early is no fault of the test.
+                // Ignores errors of clients that close early.
                 thread::spawn(move || serve(stream.unwrap(), &|line| log.lock().unwrap().push(line)));
             }
         });
         stub
     }
 
-    /// Answers each request with the same bytes, notes its first line and closes the connection.
+    /// Answers each request with the same bytes, records its first line and closes the connection.
     pub fn http(answer: &'static str) -> Self {
         Self::start(move |stream, note| answer_once(stream, note, answer))
     }
 
-    /// Sends a request to where its first line says, as a proxy of plain HTTP and of tunnels does.
+    /// Forwards plain requests and opens tunnels, as an HTTP proxy does.
     pub fn proxy() -> Self {
         Self::start(|mut stream, note| {
             let head = head(&mut stream)?;
@@ -78,7 +78,7 @@ impl Stub {
         self.log.lock().unwrap().clone()
     }
 
-    /// Waits until so much has been noted: connections are served on threads of their own.
+    /// Waits until `count` lines are recorded: connections are served by other threads.
     pub fn wait(&self, count: usize) {
         while self.seen().len() < count {
             thread::sleep(Duration::from_millis(5));
@@ -97,7 +97,7 @@ pub fn answer_once(mut stream: impl Read + Write, note: &dyn Fn(String), answer:
     stream.flush()
 }
 
-/// Reads up to the empty line after the headers, or the first byte of what is no HTTP, such as a handshake of TLS.
+/// Reads up to the empty line after the headers, or one byte of anything but HTTP, such as a TLS handshake.
 pub fn head(stream: &mut impl Read) -> io::Result<String> {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -111,7 +111,7 @@ pub fn head(stream: &mut impl Read) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&head).into_owned())
 }
 
-/// Carries bytes both ways until one side closes.
+/// Copies bytes both ways until one side closes.
 pub fn relay(client: &TcpStream, mut server: TcpStream) -> io::Result<()> {
     let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
     thread::spawn(move || {
@@ -122,7 +122,7 @@ pub fn relay(client: &TcpStream, mut server: TcpStream) -> io::Result<()> {
     client.shutdown(Shutdown::Both)
 }
 
-/// The address of a port that nothing listens on.
+/// Returns an address that nothing listens on.
 pub fn closed() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
@@ -163,12 +163,12 @@ impl Authority {
     }
 }
 
-/// A client that does not retry.
+/// Builds a client that does not retry.
 pub fn client(base_url: &str, transport: TransportOptions) -> Client {
     Client::builder().api_key(KEY).base_url(base_url).max_retries(0).transport(transport).build().unwrap()
 }
 
-/// What a call fails with; never with the key, or with `hidden`, which stands for a password.
+/// Returns the error of a call. It must not show the key, or `hidden`, which stands for a password.
 pub async fn failure(base_url: &str, transport: TransportOptions) -> ClientError {
     let error = client(base_url, transport).tags().list_keys().await.unwrap_err();
     assert!(!format!("{error:?}").contains(KEY) && !format!("{error:?}").contains("hidden"), "{error:?}");
@@ -188,7 +188,7 @@ pub fn through(proxy: &str) -> TransportOptions {
 const CHILD: &str = "TEST_BASE_URL";
 const OUTCOME: &str = "outcome: ";
 
-/// Runs the test of this name once more, in a process with these variables: what its call comes to.
+/// Runs the named test again in a process with these variables. Returns the outcome of its call.
 pub fn call_in(test: &str, variables: &[(&str, &str)], base_url: &str) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
@@ -203,7 +203,7 @@ pub fn call_in(test: &str, variables: &[(&str, &str)], base_url: &str) -> String
     outcome.unwrap().lines().next().unwrap().to_owned()
 }
 
-/// In a process that `call_in` started, makes the call and says what it comes to.
+/// Makes the call and prints its outcome, in a process that `call_in` started.
 pub fn is_child() -> bool {
     let Ok(base_url) = std::env::var(CHILD) else {
         return false;
