@@ -48,6 +48,8 @@ mod _core {
     #[pymodule_export]
     use super::runtime::exchange::{Exchange, Task};
     #[pymodule_export]
+    use super::runtime::exit::stop_delivery;
+    #[pymodule_export]
     use super::runtime::step::Request;
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "Python's name for it")]

@@ -1,4 +1,5 @@
-//! Runs calls on the runtime that both clients share. Its thread polls sockets and decodes; it never touches Python.
+//! Runs calls on the runtime that both clients share. Its thread polls sockets and decodes. It touches Python only to
+//! wake an event loop.
 
 use std::time::{Duration, Instant};
 

@@ -1,21 +1,49 @@
-//! Delivers the results of async calls from the runtime's threads to an event loop. Those threads never touch Python:
-//! they queue a result and write one byte to a socket, which wakes the loop once for all results that are queued by then.
+//! Delivers the results of async calls from the runtime's threads to event loops. Each loop has a queue, and one
+//! `loop.call_soon_threadsafe` wakes it for all results that are queued by then.
 
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::runtime::carry::Report;
+use crate::runtime::exit::Gate;
 use crate::runtime::step::shown;
 
-/// A call that a coroutine awaits: the future that its result resolves, and the function that logs its lines.
+/// A call that a coroutine awaits.
 pub struct PendingCall {
+    /// The queue of its event loop.
+    pub queue: Py<CompletionQueue>,
+    /// The future that its result resolves.
     pub future: Py<PyAny>,
+    /// The function that logs its lines.
     pub log: Option<Py<PyAny>>,
+    /// How a thread of the runtime takes the GIL to wake the loop.
+    pub gate: &'static Gate,
+}
+
+impl PendingCall {
+    /// Queues a report and wakes the loop unless it has been woken already.
+    pub fn report(self: &Arc<Self>, report: Report) {
+        if !self.queue.get().push(Arc::clone(self), report) {
+            return;
+        }
+        self.gate.attach(|py| {
+            if let Err(error) = self.wake(py) {
+                // A closed loop raises RuntimeError. Nothing awaits its results.
+                drop(self.queue.get().take());
+                if !error.is_instance_of::<PyRuntimeError>(py) {
+                    error.write_unraisable(py, None);
+                }
+            }
+        });
+    }
+
+    fn wake(&self, py: Python<'_>) -> PyResult<()> {
+        let event_loop = self.future.bind(py).call_method0("get_loop")?;
+        event_loop.call_method1("call_soon_threadsafe", (self.queue.bind(py).getattr("drain")?,))?;
+        Ok(())
+    }
 }
 
 /// Logs a line if logging is enabled.
@@ -23,56 +51,34 @@ pub fn log(py: Python<'_>, log: Option<&Py<PyAny>>, line: String) -> PyResult<()
     log.map_or(Ok(()), |log| log.call1(py, (line,)).map(drop))
 }
 
-/// The end of the queue that the runtime's threads write to.
-pub struct Sender {
-    reports: Mutex<Vec<(Arc<PendingCall>, Report)>>,
-    /// Whether the loop has been woken and has not drained the queue yet.
-    woken: AtomicBool,
-    wake: UnixStream,
-}
-
-impl Sender {
-    /// Queues a report and wakes the loop unless it has been woken already.
-    pub fn send(&self, call: &Arc<PendingCall>, report: Report) {
-        self.reports.lock().unwrap_or_else(PoisonError::into_inner).push((Arc::clone(call), report));
-        if !self.woken.swap(true, Ordering::AcqRel) {
-            // A write fails only after the loop was closed, when nothing awaits the result.
-            drop((&self.wake).write(&[0]));
-        }
-    }
-}
-
-/// The end of the queue that an event loop drains.
+/// The results for one event loop.
 #[pyclass(frozen)]
-pub struct CompletionQueue {
-    pub sender: Arc<Sender>,
-    woken: UnixStream,
+pub struct CompletionQueue(Mutex<Vec<(Arc<PendingCall>, Report)>>);
+
+impl CompletionQueue {
+    /// Queues a report. Returns whether it is the first since the queue was drained.
+    fn push(&self, call: Arc<PendingCall>, report: Report) -> bool {
+        let mut reports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        reports.push((call, report));
+        reports.len() == 1
+    }
+
+    /// Takes every queued report.
+    fn take(&self) -> Vec<(Arc<PendingCall>, Report)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 #[pymethods]
 impl CompletionQueue {
     #[new]
-    fn new() -> PyResult<Self> {
-        let (wake, woken) = UnixStream::pair()?;
-        wake.set_nonblocking(true)?;
-        woken.set_nonblocking(true)?;
-        let sender = Sender { reports: Mutex::default(), woken: AtomicBool::new(false), wake };
-        Ok(Self { sender: Arc::new(sender), woken })
-    }
-
-    /// The file descriptor that becomes readable when results are queued.
-    fn fileno(&self) -> i32 {
-        self.woken.as_raw_fd()
+    const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
     }
 
     /// Resolves the future of every queued result.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
-        match (&self.woken).read(&mut [0; 8]) {
-            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error.into()),
-            _ => self.sender.woken.store(false, Ordering::Release),
-        }
-        let reports = std::mem::take(&mut *self.sender.reports.lock().unwrap_or_else(PoisonError::into_inner));
-        for (call, report) in reports {
+        for (call, report) in self.take() {
             let step = match report {
                 Report::Step(step) => step,
                 Report::Line(line) => {

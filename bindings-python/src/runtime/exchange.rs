@@ -17,6 +17,7 @@ use crate::host_value::raw;
 use crate::runtime::carry::{Report, carry, runtime};
 use crate::runtime::completions::{CompletionQueue, PendingCall, log};
 use crate::runtime::connections::Connections;
+use crate::runtime::exit::Gate;
 use crate::runtime::step::shown;
 
 /// The longest time until a blocking call sees a signal such as Ctrl-C.
@@ -144,13 +145,17 @@ impl Exchange {
     fn start(
         &self,
         py: Python<'_>,
-        queue: &Bound<'_, CompletionQueue>,
+        queue: Py<CompletionQueue>,
         future: Py<PyAny>,
         changed: &Bound<'_, PyTuple>,
     ) -> PyResult<Task> {
-        let sender = Arc::clone(&queue.get().sender);
-        let call = Arc::new(PendingCall { future, log: self.log.as_ref().map(|log| log.clone_ref(py)) });
-        self.spawn(py, event(changed)?, move |report| sender.send(&call, report)).map(Task)
+        let gate = Gate::get(py)?;
+        if !gate.is_open() {
+            return Err(PyRuntimeError::new_err("no async call can be made while the interpreter exits"));
+        }
+        let log = self.log.as_ref().map(|log| log.clone_ref(py));
+        let call = Arc::new(PendingCall { queue, future, log, gate });
+        self.spawn(py, event(changed)?, move |report| call.report(report)).map(Task)
     }
 }
 

@@ -5,5 +5,6 @@ pub mod client;
 pub mod completions;
 pub mod connections;
 pub mod exchange;
+pub mod exit;
 pub mod per_process;
 pub mod step;

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any, Generic, NoReturn, TypeVar
 
-from ._core import CompletionQueue, Exchange, Request
+from ._core import CompletionQueue, Exchange, Request, stop_delivery
 from ._shared import Answer, TransportError, is_awaitable
+
+# Registered on import, so that it runs after handlers that a program registers later.
+atexit.register(stop_delivery)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,11 +90,7 @@ def _queue(loop: asyncio.AbstractEventLoop) -> CompletionQueue:
         from weakref import WeakKeyDictionary
 
         _queues = WeakKeyDictionary()
-    queue = _queues.get(loop)
-    if queue is None:
-        queue = _queues[loop] = CompletionQueue()
-        loop.add_reader(queue.fileno(), queue.drain)
-    return queue
+    return _queues.setdefault(loop, CompletionQueue())
 
 
 async def carry(exchange: Exchange, *changed: object) -> tuple[str, Any]:

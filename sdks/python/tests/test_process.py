@@ -182,6 +182,33 @@ def test_asyncio_in_a_forked_child() -> None:
         expect_output("1 1\n", script, stub.url)
 
 
+def test_a_fork_while_an_event_loop_in_another_thread_makes_calls() -> None:
+    script = """
+        import asyncio, os, sys, threading, warnings
+        warnings.simplefilter("ignore")
+        from opencomputer_usage import AsyncUsageClient
+        client = AsyncUsageClient(api_key="key", base_url=URL, timeout=20)
+        stop = threading.Event()
+        async def call(): return len(await client.tags.list_keys())
+        async def calls():
+            while not stop.is_set():
+                await asyncio.gather(*(call() for _ in range(8)))
+        thread = threading.Thread(target=asyncio.run, args=(calls(),))
+        thread.start()
+        codes = []
+        for _ in range(10):
+            child = os.fork()
+            if child == 0:
+                sys.exit(asyncio.run(call()))
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        stop.set()
+        thread.join()
+        print(set(codes))
+    """
+    with Stub(Answer(body=KEYS)) as stub:
+        expect_output("{1}\n", script, stub.url)
+
+
 def test_a_blocking_call_costs_one_descriptor() -> None:
     script = f"""
         import resource, threading
@@ -301,14 +328,81 @@ def test_ctrl_c_interrupts_a_call_that_waits_for(answer: Answer) -> None:
             await asyncio.to_thread(lambda: READY)
         asyncio.run(main())
         """,
+        """
+        import asyncio, threading
+        from opencomputer_usage import AsyncUsageClient
+        async def main():
+            client = AsyncUsageClient(api_key="key", base_url=URL)
+            await asyncio.gather(*(client.tags.list_keys() for _ in range(32)))
+        threading.Thread(target=asyncio.run, args=(main(),), daemon=True).start()
+        READY
+        """,
     ],
-    ids=["a thread", "asyncio"],
+    ids=["a thread", "asyncio", "asyncio in a daemon thread"],
 )
 def test_exiting_with_a_call_in_flight_neither_crashes_nor_hangs(script: str) -> None:
     with Stub(Answer(hangs=True)) as stub:
         process = start(script.replace("READY", "__import__('time').sleep(0.5)"), stub.url)
         assert stub.arrived.wait(10)
         assert (*finish(process), process.returncode) == ("", "", 0)
+
+
+def test_exiting_while_results_are_delivered_never_crashes() -> None:
+    script = """
+        import asyncio, threading, time
+        from opencomputer_usage import AsyncUsageClient
+        async def calls():
+            client = AsyncUsageClient(api_key="key", base_url=URL)
+            while True:
+                await asyncio.gather(*(client.tags.list_keys() for _ in range(8)))
+        threading.Thread(target=asyncio.run, args=(calls(),), daemon=True).start()
+        time.sleep(0.2)
+    """
+    with Stub(Answer(body=KEYS)) as stub:
+        for _ in range(5):
+            for process in [start(script, stub.url) for _ in range(4)]:
+                _, errors = finish(process)
+                assert process.returncode == 0, errors
+
+
+def test_async_calls_of_exit_handlers_work_until_delivery_stops() -> None:
+    script = """
+        import asyncio, atexit
+        def call():
+            try:
+                print(len(asyncio.run(client.tags.list_keys())))
+            except RuntimeError as error:
+                print(error)
+        atexit.register(call)
+        from opencomputer_usage import AsyncUsageClient
+        client = AsyncUsageClient(api_key="key", base_url=URL)
+        atexit.register(call)
+    """
+    with Stub(Answer(body=KEYS)) as stub:
+        expect_output("1\nno async call can be made while the interpreter exits\n", script, stub.url)
+
+
+def test_results_that_arrive_after_their_loop_is_closed_are_dropped() -> None:
+    script = """
+        import asyncio, gc, time, weakref
+        from opencomputer_usage import AsyncUsageClient
+        client = AsyncUsageClient(api_key="key", base_url=URL)
+        async def main():
+            # The futures are not awaited, so closing the loop does not cancel the calls.
+            for _ in range(4):
+                waiting.append(client.tags.list_keys().__await__())
+                next(waiting[-1])
+            return weakref.ref(asyncio.get_running_loop())
+        waiting = []
+        loop = asyncio.run(main())
+        time.sleep(0.4)
+        del waiting
+        print(len(asyncio.run(client.tags.list_keys())))
+        gc.collect()
+        print(loop())
+    """
+    with Stub(Answer(body=KEYS, delay=0.1)) as stub:
+        expect_output("1\nNone\n", script, stub.url)
 
 
 def test_results_that_arrive_while_the_interpreter_exits_are_dropped() -> None:
