@@ -84,5 +84,5 @@ async fn a_key_works_until_it_expires() {
     let past = place.run(&["keys", "create", "--org", live::ORG, "--name", "x", "--expires", "2020-01-01"]);
     assert_eq!(past.status.code(), Some(1));
     let told = String::from_utf8(past.stderr).unwrap();
-    assert!(told.contains("would have expired already, at 2020-01-01T00:00:00Z"), "{told}");
+    assert!(told.contains("would already have expired, at 2020-01-01T00:00:00Z"), "{told}");
 }
