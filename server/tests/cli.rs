@@ -46,7 +46,7 @@ fn faults_are_reported_in_one_line() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("text.db"), "this is no database ".repeat(100)).unwrap();
     std::fs::write(directory.path().join("bad.jsonl"), "\n{\"type\":\"no\\n\\u001bthing\"}\n").unwrap();
-    let cases: [(&[&str], &str); 16] = [
+    let cases: [(&[&str], &str); 17] = [
         (&["migrate", "--database", "postgres://u:secret@127.0.0.1:1/d"], "the database `d` on `127.0.0.1:1`: "),
         (&["migrate", "--database", "mysql://h/d"], "must start with `sqlite://` or `postgres://`"),
         (
@@ -59,6 +59,7 @@ fn faults_are_reported_in_one_line() {
         (&["migrate", "--database", "sqlite://?mode=rwc"], "must name a file"),
         (&["migrate", "--database", "sqlite://x.db?mode=memory"], "must name a file"),
         (&["migrate", "--database", "sqlite://:memory:"], "must name a file"),
+        (&["migrate", "--database", "sqlite::memory:"], "must name a file"),
         (&["migrate", "--database", "sqlite://file:x?mode=memory"], "must name a file"),
         (&["import", "missing.jsonl", "--org", ORG], "cannot open `missing.jsonl`: No such file"),
         (&["import", ".", "--org", ORG], "error: cannot read the input: Is a directory (os error 21)\n"),

@@ -230,7 +230,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
 
 /// Opens an empty database in memory that lives as long as the store.
 pub async fn in_memory() -> Result<Arc<dyn Store>, OpenError> {
-    open("sqlite::memory:").await
+    Ok(Arc::new(sqlite::Sqlite::in_memory().await?))
 }
 
 /// A database engine.

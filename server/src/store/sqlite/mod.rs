@@ -26,7 +26,7 @@ use opencomputer_usage_core::usage::page::{Group, Page};
 use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey};
-use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection as _, Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
 
@@ -63,10 +63,17 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     pub(super) async fn open(url: &str) -> Result<Self, OpenError> {
-        let options = url::options(url)?;
         let place = format!("`{}`", url.trim_start_matches("sqlite:").trim_start_matches("//"));
+        Self::start(url::options(url)?, place, false).await
+    }
+
+    /// Opens an empty database that lives in memory until the store is dropped.
+    pub(super) async fn in_memory() -> Result<Self, OpenError> {
+        Self::start(url::in_memory(), "a database in memory".to_owned(), true).await
+    }
+
+    async fn start(options: SqliteConnectOptions, place: String, in_memory: bool) -> Result<Self, OpenError> {
         let unreachable = |error: sqlx::Error| OpenError::Unreachable { place: place.clone(), reason: reason(&error) };
-        let in_memory = url == url::MEMORY;
         let options =
             options.create_if_missing(true).foreign_keys(true).busy_timeout(PATIENCE).disable_statement_logging();
         let anchor = if in_memory { Some(Mutex::new(options.connect().await.map_err(&unreachable)?)) } else { None };

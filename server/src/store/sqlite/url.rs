@@ -8,9 +8,6 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 
 use crate::store::OpenError;
 
-/// The only URL of a database in memory.
-pub(super) const MEMORY: &str = "sqlite::memory:";
-
 /// The engine's own message would repeat the option, which may be a secret.
 const UNKNOWN_OPTIONS: &str = "the database URL has unknown options or unknown values; known options are `mode`, \
      `cache`, `immutable` and `vfs`";
@@ -18,10 +15,6 @@ const UNKNOWN_OPTIONS: &str = "the database URL has unknown options or unknown v
 /// Parses a URL.
 pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
     check(url)?;
-    if url == MEMORY {
-        // The engine's in-memory file system has the locks of a file, unlike a shared cache.
-        return Ok(SqliteConnectOptions::new().vfs("memdb").filename(name_in_memory()));
-    }
     let options =
         SqliteConnectOptions::from_str(url).map_err(|_| OpenError::Unsupported(UNKNOWN_OPTIONS.to_owned()))?;
     Ok(options.journal_mode(SqliteJournalMode::Wal))
@@ -33,16 +26,16 @@ fn check(url: &str) -> Result<(), OpenError> {
     let (path, options) = place.split_once('?').unwrap_or((place, ""));
     let [path, options] = [path, options].map(|text| percent_decode_str(text).decode_utf8_lossy());
     // `file:` starts a URL in the engine's own form, which has other options.
-    let nameless = path.is_empty() || path == ":memory:" || path.starts_with("file:") || options.contains("=memory");
-    if nameless && url != MEMORY {
-        let message = format!("the database URL must name a file, as in `sqlite://path`, or be `{MEMORY}`");
-        return Err(OpenError::Unsupported(message));
+    if path.is_empty() || path == ":memory:" || path.starts_with("file:") || options.contains("=memory") {
+        return Err(OpenError::Unsupported("the database URL must name a file, as in `sqlite://path`".to_owned()));
     }
     Ok(())
 }
 
-/// Returns a new name for a database in memory, under which every connection of this process can open it.
-fn name_in_memory() -> String {
+/// Returns the options of a new database in memory, which every connection of this process can open.
+pub(super) fn in_memory() -> SqliteConnectOptions {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    format!("/usage-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+    let name = format!("/usage-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    // The engine's in-memory file system has the locks of a file, unlike a shared cache.
+    SqliteConnectOptions::new().vfs("memdb").filename(name)
 }
