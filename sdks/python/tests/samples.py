@@ -1,19 +1,24 @@
-"""Bodies of responses."""
+"""A client, and bodies of responses."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from opencomputer_usage import encode_cursor
+import opencomputer_usage as ocu
 
+KEY = "oc_secret_key_0123456789"
 WINDOW = {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z", "asOf": "2026-04-02T00:00:00Z"}
 TOTAL = {"memoryGbSeconds": 6.0, "diskOverageGbSeconds": 0.5}
 STATE: dict[str, Any] = {"tags": {"oc:plan": "pro", "team": "a"}, "tagsLastUpdatedAt": "2026-03-05T00:00:00Z"}
 KEYS = {"keys": [{"key": "team", "sandboxCount": 3, "valueCount": 2}]}
 
 
+def client(url: str, **options: Any) -> ocu.UsageClient:
+    return ocu.UsageClient(api_key=KEY, base_url=url, **options)
+
+
 def cursor(number: int) -> str:
-    return encode_cursor({"v": float(number), "t": f"sb-{number}"})
+    return ocu.encode_cursor({"v": float(number), "t": f"sb-{number}"})
 
 
 def tag_page(values: list[str], next_cursor: str | None = None) -> dict[str, Any]:

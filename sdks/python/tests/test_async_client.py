@@ -7,15 +7,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from samples import KEYS, STATE, cursor, error, sandbox_page, tag_page
+from samples import KEY, KEYS, STATE, cursor, error, sandbox_page, tag_page
 from stub import Answer, Stub
 
 import opencomputer_usage as ocu
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-
-KEY = "oc_secret_key_0123456789"
 
 
 def client(url: str, **options: Any) -> ocu.AsyncUsageClient:

@@ -15,16 +15,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from samples import KEYS, STATE, cursor, error, sandbox_page, tag_page
+from samples import KEY, KEYS, STATE, client, cursor, error, sandbox_page, tag_page
 from stub import Answer, Stub
 
 import opencomputer_usage as ocu
-
-KEY = "oc_secret_key_0123456789"
-
-
-def client(url: str, **options: Any) -> ocu.UsageClient:
-    return ocu.UsageClient(api_key=KEY, base_url=url, **options)
 
 
 def query(path: str) -> dict[str, list[str]]:
@@ -170,15 +164,6 @@ def test_an_update_without_a_callable_sends_nothing() -> None:
         assert stub.requests == []
 
 
-def test_an_empty_key_is_refused_instead_of_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENCOMPUTER_API_KEY", KEY)
-    monkeypatch.setenv("OPENCOMPUTER_API_URL", "https://api.example.com")
-    with pytest.raises(ocu.InvalidRequestError):
-        ocu.UsageClient(api_key="")
-    with pytest.raises(ocu.InvalidRequestError):
-        ocu.UsageClient(base_url="")
-
-
 def test_a_429_is_retried_after_the_time_it_names(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="opencomputer_usage")
     with (
@@ -295,57 +280,6 @@ def test_times_can_be_dates_and_datetimes() -> None:
     assert (sent["from"], sent["to"]) == (["2026-03-01T00:00:00Z"], ["2026-03-01T23:30:00.000250Z"])
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"api_key": ""},
-        {"api_key": "two words"},
-        {"api_key": 7},
-        {"base_url": "example.com"},
-        {"base_url": "ftp://example.com"},
-        {"base_url": "https://user:pass@example.com"},
-        {"timeout": 0},
-        {"timeout": float("nan")},
-        {"timeout": "30"},
-        {"timeout": True},
-        {"max_retries": -1},
-        {"max_retries": 1.5},
-        {"headers": {"a b": "c"}},
-        {"headers": {"x": "é"}},
-        {"headers": ["x"]},
-    ],
-    ids=repr,
-)
-def test_invalid_options_are_refused(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OPENCOMPUTER_API_KEY", raising=False)
-    with pytest.raises(ocu.InvalidRequestError) as caught:
-        ocu.UsageClient(**{"api_key": KEY, "base_url": "https://example.com", **options})
-    assert KEY not in str(caught.value)
-
-
-def test_key_and_url_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Stub(Answer(body=KEYS)) as stub:
-        monkeypatch.setenv("OPENCOMPUTER_API_KEY", KEY)
-        monkeypatch.setenv("OPENCOMPUTER_API_URL", stub.url)
-        with ocu.UsageClient() as usage_client:
-            usage_client.tags.list_keys()
-        monkeypatch.delenv("OPENCOMPUTER_API_KEY")
-        with pytest.raises(ocu.InvalidRequestError, match="OPENCOMPUTER_API_KEY"):
-            ocu.UsageClient()
-    assert stub.requests[0].headers["x-api-key"] == KEY
-
-
-def test_with_options_changes_a_call() -> None:
-    with Stub(Answer(body=KEYS)) as stub, client(stub.url, headers={"X-A": "1"}) as usage_client:
-        usage_client.with_options(headers={"X-B": "2"}).with_options(headers={"X-C": "3"}).tags.list_keys()
-        usage_client.tags.list_keys()
-        with pytest.raises(ocu.InvalidRequestError, match="retries"):
-            usage_client.with_options(max_retries=-1).tags.list_keys()
-    first, second = (request.headers for request in stub.requests)
-    assert (first["x-a"], first["x-b"], first["x-c"]) == ("1", "2", "3")
-    assert ("x-a" in second, "x-b" in second) == (True, False)
-
-
 def test_connections_are_kept_alive_until_the_client_is_closed() -> None:
     with Stub(Answer(body=KEYS)) as stub:
         usage_client = client(stub.url)
@@ -427,63 +361,3 @@ def test_logs_name_no_parameter(caplog: pytest.LogCaptureFixture) -> None:
 
 
 # A transport of one's own.
-
-
-def test_a_custom_transport_gets_the_request_of_the_core() -> None:
-    seen: list[ocu.Request] = []
-
-    def transport(request: ocu.Request) -> tuple[int, list[tuple[str, str]], str]:
-        seen.append(request)
-        return 200, [("etag", '"e"')], json.dumps(STATE)
-
-    usage_client = client("https://api.example.com", timeout=7, transport=transport)
-    assert usage_client.tags.set("sb-1", {"team": "a"}).etag == '"e"'
-    (request,) = seen
-    assert (request.method, request.url) == ("PUT", "https://api.example.com/api/sandboxes/sb-1/tags")
-    assert request.body == b'{"team":"a"}'
-    assert request.headers["x-api-key"] == KEY
-    assert 6 < request.timeout <= 7
-    assert KEY not in repr(request)
-
-
-def test_faults_of_a_custom_transport_are_retried_and_chained() -> None:
-    faults = [OSError("cable cut"), ValueError("odd"), None]
-
-    def transport(_request: ocu.Request) -> tuple[int, dict[str, str], bytes]:
-        fault = faults.pop(0)
-        if fault:
-            raise fault
-        return 200, {}, json.dumps(KEYS).encode()
-
-    usage_client = client("https://api.example.com", transport=transport)
-    assert len(usage_client.tags.list_keys()) == 1
-    faults[:] = [OSError("cable cut")]
-    with pytest.raises(ocu.APIConnectionError, match="OSError: cable cut") as broken:
-        usage_client.with_options(max_retries=0).tags.list_keys()
-    assert isinstance(broken.value.__cause__, OSError)
-    faults[:] = [TimeoutError(), None]
-    assert len(usage_client.tags.list_keys()) == 1
-    faults[:] = [TimeoutError()]
-    with pytest.raises(ocu.APITimeoutError) as late:
-        usage_client.with_options(max_retries=0).tags.list_keys()
-    assert isinstance(late.value.__cause__, TimeoutError)
-
-
-def test_a_custom_transport_updates_and_walks() -> None:
-    answers = [
-        (200, {"ETag": '"e1"'}, json.dumps(STATE)),
-        (200, {"ETag": '"e2"'}, json.dumps(STATE)),
-        (200, {}, json.dumps(tag_page(["a"], cursor(1)))),
-        (200, {}, json.dumps(tag_page(["b"]))),
-    ]
-    usage_client = client("https://api.example.com", transport=lambda _: answers.pop(0))
-    assert usage_client.tags.update("sb-1", lambda tags: tags).etag == '"e2"'
-    assert [item.tag_value for item in usage_client.usage.by_tag("team")] == ["a", "b"]
-
-
-def test_an_interrupted_custom_transport_is_not_retried() -> None:
-    def interrupted(_request: ocu.Request) -> tuple[int, dict[str, str], bytes]:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        client("https://api.example.com", transport=interrupted).tags.list_keys()

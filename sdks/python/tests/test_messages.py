@@ -11,12 +11,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from samples import KEYS, STATE, error, sandbox_page
+from samples import KEY, KEYS, STATE, error, sandbox_page
 from stub import Answer, Stub
 
 import opencomputer_usage as ocu
 
-KEY = "oc_secret_key_0123456789"
 BASE = "https://api.example.com"
 # The terms of other languages for None, a dict and a list.
 FOREIGN = re.compile(r"\b(null|object|array|undefined|unsupported type)\b")

@@ -1,54 +1,23 @@
-"""Behavior of whole processes: imports, forks, signals and exits."""
+"""Behavior of whole processes: imports, forks, descriptors and memory."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import select
-import signal
 import socket
-import subprocess
 import sys
-import textwrap
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 from samples import KEYS
 from stub import Answer, Stub
+from subprocesses import CLIENT, expect_output
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 needs_proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-
-CLIENT = "from opencomputer_usage import UsageClient; client = UsageClient(api_key='key', base_url=URL, timeout=20)"
-
-
-def start(script: str, url: str = "http://127.0.0.1:9") -> subprocess.Popen[str]:
-    code = f"URL = {url!r}\n{textwrap.dedent(script)}"
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd="/",
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
-    try:
-        return process.communicate(timeout=15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        pytest.fail(f"hangs: {process.communicate()}")
-
-
-def expect_output(output: str, script: str, url: str = "http://127.0.0.1:9") -> None:
-    process = start(script, url)
-    assert (*finish(process), process.returncode) == (output, "", 0)
 
 
 @needs_proc
@@ -279,164 +248,3 @@ def test_an_endless_body_takes_bounded_memory(status: int) -> None:
         threading.Thread(target=send_without_end, args=(listener, status), daemon=True).start()
         name = "DecodeError" if status == 200 else "ServerError"
         expect_output(f"{name} True True\n", script, f"http://127.0.0.1:{listener.getsockname()[1]}")
-
-
-INTERRUPTED = f"""
-    import time
-    {CLIENT}
-    try:
-        client.tags.list_keys()
-    except KeyboardInterrupt:
-        print("interrupted", flush=True)
-"""
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [Answer(hangs=True), Answer(503, {"error": "later"}, {"Retry-After": "15"})],
-    ids=["an answer", "a retry"],
-)
-def test_ctrl_c_interrupts_a_call_that_waits_for(answer: Answer) -> None:
-    with Stub(answer) as stub:
-        process = start(INTERRUPTED, stub.url)
-        assert stub.arrived.wait(10)
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        assert process.stdout is not None
-        assert select.select([process.stdout], [], [], 10)[0]
-        assert process.stdout.readline() == "interrupted\n"
-        # The signal ended the wait: the server sent no answer and received no retry.
-        assert len(stub.requests) == 1
-        assert finish(process)[1] == ""
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        f"""
-        import threading
-        {CLIENT}
-        threading.Thread(target=client.tags.list_keys, daemon=True).start()
-        READY
-        """,
-        """
-        import asyncio
-        from opencomputer_usage import AsyncUsageClient
-        async def main():
-            task = asyncio.create_task(AsyncUsageClient(api_key="key", base_url=URL).tags.list_keys())
-            await asyncio.sleep(0)
-            await asyncio.to_thread(lambda: READY)
-        asyncio.run(main())
-        """,
-        """
-        import asyncio, threading
-        from opencomputer_usage import AsyncUsageClient
-        async def main():
-            client = AsyncUsageClient(api_key="key", base_url=URL)
-            await asyncio.gather(*(client.tags.list_keys() for _ in range(32)))
-        threading.Thread(target=asyncio.run, args=(main(),), daemon=True).start()
-        READY
-        """,
-    ],
-    ids=["a thread", "asyncio", "asyncio in a daemon thread"],
-)
-def test_exiting_with_a_call_in_flight_neither_crashes_nor_hangs(script: str) -> None:
-    with Stub(Answer(hangs=True)) as stub:
-        process = start(script.replace("READY", "__import__('time').sleep(0.5)"), stub.url)
-        assert stub.arrived.wait(10)
-        assert (*finish(process), process.returncode) == ("", "", 0)
-
-
-def test_exiting_while_results_are_delivered_never_crashes() -> None:
-    script = """
-        import asyncio, threading, time
-        from opencomputer_usage import AsyncUsageClient
-        async def calls():
-            client = AsyncUsageClient(api_key="key", base_url=URL)
-            while True:
-                await asyncio.gather(*(client.tags.list_keys() for _ in range(8)))
-        threading.Thread(target=asyncio.run, args=(calls(),), daemon=True).start()
-        time.sleep(0.2)
-    """
-    with Stub(Answer(body=KEYS)) as stub:
-        for _ in range(5):
-            for process in [start(script, stub.url) for _ in range(4)]:
-                _, errors = finish(process)
-                assert process.returncode == 0, errors
-
-
-def test_async_calls_of_exit_handlers_work_until_delivery_stops() -> None:
-    script = """
-        import asyncio, atexit
-        def call():
-            try:
-                print(len(asyncio.run(client.tags.list_keys())))
-            except RuntimeError as error:
-                print(error)
-        atexit.register(call)
-        from opencomputer_usage import AsyncUsageClient
-        client = AsyncUsageClient(api_key="key", base_url=URL)
-        atexit.register(call)
-    """
-    with Stub(Answer(body=KEYS)) as stub:
-        expect_output("1\nno async call can be made while the interpreter exits\n", script, stub.url)
-
-
-def test_results_that_arrive_after_their_loop_is_closed_are_dropped() -> None:
-    script = """
-        import asyncio, gc, time, weakref
-        from opencomputer_usage import AsyncUsageClient
-        client = AsyncUsageClient(api_key="key", base_url=URL)
-        async def main():
-            # The futures are not awaited, so closing the loop does not cancel the calls.
-            for _ in range(4):
-                waiting.append(client.tags.list_keys().__await__())
-                next(waiting[-1])
-            return weakref.ref(asyncio.get_running_loop())
-        waiting = []
-        loop = asyncio.run(main())
-        time.sleep(0.4)
-        del waiting
-        print(len(asyncio.run(client.tags.list_keys())))
-        gc.collect()
-        print(loop())
-    """
-    with Stub(Answer(body=KEYS, delay=0.1)) as stub:
-        expect_output("1\nNone\n", script, stub.url)
-
-
-def test_results_that_arrive_while_the_interpreter_exits_are_dropped() -> None:
-    script = """
-        import asyncio
-        from opencomputer_usage import AsyncUsageClient
-        client = AsyncUsageClient(api_key="key", base_url=URL)
-        loop = asyncio.new_event_loop()
-        tasks = [loop.create_task(client.tags.list_keys()) for _ in range(32)]
-        loop.run_until_complete(asyncio.sleep(0.1))
-        import os, sys, logging
-        logging.disable()
-        sys.unraisablehook = lambda *_: None
-    """
-    with Stub(Answer(body=KEYS, delay=0.15)) as stub:
-        process = start(script, stub.url)
-        finish(process)
-        assert process.returncode == 0
-
-
-def test_exiting_right_after_an_async_call_never_crashes() -> None:
-    script = """
-        import asyncio
-        from opencomputer_usage import AsyncUsageClient
-
-        async def call():
-            async with AsyncUsageClient(api_key="key", base_url=URL) as client:
-                await client.tags.list_keys()
-
-        asyncio.run(call())
-        print("over")
-    """
-    with Stub(Answer(body=KEYS)) as stub:
-        for _ in range(10):
-            # In parallel, because a busy machine varies the moment at which threads meet the exit.
-            for process in [start(script, stub.url) for _ in range(4)]:
-                assert (*finish(process), process.returncode) == ("over\n", "", 0)

@@ -1,0 +1,36 @@
+"""Runs scripts in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+CLIENT = "from opencomputer_usage import UsageClient; client = UsageClient(api_key='key', base_url=URL, timeout=20)"
+
+
+def start(script: str, url: str = "http://127.0.0.1:9") -> subprocess.Popen[str]:
+    code = f"URL = {url!r}\n{textwrap.dedent(script)}"
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+    try:
+        return process.communicate(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        pytest.fail(f"hangs: {process.communicate()}")
+
+
+def expect_output(output: str, script: str, url: str = "http://127.0.0.1:9") -> None:
+    process = start(script, url)
+    assert (*finish(process), process.returncode) == (output, "", 0)
