@@ -48,7 +48,7 @@ pub fn validate_tag_key(py: Python<'_>, key: Any) -> PyResult<Vec<TagViolation>>
     violations(py, &functions::validate_tag_key(&raw(key)?).map_err(|error| refused(error, "key", "a str", key))?)
 }
 
-/// Returns every violation of one tag value. Their `key` is None.
+/// Returns every violation of one tag value, with `None` as their key.
 ///
 /// >>> [violation.code for violation in validate_tag_value("x" * 257)]
 /// ['value_too_long']

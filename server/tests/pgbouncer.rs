@@ -77,14 +77,20 @@ fn open_to_all(path: &std::path::Path) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_session_mode_everything_works_with_its_own_settings() {
+/// Starts a server behind a pooler in session mode, and imports an event through it.
+async fn server_with_an_event() -> (Database, Pooler, Server) {
     let database = Database::create(Engine::Postgres).await;
     let pooler = Pooler::start(&database, "session").await;
     let server = Server::on(database.at(&pooler.url(&database)), Rule::V1).await;
     let line =
         r#"{"type":"scale","sandboxId":"sb-1","memoryMb":1024,"cpuPercent":1,"diskMb":1,"startedAt":"2026-01-01"}"#;
     server.import(ORG, line).await.unwrap();
+    (database, pooler, server)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_session_mode_everything_works_with_its_own_settings() {
+    let (_database, _pooler, server) = server_with_an_event().await;
     assert_eq!(server.put("/api/sandboxes/sb-1/tags", r#"{"team":"a"}"#).await.status, 200);
     let usage = Request::new("GET", "/api/usage?groupBy=tag:team").key(&server.key).send(&server).await;
     assert_eq!((usage.status, &usage.json()["items"][0]["tagValue"]), (200, &"a".into()));
@@ -93,12 +99,7 @@ async fn in_session_mode_everything_works_with_its_own_settings() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_session_mode_clients_that_disconnect_release_their_share() {
-    let database = Database::create(Engine::Postgres).await;
-    let pooler = Pooler::start(&database, "session").await;
-    let server = Server::on(database.at(&pooler.url(&database)), Rule::V1).await;
-    let line =
-        r#"{"type":"scale","sandboxId":"sb-1","memoryMb":1024,"cpuPercent":1,"diskMb":1,"startedAt":"2026-01-01"}"#;
-    server.import(ORG, line).await.unwrap();
+    let (database, _pooler, server) = server_with_an_event().await;
     database.make_sums_endless(ORG).await;
     let ask = || Request::new("GET", "/api/usage?groupBy=sandbox").key(&server.key).start(&server);
     let clients = futures_util::future::join_all((0..4).map(|_| ask())).await;

@@ -14,22 +14,22 @@ pub struct Field {
     pub name: &'static str,
     pub wire: &'static str,
     pub kind: Kind,
-    /// Omitted on the wire if the field of this name, usually itself, is None.
+    /// The field that decides whether this one is omitted on the wire: it is if that field is None.
     pub needs: Option<&'static str>,
 }
 
 impl Field {
-    /// A field that the wire always has.
+    /// Creates a field that is always on the wire.
     pub const fn new(name: &'static str, wire: &'static str, kind: Kind) -> Self {
         Self { name, wire, kind, needs: None }
     }
 
-    /// A field that is omitted on the wire if it is None.
+    /// Creates a field that is omitted on the wire if it is None.
     pub const fn optional(name: &'static str, wire: &'static str, kind: Kind) -> Self {
         Self { name, wire, kind, needs: Some(name) }
     }
 
-    /// A field that is omitted on the wire if another one is None.
+    /// Creates a field that is omitted on the wire if another field is None.
     pub const fn with(name: &'static str, wire: &'static str, kind: Kind, needs: &'static str) -> Self {
         Self { name, wire, kind, needs: Some(needs) }
     }

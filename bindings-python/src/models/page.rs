@@ -76,7 +76,7 @@ macro_rules! page {
         pub struct $name {
             $($(#[$doc])* #[pyo3(get)] $field: Py<PyAny>,)*
             items: Items,
-            /// Where the next page starts; None on the last one.
+            /// The cursor of the next page; None on the last page.
             #[pyo3(get)]
             next_cursor: Py<PyAny>,
             /// Fetches the next page; None on the last one, and where no client brought the page.

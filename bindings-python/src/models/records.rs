@@ -232,7 +232,7 @@ models! {
         started_at: TEXT => "startedAt",
         /// The user's name for it, from the latest session.
         alias = none: TEXT.maybe() => "alias" (optional),
-        /// All tags, including system tags (`oc:`); None if only their look-up failed.
+        /// All tags, including system tags (`oc:`); None if only their lookup failed.
         tags = none: TAGS.maybe() => "tags" (optional),
         /// The last time that a tag value changed.
         tags_last_updated_at = none: TEXT.maybe() => "tagsLastUpdatedAt" (with "tags"),

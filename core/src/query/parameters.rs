@@ -18,7 +18,7 @@ pub struct Parameters {
     implied: Option<(&'static str, Scalar)>,
     /// The names of options that are null or undefined.
     absent: Vec<String>,
-    /// Whether the names are options of an SDK.
+    /// True for the options of an SDK, false for query parameters.
     are_options: bool,
     /// Whether a name was not valid UTF-8.
     unnamed: bool,

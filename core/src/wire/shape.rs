@@ -30,7 +30,7 @@ pub enum Shape {
 #[derive(Debug)]
 pub struct Member {
     pub(crate) name: &'static str,
-    /// The path to the member that replaces a missing one; empty if there is none.
+    /// The path to the member that is read instead if this one is missing; empty without such a member.
     pub(crate) fallback: &'static [&'static str],
     pub(crate) absence: Absence,
     pub(crate) shape: Shape,

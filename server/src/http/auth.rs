@@ -30,10 +30,10 @@ pub(super) async fn require(State(gate): State<Gate>, mut request: Request, next
     let key = key(request.headers()).ok_or_else(|| Code::Unauthorized.plain())?;
     let hash = keys::hash(key);
     let peer = request.extensions().get::<Peer>();
-    let look_up = peer.map(|peer| gate.brake.try_key(*peer, &hash)).transpose().map_err(Failure::rate_limited)?;
+    let lookup = peer.map(|peer| gate.brake.try_key(*peer, &hash)).transpose().map_err(Failure::rate_limited)?;
     let found = gate.store.authenticate(&hash).await;
-    if let Some(look_up) = look_up {
-        gate.brake.settle(look_up, &hash, found.as_ref().ok().map(Option::is_some));
+    if let Some(lookup) = lookup {
+        gate.brake.settle(lookup, &hash, found.as_ref().ok().map(Option::is_some));
     }
     let caller = found?.ok_or_else(|| Code::Unauthorized.plain())?;
     if let Some(known) = request.extensions().get::<Known>() {

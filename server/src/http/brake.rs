@@ -123,7 +123,7 @@ mod tests {
     async fn wrong_keys_limit_their_address_but_not_keys_that_were_right() {
         let brake = Brake::default();
         let (bad, other) = (peer("192.0.2.1"), peer("192.0.2.2"));
-        let key = |peer, key, right| brake.try_key(peer, key).map(|look_up| brake.settle(look_up, key, right));
+        let key = |peer, key, right| brake.try_key(peer, key).map(|lookup| brake.settle(lookup, key, right));
         assert_eq!(key(bad, "right", Some(true)), Ok(()));
         assert_eq!(key(bad, "unknown", None), Ok(()), "a failed lookup costs nothing");
         for _ in 0..WRONG_KEYS.0 {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn pending_look_ups_count_as_wrong() {
+    async fn pending_lookups_count_as_wrong() {
         let brake = Brake::default();
         let bad = peer("192.0.2.1");
         let tries: Vec<_> = (0..WRONG_KEYS.0).map(|_| brake.try_key(bad, "guess").unwrap()).collect();
