@@ -6,7 +6,7 @@ use opencomputer_usage_core::host::functions;
 use opencomputer_usage_core::limits;
 use opencomputer_usage_core::query::cursor::{Walk, shortest};
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::PyImportError;
+use pyo3::exceptions::{PyImportError, PyNotImplementedError};
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList, PyMapping, PyString, PyTuple};
 
@@ -67,7 +67,10 @@ pub fn validate_tag_value(py: Python<'_>, value: Any) -> PyResult<Vec<TagViolati
 #[pyfunction]
 pub fn parse_group_by(py: Python<'_>, group_by: Any) -> PyResult<GroupBy> {
     let parsed = functions::parse_group_by(&raw(group_by)?);
-    let functions::GroupBy { kind, key } = parsed.map_err(|error| refused(error, "group_by", "a str", group_by))?;
+    let parsed = parsed.map_err(|error| refused(error, "group_by", "a str", group_by))?;
+    let functions::GroupBy::One(functions::Dimension { kind, key }) = parsed else {
+        return Err(PyNotImplementedError::new_err("several dimensions are not supported yet"));
+    };
     Ok(GroupBy::new(kind.into_py_any(py)?, key.into_py_any(py)?))
 }
 

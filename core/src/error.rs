@@ -6,7 +6,9 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use crate::host::json::{Json, ToJson, object};
-use crate::limits::{MAX_BODY_BYTES, MAX_PAGE_LIMIT, MAX_QUERY_BYTES, MAX_WINDOW_DAYS, QUERY_BUDGET_SECONDS};
+use crate::limits::{
+    MAX_BODY_BYTES, MAX_GROUP_BY_DIMENSIONS, MAX_PAGE_LIMIT, MAX_QUERY_BYTES, MAX_WINDOW_DAYS, QUERY_BUDGET_SECONDS,
+};
 
 const MAX_BODY_KIB: usize = MAX_BODY_BYTES / 1_024;
 
@@ -44,10 +46,10 @@ macro_rules! code_table {
 }
 
 code_table! {
-    MissingGroupBy "missing_group_by" 400 "`groupBy` is missing, allowed: `sandbox` and `tag:<key>`";
-    InvalidGroupBy "invalid_group_by" 400 "`groupBy` is not `sandbox` or `tag:<key>`";
-    InvalidFilter "invalid_filter" 400 "a filter has an unknown dimension or invalid values";
-    DuplicateFilter "duplicate_filter" 400 "the same dimension is filtered twice";
+    MissingGroupBy "missing_group_by" 400 "`groupBy` is missing, allowed: `sandbox`, or up to {MAX_GROUP_BY_DIMENSIONS} of `tag:<key>`, `template`, `region` and `status`";
+    InvalidGroupBy "invalid_group_by" 400 "`groupBy` is not `sandbox`, or up to {MAX_GROUP_BY_DIMENSIONS} of `tag:<key>`, `template`, `region` and `status`";
+    InvalidFilter "invalid_filter" 400 "a filter or an exclusion has an unknown dimension or invalid values";
+    DuplicateFilter "duplicate_filter" 400 "the same dimension is filtered or excluded twice";
     UnknownParameter "unknown_parameter" 400 "the endpoint has no such parameter";
     DuplicateParameter "duplicate_parameter" 400 "a parameter is given twice";
     InvalidTimestamp "invalid_timestamp" 400 "a timestamp is not RFC 3339 with an offset or `YYYY-MM-DD`";

@@ -39,6 +39,10 @@ limits! {
     MAX_FILTER_VALUES = 100 as "maxFilterValues";
     /// The most filters in one query.
     MAX_FILTERS = 20 as "maxFilters";
+    /// The most exclusions in one query.
+    MAX_EXCLUSIONS = 20 as "maxExclusions";
+    /// The most dimensions in one `groupBy`.
+    MAX_GROUP_BY_DIMENSIONS = 3 as "maxGroupByDimensions";
     /// The most bytes in an encoded query string.
     MAX_QUERY_BYTES = 32_768 as "maxQueryBytes";
     /// The most bytes in the body of a tag write.

@@ -95,14 +95,14 @@ macro_rules! endpoints {
 }
 
 endpoints! {
-    /// Usage, grouped by a tag or by sandbox
+    /// Usage, grouped by sandbox, tags or other dimensions
     ///
     /// `total` and `untagged` cover everything that matches, not only the page: `total` is the sum of all `items` and
     /// `untagged`. A parameter that is not listed is rejected.
     GetUsage {
         request: Get "/api/usage",
         query: query::USAGE,
-        replies: [TagUsage, SandboxUsagePage],
+        replies: [TagUsage, GroupUsage, SandboxUsagePage],
         codes: [
             MissingGroupBy, InvalidGroupBy, InvalidFilter, DuplicateFilter, UnknownParameter, DuplicateParameter,
             InvalidTimestamp, InvalidWindow, WindowTooLarge, InvalidSort, InvalidLimit, InvalidCursor,

@@ -12,7 +12,7 @@ use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::tags::{TagSet, accepts, validate_tags};
 use opencomputer_usage_core::usage::accounting::{Measure, Rule, Tally, Usage};
 use opencomputer_usage_core::usage::dimension::Dimension;
-use opencomputer_usage_core::usage::page::SandboxSum;
+use opencomputer_usage_core::usage::page::Part;
 use opencomputer_usage_core::usage::window::{Timestamp, Window};
 use opencomputer_usage_core::{Code, Error};
 use opencomputer_usage_vectors::to_pairs;
@@ -240,20 +240,25 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).unwrap()
 }
 
-/// Returns the sums per sandbox, as a store returns them. Sandboxes 0 to 2 lack the tag.
-fn sums(events: &[Event], measure: &Measure) -> Vec<SandboxSum> {
+/// Returns the usage of each sandbox that counts.
+fn sums(events: &[Event], measure: &Measure) -> BTreeMap<u8, Usage> {
     let mut by_sandbox = BTreeMap::<u8, Usage>::new();
     for event in events {
         if let Some(micros) = measure.billed_micros(event.started_at, event.ended_at) {
             *by_sandbox.entry(event.sandbox).or_default() += Usage::of(event.memory_mb, event.disk_mb, micros.into());
         }
     }
-    let sum = |(sandbox, usage)| SandboxSum {
-        sandbox_id: format!("sb-{sandbox}"),
-        tag_value: (sandbox > 2).then(|| format!("team-{}", sandbox % 3)),
-        usage,
-    };
-    by_sandbox.into_iter().map(sum).collect()
+    by_sandbox
+}
+
+/// Returns a sandbox's value of a dimension. Some lack a dimension, some have an empty tag.
+fn value(dimension: &Dimension, sandbox: u8) -> Option<String> {
+    match dimension {
+        Dimension::Sandbox => Some(format!("sb-{sandbox}")),
+        Dimension::Tag(_) if sandbox == 8 => Some(String::new()),
+        Dimension::Tag(_) => (sandbox > 2).then(|| format!("team-{}", sandbox % 3)),
+        _ => (sandbox % 4 > 0).then(|| format!("r\"{},", sandbox % 2)),
+    }
 }
 
 proptest! {
@@ -262,7 +267,7 @@ proptest! {
         events in events(),
         as_of in FROM - 100..TO + 100,
         rule in prop::sample::select(vec![Rule::V1, Rule::Clipped]),
-        group_by in prop::sample::select(vec!["sandbox", "tag:team"]),
+        group_by in prop::sample::select(vec!["sandbox", "tag:team", "region", "tag:team,region", "status,region,tag:a"]),
         sort in prop::sample::select(vec!["", "&sort=-diskOverageGbSeconds"]),
         limit in 1usize..4,
     ) {
@@ -270,18 +275,20 @@ proptest! {
         let mut query = UsageQuery::parse(&Parameters::decode(&base), Some(at(as_of))).unwrap();
         let measure = query.plan(at(as_of), rule).unwrap().grid.measure();
         let sums = sums(&events, &measure);
-        let billing_rollup: Usage = sums.iter().map(|sum| sum.usage).sum();
+        let billing_rollup: Usage = sums.values().copied().sum();
+        let dimensions = query.group_by.dimensions().to_vec();
+        let key = |sandbox: u8| dimensions.iter().map(|dimension| value(dimension, sandbox)).collect::<Vec<_>>();
         let (mut parts, mut names) = (Usage::default(), Vec::new());
         let untagged = loop {
             // Time passes between pages, but the cursor contains the first page's instant.
             let plan = query.plan(at(as_of + 10), rule).unwrap();
             let plan = if names.is_empty() { query.plan(at(as_of), rule).unwrap() } else { plan };
             prop_assert_eq!(plan.grid.measure(), measure);
-            let page = plan.page(sums.iter().cloned().map(|sum| plan.part(sum)));
+            let page = plan.page(sums.iter().map(|(id, usage)| Part { key: key(*id), sandboxes: 1, usage: *usage }));
             prop_assert_eq!(page.total, billing_rollup);
             prop_assert!(page.items.len() <= limit);
             parts += page.items.iter().map(|group| group.usage).sum();
-            names.extend(page.items.iter().map(|group| group.name().to_owned()));
+            names.extend(page.items.iter().map(|group| group.key.clone()));
             let Some(cursor) = page.next_cursor else { break page.untagged.usage };
             let next = format!("{base}&cursor={cursor}");
             query = UsageQuery::parse(&Parameters::decode(next), Some(at(as_of + 10))).unwrap();
@@ -289,11 +296,8 @@ proptest! {
         prop_assert_eq!(parts + untagged, billing_rollup);
         let distinct: BTreeSet<_> = names.iter().collect();
         prop_assert_eq!(distinct.len(), names.len());
-        let is_tag = matches!(query.group_by, Dimension::Tag(_));
-        let wanted: BTreeSet<_> = sums
-            .iter()
-            .filter_map(|sum| if is_tag { sum.tag_value.clone() } else { Some(sum.sandbox_id.clone()) })
-            .collect();
+        let keys = sums.keys().map(|sandbox| key(*sandbox));
+        let wanted: BTreeSet<_> = keys.filter(|key| key.iter().any(Option::is_some)).collect();
         prop_assert_eq!(distinct.into_iter().cloned().collect::<BTreeSet<_>>(), wanted);
     }
 

@@ -74,11 +74,11 @@ fn amounts(usage: Usage) -> [String; 2] {
 pub fn usage_text(key: &str, page: &Page, grid: Grid, tiers: &[Tier]) -> String {
     let head = [key, "sandboxes", "memory GB-s", "share", "disk overage GB-s", "share"].map(str::to_owned);
     let total = Group {
-        key: [Some("total".to_owned())],
+        key: vec![Some("total".to_owned())],
         usage: page.total,
         sandboxes: page.items.iter().chain([&page.untagged]).map(|group| group.sandboxes).sum(),
     };
-    let untagged = Group { key: [Some("(untagged)".to_owned())], ..page.untagged.clone() };
+    let untagged = Group { key: vec![Some("(untagged)".to_owned())], ..page.untagged.clone() };
     let mut rows = vec![head.to_vec()];
     rows.extend(page.items.iter().chain([&untagged, &total]).map(|group| shares(group, page.total)));
     let (from, to) = (grid.window.from(), grid.window.to());

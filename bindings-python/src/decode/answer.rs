@@ -8,6 +8,7 @@ use opencomputer_usage_core::tags as core_tags;
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire;
 use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::PyNotImplementedError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use serde::de::DeserializeOwned;
@@ -185,7 +186,7 @@ impl Make<'_> {
 
 /// Returns whether a result is a page, which others may follow.
 pub const fn is_page(value: &Value) -> bool {
-    matches!(value, Value::TagUsage(_) | Value::SandboxUsagePage(_))
+    matches!(value, Value::TagUsage(_) | Value::GroupUsage(_) | Value::SandboxUsagePage(_))
 }
 
 /// Converts a result to its model; a page to its fields, because the client chooses its class.
@@ -206,6 +207,7 @@ pub fn into_python(value: Value, py: Python<'_>) -> Made {
             ];
             PyTuple::new(py, fields)?.into_py_any(py)
         }
+        Value::GroupUsage(_) => Err(PyNotImplementedError::new_err("several dimensions are not supported yet")),
         Value::SandboxUsagePage(SandboxesPage(page, source)) => {
             let fields = [
                 make.time(page.from)?,

@@ -112,6 +112,7 @@ model_methods! {
                     tags_last_updated_at: at.map(Moment),
                     memory_gb_seconds: memory.extract()?,
                     disk_overage_gb_seconds: disk.extract()?,
+                    series: None,
                 })
             })?;
             Self::new(py, &Py::new(py, source.with_item(item))?, 0)

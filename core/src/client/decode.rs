@@ -4,8 +4,9 @@ use super::body::is_success;
 use super::walk::{NextPage, Walk};
 use super::{Answer, ClientError, Operation, Value};
 use crate::error::quoted;
-use crate::query::UsageQuery;
 use crate::query::cursor::Cursor;
+use crate::query::{Conditions, UsageQuery};
+use crate::usage::dimension::Form;
 use crate::usage::window::Timestamp;
 use crate::wire::reply::Page;
 
@@ -34,6 +35,9 @@ impl Answer {
 
     /// Checks that a page matches the query, and returns the parameters of the next page.
     fn check_page(&self, query: &UsageQuery, walk: &Walk, page: &Page) -> Result<Option<NextPage>, ClientError> {
+        if let Some(why) = ignored(query, page) {
+            return Err(self.unsupported(&why));
+        }
         let asked = query.group_by.to_string();
         if let Some(got) = page.group_by.as_ref().filter(|got| **got != asked) {
             return Err(self.undecodable(&format!("it is grouped by {} instead of `{asked}`", quoted(got))));
@@ -44,10 +48,6 @@ impl Answer {
                 let (from, to) = (page.from, page.to);
                 return Err(self.undecodable(&format!("its window, from {from} to {to}, is not the requested one")));
             }
-        } else if let Some((dimension, _)) = query.filters.iter().find(|(_, filter)| filter.is_quoted()) {
-            return Err(self.unsupported(&format!(
-                "the server does not understand quotes in filters, so its report ignores a value of `filter[{dimension}]`"
-            )));
         }
         if walk.as_of().is_some_and(|first| page.as_of != Some(first)) {
             return Err(self.undecodable("its `asOf` differs from that of earlier pages"));
@@ -60,5 +60,26 @@ impl Answer {
         }
         let next = walk.next(query, page, cursor);
         next.map(Some).ok_or_else(|| self.undecodable("its `nextCursor` leads back to an earlier page"))
+    }
+}
+
+/// Returns what a server ignored, if its page shows that it does not know a part of the query: the platform's own
+/// servers send no `asOf`.
+fn ignored(query: &UsageQuery, page: &Page) -> Option<String> {
+    if page.as_of.is_some() {
+        return None;
+    }
+    let Conditions { filters, exclusions } = &query.conditions;
+    if let Some((dimension, _)) = filters.iter().find(|(_, filter)| filter.is_quoted()) {
+        let fault = "the server does not understand quotes in filters";
+        return Some(format!("{fault}, so its report ignores a value of `filter[{dimension}]`"));
+    }
+    if let Some((dimension, _)) = exclusions.iter().next() {
+        let fault = "the server does not understand exclusions";
+        return Some(format!("{fault}, so its report contains what `exclude[{dimension}]` drops"));
+    }
+    match query.group_by.form() {
+        Form::Groups => Some(format!("the server does not understand `groupBy={}`", query.group_by)),
+        Form::Tag(_) | Form::Sandboxes => None,
     }
 }

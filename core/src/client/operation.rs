@@ -10,7 +10,7 @@ use crate::query::parameter::{Parameter as _, QueryString};
 use crate::query::{self, Parameters, Period, UsageQuery};
 use crate::sandbox::SandboxId;
 use crate::tags::TagSet;
-use crate::usage::dimension::Dimension;
+use crate::usage::dimension::{Dimension, Form};
 use crate::wire::reply::Reply;
 
 /// One call with valid parameters.
@@ -53,9 +53,10 @@ impl Operation {
         Ok(match name {
             "usage.by_tag" => {
                 let key = text_of(&params.take("key"));
-                params.usage(key.map(|key| format!("tag:{key}")))?
+                params.usage(Some(key.map(|key| format!("tag:{key}"))))?
             }
-            "usage.by_sandbox" => params.usage(Ok(Dimension::Sandbox.to_string()))?,
+            "usage.by_sandbox" => params.usage(Some(Ok(Dimension::Sandbox.to_string())))?,
+            "usage.by" => params.usage(None)?,
             "usage.for_sandbox" => {
                 let sandbox = params.sandbox()?;
                 Self::SandboxUsage(sandbox, query::parse_period(&Parameters::from_options(params.0))?)
@@ -76,11 +77,12 @@ impl Operation {
     }
 
     /// Returns the kind of the response.
-    pub(super) const fn reply(&self) -> Reply {
+    pub(super) fn reply(&self) -> Reply {
         match self {
-            Self::Usage(query, _) => match query.group_by {
-                Dimension::Tag(_) => Reply::TagUsage,
-                Dimension::Sandbox => Reply::SandboxUsagePage,
+            Self::Usage(query, _) => match query.group_by.form() {
+                Form::Tag(_) => Reply::TagUsage,
+                Form::Sandboxes => Reply::SandboxUsagePage,
+                Form::Groups => Reply::GroupUsage,
             },
             Self::SandboxUsage(..) => Reply::SandboxUsage,
             Self::ListTagKeys => Reply::TagKeys,
@@ -176,9 +178,15 @@ impl Params {
         }
     }
 
-    fn usage(mut self, group_by: Result<String, String>) -> Result<Operation, Error> {
+    /// Parses a query for usage, whose dimensions may be implied by the call.
+    fn usage(mut self, group_by: Option<Result<String, String>>) -> Result<Operation, Error> {
         let walk = Walk::take(&mut self.0)?;
-        let query = UsageQuery::parse(&Parameters::from_options(self.0).grouped_by(group_by), None)?;
+        let options = Parameters::from_options(self.0);
+        let parameters = match group_by {
+            Some(group_by) => options.grouped_by(group_by),
+            None => options,
+        };
+        let query = UsageQuery::parse(&parameters, None)?;
         query::check_length(&query.encode())?;
         Ok(Operation::Usage(Box::new(query), walk))
     }

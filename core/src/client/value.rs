@@ -128,6 +128,7 @@ impl Page {
         let time = |name| body.text(name).and_then(Timestamp::read);
         let text = |name| body.text(name).map(str::to_owned);
         let (group_by, next_cursor) = (text("groupBy"), text("nextCursor"));
-        Some(Self { from: time("from")?, to: time("to")?, as_of: time("asOf"), group_by, next_cursor })
+        let has_buckets = matches!(body.member("buckets"), Ok(Some(Json::List(_))));
+        Some(Self { from: time("from")?, to: time("to")?, as_of: time("asOf"), group_by, has_buckets, next_cursor })
     }
 }

@@ -1,13 +1,13 @@
 //! The pure functions that SDKs export, with arguments of dynamic languages.
 
 use super::json::{ToJson, entries, object};
-use super::value::{Raw, text_of};
+use super::value::{Raw, Text, text_of};
 use crate::error::{Code, Error, TagViolation};
 use crate::limits;
 use crate::query::cursor::{self, Cursor};
 use crate::query::filter::{self, invalid_alone as invalid_filter};
 use crate::tags;
-use crate::usage::dimension::Dimension;
+use crate::usage::dimension::{self, invalid as invalid_group_by};
 
 pub use crate::tags::{validate_tag_value, validate_tags};
 
@@ -24,15 +24,15 @@ pub fn validate_tag_key(key: &Raw) -> Result<Vec<TagViolation>, Error> {
 }
 
 /// A dimension in the form that SDKs return: `{ kind: "sandbox" }` or `{ kind: "tag", key }`.
-#[derive(Debug, PartialEq, Eq)]
-pub struct GroupBy {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dimension {
     /// The dimension without the key of a tag.
     pub kind: &'static str,
     /// The key of a tag.
     pub key: Option<String>,
 }
 
-impl ToJson for GroupBy {
+impl ToJson for Dimension {
     fn write_json(&self, out: &mut String) {
         let kind: (&str, &dyn ToJson) = ("kind", &self.kind);
         match &self.key {
@@ -41,6 +41,27 @@ impl ToJson for GroupBy {
         }
     }
 }
+
+/// A `groupBy` in the form that SDKs return.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupBy {
+    /// One dimension, as itself.
+    One(Dimension),
+    /// Several dimensions: `{ kind: "dimensions", dimensions }`.
+    Several(Vec<Dimension>),
+}
+
+impl ToJson for GroupBy {
+    fn write_json(&self, out: &mut String) {
+        match self {
+            Self::One(dimension) => dimension.write_json(out),
+            Self::Several(dimensions) => object(out, &[("kind", &SEVERAL), ("dimensions", dimensions)]),
+        }
+    }
+}
+
+/// The kind of a `groupBy` of several dimensions.
+const SEVERAL: &str = "dimensions";
 
 /// Parses a `groupBy`.
 ///
@@ -52,8 +73,15 @@ pub fn parse_group_by(group_by: &Raw) -> Result<GroupBy, Error> {
         return Err(Code::MissingGroupBy.plain());
     }
     let text = text_of(group_by).map_err(|fault| invalid_group_by(&fault))?;
-    let dimension: Dimension = text.parse()?;
-    Ok(GroupBy { kind: dimension.kind(), key: dimension.tag_key().map(|key| key.as_str().to_owned()) })
+    let group_by: dimension::GroupBy = text.parse()?;
+    let shown = |dimension: &dimension::Dimension| Dimension {
+        kind: dimension.kind(),
+        key: dimension.tag_key().map(|key| key.as_str().to_owned()),
+    };
+    Ok(match group_by.dimensions() {
+        [dimension] => GroupBy::One(shown(dimension)),
+        dimensions => GroupBy::Several(dimensions.iter().map(shown).collect()),
+    })
 }
 
 /// Formats a `groupBy`.
@@ -62,18 +90,34 @@ pub fn parse_group_by(group_by: &Raw) -> Result<GroupBy, Error> {
 ///
 /// `invalid_group_by`.
 pub fn format_group_by(group_by: &Raw) -> Result<String, Error> {
-    let Raw::Map(members) = group_by else {
-        return Err(invalid_group_by(&format!("it must be an object, got {}", group_by.kind())));
+    let several = match group_by {
+        Raw::Map(members) if kind_of(members).as_deref() == Some(SEVERAL) => member(members, SEVERAL),
+        _ => None,
     };
-    let member = |name| members.iter().find(|(given, _)| given.as_str() == Some(name)).map(|(_, value)| value);
-    let kind = member("kind").and_then(|kind| text_of(kind).ok());
-    let key = || text_of(member("key").unwrap_or(&Raw::Undefined));
-    let dimension = Dimension::of_kind(kind.as_deref(), key).map_err(|fault| invalid_group_by(&fault))?;
-    Ok(dimension.to_string())
+    let dimensions = match several {
+        Some(Raw::List(dimensions)) => dimensions.iter().map(dimension_of).collect::<Result<_, _>>()?,
+        Some(other) => {
+            return Err(invalid_group_by(&format!("its `{SEVERAL}` must be an array, got {}", other.kind())));
+        }
+        None => vec![dimension_of(group_by)?],
+    };
+    dimension::GroupBy::new(dimensions).map(|group_by| group_by.to_string())
 }
 
-fn invalid_group_by(fault: &str) -> Error {
-    Code::InvalidGroupBy.error(format!("invalid `groupBy`: {fault}"))
+fn dimension_of(shown: &Raw) -> Result<dimension::Dimension, Error> {
+    let Raw::Map(members) = shown else {
+        return Err(invalid_group_by(&format!("it must be an object, got {}", shown.kind())));
+    };
+    let key = || text_of(member(members, "key").unwrap_or(&Raw::Undefined));
+    dimension::Dimension::of_kind(kind_of(members).as_deref(), key).map_err(|fault| invalid_group_by(&fault))
+}
+
+fn kind_of(members: &[(Text, Raw)]) -> Option<String> {
+    member(members, "kind").and_then(|kind| text_of(kind).ok())
+}
+
+fn member<'a>(members: &'a [(Text, Raw)], name: &str) -> Option<&'a Raw> {
+    members.iter().find(|(given, _)| given.as_str() == Some(name)).map(|(_, value)| value)
 }
 
 /// Parses the value of a tag filter: exact values, or `None` for *the sandbox lacks the tag*.

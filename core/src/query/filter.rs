@@ -1,4 +1,6 @@
 //! `filter[<dimension>]`: the values of a dimension to keep, and the quoting that allows any value in a list.
+//!
+//! `exclude[<dimension>]` has the same values; see [`exclude`](super::exclude).
 
 use super::parameter::{Digest, Digested, Parameter, QueryString};
 use super::parameters::{Parameters, Scalar};
@@ -10,14 +12,26 @@ use crate::usage::dimension::Dimension;
 
 pub(super) const NAME: &str = "filter";
 
-/// The condition on one dimension.
+/// The sandboxes that a condition on one dimension matches: those that a filter keeps or an exclusion drops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
-    /// Keeps sandboxes that lack the tag.
+    /// Sandboxes that lack the dimension.
     Absent,
-    /// Keeps sandboxes with any of these values: at least one, without duplicates, in the order given.
+    /// Sandboxes with any of these values: at least one, without duplicates, in the order given.
     AnyOf(Vec<String>),
 }
+
+/// A parameter of conditions: its name and the most conditions in one query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    pub(super) max: usize,
+    /// The plural, for messages.
+    pub(super) plural: &'static str,
+}
+
+/// The conditions of `filter[…]`.
+const FILTERS: Family = Family { name: NAME, max: MAX_FILTERS, plural: "filters" };
 
 impl Filter {
     /// Parses the value of `filter[<dimension>]`.
@@ -26,25 +40,23 @@ impl Filter {
     ///
     /// `invalid_filter`.
     pub fn parse(dimension: &Dimension, raw: &str) -> Result<Self, Error> {
-        let invalid = |fault| invalid(&dimension.to_string(), fault);
+        Self::read(dimension, raw).map_err(|fault| FILTERS.invalid(&dimension.to_string(), fault))
+    }
+
+    /// Parses the value of a condition; the error describes the fault.
+    fn read(dimension: &Dimension, raw: &str) -> Result<Self, String> {
         if raw.is_empty() {
             return match dimension.absence_fault() {
                 None => Ok(Self::Absent),
-                Some(fault) => Err(invalid(fault.to_owned())),
+                Some(fault) => Err(fault.to_owned()),
             };
         }
-        Self::of(dimension, split(raw).map_err(invalid)?)
+        Self::of(dimension, split(raw)?)
     }
 
-    /// Creates a filter from exact values.
-    ///
-    /// # Errors
-    ///
-    /// `invalid_filter` for no value, more than [`MAX_FILTER_VALUES`], or one that the dimension cannot have.
-    pub fn of(dimension: &Dimension, values: Vec<String>) -> Result<Self, Error> {
-        distinct(values, |value| dimension.value_fault(value))
-            .map(Self::AnyOf)
-            .map_err(|fault| invalid(&dimension.to_string(), fault))
+    /// Creates a condition from exact values; the error describes the fault.
+    fn of(dimension: &Dimension, values: Vec<String>) -> Result<Self, String> {
+        distinct(values, |value| dimension.value_fault(value)).map(Self::AnyOf)
     }
 
     /// Returns whether a value needs quotes, which the platform's own servers do not understand.
@@ -132,12 +144,21 @@ impl Filters {
     ///
     /// `duplicate_filter` if the dimension has a filter, `invalid_filter` if the query has too many.
     pub fn push(&mut self, dimension: Dimension, filter: Filter) -> Result<(), Error> {
+        self.push_to(FILTERS, dimension, filter)
+    }
+
+    fn push_to(
+        &mut self,
+        Family { name, max, plural }: Family,
+        dimension: Dimension,
+        filter: Filter,
+    ) -> Result<(), Error> {
         if self.0.iter().any(|(known, _)| *known == dimension) {
-            let message = format!("`filter[{dimension}]` is given twice, list its values in one filter");
+            let message = format!("`{name}[{dimension}]` is given twice, list its values in one `{name}`");
             return Err(Code::DuplicateFilter.error(message));
         }
-        if self.0.len() == MAX_FILTERS {
-            let message = format!("more than {MAX_FILTERS} filters, at most {MAX_FILTERS} are allowed in one query");
+        if self.0.len() == max {
+            let message = format!("more than {max} {plural}, at most {max} are allowed in one query");
             return Err(Code::InvalidFilter.error(message));
         }
         self.0.push((dimension, filter));
@@ -148,46 +169,69 @@ impl Filters {
     pub fn iter(&self) -> impl Iterator<Item = (&Dimension, &Filter)> {
         self.0.iter().map(|(dimension, filter)| (dimension, filter))
     }
+
+    /// Returns whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Parses the conditions of one parameter.
+    pub(super) fn parse(family: Family, parameters: &Parameters) -> Result<Self, Error> {
+        let mut filters = Self::default();
+        for (name, value) in parameters.entries(family.name) {
+            let invalid = |fault: String| family.invalid(name, fault);
+            let dimension = Dimension::parse(name).map_err(invalid)?;
+            let filter = value.text().and_then(|text| Filter::read(&dimension, &text)).map_err(invalid)?;
+            filters.push_to(family, dimension, filter)?;
+        }
+        match parameters.scalar(family.name) {
+            // No endpoint has a scalar parameter of this name.
+            None | Some(Scalar::Wire(_)) => {}
+            Some(Scalar::Option(Raw::Map(given))) => {
+                for (name, value) in given {
+                    let name = name.to_string();
+                    let invalid = |fault: String| family.invalid(&name, fault);
+                    let dimension = Dimension::parse(&name).map_err(invalid)?;
+                    let filter = Filter::from_option(&dimension, value).map_err(invalid)?;
+                    filters.push_to(family, dimension, filter)?;
+                }
+            }
+            Some(Scalar::Option(value)) => {
+                let Family { name, plural, .. } = family;
+                let fault = format!("it must be an object of {plural} by dimension, got {}", value.kind());
+                return Err(Code::InvalidFilter.error(format!("invalid `{name}`: {fault}")));
+            }
+        }
+        Ok(filters)
+    }
+
+    /// Writes the conditions of one parameter.
+    pub(super) fn write(&self, name: &str, query: &mut QueryString) {
+        for (dimension, filter) in self.iter() {
+            query.push(&format!("{name}[{dimension}]"), &filter.write());
+        }
+    }
+}
+
+impl Family {
+    fn invalid(self, dimension: &str, fault: impl AsRef<str>) -> Error {
+        Code::InvalidFilter.error(format!("invalid `{}[{dimension}]`: {}", self.name, fault.as_ref()))
+    }
 }
 
 /// Parses the parameter.
 pub(super) fn parse(parameters: &Parameters) -> Result<Filters, Error> {
-    let mut filters = Filters::default();
-    for (name, value) in parameters.entries(NAME) {
-        let dimension = dimension(name)?;
-        let text = value.text().map_err(|fault| invalid(name, fault))?;
-        filters.push(dimension.clone(), Filter::parse(&dimension, &text)?)?;
-    }
-    match parameters.scalar(NAME) {
-        // No endpoint has a scalar parameter of this name.
-        None | Some(Scalar::Wire(_)) => {}
-        Some(Scalar::Option(Raw::Map(given))) => {
-            for (name, value) in given {
-                let name = name.to_string();
-                let dimension = dimension(&name)?;
-                let filter = Filter::from_option(&dimension, value)?;
-                filters.push(dimension, filter)?;
-            }
-        }
-        Some(Scalar::Option(value)) => {
-            let fault = format!("it must be an object of filters by dimension, got {}", value.kind());
-            return Err(Code::InvalidFilter.error(format!("invalid `{NAME}`: {fault}")));
-        }
-    }
-    Ok(filters)
-}
-
-fn dimension(name: &str) -> Result<Dimension, Error> {
-    Dimension::parse(name).map_err(|fault| invalid(name, fault))
+    Filters::parse(FILTERS, parameters)
 }
 
 impl Filter {
-    /// Creates a filter from an SDK's value: a list of exact values, null for *lacks the tag*, or text as in a URL.
-    fn from_option(dimension: &Dimension, value: &Raw) -> Result<Self, Error> {
-        let invalid = |fault: String| invalid(&dimension.to_string(), fault);
+    /// Creates a condition from an SDK's value: a list of exact values, null for *lacks the dimension*, or text as in a
+    /// URL. The error describes the fault.
+    fn from_option(dimension: &Dimension, value: &Raw) -> Result<Self, String> {
         match value {
-            Raw::Null => Self::parse(dimension, ""),
-            Raw::Text(_) => Self::parse(dimension, &text_of(value).map_err(invalid)?),
+            Raw::Null => Self::read(dimension, ""),
+            Raw::Text(_) => Self::read(dimension, &text_of(value)?),
             Raw::List(values) => {
                 let value = |value: &Raw| match value {
                     Raw::Text(text) => {
@@ -195,18 +239,16 @@ impl Filter {
                     }
                     other => Err(format!("a value must be a string, got {}", other.kind())),
                 };
-                Self::of(dimension, values.iter().map(value).collect::<Result<_, _>>().map_err(invalid)?)
+                Self::of(dimension, values.iter().map(value).collect::<Result<_, _>>()?)
             }
-            other => Err(invalid(format!("it must be an array of strings, null or a string, got {}", other.kind()))),
+            other => Err(format!("it must be an array of strings, null or a string, got {}", other.kind())),
         }
     }
 }
 
 impl Parameter for Filters {
     fn write(&self, query: &mut QueryString) {
-        for (dimension, filter) in self.iter() {
-            query.push(&format!("{NAME}[{dimension}]"), &filter.write());
-        }
+        self.write(NAME, query);
     }
 }
 
@@ -225,10 +267,6 @@ impl Digested for Filters {
             }
         }
     }
-}
-
-pub(crate) fn invalid(dimension: &str, fault: impl AsRef<str>) -> Error {
-    Code::InvalidFilter.error(format!("invalid `filter[{dimension}]`: {}", fault.as_ref()))
 }
 
 /// Splits a comma-separated list with the quoting of RFC 4180; white space around a value is trimmed.

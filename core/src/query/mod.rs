@@ -1,6 +1,7 @@
 //! Usage queries: parsed from a URL or from the options of an SDK, and encoded again. One file per parameter.
 
 pub mod cursor;
+pub mod exclude;
 pub mod filter;
 pub(crate) mod group_by;
 mod limit;
@@ -10,10 +11,11 @@ mod period;
 mod sort;
 
 use crate::error::Error;
-use crate::usage::dimension::Dimension;
+use crate::usage::dimension::GroupBy;
 use crate::usage::window::Timestamp;
 
 use cursor::CursorText;
+use exclude::Exclusions;
 use filter::Filters;
 use parameter::{Digest, Digested, Parameter, QueryString};
 
@@ -35,10 +37,10 @@ pub use sort::Sort;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct UsageQuery {
-    /// The dimension whose values are the groups.
-    pub group_by: Dimension,
-    /// The sandboxes to keep.
-    pub filters: Filters,
+    /// The dimensions whose values are the groups.
+    pub group_by: GroupBy,
+    /// The sandboxes to measure.
+    pub conditions: Conditions,
     /// The window as requested.
     pub period: Period,
     /// The order of items.
@@ -49,10 +51,32 @@ pub struct UsageQuery {
     pub cursor: Option<CursorText>,
 }
 
+/// The sandboxes that a query is about: those that every filter keeps and no exclusion drops.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// The sandboxes to keep.
+    pub filters: Filters,
+    /// The sandboxes to drop.
+    pub exclusions: Exclusions,
+}
+
+impl Conditions {
+    /// Parses filters, then exclusions.
+    fn parse(parameters: &Parameters) -> Result<Self, Error> {
+        Ok(Self { filters: filter::parse(parameters)?, exclusions: exclude::parse(parameters)? })
+    }
+
+    /// Returns whether every sandbox matches.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.filters.is_empty() && self.exclusions.is_empty()
+    }
+}
+
 /// The parameters of a usage query.
 pub(crate) const USAGE: Names = Names {
     scalars: &[group_by::NAME, period::FROM, period::TO, sort::NAME, limit::NAME, cursor::NAME],
-    maps: &[filter::NAME],
+    maps: &[filter::NAME, exclude::NAME],
 };
 
 impl UsageQuery {
@@ -67,7 +91,7 @@ impl UsageQuery {
     pub fn parse(parameters: &Parameters, now: Option<Timestamp>) -> Result<Self, Error> {
         parameters.check_names(USAGE)?;
         let group_by = group_by::parse(parameters)?;
-        let filters = filter::parse(parameters)?;
+        let conditions = Conditions::parse(parameters)?;
         let cursor = cursor::parse(parameters);
         let period = period::parse(parameters)?;
         let pinned = matches!(&cursor, Ok(Some(cursor)) if cursor.cursor().walk.is_some());
@@ -76,13 +100,13 @@ impl UsageQuery {
         }
         let sort = sort::parse(parameters)?;
         let limit = limit::parse(parameters)?;
-        Ok(Self { group_by, filters, period, sort, limit, cursor: cursor? })
+        Ok(Self { group_by, conditions, period, sort, limit, cursor: cursor? })
     }
 
     /// Returns the parameters in their order in a query string.
-    fn parameters(&self) -> [&dyn Parameter; 6] {
-        let Self { group_by, filters, period, sort, limit, cursor } = self;
-        [group_by, filters, period, sort, limit, cursor]
+    fn parameters(&self) -> [&dyn Parameter; 7] {
+        let Self { group_by, conditions: Conditions { filters, exclusions }, period, sort, limit, cursor } = self;
+        [group_by, filters, exclusions, period, sort, limit, cursor]
     }
 
     /// Returns the encoded query string without defaults. Parsing it returns the same query.
@@ -95,8 +119,8 @@ impl UsageQuery {
 
     /// Returns the digest that distinguishes the walks of different queries.
     pub(crate) fn digest(&self, digest: &mut Digest) {
-        let Self { group_by, filters, period, sort, limit, cursor } = self;
-        let parameters: [&dyn Digested; 6] = [group_by, filters, period, sort, limit, cursor];
+        let Self { group_by, conditions: Conditions { filters, exclusions }, period, sort, limit, cursor } = self;
+        let parameters: [&dyn Digested; 7] = [group_by, filters, exclusions, period, sort, limit, cursor];
         for parameter in parameters {
             parameter.digest(digest);
         }

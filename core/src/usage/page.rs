@@ -4,21 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::accounting::{Usage, gb_seconds};
-use super::dimension::{Dimension, Key};
-use super::plan::{Plan, Position};
+use super::dimension::Key;
+use super::plan::{Plan, Position, tie};
 use crate::query::Sort;
 use crate::query::cursor::{Cursor, SortValue, Walk};
-
-/// The usage of one sandbox in the window, from a store that sums by sandbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SandboxSum {
-    /// The sandbox.
-    pub sandbox_id: String,
-    /// Its value of the tag in `groupBy`; `None` if it lacks the tag or if usage is grouped by sandbox.
-    pub tag_value: Option<String>,
-    /// Its exact usage.
-    pub usage: Usage,
-}
 
 /// A group or a part of one, as a store sums it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +32,10 @@ pub struct Group {
 }
 
 impl Group {
-    /// Returns the value of the plan's only dimension; empty if the sandboxes lack it.
+    /// Returns the first value that the sandboxes have; empty if they lack every dimension.
     #[must_use]
     pub fn name(&self) -> &str {
-        let [value] = &self.key;
-        value.as_deref().unwrap_or_default()
+        self.key.iter().flatten().next().map_or("", String::as_str)
     }
 }
 
@@ -65,20 +53,11 @@ pub struct Page {
 }
 
 impl Plan {
-    /// Converts the usage of one sandbox to a part of its group.
-    #[must_use]
-    pub fn part(&self, SandboxSum { sandbox_id, tag_value, usage }: SandboxSum) -> Part {
-        let key = self.dimensions.each_ref().map(|dimension| match dimension {
-            Dimension::Sandbox => Some(sandbox_id.clone()),
-            Dimension::Tag(_) => tag_value.clone(),
-        });
-        Part { key, sandboxes: 1, usage }
-    }
-
     /// Builds the page from the sums of everything that matches.
     pub fn page(&self, parts: impl IntoIterator<Item = Part>) -> Page {
         let mut total = Usage::default();
-        let mut untagged = Group::default();
+        let untagged = vec![None; self.group_by.dimensions().len()];
+        let mut untagged = Group { key: untagged, ..Group::default() };
         let mut groups = BTreeMap::<Key, Group>::new();
         for Part { key, sandboxes, usage } in parts {
             total += usage;
@@ -121,7 +100,7 @@ impl Plan {
         let (window, as_of) = (self.grid.window, self.grid.as_of);
         Some(Cursor {
             value: SortValue::new(gb_seconds(sum))?,
-            tie: last.name().to_owned(),
+            tie: tie(&last.key),
             walk: Some(Walk { sum, window, as_of, digest: self.digest.clone() }),
         })
     }

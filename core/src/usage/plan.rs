@@ -1,14 +1,14 @@
 //! Plans: a query with its window, instant, accounting rule and position.
 
 use super::accounting::Rule;
-use super::dimension::{Dimension, Key};
+use super::dimension::{GroupBy, Key};
 use super::grid::Grid;
 use super::window::Timestamp;
-use crate::error::Error;
+use crate::error::{Error, quoted};
+use crate::host::json::{Json, ToJson as _};
 use crate::query::cursor::{self, Cursor, CursorText};
-use crate::query::filter::Filters;
 use crate::query::parameter::Digest;
-use crate::query::{Limit, Sort, UsageQuery};
+use crate::query::{Conditions, Limit, Sort, UsageQuery};
 
 /// The end of the previous page.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,11 +21,11 @@ pub(crate) enum Position {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// The dimensions to group by.
-    pub dimensions: [Dimension; 1],
+    pub group_by: GroupBy,
     /// The time that is measured.
     pub grid: Grid,
     /// The conditions on sandboxes.
-    pub conditions: Filters,
+    pub conditions: Conditions,
     pub(crate) sort: Sort,
     pub(crate) limit: Limit,
     pub(crate) after: Option<Position>,
@@ -60,9 +60,9 @@ impl UsageQuery {
             }
         };
         Ok(Plan {
-            dimensions: [self.group_by.clone()],
+            group_by: self.group_by.clone(),
             grid: Grid { window, as_of, rule },
-            conditions: self.filters.clone(),
+            conditions: self.conditions.clone(),
             sort: self.sort,
             limit: self.limit,
             after,
@@ -70,10 +70,20 @@ impl UsageQuery {
         })
     }
 
-    /// Parses the tie-break of a cursor, which must be a possible value of the query's groups.
+    /// Parses the tie-break of a cursor, which must be a possible key of the query's groups.
     fn key(&self, tie: &str) -> Result<Key, Error> {
-        match self.group_by.value_fault(tie) {
-            None => Ok([Some(tie.to_owned())]),
+        let dimensions = self.group_by.dimensions();
+        let key = match dimensions {
+            [_] => Some(vec![Some(tie.to_owned())]),
+            _ => Json::parse(tie).ok().as_ref().and_then(values),
+        };
+        let key = key.filter(|key| key.len() == dimensions.len() && key.iter().any(Option::is_some));
+        let key = key.ok_or_else(|| {
+            cursor::invalid(&format!("its tie-break {} is not a value for each of the dimensions", quoted(tie)))
+        })?;
+        let fault = dimensions.iter().zip(&key).find_map(|(dimension, value)| dimension.value_fault(value.as_ref()?));
+        match fault {
+            None => Ok(key),
             Some(fault) => Err(cursor::invalid(&fault)),
         }
     }
@@ -85,4 +95,24 @@ impl UsageQuery {
         digest.field(rule.as_str());
         digest.finish()
     }
+}
+
+/// Returns the tie-break of a cursor: the value of the only dimension, or a JSON list of several values.
+pub(super) fn tie(key: &Key) -> String {
+    match key.as_slice() {
+        [Some(value)] => value.clone(),
+        values => values.to_json(),
+    }
+}
+
+/// Returns the strings and nulls of a JSON list.
+fn values(json: &Json<'_>) -> Option<Key> {
+    let Json::List(values) = json else {
+        return None;
+    };
+    let value = |value: &Json<'_>| match value {
+        Json::Null => Some(None),
+        value => value.as_str().map(|value| Some(value.to_owned())),
+    };
+    values.iter().map(value).collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! It is separate from [`Shape`], so that a host that only decodes does not carry it.
 
+use super::group::GroupValues;
 use super::shape::Shape;
 use crate::error::TagViolation;
 use crate::tags::Tags;
@@ -44,6 +45,8 @@ pub enum Presence {
     Always,
     /// It is omitted if there is no value.
     Omitted,
+    /// It is sent if the query has an interval, and omitted otherwise.
+    WithInterval,
 }
 
 /// A type of the wire and its documentation.
@@ -60,7 +63,7 @@ macro_rules! leaves {
     )*};
 }
 
-leaves! { f64 u64 String Timestamp Tags }
+leaves! { f64 u64 bool String Timestamp Tags GroupValues }
 
 impl<T: Described> Described for Option<T> {
     const DESCRIPTION: Option<&'static Description> = T::DESCRIPTION;

@@ -1,11 +1,13 @@
 //! The request and response bodies, each declared once.
 
 pub mod describe;
+mod group;
 mod read;
 mod render;
 pub mod reply;
 pub mod shape;
 mod types;
 
+pub use group::GroupValues;
 pub use render::{SandboxDetails, UsagePage};
 pub use types::*;

@@ -3,15 +3,15 @@
 use serde::Serialize;
 
 use super::types::{
-    ErrorBody, SandboxTagsBody, SandboxUsageItem, SandboxUsagePage, SandboxUsageTotals, TagUsageItem, TagUsagePage,
-    UntaggedUsage, UsageTotals,
+    ErrorBody, GroupUsageItem, GroupUsagePage, SandboxTagsBody, SandboxUsageItem, SandboxUsagePage, SandboxUsageTotals,
+    TagUsageItem, TagUsagePage, UntaggedUsage, UsageTotals,
 };
 use crate::error::{Error, Refusal};
 use crate::etag::etag;
 use crate::limits::MAX_REPORTED_VIOLATIONS;
 use crate::tags::Tags;
 use crate::usage::accounting::{Totals, Usage, gb_seconds, seconds};
-use crate::usage::dimension::{Dimension, Key};
+use crate::usage::dimension::{Form, Key};
 use crate::usage::grid::Grid;
 use crate::usage::page::{Group, Page};
 use crate::usage::plan::Plan;
@@ -19,7 +19,11 @@ use crate::usage::window::Timestamp;
 
 impl From<Usage> for UsageTotals {
     fn from(usage: Usage) -> Self {
-        Self { memory_gb_seconds: usage.memory_gb_seconds(), disk_overage_gb_seconds: usage.disk_overage_gb_seconds() }
+        Self {
+            memory_gb_seconds: usage.memory_gb_seconds(),
+            disk_overage_gb_seconds: usage.disk_overage_gb_seconds(),
+            series: None,
+        }
     }
 }
 
@@ -57,6 +61,8 @@ pub enum UsagePage {
     Tags(TagUsagePage),
     /// Grouped by sandbox.
     Sandboxes(SandboxUsagePage),
+    /// Grouped by another dimension, or by several.
+    Groups(GroupUsagePage),
 }
 
 impl UsagePage {
@@ -64,50 +70,107 @@ impl UsagePage {
     pub fn render(plan: &Plan, page: Page, mut details: impl FnMut(&str) -> SandboxDetails) -> Self {
         let Grid { window, as_of, .. } = plan.grid;
         let (from, to, as_of) = (window.from(), window.to(), Some(as_of));
-        let [dimension] = &plan.dimensions;
-        let group_by = dimension.to_string();
-        let (total, next_cursor) = (page.total.into(), page.next_cursor);
-        match dimension {
-            Dimension::Tag(key) => {
-                let item = |group: Group| TagUsageItem {
+        let (interval, timezone, buckets) = (None, None, None);
+        let group_by = plan.group_by.to_string();
+        let Page { total, untagged, items, next_cursor } = page;
+        let (total, untagged) = (total.into(), Some(untagged.into()));
+        let items = items.into_iter();
+        match plan.group_by.form() {
+            Form::Tag(key) => {
+                let items = items.map(|Group { key: values, usage, sandboxes }| TagUsageItem {
                     tag_key: key.as_str().to_owned(),
-                    tag_value: value(group.key),
-                    memory_gb_seconds: group.usage.memory_gb_seconds(),
-                    disk_overage_gb_seconds: group.usage.disk_overage_gb_seconds(),
-                    sandbox_count: group.sandboxes,
-                };
-                let untagged = Some(UntaggedUsage {
-                    memory_gb_seconds: page.untagged.usage.memory_gb_seconds(),
-                    disk_overage_gb_seconds: page.untagged.usage.disk_overage_gb_seconds(),
-                    sandbox_count: page.untagged.sandboxes,
+                    tag_value: only(values),
+                    memory_gb_seconds: usage.memory_gb_seconds(),
+                    disk_overage_gb_seconds: usage.disk_overage_gb_seconds(),
+                    sandbox_count: sandboxes,
+                    series: None,
                 });
-                let items = page.items.into_iter().map(item).collect();
-                Self::Tags(TagUsagePage { from, to, as_of, group_by, total, untagged, items, next_cursor })
+                let items = items.collect();
+                Self::Tags(TagUsagePage {
+                    from,
+                    to,
+                    as_of,
+                    interval,
+                    timezone,
+                    buckets,
+                    group_by,
+                    total,
+                    untagged,
+                    items,
+                    next_cursor,
+                })
             }
-            Dimension::Sandbox => {
-                let item = |group: Group| {
-                    let SandboxDetails { alias, status, tags, tags_last_updated_at } = details(group.name());
+            Form::Sandboxes => {
+                let items = items.map(|Group { key, usage, .. }| {
+                    let sandbox_id = only(key);
+                    let SandboxDetails { alias, status, tags, tags_last_updated_at } = details(&sandbox_id);
                     SandboxUsageItem {
+                        sandbox_id,
                         alias,
                         status,
                         tags: Some(tags),
                         tags_last_updated_at,
-                        memory_gb_seconds: group.usage.memory_gb_seconds(),
-                        disk_overage_gb_seconds: group.usage.disk_overage_gb_seconds(),
-                        sandbox_id: value(group.key),
+                        memory_gb_seconds: usage.memory_gb_seconds(),
+                        disk_overage_gb_seconds: usage.disk_overage_gb_seconds(),
+                        series: None,
                     }
-                };
-                let items = page.items.into_iter().map(item).collect();
-                let group_by = Some(group_by);
-                Self::Sandboxes(SandboxUsagePage { from, to, as_of, group_by, total, items, next_cursor })
+                });
+                let (items, group_by) = (items.collect(), Some(group_by));
+                Self::Sandboxes(SandboxUsagePage {
+                    from,
+                    to,
+                    as_of,
+                    interval,
+                    timezone,
+                    buckets,
+                    group_by,
+                    total,
+                    items,
+                    next_cursor,
+                })
+            }
+            Form::Groups => {
+                let dimensions = plan.group_by.dimensions();
+                let items = items.map(|Group { key, usage, sandboxes }| GroupUsageItem {
+                    group: dimensions.iter().map(ToString::to_string).zip(key).collect(),
+                    memory_gb_seconds: usage.memory_gb_seconds(),
+                    disk_overage_gb_seconds: usage.disk_overage_gb_seconds(),
+                    sandbox_count: sandboxes,
+                    series: None,
+                });
+                let items = items.collect();
+                Self::Groups(GroupUsagePage {
+                    from,
+                    to,
+                    as_of,
+                    interval,
+                    timezone,
+                    buckets,
+                    group_by,
+                    total,
+                    untagged,
+                    items,
+                    next_cursor,
+                })
             }
         }
     }
 }
 
-/// Returns the value of the plan's only dimension.
-fn value([value]: Key) -> String {
-    value.unwrap_or_default()
+impl From<Group> for UntaggedUsage {
+    fn from(Group { usage, sandboxes, .. }: Group) -> Self {
+        Self {
+            memory_gb_seconds: usage.memory_gb_seconds(),
+            disk_overage_gb_seconds: usage.disk_overage_gb_seconds(),
+            sandbox_count: sandboxes,
+            series: None,
+        }
+    }
+}
+
+/// Returns the value of the only dimension, which every group on a page has.
+fn only(key: Key) -> String {
+    key.into_iter().flatten().next().unwrap_or_default()
 }
 
 impl ErrorBody {

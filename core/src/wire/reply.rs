@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::shape::{Shape, Shaped};
-use super::types::{Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsagePage, TagKey, TagKeys, TagUsagePage};
+use super::types::{
+    GroupUsagePage, Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsagePage, TagKey, TagKeys, TagUsagePage,
+};
 use crate::tags::{TagSet, Tags};
 use crate::usage::window::Timestamp;
 
@@ -80,6 +82,8 @@ macro_rules! replies {
 replies! {
     /// `usage.by_tag`
     TagUsage(TagUsagePage);
+    /// `usage.by`
+    GroupUsage(GroupUsagePage);
     /// `usage.by_sandbox`
     SandboxUsagePage(P);
     /// `usage.for_sandbox`
@@ -206,6 +210,18 @@ impl Body for TagUsagePage {
     }
 }
 
+impl Body for GroupUsagePage {
+    const FORM: Form = Form::new(Self::SHAPE, Facts::Page);
+
+    fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
+        P::decode(body)
+    }
+
+    fn page(&self) -> Option<Page> {
+        Some(self.into())
+    }
+}
+
 impl<P: Host> Body for P {
     const FORM: Form = Form::new(SandboxUsagePage::<String>::SHAPE, Facts::Page);
 
@@ -293,22 +309,29 @@ pub struct Page {
     pub to: Timestamp,
     /// The instant at which running sandboxes were measured.
     pub as_of: Option<Timestamp>,
-    /// The dimension.
+    /// The dimensions.
     pub group_by: Option<String>,
+    /// Whether it has buckets.
+    pub has_buckets: bool,
     /// The cursor of the next page.
     pub next_cursor: Option<String>,
 }
 
-impl<S> From<&TagUsagePage<S>> for Page {
-    fn from(page: &TagUsagePage<S>) -> Self {
-        let (group_by, next_cursor) = (Some(page.group_by.clone()), page.next_cursor.clone());
-        Self { from: page.from, to: page.to, as_of: page.as_of, group_by, next_cursor }
-    }
+macro_rules! pages {
+    ($($page:ident<$($param:ident),+>)*) => {$(
+        impl<$($param),+> From<&$page<$($param),+>> for Page {
+            fn from(page: &$page<$($param),+>) -> Self {
+                Self {
+                    from: page.from,
+                    to: page.to,
+                    as_of: page.as_of,
+                    group_by: Option::from(page.group_by.clone()),
+                    has_buckets: page.buckets.is_some(),
+                    next_cursor: page.next_cursor.clone(),
+                }
+            }
+        }
+    )*};
 }
 
-impl<S, M, T> From<&SandboxUsagePage<S, M, T>> for Page {
-    fn from(page: &SandboxUsagePage<S, M, T>) -> Self {
-        let (group_by, next_cursor) = (page.group_by.clone(), page.next_cursor.clone());
-        Self { from: page.from, to: page.to, as_of: page.as_of, group_by, next_cursor }
-    }
-}
+pages! { TagUsagePage<S> GroupUsagePage<G> SandboxUsagePage<S, M, T> }

@@ -1,5 +1,6 @@
 //! The shape of a response as a table, for hosts that build their own values and need a small decoder.
 
+use super::group::GroupValues;
 use crate::error::TagViolation;
 use crate::host::json::{Json, Repeated, ToJson, entries, sequence};
 use crate::tags::Tags;
@@ -16,8 +17,12 @@ pub enum Shape {
     Text,
     /// A string that is a timestamp.
     Time,
+    /// `true` or `false`.
+    Flag,
     /// An object of strings.
     Tags,
+    /// An object of strings and nulls, whose order counts.
+    Group,
     /// Null, missing from an object, or a value of that shape.
     Nullable(&'static Shape),
     /// An array.
@@ -89,9 +94,11 @@ macro_rules! shapes {
 shapes! {
     f64: Number;
     u64: Count;
+    bool: Flag;
     String: Text;
     Timestamp: Time;
     Tags: Tags;
+    GroupValues: Group;
 }
 
 impl Shaped for TagViolation {
@@ -122,15 +129,17 @@ pub(crate) fn rewrite(value: &Json<'_>, shape: &Shape, out: &mut String) -> Resu
         (Shape::Count, Json::Number(number)) if number.parse::<u64>().is_ok() => out.push_str(number),
         (Shape::Text, Json::Text(text)) => text.write_json(out),
         (Shape::Time, Json::Text(text)) => Timestamp::read(text).ok_or(None)?.to_string().write_json(out),
+        (Shape::Flag, Json::Bool(flag)) => out.push_str(if *flag { "true" } else { "false" }),
         (Shape::Tags, Json::Map(tags)) => {
-            let tags: Option<Vec<_>> = tags.iter().map(|(key, value)| Some((&**key, value.as_str()?))).collect();
-            let tags = tags.ok_or(None)?;
-            let mut keys: Vec<_> = tags.iter().map(|(key, _)| *key).collect();
-            keys.sort_unstable();
-            if keys.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
-                return Err(None);
-            }
-            entries(out, tags);
+            let text = |value: &'_ Json<'_>| value.as_str().map(str::to_owned);
+            entries(out, distinct(tags, text).ok_or(None)?);
+        }
+        (Shape::Group, Json::Map(values)) => {
+            let text = |value: &'_ Json<'_>| match value {
+                Json::Null => Some(None),
+                value => value.as_str().map(|value| Some(value.to_owned())),
+            };
+            entries(out, distinct(values, text).ok_or(None)?);
         }
         (Shape::List(shape), Json::List(items)) => {
             sequence(out, ['[', ']'], items, |out, item| rewrite(item, shape, out))?;
@@ -157,4 +166,17 @@ pub(crate) fn rewrite(value: &Json<'_>, shape: &Shape, out: &mut String) -> Resu
         _ => return Err(None),
     }
     Ok(())
+}
+
+/// Converts the members of an object; `None` if a value has the wrong type or a name is repeated.
+fn distinct<'a, T>(
+    members: &'a [(std::borrow::Cow<'_, str>, Json<'_>)],
+    value: impl Fn(&'a Json<'a>) -> Option<T>,
+) -> Option<Vec<(&'a str, T)>> {
+    let members: Option<Vec<_>> = members.iter().map(|(name, member)| Some((&**name, value(member)?))).collect();
+    let members = members?;
+    let mut names: Vec<_> = members.iter().map(|(name, _)| *name).collect();
+    names.sort_unstable();
+    let repeated = names.windows(2).any(|pair| matches!(pair, [one, other] if one == other));
+    (!repeated).then_some(members)
 }

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::describe::{Described, Description, MemberDescription, Presence};
+use super::group::GroupValues;
 use super::read::{Object, present};
 use super::shape::{Absence, Member, Shape, Shaped};
 use crate::error::TagViolation;
@@ -19,6 +20,7 @@ use crate::usage::window::Timestamp;
 ///
 /// - `or other = "otherName"`, if some servers have another name for the same member;
 /// - `(omitted)`, if `None` is omitted from the JSON instead of being written as null;
+/// - `(interval)`, if it is omitted like that from an answer over the whole window, and sent if the query has an interval;
 /// - `(always)`, if this project's server always sends the member, so `None` means that another server omitted it.
 ///
 /// With `=>` instead of `=`, the member may be null or missing although its type has no `None`: `(empty)` reads it as
@@ -103,6 +105,7 @@ macro_rules! wire {
         concat!($($doc),*)
     };
     (@presence omitted) => { Presence::Omitted };
+    (@presence interval) => { Presence::WithInterval };
     (@presence always) => { Presence::Always };
     (@presence $($empty:ident)?) => { Presence::Required };
     (@name $name:literal) => { $name };
@@ -117,21 +120,47 @@ macro_rules! wire {
         }
     };
     (@absence omitted) => { Absence::Omitted };
+    (@absence interval) => { Absence::Omitted };
     (@absence empty) => { Absence::EmptyList };
     (@absence $(always)?) => { Absence::Null };
 }
 
 wire! {
     /// Amounts of the two metrics.
-    #[derive(Copy, Default)]
+    #[derive(Default)]
     UsageTotals {
         /// Memory, GB-seconds. Example: `19000.0`
         memory_gb_seconds: f64 = "memoryGbSeconds",
         /// Disk beyond the included amount, GB-seconds. Example: `340.0`
         disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
+        /// The amounts by bucket, if the query has an interval.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        series: Option<UsageSeries> = "series" (interval),
     }
 
-    /// Usage of the sandboxes that lack the tag.
+    /// The amounts of the two metrics over time, one number per bucket. They add up to the amounts beside them.
+    #[derive(Default)]
+    UsageSeries {
+        /// Memory, GB-seconds. Example: `[9000.0,10000.0]`
+        memory_gb_seconds: Vec<f64> = "memoryGbSeconds",
+        /// Disk beyond the included amount, GB-seconds. Example: `[160.0,180.0]`
+        disk_overage_gb_seconds: Vec<f64> = "diskOverageGbSeconds",
+    }
+
+    /// A part of the window, from one boundary of the interval to the next.
+    #[derive(Copy, Eq)]
+    UsageBucket {
+        /// Start of the bucket, inclusive. Example: `"2026-04-19T00:00:00Z"`
+        from: Timestamp = "from",
+        /// End of the bucket, exclusive. Example: `"2026-04-19T14:00:00Z"`
+        to: Timestamp = "to",
+        /// True if the window cuts the bucket, so that it is shorter than its interval; absent otherwise. Example:
+        /// `true`
+        #[serde(skip_serializing_if = "Option::is_none")]
+        partial: Option<bool> = "partial" (omitted),
+    }
+
+    /// Usage of the sandboxes that lack every dimension of `groupBy`.
     UntaggedUsage {
         /// Memory, GB-seconds. Example: `1000.0`
         memory_gb_seconds: f64 = "memoryGbSeconds",
@@ -139,6 +168,9 @@ wire! {
         disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
         /// The number of sandboxes. Example: `2`
         sandbox_count: u64 = "sandboxCount",
+        /// The amounts by bucket, if the query has an interval.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        series: Option<UsageSeries> = "series" (interval),
     }
 
     /// Usage of the sandboxes that share one value of a tag.
@@ -153,6 +185,25 @@ wire! {
         disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
         /// The number of sandboxes. Example: `12`
         sandbox_count: u64 = "sandboxCount",
+        /// The amounts by bucket, if the query has an interval.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        series: Option<UsageSeries> = "series" (interval),
+    }
+
+    /// Usage of the sandboxes that share a value of each dimension.
+    GroupUsageItem<G = GroupValues> {
+        /// The value of each dimension that was grouped by, in that order; null where the sandboxes lack it. Example:
+        /// `{"tag:team":"payments","region":null}`
+        group: G = "group",
+        /// Memory, GB-seconds. Example: `18000.0`
+        memory_gb_seconds: f64 = "memoryGbSeconds",
+        /// Disk beyond the included amount, GB-seconds. Example: `320.0`
+        disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
+        /// The number of sandboxes. Example: `12`
+        sandbox_count: u64 = "sandboxCount",
+        /// The amounts by bucket, if the query has an interval.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        series: Option<UsageSeries> = "series" (interval),
     }
 
     /// Usage of one sandbox.
@@ -175,6 +226,9 @@ wire! {
         memory_gb_seconds: f64 = "memoryGbSeconds",
         /// Disk beyond the included amount, GB-seconds. Example: `120.0`
         disk_overage_gb_seconds: f64 = "diskOverageGbSeconds",
+        /// The amounts by bucket, if the query has an interval.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        series: Option<UsageSeries> = "series" (interval),
     }
 
     /// The response of `GET /api/usage?groupBy=tag:…`.
@@ -186,14 +240,53 @@ wire! {
         /// The instant at which running sandboxes were measured; `None` from the platform's own servers. Example:
         /// `"2026-04-19T14:02:00.123456Z"`
         as_of: Option<Timestamp> = "asOf" (always),
+        /// The interval of the buckets, if the query has one. Example: `"1d"`
+        #[serde(skip_serializing_if = "Option::is_none")]
+        interval: Option<String> = "interval" (interval),
+        /// The time zone of the buckets, if the query has an interval. Example: `"Europe/Berlin"`
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timezone: Option<String> = "timezone" (interval),
+        /// The buckets, contiguous and in order, if the query has an interval.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        buckets: Option<Vec<UsageBucket>> = "buckets" (interval),
         /// The dimension, `tag:<key>`. Example: `"tag:team"`
         group_by: String = "groupBy",
-        /// Usage of everything that matches the window and the filters.
+        /// Usage of everything that matches the window and the conditions.
         total: UsageTotals = "total",
         /// Usage of the sandboxes that lack the tag; `None` if the server does not send it.
         untagged: Option<UntaggedUsage> = "untagged" (always),
         /// The groups of this page.
         items: Vec<TagUsageItem<S>> => "items" (empty),
+        /// The cursor of the next page; null on the last page. Example: `null`
+        next_cursor: Option<String> = "nextCursor",
+    }
+
+    /// The response of `GET /api/usage` grouped by anything but `sandbox` or one tag.
+    GroupUsagePage<G = GroupValues> {
+        /// Start of the window, inclusive. Example: `"2026-03-20T00:00:00Z"`
+        from: Timestamp = "from",
+        /// End of the window, exclusive. Example: `"2026-04-19T00:00:00Z"`
+        to: Timestamp = "to",
+        /// The instant at which running sandboxes were measured; `None` from the platform's own servers. Example:
+        /// `"2026-04-19T14:02:00.123456Z"`
+        as_of: Option<Timestamp> = "asOf" (always),
+        /// The interval of the buckets, if the query has one. Example: `"1d"`
+        #[serde(skip_serializing_if = "Option::is_none")]
+        interval: Option<String> = "interval" (interval),
+        /// The time zone of the buckets, if the query has an interval. Example: `"Europe/Berlin"`
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timezone: Option<String> = "timezone" (interval),
+        /// The buckets, contiguous and in order, if the query has an interval.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        buckets: Option<Vec<UsageBucket>> = "buckets" (interval),
+        /// The dimensions, separated by commas. Example: `"tag:team,region"`
+        group_by: String = "groupBy",
+        /// Usage of everything that matches the window and the conditions.
+        total: UsageTotals = "total",
+        /// Usage of the sandboxes that lack every dimension; `None` if the server does not send it.
+        untagged: Option<UntaggedUsage> = "untagged" (always),
+        /// The groups of this page.
+        items: Vec<GroupUsageItem<G>> => "items" (empty),
         /// The cursor of the next page; null on the last page. Example: `null`
         next_cursor: Option<String> = "nextCursor",
     }
@@ -207,9 +300,18 @@ wire! {
         /// The instant at which running sandboxes were measured; `None` from the platform's own servers. Example:
         /// `"2026-04-19T14:02:00.123456Z"`
         as_of: Option<Timestamp> = "asOf" (always),
+        /// The interval of the buckets, if the query has one. Example: `"1d"`
+        #[serde(skip_serializing_if = "Option::is_none")]
+        interval: Option<String> = "interval" (interval),
+        /// The time zone of the buckets, if the query has an interval. Example: `"Europe/Berlin"`
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timezone: Option<String> = "timezone" (interval),
+        /// The buckets, contiguous and in order, if the query has an interval.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        buckets: Option<Vec<UsageBucket>> = "buckets" (interval),
         /// The dimension, `sandbox`; `None` if the server does not name it. Example: `"sandbox"`
         group_by: Option<String> = "groupBy" (always),
-        /// Usage of everything that matches the window and the filters.
+        /// Usage of everything that matches the window and the conditions.
         total: UsageTotals = "total",
         /// The sandboxes of this page.
         items: Vec<SandboxUsageItem<S, M, T>> => "items" (empty),
@@ -235,6 +337,15 @@ wire! {
         /// The instant at which a running sandbox was measured; `None` from the platform's own servers. Example:
         /// `"2026-04-19T14:02:00.123456Z"`
         as_of: Option<Timestamp> = "asOf" (always),
+        /// The interval of the buckets, if the query has one. Example: `"1d"`
+        #[serde(skip_serializing_if = "Option::is_none")]
+        interval: Option<String> = "interval" (interval),
+        /// The time zone of the buckets, if the query has an interval. Example: `"Europe/Berlin"`
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timezone: Option<String> = "timezone" (interval),
+        /// The buckets, contiguous and in order, if the query has an interval.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        buckets: Option<Vec<UsageBucket>> = "buckets" (interval),
         /// Memory, GB-seconds. Example: `8000.0`
         memory_gb_seconds: f64 => "memoryGbSeconds"
             else totals.memory_allocated_gb_seconds = ["totals", "memoryAllocatedGbSeconds"],

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use futures_util::stream;
-use opencomputer_usage_core::wire::{SandboxUsageItem, TagUsageItem};
+use opencomputer_usage_core::wire::{GroupUsageItem, SandboxUsageItem, TagUsageItem, UsageSeries};
 use prometheus_client::metrics::gauge::Gauge;
 use serde::Serialize;
 use uuid::Uuid;
@@ -37,15 +37,28 @@ pub(super) trait Item: Serialize + Send + 'static {
 
 impl Item for TagUsageItem {
     fn weight(&self) -> usize {
-        200 + self.tag_key.len() + self.tag_value.len()
+        200 + self.tag_key.len() + self.tag_value.len() + weight_of(self.series.as_ref())
+    }
+}
+
+impl Item for GroupUsageItem {
+    fn weight(&self) -> usize {
+        let group = self.group.iter().map(|(name, value)| 64 + name.len() + value.map_or(0, str::len));
+        200 + group.sum::<usize>() + weight_of(self.series.as_ref())
     }
 }
 
 impl Item for SandboxUsageItem {
     fn weight(&self) -> usize {
         let tags = self.tags.iter().flat_map(|tags| tags.iter()).map(|(key, value)| 64 + key.len() + value.len());
-        250 + self.sandbox_id.len() + tags.sum::<usize>()
+        250 + self.sandbox_id.len() + tags.sum::<usize>() + weight_of(self.series.as_ref())
     }
+}
+
+/// Estimates the bytes of a series.
+fn weight_of(series: Option<&UsageSeries>) -> usize {
+    const NUMBER: usize = 20;
+    series.map_or(0, |series| NUMBER * (series.memory_gb_seconds.len() + series.disk_overage_gb_seconds.len()))
 }
 
 /// Responds with a page and its items, which `page` does not contain.

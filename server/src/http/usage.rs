@@ -37,6 +37,10 @@ async fn aggregate(
             let items = mem::take(&mut page.items);
             page::respond(&flights, caller.org, &page, items)
         }
+        UsagePage::Groups(mut page) => {
+            let items = mem::take(&mut page.items);
+            page::respond(&flights, caller.org, &page, items)
+        }
         UsagePage::Sandboxes(mut page) => {
             let items = mem::take(&mut page.items);
             page::respond(&flights, caller.org, &page, items)
@@ -60,6 +64,9 @@ async fn drilldown(State(app): State<App>, Extension(caller): Extension<Caller>,
         from: window.from(),
         to: window.to(),
         as_of: Some(caller.now),
+        interval: None,
+        timezone: None,
+        buckets: None,
         memory_gb_seconds: found.totals.usage.memory_gb_seconds(),
         disk_overage_gb_seconds: Some(found.totals.usage.disk_overage_gb_seconds()),
         first_started_at: found.first_started_at,

@@ -91,7 +91,7 @@ pub fn codes() -> String {
 fn stub(model: &Model) -> Result<String> {
     let mut fields = Vec::new();
     let description = described(model.wire)?;
-    for member in description.members {
+    for member in description.members.iter().filter(|member| member.presence != Presence::WithInterval) {
         fields.push(field(model, member)?);
     }
     for name in model.first.iter().chain(model.optional) {
@@ -146,6 +146,8 @@ fn kind(shape: &Shape, member: &MemberDescription, is_taken: bool) -> Result<Str
         Shape::Count => "int".to_owned(),
         Shape::Text | Shape::Time => "str".to_owned(),
         Shape::Tags => if is_taken { "Mapping[str, str]" } else { "Tags" }.to_owned(),
+        Shape::Flag => "bool".to_owned(),
+        Shape::Group => if is_taken { "Mapping[str, str | None]" } else { "dict[str, str | None]" }.to_owned(),
         Shape::Nullable(Shape::Nullable(shape) | shape) => {
             format!("{} | None", kind(shape, member, is_taken)?)
         }

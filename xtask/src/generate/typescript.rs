@@ -10,10 +10,13 @@ use super::MARK;
 use super::text::{described, name, sentences};
 
 /// The wire types that the package exports.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 14] = [
     "UsageTotals",
+    "UsageSeries",
+    "UsageBucket",
     "UntaggedUsage",
     "TagUsageItem",
+    "GroupUsageItem",
     "SandboxUsageItem",
     "SandboxUsage",
     "SandboxUsageTotals",
@@ -77,7 +80,7 @@ pub fn limits() -> String {
 
 fn declared(description: &Description, member: &MemberDescription) -> Result<String> {
     let (shape, mark) = match (&member.shape, member.presence) {
-        (Shape::Nullable(shape), Presence::Omitted) => (*shape, "?"),
+        (Shape::Nullable(shape), Presence::Omitted | Presence::WithInterval) => (*shape, "?"),
         (shape, _) => (shape, ""),
     };
     let kind = match (member.name, shape) {
@@ -92,6 +95,8 @@ fn kind(shape: &Shape, member: &MemberDescription) -> Result<String> {
         Shape::Number | Shape::Count => "number".to_owned(),
         Shape::Text | Shape::Time => "string".to_owned(),
         Shape::Tags => "TagMap".to_owned(),
+        Shape::Group => "Record<string, string | null>".to_owned(),
+        Shape::Flag => "boolean".to_owned(),
         Shape::Nullable(shape) => format!("{} | null", kind(shape, member)?),
         Shape::List(shape) => format!("{}[]", kind(shape, member)?),
         Shape::Object(_) => {

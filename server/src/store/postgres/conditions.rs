@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::session::WHOLE_ORG;
 use super::sql;
-use crate::store::Result;
 use crate::store::statements::{Arguments, Placeholder};
+use crate::store::{Result, StoreError};
 
 /// Up to this many sandboxes are looked up one by one.
 const FEW: u16 = 500;
@@ -28,7 +28,7 @@ impl<'p> Few<'p> {
     pub(super) async fn find(db: &mut PgConnection, org: Uuid, filters: &'p Filters) -> Result<Option<Self>> {
         for (dimension, filter) in filters.iter() {
             let ids = match (dimension, filter) {
-                (_, Filter::Absent) => continue,
+                (_, Filter::Absent) | (Dimension::Template | Dimension::Region | Dimension::Status, _) => continue,
                 (Dimension::Sandbox, Filter::AnyOf(ids)) => ids.clone(),
                 (Dimension::Tag(key), Filter::AnyOf(values)) => {
                     let query = sqlx::query_scalar(sql::TAGGED).bind(org).bind(key.as_str()).bind(values);
@@ -70,6 +70,9 @@ impl Conditions {
                 (Dimension::Sandbox, Filter::AnyOf(ids)) => {
                     let ids = arguments.bind(ids.clone())?;
                     write!(present, r#" AND sandbox_id COLLATE "C" = ANY ({ids})"#)
+                }
+                (Dimension::Template | Dimension::Region | Dimension::Status, _) => {
+                    return Err(StoreError::internal("the dimension is not supported yet"));
                 }
                 (Dimension::Sandbox, Filter::Absent) => write!(present, " AND FALSE"),
                 (Dimension::Tag(key), Filter::AnyOf(values)) => {

@@ -139,7 +139,7 @@ async fn usage_at(snapshot: &mut Snapshot, events: Events, plan: &Plan) -> Resul
     };
     let page = plan.page(parts);
     let mut details = Details::new();
-    if plan.dimensions == [Dimension::Sandbox] {
+    if plan.group_by.dimensions() == [Dimension::Sandbox] {
         let ids: Vec<_> = page.items.iter().map(Group::name).collect();
         sqlx::raw_sql(session::BY_KEY).execute(&mut **snapshot).await?;
         details = read::details(snapshot, events.org, &ids).await?;

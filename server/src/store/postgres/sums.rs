@@ -15,7 +15,7 @@ use opencomputer_usage_core::query::filter::Filters;
 use opencomputer_usage_core::usage::accounting::{Measure, Usage};
 use opencomputer_usage_core::usage::dimension::Dimension;
 use opencomputer_usage_core::usage::grid::Grid;
-use opencomputer_usage_core::usage::page::{Part, SandboxSum};
+use opencomputer_usage_core::usage::page::Part;
 use opencomputer_usage_core::usage::plan::Plan;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::QueryAs;
@@ -25,7 +25,7 @@ use uuid::Uuid;
 use super::conditions::{Conditions, Few};
 use super::types::{Instant, Sum};
 use crate::store::statements::{Arguments, Placeholder};
-use crate::store::{Result, Tier};
+use crate::store::{Result, StoreError, Tier};
 
 /// The code of a number that does not fit.
 const OUT_OF_RANGE: &str = "22003";
@@ -131,6 +131,9 @@ fn by_group(shared: Shared, dimension: &Dimension, filters: &Filters, few: Optio
              FROM ({by_sandbox}) AS sums
              WHERE TRUE {absent}"
         ),
+        Dimension::Template | Dimension::Region | Dimension::Status => {
+            return Err(StoreError::internal("the dimension is not supported yet"));
+        }
         Dimension::Tag(key) => {
             let key = arguments.bind(key.as_str().to_owned())?;
             format!(
@@ -178,9 +181,9 @@ fn by_tier(Shared { arguments, counted, billed, .. }: Shared) -> Statement {
 /// Returns the usage of all that matches, by group. Returns `None` if a sandbox is so large or ran so long that it
 /// takes [`parts_by_size`].
 pub(super) async fn parts(db: &mut PgConnection, events: Events, plan: &Plan) -> Result<Option<Vec<Part>>> {
-    let few = Few::find(db, events.org, &plan.conditions).await?;
-    let [dimension] = &plan.dimensions;
-    let statement = by_group(events.measured(plan.grid)?, dimension, &plan.conditions, few)?;
+    let few = Few::find(db, events.org, &plan.conditions.filters).await?;
+    let dimension = only(plan)?;
+    let statement = by_group(events.measured(plan.grid)?, dimension, &plan.conditions.filters, few)?;
     let mut parts = Vec::new();
     let mut rows = statement.query().fetch(db);
     loop {
@@ -188,7 +191,7 @@ pub(super) async fn parts(db: &mut PgConnection, events: Events, plan: &Plan) ->
             Ok(Some(row)) => {
                 let (value, sandboxes, Sum(memory), disk): (_, i64, _, Option<Sum>) = row;
                 let usage = Usage { memory, disk_overage: disk.map_or(0, |Sum(disk)| disk) };
-                parts.push(Part { key: [value], sandboxes: sandboxes.unsigned_abs(), usage });
+                parts.push(Part { key: vec![value], sandboxes: sandboxes.unsigned_abs(), usage });
             }
             Ok(None) => return Ok(Some(parts)),
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(OUT_OF_RANGE) => return Ok(None),
@@ -199,18 +202,28 @@ pub(super) async fn parts(db: &mut PgConnection, events: Events, plan: &Plan) ->
 
 /// Returns the same as [`parts`], however large the sandboxes are.
 pub(super) async fn parts_by_size(db: &mut PgConnection, events: Events, plan: &Plan) -> Result<Vec<Part>> {
-    let few = Few::find(db, events.org, &plan.conditions).await?;
-    let [dimension] = &plan.dimensions;
-    let statement = by_size(events.measured(plan.grid)?, dimension, &plan.conditions, few)?;
-    let mut sums = BTreeMap::<String, SandboxSum>::new();
+    let few = Few::find(db, events.org, &plan.conditions.filters).await?;
+    let dimension = only(plan)?;
+    let statement = by_size(events.measured(plan.grid)?, dimension, &plan.conditions.filters, few)?;
+    let mut sums = BTreeMap::<String, (Option<String>, Usage)>::new();
     let mut rows = statement.query().fetch(db);
     while let Some((sandbox_id, memory_mb, disk_mb, micros, tag_value)) = rows.try_next().await? {
         let (sandbox_id, tag_value): (String, Option<String>) = (sandbox_id, tag_value);
-        let first = || SandboxSum { sandbox_id: sandbox_id.clone(), tag_value, usage: Usage::default() };
-        let sum = sums.entry(sandbox_id.clone()).or_insert_with(first);
-        sum.usage += tier((memory_mb, disk_mb, micros)).usage();
+        let (_, sum) = sums.entry(sandbox_id).or_insert((tag_value, Usage::default()));
+        *sum += tier((memory_mb, disk_mb, micros)).usage();
     }
-    Ok(sums.into_values().map(|sum| plan.part(sum)).collect())
+    let part = |(sandbox_id, (tag_value, usage))| {
+        let value = if *dimension == Dimension::Sandbox { Some(sandbox_id) } else { tag_value };
+        Part { key: vec![value], sandboxes: 1, usage }
+    };
+    Ok(sums.into_iter().map(part).collect())
+}
+
+fn only(plan: &Plan) -> Result<&Dimension> {
+    match plan.group_by.dimensions() {
+        [dimension] => Ok(dimension),
+        _ => Err(StoreError::internal("several dimensions are not supported yet")),
+    }
 }
 
 /// Returns the billed time of an org by memory and disk size.
@@ -227,12 +240,12 @@ fn tier((memory_mb, disk_mb, Sum(micros)): (i64, i64, Sum)) -> Tier {
 
 /// Returns every kind of composed statement with its name.
 pub(super) fn texts(plan: &Plan) -> Result<Vec<(&'static str, String)>> {
-    let [dimension] = &plan.dimensions;
+    let dimension = only(plan)?;
     let few = || Some(Few { ids: Vec::new(), dimension: &Dimension::Sandbox });
-    let tag = plan.conditions.iter().map(|(dimension, _)| dimension).find(|one| one.tag_key().is_some());
+    let tag = plan.conditions.filters.iter().map(|(dimension, _)| dimension).find(|one| one.tag_key().is_some());
     let tag = tag.unwrap_or(dimension);
     let events = |platform| Events { org: Uuid::nil(), platform }.measured(plan.grid);
-    let filters = &plan.conditions;
+    let filters = &plan.conditions.filters;
     let none = &Filters::default();
     let all = [
         ("sums by sandbox", by_group(events(false)?, &Dimension::Sandbox, none, None)?),

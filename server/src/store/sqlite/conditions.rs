@@ -7,8 +7,8 @@ use opencomputer_usage_core::usage::dimension::Dimension;
 use sqlx::sqlite::SqliteArguments;
 
 use super::types::json_list;
-use crate::store::Result;
 use crate::store::statements::{Arguments, Placeholder};
+use crate::store::{Result, StoreError};
 
 /// Compiles filters to conditions on rows that have a column `sandbox_id`, to be appended to a `WHERE`.
 pub(super) fn compile(
@@ -23,6 +23,9 @@ pub(super) fn compile(
             (Dimension::Sandbox, Filter::AnyOf(ids)) => {
                 let ids = arguments.bind(json_list(ids)?)?;
                 write!(sql, " AND sandbox_id IN (SELECT value FROM json_each({ids}))")
+            }
+            (Dimension::Template | Dimension::Region | Dimension::Status, _) => {
+                return Err(StoreError::internal("the dimension is not supported yet"));
             }
             (Dimension::Sandbox, Filter::Absent) => write!(sql, " AND FALSE"),
             (Dimension::Tag(key), Filter::AnyOf(values)) => {

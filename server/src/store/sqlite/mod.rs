@@ -172,7 +172,7 @@ impl Store for Sqlite {
                 let mut snapshot = readers.begin().await?;
                 end_if_abandoned(&mut snapshot, abandoned).await?;
                 let page = plan.page(sums::parts(&mut snapshot, org, &plan).await?);
-                if plan.dimensions != [Dimension::Sandbox] {
+                if plan.group_by.dimensions() != [Dimension::Sandbox] {
                     return Ok((page, Details::new()));
                 }
                 let ids: Vec<_> = page.items.iter().map(Group::name).collect();

@@ -10,7 +10,7 @@ use opencomputer_usage_core::query::filter::Filters;
 use opencomputer_usage_core::usage::accounting::{Measure, Usage};
 use opencomputer_usage_core::usage::dimension::Dimension;
 use opencomputer_usage_core::usage::grid::Grid;
-use opencomputer_usage_core::usage::page::{Part, SandboxSum};
+use opencomputer_usage_core::usage::page::Part;
 use opencomputer_usage_core::usage::plan::Plan;
 use sqlx::query::QueryAs;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::conditions;
 use crate::store::statements::{Arguments, Placeholder};
-use crate::store::{Result, Tier};
+use crate::store::{Result, StoreError, Tier};
 
 /// A composed statement with its arguments.
 struct Statement {
@@ -92,18 +92,24 @@ fn micros(high: i64, low: i64) -> u128 {
 
 /// Returns the usage of every sandbox that matches.
 pub(super) async fn parts(db: &mut SqliteConnection, org: Uuid, plan: &Plan) -> Result<Vec<Part>> {
-    let [dimension] = &plan.dimensions;
-    let statement = by_sandbox(org, plan.grid, dimension, &plan.conditions)?;
+    let [dimension] = plan.group_by.dimensions() else {
+        return Err(StoreError::internal("several dimensions are not supported yet"));
+    };
+    let statement = by_sandbox(org, plan.grid, dimension, &plan.conditions.filters)?;
     let rows: Vec<(String, i64, i64, i64, i64, Option<String>)> = statement.query().fetch_all(db).await?;
-    let mut sums = Vec::<SandboxSum>::new();
+    let mut sums = Vec::<(String, Option<String>, Usage)>::new();
     for (sandbox_id, memory_mb, disk_mb, high, low, tag_value) in rows {
         let usage = Usage::of(memory_mb.unsigned_abs(), disk_mb.unsigned_abs(), micros(high, low));
-        match sums.last_mut().filter(|last| last.sandbox_id == sandbox_id) {
-            Some(last) => last.usage += usage,
-            None => sums.push(SandboxSum { sandbox_id, tag_value, usage }),
+        match sums.last_mut().filter(|(last, ..)| *last == sandbox_id) {
+            Some((.., sum)) => *sum += usage,
+            None => sums.push((sandbox_id, tag_value, usage)),
         }
     }
-    Ok(sums.into_iter().map(|sum| plan.part(sum)).collect())
+    let part = |(sandbox_id, tag_value, usage)| {
+        let value = if *dimension == Dimension::Sandbox { Some(sandbox_id) } else { tag_value };
+        Part { key: vec![value], sandboxes: 1, usage }
+    };
+    Ok(sums.into_iter().map(part).collect())
 }
 
 /// Returns the billed time of an org by memory and disk size.
@@ -117,10 +123,10 @@ fn tier((memory_mb, disk_mb, high, low): (i64, i64, i64, i64)) -> Tier {
 
 /// Returns every kind of composed statement with its name.
 pub(super) fn texts(plan: &Plan) -> Result<Vec<(&'static str, String)>> {
-    let [dimension] = &plan.dimensions;
+    let dimension = plan.group_by.dimensions().first().unwrap_or(&Dimension::Sandbox);
     let all = [
         ("sums", by_sandbox(Uuid::nil(), plan.grid, dimension, &Filters::default())?),
-        ("sums with filters", by_sandbox(Uuid::nil(), plan.grid, dimension, &plan.conditions)?),
+        ("sums with filters", by_sandbox(Uuid::nil(), plan.grid, dimension, &plan.conditions.filters)?),
         ("tiers", by_tier(Uuid::nil(), plan.grid)?),
     ];
     Ok(all.into_iter().map(|(name, statement)| (name, statement.sql)).collect())

@@ -3,7 +3,8 @@
 use anyhow::{Context as _, Result};
 use opencomputer_usage_core::Code;
 use opencomputer_usage_core::limits::{
-    MAX_SANDBOX_ID_CHARACTERS, MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, RESERVED_KEY_PREFIX,
+    MAX_GROUP_BY_DIMENSIONS, MAX_SANDBOX_ID_CHARACTERS, MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS,
+    RESERVED_KEY_PREFIX,
 };
 use opencomputer_usage_core::wire::DESCRIPTIONS;
 use opencomputer_usage_core::wire::describe::{Description, MemberDescription, Presence};
@@ -41,7 +42,7 @@ pub(super) fn user_tags() -> Value {
     json!({ "env": "prod", "team": "payments" })
 }
 
-fn inputs() -> [(&'static str, Value); 4] {
+fn inputs() -> [(&'static str, Value); 5] {
     let key = format!("^{KEY_CHARACTERS}{{1,{MAX_TAG_KEY_CHARACTERS}}}$");
     let user_key = format!("^(?!{RESERVED_KEY_PREFIX}){KEY_CHARACTERS}{{1,{MAX_TAG_KEY_CHARACTERS}}}$");
     let value = json!({ "type": "string", "maxLength": MAX_TAG_VALUE_CHARACTERS, "pattern": r"^[^\u0000]*$" });
@@ -62,7 +63,12 @@ fn inputs() -> [(&'static str, Value); 4] {
         "description": "RFC 3339 with an offset, or a date (midnight UTC)",
         "anyOf": [{ "type": "string", "format": "date-time" }, { "type": "string", "format": "date" }],
     });
-    [("SandboxId", sandbox_id), ("Tags", tags), ("UserTags", user_tags), ("Instant", instant)]
+    let group = json!({
+        "type": "object", "description": "The value of each dimension, null where the sandboxes lack it",
+        "minProperties": 1, "maxProperties": MAX_GROUP_BY_DIMENSIONS,
+        "additionalProperties": { "type": ["string", "null"], "maxLength": MAX_TAG_VALUE_CHARACTERS },
+    });
+    [("SandboxId", sandbox_id), ("Group", group), ("Tags", tags), ("UserTags", user_tags), ("Instant", instant)]
 }
 
 fn object(description: &Description) -> Result<Value> {
@@ -70,7 +76,7 @@ fn object(description: &Description) -> Result<Value> {
     let mut required = Vec::new();
     for member in description.members {
         properties.insert(member.name.to_owned(), property(description, member)?);
-        if member.presence != Presence::Omitted {
+        if !matches!(member.presence, Presence::Omitted | Presence::WithInterval) {
             required.push(member.name);
         }
     }
@@ -81,7 +87,7 @@ fn object(description: &Description) -> Result<Value> {
 /// Returns the schema of a member, as this project's server sends it.
 fn property(description: &Description, member: &MemberDescription) -> Result<Value> {
     let shape = match (&member.shape, member.presence) {
-        (Shape::Nullable(shape), Presence::Always | Presence::Omitted) => *shape,
+        (Shape::Nullable(shape), Presence::Always | Presence::Omitted | Presence::WithInterval) => *shape,
         (shape, _) => shape,
     };
     let property = schema(shape, member).with_context(|| member.name.to_owned())?;
@@ -105,6 +111,8 @@ fn schema(shape: &Shape, member: &MemberDescription) -> Result<Value> {
         Shape::Text if member.field == "sandbox_id" => reference("SandboxId"),
         Shape::Text => json!({ "type": "string" }),
         Shape::Tags => reference("Tags"),
+        Shape::Group => reference("Group"),
+        Shape::Flag => json!({ "type": "boolean" }),
         Shape::Count => json!({ "type": "integer", "format": "int64", "minimum": 0 }),
         Shape::Number => json!({ "type": "number", "format": "double", "minimum": 0 }),
         Shape::Time => {
@@ -125,8 +133,9 @@ fn schema(shape: &Shape, member: &MemberDescription) -> Result<Value> {
 #[cfg(test)]
 mod tests {
     use opencomputer_usage_core::wire::{
-        ErrorBody, Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsageItem, SandboxUsagePage, SandboxUsageTotals,
-        TagKey, TagKeys, TagUsageItem, TagUsagePage, UntaggedUsage, UsagePoint, UsageTotals,
+        ErrorBody, GroupUsageItem, GroupUsagePage, Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsageItem,
+        SandboxUsagePage, SandboxUsageTotals, TagKey, TagKeys, TagUsageItem, TagUsagePage, UntaggedUsage, UsageBucket,
+        UsagePoint, UsageSeries, UsageTotals,
     };
     use serde::Serialize;
     use serde::de::DeserializeOwned;
@@ -146,7 +155,11 @@ mod tests {
         let all = [
             typed::<UsageTotals>("UsageTotals"),
             typed::<UntaggedUsage>("UntaggedUsage"),
+            typed::<UsageSeries>("UsageSeries"),
+            typed::<UsageBucket>("UsageBucket"),
             typed::<TagUsageItem>("TagUsageItem"),
+            typed::<GroupUsageItem>("GroupUsageItem"),
+            typed::<GroupUsagePage>("GroupUsagePage"),
             typed::<SandboxUsageItem>("SandboxUsageItem"),
             typed::<TagUsagePage>("TagUsagePage"),
             typed::<SandboxUsagePage>("SandboxUsagePage"),
