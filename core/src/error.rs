@@ -55,6 +55,9 @@ code_table! {
     InvalidTimestamp "invalid_timestamp" 400 "a timestamp is not RFC 3339 with an offset or `YYYY-MM-DD`";
     InvalidWindow "invalid_window" 400 "the window ends before it starts or is empty";
     WindowTooLarge "window_too_large" 400 "the window is longer than {MAX_WINDOW_DAYS} days";
+    InvalidTimezone "invalid_timezone" 400 "`timezone` is not a name of the IANA time zone database";
+    InvalidInterval "invalid_interval" 400 "`interval` is not `1m`, `1h`, `1d`, `1w` or `1mo`";
+    TooManyBuckets "too_many_buckets" 400 "the interval splits the window into too many buckets";
     InvalidSort "invalid_sort" 400 "`sort` is not `-memoryGbSeconds` or `-diskOverageGbSeconds`";
     InvalidLimit "invalid_limit" 400 "`limit` is not a whole number from 1 to {MAX_PAGE_LIMIT}";
     InvalidCursor "invalid_cursor" 400 "the cursor is malformed or belongs to another query";

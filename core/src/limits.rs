@@ -51,6 +51,14 @@ limits! {
     MAX_SANDBOX_ID_CHARACTERS = 128 as "maxSandboxIdCharacters";
     /// The time limit of a usage request on the server, in seconds.
     QUERY_BUDGET_SECONDS = 10 as "queryBudgetSeconds";
+    /// The most buckets of an aggregate.
+    MAX_AGGREGATE_BUCKETS = 2_200 as "maxAggregateBuckets";
+    /// The largest product of the items of a page and its buckets.
+    MAX_PAGE_BUCKETS = 120_000 as "maxPageBuckets";
+    /// The most buckets of a drilldown: 30 days of minutes that start within a minute.
+    MAX_DRILLDOWN_BUCKETS = 43_201 as "maxDrilldownBuckets";
+    /// The most characters in the name of a time zone.
+    MAX_TIME_ZONE_CHARACTERS = 64 as "maxTimeZoneCharacters";
     /// The disk included with every sandbox, in megabytes; only the rest is overage.
     INCLUDED_DISK_MB = 20_480 as "includedDiskMb";
 }

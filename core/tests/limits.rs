@@ -29,7 +29,9 @@ fn messages_of_codes_contain_the_limits_of_the_table() {
     }
     let others = Code::ALL.iter().filter(|code| !named.iter().any(|(known, ..)| known == *code));
     for code in others {
-        let digits = code.meaning().replace("RFC 3339", "").bytes().any(|byte| byte.is_ascii_digit());
-        assert!(!digits, "{} mentions a number that is not checked: {}", code.as_str(), code.meaning());
+        let meaning = code.meaning().replace("RFC 3339", "");
+        // Text in backticks is a name.
+        let digits = meaning.split('`').step_by(2).any(|text| text.bytes().any(|byte| byte.is_ascii_digit()));
+        assert!(!digits, "{} mentions a number that is not checked: {meaning}", code.as_str());
     }
 }

@@ -10,8 +10,9 @@ use opencomputer_usage_core::query::cursor::{Cursor, SortValue};
 use opencomputer_usage_core::query::filter::{format_filter, parse_filter};
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::tags::{TagSet, accepts, validate_tags};
-use opencomputer_usage_core::usage::accounting::{Measure, Rule, Tally, Usage};
+use opencomputer_usage_core::usage::accounting::{Measure, Rule, Usage};
 use opencomputer_usage_core::usage::dimension::Dimension;
+use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::Part;
 use opencomputer_usage_core::usage::window::{Timestamp, Window};
 use opencomputer_usage_core::{Code, Error};
@@ -309,11 +310,12 @@ proptest! {
         as_of in FROM..TO + 900,
     ) {
         let tally = |events: &[Event], rule, from, to| {
-            let mut tally = Tally::new(rule, Window::new(at(from), at(to)).unwrap(), at(as_of));
+            let window = Window::new(at(from), at(to)).unwrap();
+            let mut tally = Grid { window, as_of: at(as_of), rule, buckets: None }.tally();
             for event in events {
                 tally.add(event.memory_mb, event.disk_mb, event.started_at, event.ended_at);
             }
-            tally.totals()
+            tally.finish().0
         };
         let whole = tally(&events, Rule::Clipped, FROM, TO);
         let (first, second) = (tally(&events, Rule::Clipped, FROM, cut), tally(&events, Rule::Clipped, cut, TO));

@@ -252,12 +252,13 @@ async fn run_on(store: &Arc<dyn Store>, command: Command) -> Result<()> {
             Ok(store.create_key_once_shown(org, &stored, &mut || write_line(&shown)).await?)
         }
         Command::Rollup { org, from, to, json, accounting } => {
-            let grid = Grid { window: Window::new(from, to)?, as_of: store.now().await?, rule: accounting.rule };
-            let Some(tiers) = store.rollup(org, grid).await? else { bail!("there is no org {org}") };
+            let (window, as_of) = (Window::new(from, to)?, store.now().await?);
+            let grid = Grid { window, as_of, rule: accounting.rule, buckets: None };
+            let Some(tiers) = store.rollup(org, &grid).await? else { bail!("there is no org {org}") };
             if json {
-                say(&format!("{:#}", report::rollup_json(org, grid, &tiers)))
+                say(&format!("{:#}", report::rollup_json(org, &grid, &tiers)))
             } else {
-                say(report::rollup_text(org, grid, &tiers).trim_end())
+                say(report::rollup_text(org, &grid, &tiers).trim_end())
             }
         }
         Command::ReconcileWorker { worker_id } => {
@@ -370,6 +371,6 @@ async fn demo_report(store: &dyn Store, rule: Rule) -> Result<String> {
     let query = UsageQuery::parse(&Parameters::decode(format!("groupBy=tag:team&limit=500&to={to}")), Some(as_of))?;
     let plan = query.plan(as_of, rule)?;
     let (page, _) = store.usage(demo::ORG, &plan).await?;
-    let tiers = store.rollup(demo::ORG, plan.grid).await?.unwrap_or_default();
-    Ok(report::usage_text("team", &page, plan.grid, &tiers))
+    let tiers = store.rollup(demo::ORG, &plan.grid).await?.unwrap_or_default();
+    Ok(report::usage_text("team", &page, &plan.grid, &tiers))
 }

@@ -12,7 +12,7 @@ use crate::store::Tier;
 
 /// Renders the rollup as JSON, with GB-seconds and with the exact integers as decimal strings.
 #[must_use]
-pub fn rollup_json(org: Uuid, grid: Grid, tiers: &[Tier]) -> Value {
+pub fn rollup_json(org: Uuid, grid: &Grid, tiers: &[Tier]) -> Value {
     let mut tiers_json = Vec::new();
     for tier in tiers {
         let mut one = json!({ "memoryMb": tier.memory_mb, "diskMb": tier.disk_mb, "seconds": seconds(tier) });
@@ -50,7 +50,7 @@ fn seconds(tier: &Tier) -> f64 {
 
 /// Renders the rollup as an aligned table.
 #[must_use]
-pub fn rollup_text(org: Uuid, grid: Grid, tiers: &[Tier]) -> String {
+pub fn rollup_text(org: Uuid, grid: &Grid, tiers: &[Tier]) -> String {
     let head = ["memory MB", "disk MB", "seconds", "memory GB-s", "disk overage GB-s"].map(str::to_owned);
     let mut rows = vec![head.to_vec()];
     for tier in tiers {
@@ -71,7 +71,7 @@ fn amounts(usage: Usage) -> [String; 2] {
 
 /// Renders a page of usage by tag with shares, and checks that it adds up to the rollup.
 #[must_use]
-pub fn usage_text(key: &str, page: &Page, grid: Grid, tiers: &[Tier]) -> String {
+pub fn usage_text(key: &str, page: &Page, grid: &Grid, tiers: &[Tier]) -> String {
     let head = [key, "sandboxes", "memory GB-s", "share", "disk overage GB-s", "share"].map(str::to_owned);
     let total = Group {
         key: vec![Some("total".to_owned())],

@@ -48,7 +48,7 @@ async fn ours(store: &dyn Store, rule: Rule, [from, to]: [&str; 2]) -> Vec<Tier>
     let query =
         |group_by| UsageQuery::parse(&Parameters::decode(format!("groupBy={group_by}&from={from}&to={to}")), None);
     let plan = query("sandbox").unwrap().plan(now, rule).unwrap();
-    let tiers = store.rollup(ORG, plan.grid).await.unwrap().unwrap();
+    let tiers = store.rollup(ORG, &plan.grid).await.unwrap().unwrap();
     for plan in [plan, query("tag:team").unwrap().plan(now, rule).unwrap()] {
         let (page, _) = store.usage(ORG, &plan).await.unwrap();
         assert_eq!(page.total, tiers.iter().map(Tier::usage).sum());

@@ -94,7 +94,7 @@ impl Measure {
 
     /// Returns the start and end of an event's billed time, or `None` if it does not count at all. The end lies before
     /// the start if nothing is billed.
-    fn billed_span(&self, started_at: i64, ended_at: Option<i64>) -> Option<(i64, i64)> {
+    pub(super) fn billed_span(&self, started_at: i64, ended_at: Option<i64>) -> Option<(i64, i64)> {
         if started_at >= self.started_before || ended_at.is_some_and(|end| end <= self.from) {
             return None;
         }
@@ -103,79 +103,6 @@ impl Measure {
             _ => self.open_end,
         };
         Some((started_at.max(self.from), end))
-    }
-}
-
-/// The billed usage of one sandbox in a window, and its allocation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// The usage that is billed under the accounting rule.
-    pub usage: Usage,
-    /// Allocated memory in MB × µs, clipped to the window under every rule.
-    pub allocated: u128,
-    /// The time with at least one event, in µs. Overlapping events count once.
-    pub uptime_micros: u64,
-    /// The largest allocation of non-zero duration, in MB.
-    pub peak_mb: u64,
-}
-
-/// Adds up the events of one sandbox.
-///
-/// ```
-/// use opencomputer_usage_core::usage::accounting::{Rule, Tally};
-/// use opencomputer_usage_core::usage::window::Window;
-///
-/// let window = Window::new("2026-01-01".parse()?, "2026-01-02".parse()?)?;
-/// let mut tally = Tally::new(Rule::Clipped, window, window.to());
-/// let from = window.from().micros();
-/// tally.add(4096, 20_480, from, Some(from + 3_600_000_000));
-/// let totals = tally.totals();
-/// assert_eq!((totals.uptime_micros, totals.peak_mb), (3_600_000_000, 4096));
-/// # Ok::<(), opencomputer_usage_core::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Tally {
-    billed: Measure,
-    clipped: Measure,
-    totals: Totals,
-    /// The start and end of each allocation, unordered.
-    spans: Vec<(i64, i64)>,
-}
-
-impl Tally {
-    /// Creates a tally without events.
-    #[must_use]
-    pub fn new(rule: Rule, window: Window, as_of: Timestamp) -> Self {
-        let [billed, clipped] = [rule, Rule::Clipped].map(|rule| Measure::new(rule, window, as_of));
-        Self { billed, clipped, totals: Totals::default(), spans: Vec::new() }
-    }
-
-    /// Adds an event, whose instants are microseconds since the epoch. Events may come in any order.
-    pub fn add(&mut self, memory_mb: u64, disk_mb: u64, started_at: i64, ended_at: Option<i64>) {
-        let billed = self.billed.billed_micros(started_at, ended_at).unwrap_or_default();
-        self.totals.usage += Usage::of(memory_mb, disk_mb, billed.into());
-        if let Some((start, end)) = self.clipped.billed_span(started_at, ended_at)
-            && end > start
-        {
-            self.totals.allocated += Usage::of(memory_mb, 0, end.abs_diff(start).into()).memory;
-            self.totals.peak_mb = self.totals.peak_mb.max(memory_mb);
-            self.spans.push((start, end));
-        }
-    }
-
-    /// Returns the totals of all events.
-    #[must_use]
-    pub fn totals(mut self) -> Totals {
-        self.spans.sort_unstable();
-        let mut covered_until = i64::MIN;
-        for (start, end) in self.spans {
-            let start = start.max(covered_until);
-            if end > start {
-                self.totals.uptime_micros += end.abs_diff(start);
-                covered_until = end;
-            }
-        }
-        self.totals
     }
 }
 
@@ -230,6 +157,12 @@ pub fn seconds(micros: u64) -> f64 {
 #[must_use]
 pub fn gb_seconds(mb_micros: u128) -> f64 {
     mb_micros as f64 / 1_024_000_000.0
+}
+
+/// Converts an exact sum of measured bytes to GB-seconds, for all responses: 1 GB = 2³⁰ bytes, 1 s = 10⁶ µs.
+#[must_use]
+pub fn byte_gb_seconds(byte_micros: u128) -> f64 {
+    byte_micros as f64 / 1_073_741_824_000_000.0
 }
 
 impl Add for Usage {

@@ -1,8 +1,12 @@
-//! The usage engine: windows, dimensions, exact sums and pages.
+//! The usage engine: windows, grids, dimensions, exact sums and pages.
 
 pub mod accounting;
 pub mod dimension;
 pub mod grid;
+pub mod interval;
 pub mod page;
 pub mod plan;
+pub mod series;
+pub mod tally;
+pub mod time_zone;
 pub mod window;

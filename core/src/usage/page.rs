@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::accounting::{Usage, gb_seconds};
 use super::dimension::Key;
+use super::grid::Buckets;
 use super::plan::{Plan, Position, tie};
+use super::series::SeriesBuilder;
 use crate::query::Sort;
 use crate::query::cursor::{Cursor, SortValue, Walk};
 
@@ -48,8 +50,69 @@ pub struct Page {
     pub untagged: Group,
     /// The groups of this page, in order.
     pub items: Vec<Group>,
+    /// The usage over time, if the plan has buckets; see [`Page::series_tally`].
+    pub series: Option<PageSeries>,
     /// The cursor of the next page; `None` on the last page.
     pub next_cursor: Option<String>,
+}
+
+/// The usage of a page by bucket, beside its sums.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageSeries {
+    /// Everything that matches the window and the conditions.
+    pub total: Vec<Usage>,
+    /// The sandboxes that lack all dimensions.
+    pub untagged: Vec<Usage>,
+    /// The groups of the page, in its order.
+    pub items: Vec<Vec<Usage>>,
+}
+
+impl Page {
+    /// Returns the slot of the sandboxes that lack all dimensions. Each item has its index as slot.
+    #[must_use]
+    pub const fn untagged_slot(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Returns the slot of the groups on other pages, which only count in the total.
+    #[must_use]
+    pub const fn rest_slot(&self) -> usize {
+        self.items.len() + 1
+    }
+
+    /// Creates the series of the page, to which a store adds the events of everything that matches.
+    #[must_use]
+    pub fn series_tally(&self, buckets: &Buckets) -> SeriesTally {
+        SeriesTally { slots: vec![SeriesBuilder::new(buckets); self.items.len() + 2] }
+    }
+}
+
+/// The series of a page, while events are added.
+#[derive(Clone, Debug)]
+pub struct SeriesTally {
+    slots: Vec<SeriesBuilder>,
+}
+
+impl SeriesTally {
+    /// Returns the series of a slot, or that of the rest if there is no such slot.
+    pub fn slot(&mut self, slot: usize) -> Option<&mut SeriesBuilder> {
+        let last = self.slots.len().saturating_sub(1);
+        self.slots.get_mut(slot.min(last))
+    }
+
+    /// Returns the series, once all events are added.
+    #[must_use]
+    pub fn finish(self) -> PageSeries {
+        let mut items: Vec<Vec<Usage>> = self.slots.into_iter().map(SeriesBuilder::finish).collect();
+        let mut total = items.pop().unwrap_or_default();
+        for series in &items {
+            for (sum, usage) in total.iter_mut().zip(series) {
+                *sum += *usage;
+            }
+        }
+        let untagged = items.pop().unwrap_or_default();
+        PageSeries { total, untagged, items }
+    }
 }
 
 impl Plan {
@@ -73,7 +136,7 @@ impl Plan {
         let more = rest.len() > limit;
         rest.truncate(limit);
         let next_cursor = rest.last().filter(|_| more).and_then(|last| Some(self.cursor_after(last)?.encode()));
-        Page { total, untagged, items: rest, next_cursor }
+        Page { total, untagged, items: rest, series: None, next_cursor }
     }
 
     fn sort_value(&self, group: &Group) -> u128 {

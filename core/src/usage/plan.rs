@@ -61,7 +61,7 @@ impl UsageQuery {
         };
         Ok(Plan {
             group_by: self.group_by.clone(),
-            grid: Grid { window, as_of, rule },
+            grid: Grid { window, as_of, rule, buckets: None },
             conditions: self.conditions.clone(),
             sort: self.sort,
             limit: self.limit,

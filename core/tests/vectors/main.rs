@@ -14,7 +14,8 @@ use opencomputer_usage_core::host::value::Raw;
 use opencomputer_usage_core::query::cursor::shortest;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::usage::accounting::{Measure, Tally, Usage};
+use opencomputer_usage_core::usage::accounting::{Measure, Usage};
+use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::window::{Timestamp, Window};
 use opencomputer_usage_core::wire::SandboxUsageTotals;
 use opencomputer_usage_core::{Code, Error, etag, tags};
@@ -198,14 +199,15 @@ fn adds_up_the_events_of_a_sandbox() {
         let instant = |value: &Value| value.as_str().map(|text| text.parse::<Timestamp>().unwrap());
         let at = |name| instant(&case.0[name]).unwrap();
         let window = Window::new(at("from"), at("to")).unwrap();
-        let mut tally = Tally::new(case.text("rule").unwrap().parse().unwrap(), window, at("asOf"));
+        let rule = case.text("rule").unwrap().parse().unwrap();
+        let mut tally = Grid { window, as_of: at("asOf"), rule, buckets: None }.tally();
         for event in case.0["events"].as_array().unwrap() {
             let size = |name: &str| event[name].as_u64().unwrap();
             let started_at = instant(&event["startedAt"]).unwrap().micros();
             let ended_at = instant(&event["endedAt"]).map(Timestamp::micros);
             tally.add(size("memoryMb"), size("diskMb"), started_at, ended_at);
         }
-        let totals = tally.totals();
+        let (totals, _) = tally.finish();
         let got = json!({
             "memory": totals.usage.memory.to_string(),
             "diskOverage": totals.usage.disk_overage.to_string(),

@@ -51,8 +51,8 @@ async fn aggregate(
 /// `GET /api/sandboxes/{id}/usage`
 async fn drilldown(State(app): State<App>, Extension(caller): Extension<Caller>, Named(id): Named, uri: Uri) -> Result {
     let window = parse_period(&parameters(&uri))?.resolve(caller.now)?;
-    let grid = Grid { window, as_of: caller.now, rule: app.rule };
-    let found = app.store.sandbox_usage(caller.org, &id, grid).await?;
+    let grid = Grid { window, as_of: caller.now, rule: app.rule, buckets: None };
+    let found = app.store.sandbox_usage(caller.org, &id, &grid).await?;
     let found = found.ok_or_else(|| Code::SandboxNotFound.plain())?;
     let SandboxDetails { alias, status, tags, tags_last_updated_at } = found.details;
     json(&SandboxUsage {
@@ -72,6 +72,6 @@ async fn drilldown(State(app): State<App>, Extension(caller): Extension<Caller>,
         first_started_at: found.first_started_at,
         last_ended_at: found.last_ended_at,
         totals: Some(found.totals.into()),
-        points: Some(Vec::new()),
+        points: Some(found.points.into_iter().map(Into::into).collect()),
     })
 }

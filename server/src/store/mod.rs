@@ -15,10 +15,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::usage::accounting::{Totals, Usage};
+use opencomputer_usage_core::usage::accounting::Usage;
 use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::Page;
 use opencomputer_usage_core::usage::plan::Plan;
+use opencomputer_usage_core::usage::tally::{Point, Totals};
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxDetails, SandboxTagsBody, TagKey};
 use uuid::Uuid;
@@ -78,6 +79,8 @@ pub type Details = BTreeMap<String, SandboxDetails>;
 pub struct SandboxReading {
     /// Its exact billed and allocated usage.
     pub totals: Totals,
+    /// Its memory in each bucket; empty without an interval.
+    pub points: Vec<Point>,
     /// Its alias, status and tags.
     pub details: SandboxDetails,
     /// Start of its first session in the window, clamped into it.
@@ -144,10 +147,10 @@ pub trait Store: Send + Sync {
     async fn usage(&self, org: Uuid, plan: &Plan) -> Result<(Page, Details)>;
 
     /// Returns the usage of one sandbox, or `None` if the org has no such sandbox.
-    async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, grid: Grid) -> Result<Option<SandboxReading>>;
+    async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, grid: &Grid) -> Result<Option<SandboxReading>>;
 
     /// Returns the billing rollup, or `None` if there is no such org.
-    async fn rollup(&self, org: Uuid, grid: Grid) -> Result<Option<Vec<Tier>>>;
+    async fn rollup(&self, org: Uuid, grid: &Grid) -> Result<Option<Vec<Tier>>>;
 
     /// Returns every tag key in use, in order.
     async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKey>>;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt;
 use opencomputer_usage_core::sandbox::SandboxId;
-use opencomputer_usage_core::usage::accounting::{Measure, Totals};
+use opencomputer_usage_core::usage::accounting::Measure;
 use opencomputer_usage_core::usage::grid::Grid;
+use opencomputer_usage_core::usage::tally::{Point, Totals};
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey};
 use sqlx::PgConnection;
@@ -15,8 +16,13 @@ use super::sql;
 use super::types::Instant;
 use crate::store::{Caller, Details, Result};
 
-/// Returns the totals of one sandbox.
-pub(super) async fn sandbox_totals(db: &mut PgConnection, org: Uuid, id: &SandboxId, grid: Grid) -> Result<Totals> {
+/// Returns the totals and points of one sandbox.
+pub(super) async fn sandbox_totals(
+    db: &mut PgConnection,
+    org: Uuid,
+    id: &SandboxId,
+    grid: &Grid,
+) -> Result<(Totals, Vec<Point>)> {
     let Measure { from, started_before, .. } = grid.measure();
     let query = sqlx::query_as(sql::SANDBOX_EVENTS).bind(org).bind(id.as_str());
     let mut rows = query.bind(Instant(from)).bind(Instant(started_before)).fetch(db);
@@ -27,7 +33,7 @@ pub(super) async fn sandbox_totals(db: &mut PgConnection, org: Uuid, id: &Sandbo
         let [memory_mb, disk_mb] = [memory_mb, disk_mb].map(|size| u64::from(size.unsigned_abs()));
         tally.add(memory_mb, disk_mb, started_at, ended_at.map(|Instant(micros)| micros));
     }
-    Ok(tally.totals())
+    Ok(tally.finish())
 }
 
 /// Returns the start and end of a sandbox's sessions in the window, clamped into it.
@@ -35,7 +41,7 @@ pub(super) async fn session_span(
     db: &mut PgConnection,
     org: Uuid,
     id: &SandboxId,
-    grid: Grid,
+    grid: &Grid,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
     let Measure { from, started_before, open_end, .. } = grid.measure();
     let query = sqlx::query_as(sql::SESSION_SPAN).bind(org).bind(id.as_str()).bind(Instant(from));

@@ -67,7 +67,7 @@ struct Shared {
 
 impl Events {
     /// Binds the measure of a grid and writes the accounting rule with it.
-    fn measured(self, grid: Grid) -> Result<Shared> {
+    fn measured(self, grid: &Grid) -> Result<Shared> {
         let Measure { from, as_of, started_before, open_end, last_end } = grid.measure();
         let any_length = as_of.saturating_sub(from) >= FLOAT_MICROS;
         let mut arguments = Arguments::new('$');
@@ -183,7 +183,7 @@ fn by_tier(Shared { arguments, counted, billed, .. }: Shared) -> Statement {
 pub(super) async fn parts(db: &mut PgConnection, events: Events, plan: &Plan) -> Result<Option<Vec<Part>>> {
     let few = Few::find(db, events.org, &plan.conditions.filters).await?;
     let dimension = only(plan)?;
-    let statement = by_group(events.measured(plan.grid)?, dimension, &plan.conditions.filters, few)?;
+    let statement = by_group(events.measured(&plan.grid)?, dimension, &plan.conditions.filters, few)?;
     let mut parts = Vec::new();
     let mut rows = statement.query().fetch(db);
     loop {
@@ -204,7 +204,7 @@ pub(super) async fn parts(db: &mut PgConnection, events: Events, plan: &Plan) ->
 pub(super) async fn parts_by_size(db: &mut PgConnection, events: Events, plan: &Plan) -> Result<Vec<Part>> {
     let few = Few::find(db, events.org, &plan.conditions.filters).await?;
     let dimension = only(plan)?;
-    let statement = by_size(events.measured(plan.grid)?, dimension, &plan.conditions.filters, few)?;
+    let statement = by_size(events.measured(&plan.grid)?, dimension, &plan.conditions.filters, few)?;
     let mut sums = BTreeMap::<String, (Option<String>, Usage)>::new();
     let mut rows = statement.query().fetch(db);
     while let Some((sandbox_id, memory_mb, disk_mb, micros, tag_value)) = rows.try_next().await? {
@@ -227,7 +227,7 @@ fn only(plan: &Plan) -> Result<&Dimension> {
 }
 
 /// Returns the billed time of an org by memory and disk size.
-pub(super) async fn tiers(db: &mut PgConnection, events: Events, grid: Grid) -> Result<Vec<Tier>> {
+pub(super) async fn tiers(db: &mut PgConnection, events: Events, grid: &Grid) -> Result<Vec<Tier>> {
     let rows = by_tier(events.measured(grid)?).query().fetch_all(db).await?;
     let mut tiers: Vec<_> = rows.into_iter().map(tier).collect();
     tiers.sort_unstable_by_key(|tier| (tier.memory_mb, tier.disk_mb));
@@ -244,7 +244,7 @@ pub(super) fn texts(plan: &Plan) -> Result<Vec<(&'static str, String)>> {
     let few = || Some(Few { ids: Vec::new(), dimension: &Dimension::Sandbox });
     let tag = plan.conditions.filters.iter().map(|(dimension, _)| dimension).find(|one| one.tag_key().is_some());
     let tag = tag.unwrap_or(dimension);
-    let events = |platform| Events { org: Uuid::nil(), platform }.measured(plan.grid);
+    let events = |platform| Events { org: Uuid::nil(), platform }.measured(&plan.grid);
     let filters = &plan.conditions.filters;
     let none = &Filters::default();
     let all = [

@@ -182,20 +182,20 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, grid: Grid) -> Result<Option<SandboxReading>> {
+    async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, grid: &Grid) -> Result<Option<SandboxReading>> {
         let _permit = self.queues.light.acquire(org).await?;
         let mut snapshot = self.snapshot().await?;
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
         }
-        let totals = read::sandbox_totals(&mut snapshot, org, id, grid).await?;
+        let (totals, points) = read::sandbox_totals(&mut snapshot, org, id, grid).await?;
         let (first_started_at, last_ended_at) = read::session_span(&mut snapshot, org, id, grid).await?;
         let details = read::details(&mut snapshot, org, &[id.as_str()]).await?.remove(id.as_str());
         let details = details.unwrap_or_default();
-        Ok(Some(SandboxReading { totals, details, first_started_at, last_ended_at }))
+        Ok(Some(SandboxReading { totals, points, details, first_started_at, last_ended_at }))
     }
 
-    async fn rollup(&self, org: Uuid, grid: Grid) -> Result<Option<Vec<Tier>>> {
+    async fn rollup(&self, org: Uuid, grid: &Grid) -> Result<Option<Vec<Tier>>> {
         let mut snapshot = self.snapshot().await?;
         if !read::has_org(&mut snapshot, org).await? {
             return Ok(None);

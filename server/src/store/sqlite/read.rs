@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt;
 use opencomputer_usage_core::sandbox::SandboxId;
-use opencomputer_usage_core::usage::accounting::{Measure, Totals};
+use opencomputer_usage_core::usage::accounting::Measure;
 use opencomputer_usage_core::usage::grid::Grid;
+use opencomputer_usage_core::usage::tally::{Point, Totals};
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey};
 use sqlx::SqliteConnection;
@@ -15,8 +16,13 @@ use super::sql;
 use super::types::json_list;
 use crate::store::{Caller, Details, Result, StoreError};
 
-/// Returns the totals of one sandbox.
-pub(super) async fn sandbox_totals(db: &mut SqliteConnection, org: Uuid, id: &SandboxId, grid: Grid) -> Result<Totals> {
+/// Returns the totals and points of one sandbox.
+pub(super) async fn sandbox_totals(
+    db: &mut SqliteConnection,
+    org: Uuid,
+    id: &SandboxId,
+    grid: &Grid,
+) -> Result<(Totals, Vec<Point>)> {
     let Measure { from, started_before, .. } = grid.measure();
     let query = sqlx::query_as(sql::SANDBOX_EVENTS).bind(org.to_string()).bind(id.as_str());
     let mut rows = query.bind(from).bind(started_before).fetch(db);
@@ -25,7 +31,7 @@ pub(super) async fn sandbox_totals(db: &mut SqliteConnection, org: Uuid, id: &Sa
         let (memory_mb, disk_mb, ended_at): (i64, i64, Option<i64>) = (memory_mb, disk_mb, ended_at);
         tally.add(memory_mb.unsigned_abs(), disk_mb.unsigned_abs(), started_at, ended_at);
     }
-    Ok(tally.totals())
+    Ok(tally.finish())
 }
 
 /// Returns the start and end of a sandbox's sessions in the window, clamped into it.
@@ -33,7 +39,7 @@ pub(super) async fn session_span(
     db: &mut SqliteConnection,
     org: Uuid,
     id: &SandboxId,
-    grid: Grid,
+    grid: &Grid,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>)> {
     let Measure { from, started_before, open_end, .. } = grid.measure();
     let query =

@@ -39,7 +39,7 @@ impl Statement {
 const SUM: &str = "SUM(d >> 20) AS high, SUM(d & 1048575) AS low";
 
 /// Selects the events of an org that count, each with its billed microseconds `d`. Conditions may follow.
-fn measured(org: Uuid, grid: Grid) -> Result<(String, Placeholder, Arguments<SqliteArguments>)> {
+fn measured(org: Uuid, grid: &Grid) -> Result<(String, Placeholder, Arguments<SqliteArguments>)> {
     let Measure { from, as_of, started_before, open_end, last_end } = grid.measure();
     let mut arguments = Arguments::new('?');
     let org = arguments.bind(org.to_string())?;
@@ -57,7 +57,7 @@ fn measured(org: Uuid, grid: Grid) -> Result<(String, Placeholder, Arguments<Sql
 }
 
 /// Composes the billed time of every sandbox by size, with its value of the tag in `groupBy`.
-fn by_sandbox(org: Uuid, grid: Grid, dimension: &Dimension, filters: &Filters) -> Result<Statement> {
+fn by_sandbox(org: Uuid, grid: &Grid, dimension: &Dimension, filters: &Filters) -> Result<Statement> {
     let (measured, org, mut arguments) = measured(org, grid)?;
     let key = arguments.bind(dimension.tag_key().map(|key| key.as_str().to_owned()))?;
     let conditions = conditions::compile(filters, org, &mut arguments)?;
@@ -75,7 +75,7 @@ fn by_sandbox(org: Uuid, grid: Grid, dimension: &Dimension, filters: &Filters) -
 }
 
 /// Composes the billed time of an org by size.
-fn by_tier(org: Uuid, grid: Grid) -> Result<Statement> {
+fn by_tier(org: Uuid, grid: &Grid) -> Result<Statement> {
     let (measured, _, arguments) = measured(org, grid)?;
     let sql = format!(
         "SELECT memory_mb, disk_mb, {SUM}
@@ -95,7 +95,7 @@ pub(super) async fn parts(db: &mut SqliteConnection, org: Uuid, plan: &Plan) -> 
     let [dimension] = plan.group_by.dimensions() else {
         return Err(StoreError::internal("several dimensions are not supported yet"));
     };
-    let statement = by_sandbox(org, plan.grid, dimension, &plan.conditions.filters)?;
+    let statement = by_sandbox(org, &plan.grid, dimension, &plan.conditions.filters)?;
     let rows: Vec<(String, i64, i64, i64, i64, Option<String>)> = statement.query().fetch_all(db).await?;
     let mut sums = Vec::<(String, Option<String>, Usage)>::new();
     for (sandbox_id, memory_mb, disk_mb, high, low, tag_value) in rows {
@@ -113,7 +113,7 @@ pub(super) async fn parts(db: &mut SqliteConnection, org: Uuid, plan: &Plan) -> 
 }
 
 /// Returns the billed time of an org by memory and disk size.
-pub(super) async fn tiers(db: &mut SqliteConnection, org: Uuid, grid: Grid) -> Result<Vec<Tier>> {
+pub(super) async fn tiers(db: &mut SqliteConnection, org: Uuid, grid: &Grid) -> Result<Vec<Tier>> {
     Ok(by_tier(org, grid)?.query().fetch_all(db).await?.into_iter().map(tier).collect())
 }
 
@@ -125,9 +125,9 @@ fn tier((memory_mb, disk_mb, high, low): (i64, i64, i64, i64)) -> Tier {
 pub(super) fn texts(plan: &Plan) -> Result<Vec<(&'static str, String)>> {
     let dimension = plan.group_by.dimensions().first().unwrap_or(&Dimension::Sandbox);
     let all = [
-        ("sums", by_sandbox(Uuid::nil(), plan.grid, dimension, &Filters::default())?),
-        ("sums with filters", by_sandbox(Uuid::nil(), plan.grid, dimension, &plan.conditions.filters)?),
-        ("tiers", by_tier(Uuid::nil(), plan.grid)?),
+        ("sums", by_sandbox(Uuid::nil(), &plan.grid, dimension, &Filters::default())?),
+        ("sums with filters", by_sandbox(Uuid::nil(), &plan.grid, dimension, &plan.conditions.filters)?),
+        ("tiers", by_tier(Uuid::nil(), &plan.grid)?),
     ];
     Ok(all.into_iter().map(|(name, statement)| (name, statement.sql)).collect())
 }
