@@ -104,7 +104,7 @@ fn the_error_of_an_unknown_option_lists_the_allowed_options() {
     let error = by_tag(json!({ "key": "team", "groupBy": "tag:x" }));
     assert_eq!(error.code.as_deref(), Some("unknown_parameter"));
     let allowed = error.message.split_once("allowed").unwrap().1;
-    assert!(allowed.contains(" `from`, `to`, ") && allowed.ends_with(" and `filter`"), "{error}");
+    assert!(allowed.contains(" `from`, `to`, ") && allowed.ends_with(" and `exclude`"), "{error}");
     assert!(!allowed.contains("groupBy"), "{error}");
     let error = by_tag(json!({ "key": "team", "filter": ["prod"] }));
     assert!(error.message.contains("must be an object of filters by dimension, got an array"), "{error}");

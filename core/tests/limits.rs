@@ -17,6 +17,8 @@ fn the_table_equals_the_limits_of_the_vectors() {
 #[test]
 fn messages_of_codes_contain_the_limits_of_the_table() {
     let named = [
+        (Code::MissingGroupBy, limits::MAX_GROUP_BY_DIMENSIONS, "of"),
+        (Code::InvalidGroupBy, limits::MAX_GROUP_BY_DIMENSIONS, "of"),
         (Code::WindowTooLarge, limits::MAX_WINDOW_DAYS, "days"),
         (Code::InvalidLimit, limits::MAX_PAGE_LIMIT, ""),
         (Code::PayloadTooLarge, limits::MAX_BODY_BYTES / 1_024, "KiB"),

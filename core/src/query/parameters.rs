@@ -158,11 +158,12 @@ impl Parameters {
 
 /// Lists the names that an endpoint allows.
 fn listed(scalars: &[String], maps: &[String]) -> String {
-    match (scalars.is_empty(), maps.is_empty()) {
-        (true, true) => "this endpoint takes no parameters".to_owned(),
-        (_, true) => format!("allowed: {}", scalars.join(", ")),
-        (true, false) => format!("allowed: {}", maps.join(", ")),
-        (false, false) => format!("allowed: {} and {}", scalars.join(", "), maps.join(", ")),
+    match (scalars, maps) {
+        ([], []) => "this endpoint takes no parameters".to_owned(),
+        (scalars, [maps @ .., last]) if !scalars.is_empty() => {
+            format!("allowed: {} and {last}", [scalars, maps].concat().join(", "))
+        }
+        _ => format!("allowed: {}", [scalars, maps].concat().join(", ")),
     }
 }
 
