@@ -5,9 +5,10 @@
 
 use crate::error::Code::{
     self, DuplicateFilter, DuplicateParameter, Internal, InvalidBody, InvalidCursor, InvalidFilter, InvalidGroupBy,
-    InvalidLimit, InvalidSandboxId, InvalidSort, InvalidTags, InvalidTimestamp, InvalidWindow, MethodNotAllowed,
-    MissingGroupBy, PayloadTooLarge, QueryTimeout, QueryTooLong, RateLimited, RouteNotFound, SandboxNotFound,
-    TagsChanged, Unauthorized, Unavailable, UnknownParameter, UnsupportedMediaType, WindowTooLarge,
+    InvalidInterval, InvalidLimit, InvalidSandboxId, InvalidSort, InvalidTags, InvalidTimestamp, InvalidTimezone,
+    InvalidWindow, MethodNotAllowed, MissingGroupBy, PayloadTooLarge, QueryTimeout, QueryTooLong, RateLimited,
+    RouteNotFound, SandboxNotFound, TagsChanged, TooManyBuckets, Unauthorized, Unavailable, UnknownParameter,
+    UnsupportedMediaType, WindowTooLarge,
 };
 use crate::query::{self, Names};
 use crate::wire::reply::Reply;
@@ -105,7 +106,8 @@ endpoints! {
         replies: [TagUsage, GroupUsage, SandboxUsagePage],
         codes: [
             MissingGroupBy, InvalidGroupBy, InvalidFilter, DuplicateFilter, UnknownParameter, DuplicateParameter,
-            InvalidTimestamp, InvalidWindow, WindowTooLarge, InvalidSort, InvalidLimit, InvalidCursor,
+            InvalidTimezone, InvalidTimestamp, InvalidWindow, WindowTooLarge, InvalidInterval, InvalidSort, InvalidLimit,
+            InvalidCursor, TooManyBuckets,
         ],
     }
 
@@ -114,11 +116,11 @@ endpoints! {
     /// Also available after the sandbox was torn down.
     GetSandboxUsage {
         request: Get "/api/sandboxes/{id}/usage",
-        query: query::PERIOD,
+        query: query::DRILLDOWN,
         replies: [SandboxUsage],
         codes: [
-            InvalidSandboxId, UnknownParameter, DuplicateParameter, InvalidTimestamp, InvalidWindow, WindowTooLarge,
-            SandboxNotFound, RouteNotFound,
+            InvalidSandboxId, UnknownParameter, DuplicateParameter, InvalidTimezone, InvalidTimestamp, InvalidWindow,
+            WindowTooLarge, InvalidInterval, TooManyBuckets, SandboxNotFound, RouteNotFound,
         ],
     }
 

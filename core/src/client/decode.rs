@@ -5,9 +5,8 @@ use super::walk::{NextPage, Walk};
 use super::{Answer, ClientError, Operation, Value};
 use crate::error::quoted;
 use crate::query::cursor::Cursor;
-use crate::query::{Conditions, UsageQuery};
+use crate::query::{Conditions, End, UsageQuery};
 use crate::usage::dimension::Form;
-use crate::usage::window::Timestamp;
 use crate::wire::reply::Page;
 
 impl Answer {
@@ -43,8 +42,8 @@ impl Answer {
             return Err(self.undecodable(&format!("it is grouped by {} instead of `{asked}`", quoted(got))));
         }
         if page.as_of.is_some() {
-            let moved = |asked: Option<Timestamp>, got| asked.is_some_and(|asked| asked != got);
-            if moved(query.period.from(), page.from) || moved(query.period.to(), page.to) {
+            let moved = |asked: Option<End>, got| asked.is_some_and(|asked| !asked.may_be(got));
+            if moved(query.span.period.from(), page.from) || moved(query.span.period.to(), page.to) {
                 let (from, to) = (page.from, page.to);
                 return Err(self.undecodable(&format!("its window, from {from} to {to}, is not the requested one")));
             }
@@ -77,6 +76,12 @@ fn ignored(query: &UsageQuery, page: &Page) -> Option<String> {
     if let Some((dimension, _)) = exclusions.iter().next() {
         let fault = "the server does not understand exclusions";
         return Some(format!("{fault}, so its report contains what `exclude[{dimension}]` drops"));
+    }
+    if let Some(zone) = &query.span.time_zone {
+        return Some(format!("the server does not understand `timezone={zone}`, so its days are those of UTC"));
+    }
+    if let Some(interval) = query.span.interval {
+        return Some(format!("the server does not understand `interval={interval}`"));
     }
     match query.group_by.form() {
         Form::Groups => Some(format!("the server does not understand `groupBy={}`", query.group_by)),

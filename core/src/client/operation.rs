@@ -6,8 +6,7 @@ use crate::error::{Code, Error};
 use crate::host::json::ToJson as _;
 use crate::host::value::{Raw, Text, text_of};
 use crate::operations::Endpoint;
-use crate::query::parameter::{Parameter as _, QueryString};
-use crate::query::{self, Parameters, Period, UsageQuery};
+use crate::query::{self, DrilldownQuery, Parameters, UsageQuery};
 use crate::sandbox::SandboxId;
 use crate::tags::TagSet;
 use crate::usage::dimension::{Dimension, Form};
@@ -19,7 +18,7 @@ pub enum Operation {
     /// `GET /api/usage`, as a page of a walk
     Usage(Box<UsageQuery>, Walk),
     /// `GET /api/sandboxes/{id}/usage`
-    SandboxUsage(SandboxId, Period),
+    SandboxUsage(SandboxId, DrilldownQuery),
     /// `GET /api/tags`
     ListTagKeys,
     /// `GET /api/sandboxes/{id}/tags`
@@ -59,7 +58,7 @@ impl Operation {
             "usage.by" => params.usage(None)?,
             "usage.for_sandbox" => {
                 let sandbox = params.sandbox()?;
-                Self::SandboxUsage(sandbox, query::parse_period(&Parameters::from_options(params.0))?)
+                Self::SandboxUsage(sandbox, DrilldownQuery::parse(&Parameters::from_options(params.0), None)?)
             }
             "tags.list_keys" => params.none_left(&[]).map(|()| Self::ListTagKeys)?,
             "tags.get" => Self::GetTags(params.last_sandbox()?),
@@ -109,10 +108,8 @@ impl Operation {
                 query::check_length(&query)?;
                 client.request(Endpoint::GetUsage, None, query)
             }
-            Self::SandboxUsage(sandbox, period) => {
-                let mut query = QueryString::default();
-                period.write(&mut query);
-                client.request(Endpoint::GetSandboxUsage, Some(sandbox), query.into_string())
+            Self::SandboxUsage(sandbox, query) => {
+                client.request(Endpoint::GetSandboxUsage, Some(sandbox), query.encode())
             }
             Self::ListTagKeys => get(Endpoint::GetTagKeys, None),
             Self::GetTags(sandbox) | Self::SetTags(sandbox, ..) | Self::UpdateTags(sandbox) => {

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use crate::error::{Code, Error};
 use crate::host::json::{ToJson, object};
 use crate::host::value::{Raw, Text, text_of};
-use crate::query::{Period, UsageQuery};
+use crate::query::{End, Period, Span, UsageQuery};
 use crate::usage::window::Timestamp;
 use crate::wire::reply::Page;
 
@@ -16,8 +16,8 @@ use crate::wire::reply::Page;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextPage {
     cursor: String,
-    from: Timestamp,
-    to: Timestamp,
+    from: End,
+    to: End,
     walk: Walk,
 }
 
@@ -81,8 +81,7 @@ impl Walk {
         if walk.followed.contains(&hash(cursor)) {
             return None;
         }
-        // A server may round the window in its response.
-        let (from, to) = (query.period.from().unwrap_or(page.from), query.period.to().unwrap_or(page.to));
+        let (from, to) = ends(query, page);
         Some(NextPage { cursor: cursor.to_owned(), from, to, walk })
     }
 }
@@ -93,13 +92,21 @@ impl Walk {
 /// Such a server rounds the window in its response. The following pages use the rounded window, so together with a
 /// first page in the exact window they could repeat or skip a group.
 pub(super) fn pinned(query: &UsageQuery, page: &Page) -> Option<UsageQuery> {
-    let open = query.period.from().is_none() || query.period.to().is_none();
+    let period = query.span.period;
+    let open = period.from().is_none() || period.to().is_none();
     if !open || page.as_of.is_some() || page.next_cursor.is_none() || query.cursor.is_some() {
         return None;
     }
-    let (from, to) = (query.period.from().unwrap_or(page.from), query.period.to().unwrap_or(page.to));
+    let (from, to) = ends(query, page);
     let period = Period::new(Some(from), Some(to)).ok()?;
-    Some(UsageQuery { period, ..query.clone() })
+    Some(UsageQuery { span: Span { period, ..query.span.clone() }, ..query.clone() })
+}
+
+/// Returns the window of a walk: the given ends, and the others from its first page. A server may round the window in
+/// its response.
+fn ends(query: &UsageQuery, page: &Page) -> (End, End) {
+    let period = query.span.period;
+    (period.from().unwrap_or(End::Instant(page.from)), period.to().unwrap_or(End::Instant(page.to)))
 }
 
 impl fmt::Display for Walk {

@@ -223,7 +223,8 @@ impl Walk {
         let canonical = s == "0" || s.starts_with(|c: char| matches!(c, '1'..='9'));
         let sum = s.parse().ok().filter(|_: &u128| canonical);
         let sum = sum.ok_or_else(|| invalid(&format!("its exact value {} is not a decimal number", quoted(s))))?;
-        let window = Window::new(from, to).map_err(|error| invalid(&error.message))?;
+        // The query decides whether the window may be longer than others.
+        let window = Window::of_days(from, to).map_err(|error| invalid(&error.message))?;
         if !to.can_end_a_window() || !as_of.can_end_a_window() {
             return Err(invalid("it contains an instant before the earliest possible window"));
         }

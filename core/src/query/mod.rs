@@ -4,11 +4,14 @@ pub mod cursor;
 pub mod exclude;
 pub mod filter;
 pub(crate) mod group_by;
+mod interval;
 mod limit;
 pub(crate) mod parameter;
 mod parameters;
 mod period;
 mod sort;
+mod span;
+mod time_zone;
 
 use crate::error::Error;
 use crate::usage::dimension::GroupBy;
@@ -22,9 +25,11 @@ use parameter::{Digest, Digested, Parameter, QueryString};
 pub use limit::Limit;
 pub(crate) use parameters::NOTHING;
 pub use parameters::{Names, Parameters, check_length, parse_nothing};
-pub(crate) use period::NAMES as PERIOD;
-pub use period::{Period, parse_period};
+pub(crate) use period::End;
+pub use period::Period;
 pub use sort::Sort;
+pub(crate) use span::DRILLDOWN;
+pub use span::{DrilldownQuery, Span};
 
 /// A valid query for aggregated usage.
 ///
@@ -41,8 +46,8 @@ pub struct UsageQuery {
     pub group_by: GroupBy,
     /// The sandboxes to measure.
     pub conditions: Conditions,
-    /// The window as requested.
-    pub period: Period,
+    /// The time to measure.
+    pub span: Span,
     /// The order of items.
     pub sort: Sort,
     /// The size of a page.
@@ -75,7 +80,16 @@ impl Conditions {
 
 /// The parameters of a usage query.
 pub(crate) const USAGE: Names = Names {
-    scalars: &[group_by::NAME, period::FROM, period::TO, sort::NAME, limit::NAME, cursor::NAME],
+    scalars: &[
+        group_by::NAME,
+        period::FROM,
+        period::TO,
+        time_zone::NAME,
+        interval::NAME,
+        sort::NAME,
+        limit::NAME,
+        cursor::NAME,
+    ],
     maps: &[filter::NAME, exclude::NAME],
 };
 
@@ -83,7 +97,7 @@ impl UsageQuery {
     /// Parses parameters in the contract's order of checks (section 7) and returns the first fault.
     ///
     /// With `now` (the server's `asOf`), an open window is checked as it will be measured. Without it (in a client),
-    /// only the given ends are checked.
+    /// only the given ends are checked, and of a time zone only the form.
     ///
     /// # Errors
     ///
@@ -93,20 +107,19 @@ impl UsageQuery {
         let group_by = group_by::parse(parameters)?;
         let conditions = Conditions::parse(parameters)?;
         let cursor = cursor::parse(parameters);
-        let period = period::parse(parameters)?;
         let pinned = matches!(&cursor, Ok(Some(cursor)) if cursor.cursor().walk.is_some());
-        if let (Some(now), false) = (now, pinned) {
-            period.resolve(now)?;
-        }
+        let span = Span::parse(parameters, now, pinned)?;
         let sort = sort::parse(parameters)?;
         let limit = limit::parse(parameters)?;
-        Ok(Self { group_by, conditions, period, sort, limit, cursor: cursor? })
+        Ok(Self { group_by, conditions, span, sort, limit, cursor: cursor? })
     }
 
     /// Returns the parameters in their order in a query string.
-    fn parameters(&self) -> [&dyn Parameter; 7] {
-        let Self { group_by, conditions: Conditions { filters, exclusions }, period, sort, limit, cursor } = self;
-        [group_by, filters, exclusions, period, sort, limit, cursor]
+    fn parameters(&self) -> [&dyn Parameter; 9] {
+        let Self { group_by, conditions, span, sort, limit, cursor } = self;
+        let Conditions { filters, exclusions } = conditions;
+        let Span { time_zone, period, interval } = span;
+        [group_by, filters, exclusions, period, time_zone, interval, sort, limit, cursor]
     }
 
     /// Returns the encoded query string without defaults. Parsing it returns the same query.
@@ -119,8 +132,11 @@ impl UsageQuery {
 
     /// Returns the digest that distinguishes the walks of different queries.
     pub(crate) fn digest(&self, digest: &mut Digest) {
-        let Self { group_by, conditions: Conditions { filters, exclusions }, period, sort, limit, cursor } = self;
-        let parameters: [&dyn Digested; 7] = [group_by, filters, exclusions, period, sort, limit, cursor];
+        let Self { group_by, conditions, span, sort, limit, cursor } = self;
+        let Conditions { filters, exclusions } = conditions;
+        let Span { time_zone, period, interval } = span;
+        let parameters: [&dyn Digested; 9] =
+            [group_by, filters, exclusions, period, time_zone, interval, sort, limit, cursor];
         for parameter in parameters {
             parameter.digest(digest);
         }

@@ -9,6 +9,7 @@ use super::tally::Tally;
 use super::time_zone::{Clock, TimeZone};
 use super::window::{Timestamp, Window};
 use crate::error::{Code, Error};
+use crate::limits::{MAX_AGGREGATE_BUCKETS, MAX_PAGE_BUCKETS};
 
 /// The time that a report or a drilldown measures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +138,20 @@ impl Buckets {
         self.edges.clone()
     }
 
+    /// Checks the number of buckets of an aggregate.
+    pub(crate) fn fit_a_page_of(&self, items: usize) -> Result<(), Error> {
+        self.at_most(MAX_AGGREGATE_BUCKETS)?;
+        let (interval, buckets) = (self.interval, self.len());
+        let numbers = items.saturating_mul(buckets);
+        if numbers <= MAX_PAGE_BUCKETS {
+            return Ok(());
+        }
+        Err(Code::TooManyBuckets.error(format!(
+            "a page of {items} items with {buckets} buckets each (`interval` `{interval}`) has {numbers} buckets, at \
+             most {MAX_PAGE_BUCKETS} are allowed; lower `limit` or choose a longer `interval`"
+        )))
+    }
+
     /// Checks the number of buckets.
     pub(crate) fn at_most(&self, allowed: usize) -> Result<(), Error> {
         if self.len() <= allowed {
@@ -144,7 +159,8 @@ impl Buckets {
         }
         let (interval, buckets) = (self.interval, self.len());
         Err(Code::TooManyBuckets.error(format!(
-            "`interval` `{interval}` splits the window into {buckets} buckets, at most {allowed} are allowed"
+            "`interval` `{interval}` splits the window into {buckets} buckets, at most {allowed} are allowed; choose a longer \
+             `interval` or a shorter window"
         )))
     }
 }

@@ -38,30 +38,29 @@ impl UsageQuery {
     ///
     /// # Errors
     ///
-    /// `invalid_cursor` if the cursor belongs to another query, `invalid_window`, `window_too_large`.
+    /// `invalid_cursor` if the cursor belongs to another query, the codes of a window, and `too_many_buckets`.
     pub fn plan(&self, now: Timestamp, rule: Rule) -> Result<Plan, Error> {
         let digest = self.walk_digest(rule);
         let (window, as_of, after) = match self.cursor.as_ref().map(CursorText::cursor) {
-            None => (self.period.resolve(now)?, now, None),
+            None => (self.span.window(now)?, now, None),
             Some(Cursor { value, tie, walk: None }) => {
                 let after = Position::Approximate { value: value.get(), key: self.key(tie)? };
-                (self.period.resolve(now)?, now, Some(after))
+                (self.span.window(now)?, now, Some(after))
             }
             Some(Cursor { tie, walk: Some(walk), .. }) => {
                 if walk.digest != digest {
                     return Err(cursor::invalid("it belongs to another query"));
                 }
-                let moved = |given: Option<Timestamp>, pinned| given.is_some_and(|given| given != pinned);
-                if moved(self.period.from(), walk.window.from()) || moved(self.period.to(), walk.window.to()) {
-                    return Err(cursor::invalid("it belongs to a walk over another window"));
-                }
+                self.span.check_pinned(walk.window)?;
                 let after = Position::Exact { sum: walk.sum, key: self.key(tie)? };
                 (walk.window, walk.as_of, Some(after))
             }
         };
+        let grid = self.span.grid(window, as_of, rule)?;
+        grid.buckets.iter().try_for_each(|buckets| buckets.fit_a_page_of(self.limit.get()))?;
         Ok(Plan {
             group_by: self.group_by.clone(),
-            grid: Grid { window, as_of, rule, buckets: None },
+            grid,
             conditions: self.conditions.clone(),
             sort: self.sort,
             limit: self.limit,

@@ -80,6 +80,9 @@ impl fmt::Display for TimeZone {
 pub(crate) struct Clock(zones::Zone);
 
 impl Clock {
+    /// The clock of UTC.
+    pub(crate) const UTC: Self = Self(zones::UTC);
+
     /// Returns the first instant of a local day.
     ///
     /// If midnight does not exist, it is the first instant after the gap. If midnight happens twice, it is the earlier
@@ -118,6 +121,8 @@ mod zones {
 
     pub(super) type Zone = chrono_tz::Tz;
 
+    pub(super) const UTC: Zone = chrono_tz::UTC;
+
     pub(super) fn named(name: &str) -> Option<Zone> {
         name.parse().ok()
     }
@@ -133,8 +138,10 @@ mod zones {
 
     pub(super) type Zone = chrono::Utc;
 
+    pub(super) const UTC: Zone = chrono::Utc;
+
     pub(super) fn named(name: &str) -> Option<Zone> {
-        (name == "UTC").then_some(chrono::Utc)
+        (name == "UTC").then_some(UTC)
     }
 
     /// Returns `None`: UTC has no gaps.

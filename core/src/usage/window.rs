@@ -78,20 +78,33 @@ impl Timestamp {
     pub const fn micros(self) -> i64 {
         self.0
     }
+
+    /// Returns the day in UTC.
+    pub(crate) fn utc_day(self) -> NaiveDate {
+        DateTime::from_timestamp_micros(self.0).unwrap_or_default().date_naive()
+    }
+
+    /// Returns whether the instant is less than 24 hours from midnight in UTC at the start of a day.
+    pub(crate) fn is_within_a_day_of(self, day: NaiveDate) -> bool {
+        day.and_time(NaiveTime::MIN).and_utc().timestamp_micros().abs_diff(self.0) < DAY.unsigned_abs()
+    }
+
+    /// Returns the error of a text that is not an allowed instant.
+    pub(crate) fn invalid(text: &str) -> Error {
+        let (text, first) = (quoted(text), Self(FIRST + DEFAULT_WINDOW).to_string());
+        let first = first.get(..10).unwrap_or_default();
+        Code::InvalidTimestamp.error(format!(
+            "invalid timestamp {text}, allowed: RFC 3339 with an offset such as `2026-01-31T00:00:00Z` \
+                 and `YYYY-MM-DD`, from {first} to the end of 9999"
+        ))
+    }
 }
 
 impl FromStr for Timestamp {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::read(text).filter(|instant| instant.can_end_a_window()).ok_or_else(|| {
-            let (text, first) = (quoted(text), Self(FIRST + DEFAULT_WINDOW).to_string());
-            let first = first.get(..10).unwrap_or_default();
-            Code::InvalidTimestamp.error(format!(
-                "invalid timestamp {text}, allowed: RFC 3339 with an offset such as `2026-01-31T00:00:00Z` \
-                     and `YYYY-MM-DD`, from {first} to the end of 9999"
-            ))
-        })
+        Self::read(text).filter(|instant| instant.can_end_a_window()).ok_or_else(|| Self::invalid(text))
     }
 }
 
@@ -173,6 +186,17 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+fn check<T: PartialOrd + fmt::Display>(from: &T, to: &T, is_too_long: bool) -> Result<(), Error> {
+    if to <= from {
+        return Err(Code::InvalidWindow.error(format!("`to` ({to}) must be later than `from` ({from})")));
+    }
+    if is_too_long {
+        return Err(Code::WindowTooLarge
+            .error(format!("the window from {from} to {to} is longer than the allowed {MAX_WINDOW_DAYS} days")));
+    }
+    Ok(())
+}
+
 /// A window of time: `from` inclusive, `to` exclusive, not empty and no longer than the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -187,14 +211,28 @@ impl Window {
     ///
     /// `invalid_window`, `window_too_large`.
     pub fn new(from: Timestamp, to: Timestamp) -> Result<Self, Error> {
-        if to <= from {
-            return Err(Code::InvalidWindow.error(format!("`to` ({to}) must be later than `from` ({from})")));
-        }
-        if to.0 - from.0 > MAX_WINDOW {
-            return Err(Code::WindowTooLarge
-                .error(format!("the window from {from} to {to} is longer than the allowed {MAX_WINDOW_DAYS} days")));
-        }
+        check(&from, &to, to.0 - from.0 > MAX_WINDOW)?;
         Ok(Self { from, to })
+    }
+
+    /// Creates a window of whole days in a time zone. The changes of its clocks may make it longer than other windows.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_window`, `window_too_large`.
+    pub(crate) fn of_days(from: Timestamp, to: Timestamp) -> Result<Self, Error> {
+        check(&from, &to, to.0 - from.0 > MAX_WINDOW + DAY)?;
+        Ok(Self { from, to })
+    }
+
+    /// Checks that a window of calendar days is not empty and no longer than the limit.
+    pub(crate) fn check_days(from: NaiveDate, to: NaiveDate) -> Result<(), Error> {
+        check(&from, &to, (to - from).num_microseconds().is_none_or(|length| length > MAX_WINDOW))
+    }
+
+    /// Returns whether the window is no longer than the limit in UTC.
+    pub(crate) const fn is_within_limit(self) -> bool {
+        self.to.0 - self.from.0 <= MAX_WINDOW
     }
 
     /// Creates the window that ends at `to`. Without `from`, it has the default length.

@@ -8,8 +8,8 @@ use axum::http::Uri;
 use axum::routing::get;
 use axum::{Extension, Router};
 use opencomputer_usage_core::Code;
-use opencomputer_usage_core::query::{UsageQuery, parse_period};
-use opencomputer_usage_core::usage::grid::Grid;
+use opencomputer_usage_core::query::{DrilldownQuery, UsageQuery};
+use opencomputer_usage_core::usage::grid::Buckets;
 use opencomputer_usage_core::wire::{SandboxDetails, SandboxUsage, UsagePage};
 
 use super::error::Result;
@@ -50,23 +50,24 @@ async fn aggregate(
 
 /// `GET /api/sandboxes/{id}/usage`
 async fn drilldown(State(app): State<App>, Extension(caller): Extension<Caller>, Named(id): Named, uri: Uri) -> Result {
-    let window = parse_period(&parameters(&uri))?.resolve(caller.now)?;
-    let grid = Grid { window, as_of: caller.now, rule: app.rule, buckets: None };
+    let query = DrilldownQuery::parse(&parameters(&uri), Some(caller.now))?;
+    let grid = query.grid(caller.now, app.rule)?;
     let found = app.store.sandbox_usage(caller.org, &id, &grid).await?;
     let found = found.ok_or_else(|| Code::SandboxNotFound.plain())?;
     let SandboxDetails { alias, status, tags, tags_last_updated_at } = found.details;
+    let buckets = grid.buckets.as_ref();
     json(&SandboxUsage {
         sandbox_id: id.to_string(),
         alias,
         status,
         tags: Some(tags),
         tags_last_updated_at,
-        from: window.from(),
-        to: window.to(),
+        from: grid.window.from(),
+        to: grid.window.to(),
         as_of: Some(caller.now),
-        interval: None,
-        timezone: None,
-        buckets: None,
+        interval: buckets.map(|buckets| buckets.interval().to_string()),
+        timezone: buckets.map(|buckets| buckets.time_zone().to_string()),
+        buckets: buckets.map(Buckets::to_wire),
         memory_gb_seconds: found.totals.usage.memory_gb_seconds(),
         disk_overage_gb_seconds: Some(found.totals.usage.disk_overage_gb_seconds()),
         first_started_at: found.first_started_at,
