@@ -7,7 +7,9 @@ use opencomputer_usage_core::Code::{self, MethodNotAllowed, Unavailable};
 use opencomputer_usage_core::operations::Endpoint;
 use opencomputer_usage_core::wire::describe::{Described, Description};
 use opencomputer_usage_core::wire::reply::Reply;
-use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsagePage, TagKeys, TagUsagePage};
+use opencomputer_usage_core::wire::{
+    GroupUsagePage, Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsagePage, TagKeys, TagUsagePage,
+};
 use serde_json::{Map, Value, json};
 
 use super::schemas::{self, reference, with};
@@ -87,6 +89,7 @@ fn answer(endpoint: Endpoint, summary: &str) -> Result<Value> {
         let (schema, mut value) = (reference(name(description)), example(description)?);
         let name = match reply {
             Reply::TagUsage => "tag",
+            Reply::GroupUsage => "several",
             Reply::SandboxUsagePage => "sandbox",
             _ => "example",
         };
@@ -112,6 +115,7 @@ fn answer(endpoint: Endpoint, summary: &str) -> Result<Value> {
 const fn body(reply: Reply) -> Option<&'static Description> {
     match reply {
         Reply::TagUsage => TagUsagePage::<String>::DESCRIPTION,
+        Reply::GroupUsage => <GroupUsagePage>::DESCRIPTION,
         Reply::SandboxUsagePage => SandboxUsagePage::<String>::DESCRIPTION,
         Reply::SandboxUsage => SandboxUsage::<String>::DESCRIPTION,
         Reply::TagKeys => TagKeys::<String>::DESCRIPTION,

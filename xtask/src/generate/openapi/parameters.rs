@@ -1,21 +1,29 @@
 //! The parameters of requests.
 
 use opencomputer_usage_core::limits::{
-    DEFAULT_PAGE_LIMIT, DEFAULT_WINDOW_DAYS, MAX_FILTERS, MAX_PAGE_LIMIT, MAX_TAG_KEY_CHARACTERS, MAX_WINDOW_DAYS,
+    DEFAULT_PAGE_LIMIT, DEFAULT_WINDOW_DAYS, MAX_EXCLUSIONS, MAX_FILTERS, MAX_GROUP_BY_DIMENSIONS, MAX_PAGE_LIMIT,
+    MAX_TAG_KEY_CHARACTERS, MAX_WINDOW_DAYS,
 };
 use opencomputer_usage_core::query::Sort;
 use serde_json::{Value, json};
 
 use super::schemas::{KEY_CHARACTERS, reference};
 
-const FILTER: &str = "`filter[tag:<key>]` or `filter[sandbox]`: comma-separated values, any of which matches. A sandbox \
-    must match every filter. An empty filter matches sandboxes that lack the tag. Put a value in double quotes if it is \
-    empty, has a comma or a double quote, or starts or ends with white space; double the quotes inside it.";
+const FILTER: &str = "`filter[<dimension>]`: comma-separated values, any of which matches. A sandbox must match every \
+    filter. An empty filter matches sandboxes that lack the dimension. Put a value in double quotes if it is empty, has \
+    a comma or a double quote, or starts or ends with white space; double the quotes inside it.";
+
+const EXCLUDE: &str = "`exclude[<dimension>]`: comma-separated values, written as in a filter. A sandbox with any of \
+    them is dropped; one that lacks the dimension is kept. An empty exclusion drops sandboxes that lack the dimension.";
 
 /// Returns every parameter by its name.
 pub(super) fn all() -> Value {
     let query = |name: &str, schema: Value, description: &str| json!({ "name": name, "in": "query", "description": description, "schema": schema });
-    let dimension = format!("^(sandbox|tag:{KEY_CHARACTERS}{{1,{MAX_TAG_KEY_CHARACTERS}}})$");
+    let combined = format!("(tag:{KEY_CHARACTERS}{{1,{MAX_TAG_KEY_CHARACTERS}}}|template|region|status)");
+    let dimension = format!("^(sandbox|{combined})$");
+    // The lookahead rejects a dimension that is there twice.
+    let more = MAX_GROUP_BY_DIMENSIONS - 1;
+    let group_by = format!(r"^(?!(.*,)?([^,]+),(.*,)?\2(,|$))(sandbox|{combined}(,{combined}){{0,{more}}})$");
     let sorts = [Sort::Memory, Sort::DiskOverage].map(Sort::as_str);
     let sort = json!({ "type": "string", "enum": sorts, "default": Sort::default().as_str() });
     let limit = json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE_LIMIT, "default": DEFAULT_PAGE_LIMIT });
@@ -31,9 +39,14 @@ pub(super) fn all() -> Value {
         "to": query("to", reference("Instant"), &to),
         "groupBy": {
             "name": "groupBy", "in": "query", "required": true,
-            "description": "`sandbox`, or `tag:<key>`. The key starts after the first `:`",
-            "schema": { "type": "string", "pattern": dimension },
-            "examples": { "tag": { "value": "tag:team" }, "sandbox": { "value": "sandbox" } },
+            "description": format!("`sandbox`, or up to {MAX_GROUP_BY_DIMENSIONS} of `tag:<key>`, `template`, `region` \
+                and `status`, separated by commas, each once. A key starts after the first `:`"),
+            "schema": { "type": "string", "pattern": group_by },
+            "examples": {
+                "tag": { "value": "tag:team" },
+                "sandbox": { "value": "sandbox" },
+                "several": { "value": "tag:team,region" },
+            },
         },
         "filter": {
             "name": "filter", "in": "query", "style": "deepObject", "explode": true, "description": FILTER,
@@ -48,6 +61,17 @@ pub(super) fn all() -> Value {
                     "value": { "tag:customer": "\"Müller & Söhne, Köln\",acme" },
                 },
                 "absent": { "summary": "without a team", "value": { "tag:team": "" } },
+            },
+        },
+        "exclude": {
+            "name": "exclude", "in": "query", "style": "deepObject", "explode": true, "description": EXCLUDE,
+            "schema": {
+                "type": "object", "maxProperties": MAX_EXCLUSIONS, "propertyNames": { "pattern": dimension },
+                "additionalProperties": { "type": "string" },
+            },
+            "examples": {
+                "any": { "summary": "everything but development", "value": { "tag:env": "dev,test" } },
+                "absent": { "summary": "with a team", "value": { "tag:team": "" } },
             },
         },
         "sort": query("sort", sort, "The order of the items, descending"),
