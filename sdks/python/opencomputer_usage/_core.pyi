@@ -481,10 +481,16 @@ class Limits(_Model):
         "max_page_limit",
         "max_filter_values",
         "max_filters",
+        "max_exclusions",
+        "max_group_by_dimensions",
         "max_query_bytes",
         "max_body_bytes",
         "max_sandbox_id_characters",
         "query_budget_seconds",
+        "max_aggregate_buckets",
+        "max_page_buckets",
+        "max_drilldown_buckets",
+        "max_time_zone_characters",
         "included_disk_mb",
     )
     def __new__(
@@ -498,10 +504,16 @@ class Limits(_Model):
         max_page_limit: int,
         max_filter_values: int,
         max_filters: int,
+        max_exclusions: int,
+        max_group_by_dimensions: int,
         max_query_bytes: int,
         max_body_bytes: int,
         max_sandbox_id_characters: int,
         query_budget_seconds: int,
+        max_aggregate_buckets: int,
+        max_page_buckets: int,
+        max_drilldown_buckets: int,
+        max_time_zone_characters: int,
         included_disk_mb: int,
     ) -> Self: ...
     @property
@@ -523,6 +535,10 @@ class Limits(_Model):
     @property
     def max_filters(self) -> int: ...
     @property
+    def max_exclusions(self) -> int: ...
+    @property
+    def max_group_by_dimensions(self) -> int: ...
+    @property
     def max_query_bytes(self) -> int: ...
     @property
     def max_body_bytes(self) -> int: ...
@@ -530,6 +546,14 @@ class Limits(_Model):
     def max_sandbox_id_characters(self) -> int: ...
     @property
     def query_budget_seconds(self) -> int: ...
+    @property
+    def max_aggregate_buckets(self) -> int: ...
+    @property
+    def max_page_buckets(self) -> int: ...
+    @property
+    def max_drilldown_buckets(self) -> int: ...
+    @property
+    def max_time_zone_characters(self) -> int: ...
     @property
     def included_disk_mb(self) -> int: ...
 

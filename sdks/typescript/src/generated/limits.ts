@@ -11,10 +11,16 @@ export const limits = {
   maxPageLimit: 500,
   maxFilterValues: 100,
   maxFilters: 20,
+  maxExclusions: 20,
+  maxGroupByDimensions: 3,
   maxQueryBytes: 32768,
   maxBodyBytes: 262144,
   maxSandboxIdCharacters: 128,
   queryBudgetSeconds: 10,
+  maxAggregateBuckets: 2200,
+  maxPageBuckets: 120000,
+  maxDrilldownBuckets: 43201,
+  maxTimeZoneCharacters: 64,
   includedDiskMb: 20480,
 } as const;
 

@@ -12,9 +12,29 @@ export interface UsageTotals {
   readonly memoryGbSeconds: number;
   /** Disk beyond the included amount, GB-seconds. */
   readonly diskOverageGbSeconds: number;
+  /** The amounts by bucket, if the query has an interval. */
+  readonly series?: UsageSeries;
 }
 
-/** Usage of the sandboxes that lack the tag. */
+/** The amounts of the two metrics over time, one number per bucket. They add up to the amounts beside them. */
+export interface UsageSeries {
+  /** Memory, GB-seconds. */
+  readonly memoryGbSeconds: number[];
+  /** Disk beyond the included amount, GB-seconds. */
+  readonly diskOverageGbSeconds: number[];
+}
+
+/** A part of the window, from one boundary of the interval to the next. */
+export interface UsageBucket {
+  /** Start of the bucket, inclusive. */
+  readonly from: string;
+  /** End of the bucket, exclusive. */
+  readonly to: string;
+  /** True if the window cuts the bucket, so that it is shorter than its interval; absent otherwise. */
+  readonly partial?: boolean;
+}
+
+/** Usage of the sandboxes that lack every dimension of `groupBy`. */
 export interface UntaggedUsage {
   /** Memory, GB-seconds. */
   readonly memoryGbSeconds: number;
@@ -22,6 +42,8 @@ export interface UntaggedUsage {
   readonly diskOverageGbSeconds: number;
   /** The number of sandboxes. */
   readonly sandboxCount: number;
+  /** The amounts by bucket, if the query has an interval. */
+  readonly series?: UsageSeries;
 }
 
 /** Usage of the sandboxes that share one value of a tag. */
@@ -36,6 +58,22 @@ export interface TagUsageItem {
   readonly diskOverageGbSeconds: number;
   /** The number of sandboxes. */
   readonly sandboxCount: number;
+  /** The amounts by bucket, if the query has an interval. */
+  readonly series?: UsageSeries;
+}
+
+/** Usage of the sandboxes that share a value of each dimension. */
+export interface GroupUsageItem {
+  /** The value of each dimension that was grouped by, in that order; null where the sandboxes lack it. */
+  readonly group: Record<string, string | null>;
+  /** Memory, GB-seconds. */
+  readonly memoryGbSeconds: number;
+  /** Disk beyond the included amount, GB-seconds. */
+  readonly diskOverageGbSeconds: number;
+  /** The number of sandboxes. */
+  readonly sandboxCount: number;
+  /** The amounts by bucket, if the query has an interval. */
+  readonly series?: UsageSeries;
 }
 
 /** Usage of one sandbox. */
@@ -54,6 +92,8 @@ export interface SandboxUsageItem {
   readonly memoryGbSeconds: number;
   /** Disk beyond the included amount, GB-seconds. */
   readonly diskOverageGbSeconds: number;
+  /** The amounts by bucket, if the query has an interval. */
+  readonly series?: UsageSeries;
 }
 
 /** Usage of one sandbox over a window: the response of `GET /api/sandboxes/{id}/usage`. */
@@ -70,6 +110,12 @@ export interface SandboxUsage {
   readonly to: string;
   /** The instant at which a running sandbox was measured; null from the platform's own servers. */
   readonly asOf: string | null;
+  /** The interval of the buckets, if the query has one. */
+  readonly interval?: string;
+  /** The time zone of the buckets, if the query has an interval. */
+  readonly timezone?: string;
+  /** The buckets, contiguous and in order, if the query has an interval. */
+  readonly buckets?: UsageBucket[];
   /** Memory, GB-seconds. */
   readonly memoryGbSeconds: number;
   /** Disk beyond the included amount, GB-seconds; null if the server does not send it. */
@@ -195,6 +241,10 @@ export interface Limits {
   readonly maxFilterValues: number;
   /** The most filters in one query. */
   readonly maxFilters: number;
+  /** The most exclusions in one query. */
+  readonly maxExclusions: number;
+  /** The most dimensions in one `groupBy`. */
+  readonly maxGroupByDimensions: number;
   /** The most bytes in an encoded query string. */
   readonly maxQueryBytes: number;
   /** The most bytes in the body of a tag write. */
@@ -203,6 +253,14 @@ export interface Limits {
   readonly maxSandboxIdCharacters: number;
   /** The time limit of a usage request on the server, in seconds. */
   readonly queryBudgetSeconds: number;
+  /** The most buckets of an aggregate. */
+  readonly maxAggregateBuckets: number;
+  /** The largest product of the items of a page and its buckets. */
+  readonly maxPageBuckets: number;
+  /** The most buckets of a drilldown: 30 days of minutes that start within a minute. */
+  readonly maxDrilldownBuckets: number;
+  /** The most characters in the name of a time zone. */
+  readonly maxTimeZoneCharacters: number;
   /** The disk included with every sandbox, in megabytes; only the rest is overage. */
   readonly includedDiskMb: number;
 }
@@ -218,6 +276,9 @@ export type ErrorCode =
   | "invalid_timestamp"
   | "invalid_window"
   | "window_too_large"
+  | "invalid_timezone"
+  | "invalid_interval"
+  | "too_many_buckets"
   | "invalid_sort"
   | "invalid_limit"
   | "invalid_cursor"
