@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read as _};
 
 use uuid::Uuid;
 
-use crate::record::{Record, Scale, Session, Tags};
+use crate::record::{Record, Sample, Scale, Session, Tags};
 use crate::store::{Importer, Store, StoreError};
 
 /// The longest line. Without a limit, a file without line breaks would fill the memory.
@@ -45,12 +45,14 @@ pub struct Imported {
     pub scales: u64,
     /// Lines of the type `tags`.
     pub tag_sets: u64,
+    /// Lines of the type `sample`.
+    pub samples: u64,
 }
 
 impl fmt::Display for Imported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sessions, scales, tag_sets } = self;
-        write!(f, "imported {sessions} sessions, {scales} scale events, {tag_sets} tag sets")
+        let Self { sessions, scales, tag_sets, samples } = self;
+        write!(f, "imported {sessions} sessions, {scales} scale events, {tag_sets} tag sets, {samples} samples")
     }
 }
 
@@ -94,6 +96,7 @@ struct Batches<'a> {
     sessions: Vec<Session>,
     scales: Vec<Scale>,
     tags: Vec<Tags>,
+    samples: Vec<Sample>,
     /// The bytes of the lines of these records.
     bytes: usize,
     imported: Imported,
@@ -101,8 +104,8 @@ struct Batches<'a> {
 
 impl<'a> Batches<'a> {
     fn new(store: &'a dyn Store, org: Uuid) -> Self {
-        let (sessions, scales, tags) = (Vec::new(), Vec::new(), Vec::new());
-        Self { store, org, importer: None, sessions, scales, tags, bytes: 0, imported: Imported::default() }
+        let (sessions, scales, tags, samples) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { store, org, importer: None, sessions, scales, tags, samples, bytes: 0, imported: Imported::default() }
     }
 
     async fn add(&mut self, record: Record, bytes: usize) -> Result<(), StoreError> {
@@ -119,9 +122,14 @@ impl<'a> Batches<'a> {
                 self.imported.tag_sets += 1;
                 self.tags.push(tags);
             }
+            Record::Sample(sample) => {
+                self.imported.samples += 1;
+                self.samples.push(sample);
+            }
         }
         self.bytes += bytes;
-        if self.sessions.len() + self.scales.len() + self.tags.len() >= BATCH || self.bytes >= BATCH_BYTES {
+        let records = self.sessions.len() + self.scales.len() + self.tags.len() + self.samples.len();
+        if records >= BATCH || self.bytes >= BATCH_BYTES {
             self.flush().await?;
         }
         Ok(())
@@ -138,6 +146,8 @@ impl<'a> Batches<'a> {
         self.scales.clear();
         importer.tags(&self.tags).await?;
         self.tags.clear();
+        importer.samples(&self.samples).await?;
+        self.samples.clear();
         self.bytes = 0;
         Ok(())
     }

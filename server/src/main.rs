@@ -62,7 +62,7 @@ enum Command {
     },
     /// Bring the schema up to date
     Migrate,
-    /// Import sessions, scale events and tags from JSON Lines; if a line is invalid, nothing is imported
+    /// Import sessions, scale events, tags and samples from JSON Lines; if a line is invalid, nothing is imported
     Import {
         /// The file, `-` for standard input
         file: PathBuf,
@@ -95,6 +95,12 @@ enum Command {
         /// The worker
         #[arg(value_parser = NonEmptyStringValueParser::new())]
         worker_id: String,
+    },
+    /// Delete old samples of every org
+    Prune {
+        /// Delete the samples that were taken before this time: RFC 3339 with an offset, or YYYY-MM-DD (UTC midnight)
+        #[arg(long, value_name = "TIME")]
+        samples_before: Timestamp,
     },
     /// Serve a generated fleet from memory
     Demo {
@@ -264,6 +270,10 @@ async fn run_on(store: &Arc<dyn Store>, command: Command) -> Result<()> {
         Command::ReconcileWorker { worker_id } => {
             let Reconciled { sessions, scales } = store.reconcile_worker(&worker_id).await?;
             say(&format!("closed {sessions} sessions and {scales} scale events of worker `{worker_id}`"))
+        }
+        Command::Prune { samples_before } => {
+            let deleted = store.prune_samples(samples_before).await?;
+            say(&format!("deleted {deleted} samples from before {samples_before}"))
         }
         Command::Demo { .. } | Command::OpenApi => Ok(()),
     }

@@ -15,6 +15,10 @@ use serde_json::{Map, Value};
 const MAX_TEXT_CHARACTERS: usize = 256;
 /// The largest size that every engine can store.
 const MAX_SIZE: u64 = i32::MAX as u64;
+/// The largest memory size, in bytes.
+const MAX_BYTES: u64 = MAX_SIZE << 20;
+/// The largest CPU time that every engine can store, in microseconds.
+const MAX_CPU_USEC: u64 = i64::MAX as u64;
 
 /// One line.
 #[derive(Debug, Deserialize)]
@@ -26,6 +30,8 @@ pub enum Record {
     Scale(Scale),
     /// The tags of a sandbox.
     Tags(Tags),
+    /// A measurement of the memory that a sandbox uses.
+    Sample(Sample),
 }
 
 impl Record {
@@ -92,6 +98,7 @@ fn fault(line: &[u8], error: &serde_json::Error) -> String {
             "session" => member_fault::<Session>(members),
             "scale" => member_fault::<Scale>(members),
             "tags" => member_fault::<TagsLine>(members),
+            "sample" => member_fault::<Sample>(members),
             _ => None,
         }
     });
@@ -156,6 +163,30 @@ pub struct Scale {
     /// Its end; `None` while it is open.
     #[serde(default, deserialize_with = "optional_instant")]
     pub ended_at: Option<Timestamp>,
+}
+
+/// A measurement, identified by its sandbox and time.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sample {
+    /// The sandbox.
+    #[serde(deserialize_with = "sandbox_id")]
+    pub sandbox_id: SandboxId,
+    /// The time of the measurement.
+    #[serde(deserialize_with = "instant")]
+    pub sampled_at: Timestamp,
+    /// The used memory in bytes.
+    #[serde(deserialize_with = "limited::<_, MAX_BYTES>")]
+    pub memory_bytes: u64,
+    /// The allocated memory in MB; 0 if it is not known.
+    #[serde(default, deserialize_with = "optional_limited::<_, MAX_SIZE>")]
+    pub memory_mb: u64,
+    /// The CPU time since the start of the sandbox in microseconds; 0 if it is not known.
+    #[serde(default, deserialize_with = "optional_limited::<_, MAX_CPU_USEC>")]
+    pub cpu_usec: u64,
+    /// The number of processes; 0 if it is not known.
+    #[serde(default, deserialize_with = "optional_limited::<_, MAX_SIZE>")]
+    pub pids: u64,
 }
 
 /// All tags of one sandbox.
@@ -256,10 +287,19 @@ fn checked_text(text: String) -> Result<String, String> {
 }
 
 fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    match u64::deserialize(deserializer)? {
-        size @ 0..=MAX_SIZE => Ok(size),
-        size => Err(D::Error::custom(format!("the size {size} is too large, at most {MAX_SIZE} is allowed"))),
-    }
+    limited::<_, MAX_SIZE>(deserializer)
+}
+
+fn limited<'de, D: Deserializer<'de>, const MAX: u64>(deserializer: D) -> Result<u64, D::Error> {
+    checked_size::<MAX>(u64::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+fn optional_limited<'de, D: Deserializer<'de>, const MAX: u64>(deserializer: D) -> Result<u64, D::Error> {
+    checked_size::<MAX>(Option::deserialize(deserializer)?.unwrap_or_default()).map_err(D::Error::custom)
+}
+
+fn checked_size<const MAX: u64>(size: u64) -> Result<u64, String> {
+    if size <= MAX { Ok(size) } else { Err(format!("the size {size} is too large, at most {MAX} is allowed")) }
 }
 
 #[cfg(test)]

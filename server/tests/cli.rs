@@ -79,7 +79,7 @@ fn an_invalid_command_line_is_reported_in_one_line() {
     let directory = tempfile::tempdir().unwrap();
     let long = "x".repeat(129);
     let key = |name| ["keys", "create", "--org", ORG, "--name", name];
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 15] = [
         (&[], "a command is missing, `--help` lists them"),
         (&["keys"], "a command is missing, `--help` lists them"),
         (&["reconcile-worker", ""], "a value is required for '<WORKER_ID>' but none was supplied"),
@@ -94,6 +94,11 @@ fn an_invalid_command_line_is_reported_in_one_line() {
         (
             &["serve", "--accounting", "v2"],
             "invalid value 'v2' for '--accounting <RULE>': unknown accounting rule `v2`, allowed: `clipped` and `v1`",
+        ),
+        (&["prune"], "the following required arguments were not provided: --samples-before <TIME>"),
+        (
+            &["prune", "--samples-before", "yesterday"],
+            "invalid value 'yesterday' for '--samples-before <TIME>': invalid timestamp `yesterday`, allowed: RFC 3339",
         ),
         (&["import", "x", "--org", "y"], "invalid value 'y' for '--org <UUID>': "),
         (&key(""), "invalid value '' for '--name <NAME>': a name must not be empty"),
@@ -178,11 +183,11 @@ fn live(url: &str) {
         command
     };
     let run = |directory: &TempDir, arguments: &[&str]| command(directory, arguments).output().unwrap();
-    assert_eq!(stdout(&run(&directory, &["migrate"])), "the schema is at version 1\n");
+    assert_eq!(stdout(&run(&directory, &["migrate"])), "the schema is at version 2\n");
     let mut import = command(&directory, &["import", "-", "--org", ORG]).stdin(Stdio::piped()).spawn().unwrap();
     let line = r#"{"type":"scale","sandboxId":"sb-1","memoryMb":4096,"cpuPercent":100,"diskMb":30720,"startedAt":"2026-01-01T00:00:00Z","endedAt":"2026-01-01T01:00:00Z"}"#;
     writeln!(import.stdin.take().unwrap(), "{line}").unwrap();
-    assert_eq!(stdout(&import.wait_with_output().unwrap()), "imported 0 sessions, 1 scale events, 0 tag sets\n");
+    assert_eq!(stdout(&import.wait_with_output().unwrap()), "imported 0 sessions, 1 scale events, 0 tag sets, 0 samples\n");
     let reconciled = stdout(&run(&directory, &["reconcile-worker", "w-1"]));
     assert_eq!(reconciled, "closed 0 sessions and 0 scale events of worker `w-1`\n");
     let rollup = ["rollup", "--org", ORG, "--from", "2026-01-01", "--to", "2026-01-02"];
@@ -196,6 +201,14 @@ fn live(url: &str) {
         let mut command = command(&directory, arguments);
         command.env("OPENCOMPUTER_ACCOUNTING", variable).output().unwrap()
     });
+    let sample = |at: &str| format!(r#"{{"type":"sample","sandboxId":"sb-1","sampledAt":"{at}","memoryBytes":1}}"#);
+    std::fs::write(directory.path().join("samples.jsonl"), ["2026-01-01", "2026-01-02"].map(sample).join("\n")).unwrap();
+    let imported = stdout(&run(&directory, &["import", "samples.jsonl", "--org", ORG]));
+    assert_eq!(imported, "imported 0 sessions, 0 scale events, 0 tag sets, 2 samples\n");
+    for deleted in [1, 0] {
+        let pruned = stdout(&run(&directory, &["prune", "--samples-before", "2026-01-02"]));
+        assert_eq!(pruned, format!("deleted {deleted} samples from before 2026-01-02T00:00:00Z\n"));
+    }
     let created = stdout(&run(&directory, &["keys", "create", "--org", ORG, "--name", "ci"]));
     let key = created.split_whitespace().last().unwrap().to_owned();
     assert!(key.starts_with("oc_") && key.len() == 67);
@@ -243,7 +256,7 @@ fn an_import_shows_its_progress_on_a_terminal() {
     std::fs::write(directory.path().join("tags.jsonl"), (0..4000).map(line).collect::<String>()).unwrap();
     let import = ["import", "tags.jsonl", "--org", ORG];
     let alone = run(&directory, &import);
-    assert_eq!(stdout(&alone), "imported 0 sessions, 0 scale events, 4000 tag sets\n");
+    assert_eq!(stdout(&alone), "imported 0 sessions, 0 scale events, 4000 tag sets, 0 samples\n");
     assert_eq!(String::from_utf8(alone.stderr).unwrap(), "");
     let program = env!("CARGO_BIN_EXE_opencomputer-usage-server");
     let watched = Command::new("script")

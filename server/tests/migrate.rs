@@ -13,7 +13,8 @@ const COLUMNS: &str = "SELECT concat_ws(' ', table_name, column_name, data_type,
      FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT IN ('sandbox_tags', 'usage_schema')
      ORDER BY 1";
 const ROWS: &str = "SELECT row_to_json(one)::text FROM sandbox_sessions AS one
-     UNION ALL SELECT row_to_json(one)::text FROM sandbox_scale_events AS one ORDER BY 1";
+     UNION ALL SELECT row_to_json(one)::text FROM sandbox_scale_events AS one
+     UNION ALL SELECT row_to_json(one)::text FROM sandbox_usage_samples AS one ORDER BY 1";
 
 async fn open(database: &Database) -> Result<std::sync::Arc<dyn store::Store>, String> {
     store::open(database.url()).await.map_err(|error| error.to_string())
@@ -28,12 +29,14 @@ async fn migrating_a_platforms_database_only_adds_objects() {
              ('sb-1', '{ORG}', 'base', 'use2', 'w-1', '{{"alias": "one", "more": 1}}', '2026-01-01Z'),
              ('sb-1', '{ORG}', 'base', 'use2', 'w-2', '{{"alias": "two"}}', '2026-01-02Z');
            INSERT INTO sandbox_scale_events (sandbox_id, org_id, memory_mb, cpu_percent, started_at, ended_at) VALUES
-             ('sb-1', '{ORG}', 1024, 100, '2026-01-01Z', '2026-01-02Z');"#
+             ('sb-1', '{ORG}', 1024, 100, '2026-01-01Z', '2026-01-02Z');
+           INSERT INTO sandbox_usage_samples (sandbox_id, org_id, sampled_at, memory_mb, cpu_usec, memory_bytes, pids)
+             VALUES ('sb-1', '{ORG}', '2026-01-01Z', 1024, 1, 536870912, 1);"#
     );
     database.execute(&rows).await;
     let (columns, rows) = (database.texts(COLUMNS).await, database.texts(ROWS).await);
     for _ in 0..2 {
-        assert_eq!(open(&database).await.unwrap().schema_version().await.unwrap(), 1);
+        assert_eq!(open(&database).await.unwrap().schema_version().await.unwrap(), 2);
         assert_eq!(database.texts(COLUMNS).await, columns);
         assert_eq!(database.texts(ROWS).await, rows);
     }
@@ -99,7 +102,7 @@ async fn a_database_that_is_neither_empty_nor_a_platforms_is_rejected() {
     open(&database).await.unwrap();
     database.execute("UPDATE usage_schema SET version = 99").await;
     let refused = open(&database).await.err().unwrap();
-    assert_eq!(refused, "the database has schema version 99, this program knows versions up to 1");
+    assert_eq!(refused, "the database has schema version 99, this program knows versions up to 2");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 
 /// Every index of the tables that are read, as PostgreSQL writes it.
 const INDEXES: &str = "SELECT concat_ws(' ', CASE WHEN NOT indisvalid THEN 'INVALID' END, pg_get_indexdef(indexrelid))
-     FROM pg_index WHERE indrelid = ANY (ARRAY['api_keys', 'sandbox_sessions', 'sandbox_scale_events', 'sandbox_tags']::regclass[])
+     FROM pg_index WHERE indrelid = ANY (ARRAY['api_keys', 'sandbox_sessions', 'sandbox_scale_events',
+         'sandbox_tags', 'sandbox_usage_samples']::regclass[])
      ORDER BY 1";
 
 async fn open(database: &Database) -> Result<std::sync::Arc<dyn store::Store>, String> {
@@ -99,8 +100,9 @@ async fn indexes_that_are_missing_invalid_or_of_an_older_definition_are_built_ag
         ("sandbox_sessions_running", "sandbox_sessions (org_id)"),
         ("sandbox_sessions_open", "sandbox_sessions (worker_id)"),
         ("sandbox_tags_by_value", "sandbox_tags (org_id, key)"),
+        ("sandbox_usage_samples_by_time", "sandbox_usage_samples (org_id)"),
     ];
-    for (engine, indexes) in [(Engine::Platform, platform), (Engine::Postgres, own)] {
+    for (engine, indexes) in [(Engine::Platform, &platform[..]), (Engine::Postgres, &own)] {
         let database = Database::create(engine).await;
         open(&database).await.unwrap();
         let whole = database.texts(INDEXES).await;
@@ -209,6 +211,12 @@ async fn the_error_names_another_missing_table_or_column() {
             "ALTER TABLE sandbox_scale_events DROP COLUMN lasted_micros CASCADE",
             "the column `lasted_micros` of table `sandbox_scale_events` is missing",
         ),
+        (Engine::Postgres, "DROP TABLE sandbox_usage_samples", "the table `sandbox_usage_samples` is missing"),
+        (
+            Engine::Platform,
+            "ALTER TABLE sandbox_usage_samples DROP COLUMN memory_bytes",
+            "the column `memory_bytes` of table `sandbox_usage_samples` is missing",
+        ),
         (
             Engine::Platform,
             "ALTER TABLE sandbox_tags DROP CONSTRAINT sandbox_tags_pkey",
@@ -253,5 +261,5 @@ async fn recognizes_our_own_tables_without_usage_schema() {
     open(&database).await.unwrap();
     database.execute("DROP TABLE usage_schema").await;
     open(&database).await.unwrap();
-    assert_eq!(database.texts("SELECT concat(version, platform) FROM usage_schema").await, ["1f"]);
+    assert_eq!(database.texts("SELECT concat(version, platform) FROM usage_schema").await, ["2f"]);
 }

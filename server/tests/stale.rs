@@ -7,16 +7,19 @@ mod common;
 
 use common::{Database, Engine, ORG, OTHER, Server, on_engines};
 use opencomputer_usage_core::usage::accounting::Rule;
+use opencomputer_usage_core::usage::window::Window;
 use serde_json::json;
 use uuid::Uuid;
 
 const THIRD: Uuid = Uuid::from_u128(3);
-const BIG_TABLES: &str = "'sandbox_sessions'::regclass, 'sandbox_scale_events'::regclass, 'sandbox_tags'::regclass";
+const BIG_TABLES: &str = "'sandbox_sessions'::regclass, 'sandbox_scale_events'::regclass, 'sandbox_tags'::regclass,
+     'sandbox_usage_samples'::regclass";
 
-/// The sandboxes of an org, the events of each, and all rows of the org.
+/// The sandboxes of an org, the events and samples of each, and all rows of the org.
 const SANDBOXES: usize = 1_500;
 const EVENTS: usize = 5;
-const ROWS: usize = SANDBOXES * (1 + EVENTS + 3);
+const SAMPLES: usize = 4;
+const ROWS: usize = SANDBOXES * (1 + EVENTS + SAMPLES + 3);
 /// The most rows that a request for one or two sandboxes may read.
 const FEW: usize = 300;
 
@@ -45,7 +48,13 @@ fn fleet(name: &str) -> String {
                 "startedAt": format!("2026-01-{:02}T00:00:00Z", n + 1), "endedAt": format!("2026-01-{:02}T00:00:00Z", n + 2),
             })
         };
-        let lines = [session, tags].into_iter().chain((0..EVENTS).map(event));
+        // All sandboxes are sampled at the same time.
+        let sample = |n: usize| {
+            json!({
+                "type": "sample", "sandboxId": id, "sampledAt": format!("2026-01-{:02}T00:00:00Z", n + 1), "memoryBytes": n,
+            })
+        };
+        let lines = [session, tags].into_iter().chain((0..EVENTS).map(event)).chain((0..SAMPLES).map(sample));
         lines.map(|line| line.to_string() + "\n").collect::<String>()
     };
     (0..SANDBOXES).map(sandbox).collect()
@@ -81,6 +90,13 @@ async fn grow(database: &Database, org: Uuid) {
             + &copy("sandbox_scale_events", "sandbox_id, memory_mb, cpu_percent, disk_mb, started_at, ended_at")
             + &copy("sandbox_tags", "sandbox_id, key, value, updated_at");
     database.execute(&sql).await;
+    // A platform's table holds one sample of each sandbox id and time.
+    let samples = format!(
+        "INSERT INTO sandbox_usage_samples (org_id, sandbox_id, sampled_at, memory_mb, cpu_usec, memory_bytes, pids)
+         SELECT '{org}', sandbox_id, sampled_at + interval '1 s', memory_mb, cpu_usec, memory_bytes, pids
+         FROM sandbox_usage_samples WHERE org_id = '{ORG}'"
+    );
+    database.execute(&samples).await;
 }
 
 /// Returns the rows and index entries read so far, after every connection of a server has reported its own.
@@ -159,7 +175,39 @@ async fn a_request_reads_no_more_than_its_org(engine: Engine) {
     }
 }
 
+async fn pruning_reads_no_more_than_it_deletes(engine: Engine) {
+    for statistics in [Statistics::Stale, Statistics::Missing] {
+        let database = database(engine, statistics).await;
+        grow(&database, THIRD).await;
+        let before = rows_read(&database).await;
+        let server = Server::on_platform(database.clone(), THIRD).await;
+        let deleted = server.store.prune_samples("2026-01-02".parse().unwrap()).await.unwrap();
+        assert_eq!(usize::try_from(deleted).unwrap(), 2 * SANDBOXES);
+        let read = rows_read_by(server).await - before;
+        assert!(read <= 3 * 2 * SANDBOXES, "{statistics:?}: {read} rows were read to delete {deleted}");
+    }
+}
+
+async fn reading_the_samples_of_a_sandbox_reads_few_rows(engine: Engine) {
+    for statistics in [Statistics::Stale, Statistics::Missing] {
+        let database = database(engine, statistics).await;
+        grow(&database, THIRD).await;
+        let before = rows_read(&database).await;
+        let server = Server::on_platform(database.clone(), THIRD).await;
+        let window = Window::new("2026-01-01".parse().unwrap(), "2026-02-01".parse().unwrap()).unwrap();
+        let memory = server.store.memory(THIRD, &"a-00007".parse().unwrap(), window).await.unwrap();
+        assert_eq!(memory.len(), SAMPLES);
+        let read = rows_read_by(server).await - before;
+        assert!(read <= FEW, "{statistics:?}: {read} rows were read for {SAMPLES} samples");
+    }
+}
+
 on_engines!(
     postgres = crate::common::Engine::Postgres, platform = crate::common::Engine::Platform;
-    [an_import_reads_no_more_than_its_own_rows, a_request_reads_no_more_than_its_org]
+    [
+        an_import_reads_no_more_than_its_own_rows,
+        a_request_reads_no_more_than_its_org,
+        pruning_reads_no_more_than_it_deletes,
+        reading_the_samples_of_a_sandbox_reads_few_rows,
+    ]
 );

@@ -85,6 +85,8 @@ impl From<StoreError> for Failure {
             StoreError::Denied(_)
             | StoreError::UnknownOrg(_)
             | StoreError::PlatformReconciles
+            | StoreError::NoSamples
+            | StoreError::SampleOfAnotherOrg
             | StoreError::NotShown(_)
             | StoreError::Internal(_) => Self::internal(error),
         }

@@ -42,6 +42,12 @@ pub enum StoreError {
     /// The platform records hibernated sandboxes in a table that this program does not support.
     #[error("this database has `sandbox_hibernations`, so the platform reconciles its workers itself")]
     PlatformReconciles,
+    /// The database has no table of samples, or its user may not read it.
+    #[error("the database has no table `sandbox_usage_samples`, or its user may not read it")]
+    NoSamples,
+    /// A platform identifies samples by sandbox and time alone.
+    #[error("another org has a sample of the same sandbox id and time, and the platform's table holds only one of them")]
+    SampleOfAnotherOrg,
     /// A new key could not be shown, so it was not stored.
     #[error("cannot write to standard output: {0}")]
     NotShown(std::io::Error),

@@ -5,6 +5,7 @@
 mod admission;
 mod error;
 mod postgres;
+mod samples;
 mod sqlite;
 mod statements;
 
@@ -20,13 +21,14 @@ use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::Page;
 use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::tally::{Point, Totals};
-use opencomputer_usage_core::usage::window::Timestamp;
+use opencomputer_usage_core::usage::window::{Timestamp, Window};
 use opencomputer_usage_core::wire::{Sandbox, SandboxDetails, SandboxTagsBody, TagKey};
 use uuid::Uuid;
 
 pub use self::error::{OpenError, StoreError};
+pub use self::samples::MemoryMinute;
 use crate::keys::NewKey;
-use crate::record::{Scale, Session, Tags};
+use crate::record::{Sample, Scale, Session, Tags};
 
 /// The result of an operation of a store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -131,7 +133,7 @@ pub struct Reconciled {
 /// Shows a new key to the operator.
 pub type Show<'a> = &'a mut (dyn FnMut() -> io::Result<()> + Send);
 
-/// A database that holds sessions, scale events and tags.
+/// A database that holds sessions, scale events, tags and samples.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Returns the version of the schema, or 0 if the schema is missing.
@@ -148,6 +150,10 @@ pub trait Store: Send + Sync {
 
     /// Returns the usage of one sandbox, or `None` if the org has no such sandbox.
     async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, grid: &Grid) -> Result<Option<SandboxReading>>;
+
+    /// Returns the measured memory of one sandbox in a window, for every UTC minute that has samples, in order. There
+    /// is none if a platform has no table of samples.
+    async fn memory(&self, org: Uuid, id: &SandboxId, window: Window) -> Result<Vec<MemoryMinute>>;
 
     /// Returns the billing rollup, or `None` if there is no such org.
     async fn rollup(&self, org: Uuid, grid: &Grid) -> Result<Option<Vec<Tier>>>;
@@ -201,6 +207,10 @@ pub trait Store: Send + Sync {
     /// Closes the sessions that a worker left open and their scale events, in every org, if the sandbox's latest
     /// session is on that worker.
     async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled>;
+
+    /// Deletes the samples of every org that were taken before this time, and returns their number. Each batch is
+    /// committed, so other writers do not wait long, and an interrupted call keeps what it has deleted.
+    async fn prune_samples(&self, before: Timestamp) -> Result<u64>;
 }
 
 /// A running import: a single transaction, rolled back when it is dropped.
@@ -215,6 +225,9 @@ pub trait Importer: Send {
     /// Stages the new user tags of sandboxes, and their new system tags if a line has any. Only the last set of each is
     /// written, on commit, because writing earlier sets would change `updated_at` on every import.
     async fn tags(&mut self, tags: &[Tags]) -> Result<()>;
+
+    /// Adds samples, or updates known ones by sandbox and time.
+    async fn samples(&mut self, samples: &[Sample]) -> Result<()>;
 
     /// Writes the tags and commits.
     async fn commit(self: Box<Self>) -> Result<()>;

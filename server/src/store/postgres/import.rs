@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::types::Instant;
 use super::{sql, write};
-use crate::record::{Scale, Session, Tags};
+use crate::record::{Sample, Scale, Session, Tags};
 use crate::store::{Importer, Result, StoreError};
 
 /// The number of imported events above which a vacuum is worthwhile.
@@ -18,7 +18,10 @@ pub(super) struct Import {
     pub(super) write: Transaction<'static, Postgres>,
     pub(super) org: Uuid,
     pub(super) scales: usize,
+    pub(super) samples: usize,
     pub(super) platform: bool,
+    /// Whether the database has a table of samples.
+    pub(super) has_samples: bool,
     /// The pool for refreshing statistics afterwards.
     pub(super) pool: PgPool,
 }
@@ -82,6 +85,35 @@ impl Importer for Import {
         Ok(())
     }
 
+    async fn samples(&mut self, samples: &[Sample]) -> Result<()> {
+        if samples.is_empty() {
+            return Ok(());
+        }
+        if !self.has_samples {
+            return Err(StoreError::NoSamples);
+        }
+        self.samples += samples.len();
+        let ids: Vec<_> = samples.iter().map(|one| one.sandbox_id.as_str()).collect();
+        let times: Vec<_> = samples.iter().map(|one| Instant::from(one.sampled_at)).collect();
+        // Records are checked to fit.
+        let long = |of: fn(&Sample) -> u64| -> Vec<_> { samples.iter().map(|one| of(one).cast_signed()).collect() };
+        let short = |of: fn(&Sample) -> u64| -> Vec<_> {
+            samples.iter().map(|one| i32::try_from(of(one)).unwrap_or(i32::MAX)).collect()
+        };
+        let (bytes, cpu) = (long(|one| one.memory_bytes), long(|one| one.cpu_usec));
+        let (memory, pids) = (short(|one| one.memory_mb), short(|one| one.pids));
+        let platform = [sql::UPDATE_SAMPLES, sql::INSERT_SAMPLES];
+        for sql in if self.platform { &platform[..] } else { &[sql::UPSERT_SAMPLES] } {
+            let query = sqlx::query(*sql).bind(self.org).bind(&ids).bind(&times).bind(&bytes).bind(&memory);
+            let written = query.bind(&cpu).bind(&pids).execute(&mut *self.write).await;
+            written.map_err(|error| match error.as_database_error() {
+                Some(cause) if cause.is_unique_violation() => StoreError::SampleOfAnotherOrg,
+                _ => error.into(),
+            })?;
+        }
+        Ok(())
+    }
+
     async fn commit(mut self: Box<Self>) -> Result<()> {
         let delete = sqlx::query(sql::DELETE_STAGED_TAGS).bind(self.org).bind(RESERVED_KEY_PREFIX);
         delete.execute(&mut *self.write).await?;
@@ -89,7 +121,8 @@ impl Importer for Import {
         // Last, because other imports and new keys of the same org wait for this row.
         write::ensure_org(&mut self.write, self.org, self.platform).await?;
         self.write.commit().await?;
-        if let Err(error) = refresh(&self.pool, !self.platform && self.scales >= MANY).await {
+        let refreshed = refresh(&self.pool, !self.platform && self.scales >= MANY, self.samples > 0).await;
+        if let Err(error) = refreshed {
             tracing::warn!(%error, "the statistics of the imported tables could not be refreshed");
         }
         Ok(())
@@ -97,7 +130,7 @@ impl Importer for Import {
 }
 
 /// Refreshes the planner's statistics, which describe the tables before this import.
-async fn refresh(pool: &PgPool, vacuum: bool) -> sqlx::Result<()> {
+async fn refresh(pool: &PgPool, vacuum: bool, samples: bool) -> sqlx::Result<()> {
     // The connection is closed afterwards because of its settings.
     let mut db = pool.acquire().await?.detach();
     // Without the right to analyze a platform's tables, the database warns and skips them.
@@ -105,7 +138,8 @@ async fn refresh(pool: &PgPool, vacuum: bool) -> sqlx::Result<()> {
     sqlx::raw_sql(unhurried).execute(&mut db).await?;
     // Sums can skip the table only for pages that vacuum has marked all-visible.
     let events = if vacuum { "VACUUM (ANALYZE) sandbox_scale_events" } else { "ANALYZE sandbox_scale_events" };
-    for sql in [events, "ANALYZE sandbox_tags", "ANALYZE sandbox_sessions"] {
+    let samples = samples.then_some("ANALYZE sandbox_usage_samples");
+    for sql in [events, "ANALYZE sandbox_tags", "ANALYZE sandbox_sessions"].into_iter().chain(samples) {
         sqlx::raw_sql(sql).execute(&mut db).await?;
     }
     db.close().await

@@ -23,9 +23,11 @@ struct Migration {
 }
 
 /// The steps in order. The version of a database is the number of those that it has.
-const MIGRATIONS: [Migration; 1] =
+const MIGRATIONS: [Migration; 2] = [
     // `sandbox_tags` belongs to the first step, too. It may be a platform's, so it is made only if it is missing.
-    [Migration { own: include_str!("../../../migrations/postgres/0001_schema.sql"), platform: "" }];
+    Migration { own: include_str!("../../../migrations/postgres/0001_schema.sql"), platform: "" },
+    Migration { own: include_str!("../../../migrations/postgres/0002_usage_samples.sql"), platform: "" },
+];
 
 /// Tries to take the lock of migrations. The number is arbitrary.
 const LOCK: &str = "SELECT pg_try_advisory_lock(7302491750618246)";
@@ -51,6 +53,8 @@ const REPORT: Duration = Duration::from_secs(5);
 pub(super) struct Migrated {
     /// Whether it is a platform's.
     pub(super) platform: bool,
+    /// Whether it has a table of samples that the user may read.
+    pub(super) has_samples: bool,
     /// The most connections that its user may have.
     pub(super) connections: u32,
 }
@@ -64,7 +68,8 @@ pub(super) async fn migrate(options: &PgConnectOptions) -> Result<Migrated, Faul
     let found = async {
         let connections: i32 = sqlx::query_scalar(CONNECTIONS).fetch_one(&mut db).await?;
         let connections = u32::try_from(connections).unwrap_or(0);
-        Ok(Migrated { platform: run(&mut db, &MIGRATIONS).await?, connections })
+        let platform = run(&mut db, &MIGRATIONS).await?;
+        Ok(Migrated { platform, has_samples: schema::can_read_samples(&mut db).await?, connections })
     };
     let found = found.await;
     // Closing releases the lock.
@@ -115,6 +120,13 @@ async fn lock(db: &mut PgConnection) -> Result<(), Fault> {
 
 /// Applies the migrations that a database lacks, and checks the result. Returns whether the database is a platform's.
 async fn run(db: &mut PgConnection, migrations: &[Migration]) -> Result<bool, Fault> {
+    let platform = run_steps(db, migrations).await?;
+    schema::complete(db, platform).await?;
+    Ok(platform)
+}
+
+/// Applies the migrations that a database lacks. Returns whether the database is a platform's.
+async fn run_steps(db: &mut PgConnection, migrations: &[Migration]) -> Result<bool, Fault> {
     let known = i32::try_from(migrations.len()).unwrap_or(i32::MAX);
     let marked = sqlx::query_scalar("SELECT to_regclass('usage_schema') IS NOT NULL").fetch_one(&mut *db).await?;
     let found = if marked { None } else { Some(schema::recognize(db).await?) };
@@ -137,7 +149,6 @@ async fn run(db: &mut PgConnection, migrations: &[Migration]) -> Result<bool, Fa
         tracing::info!(version = number, "the schema is migrated");
     }
     write.commit().await?;
-    schema::complete(db, platform).await?;
     Ok(platform)
 }
 
@@ -160,8 +171,9 @@ mod tests {
     use crate::store::postgres::url;
 
     /// Migrations of a later version.
-    const NEXT: [Migration; 2] = [
+    const NEXT: [Migration; 3] = [
         MIGRATIONS[0],
+        MIGRATIONS[1],
         Migration {
             own: "CREATE TABLE IF NOT EXISTS of_our_own (n integer); INSERT INTO of_our_own VALUES (1)",
             platform: "CREATE TABLE IF NOT EXISTS of_a_platform (n integer); INSERT INTO of_a_platform VALUES (1)",
@@ -218,13 +230,13 @@ mod tests {
         {
             let mut db = database(platform).await;
             assert_eq!(run(&mut db, &MIGRATIONS).await.ok(), Some(platform));
-            assert_eq!(version(&mut db).await, 1);
+            assert_eq!(version(&mut db).await, 2);
             sqlx::raw_sql(DATA).execute(&mut db).await.unwrap();
             let before = rows(&mut db).await;
             assert_eq!(before.len(), 3);
             for _ in 0..2 {
                 assert_eq!(run(&mut db, &NEXT).await.ok(), Some(platform));
-                assert_eq!(version(&mut db).await, 2);
+                assert_eq!(version(&mut db).await, 3);
                 assert_eq!(rows(&mut db).await, before);
                 assert_eq!((exists(&mut db, made).await, exists(&mut db, not_made).await), (true, false));
                 let sql = format!("SELECT count(*) FROM {made}");
@@ -232,7 +244,38 @@ mod tests {
                 assert_eq!(runs, 1);
             }
             let older = run(&mut db, &MIGRATIONS).await;
-            assert!(matches!(older, Err(Fault::Refused(OpenError::Newer { found: 2, known: 1 }))));
+            assert!(matches!(older, Err(Fault::Refused(OpenError::Newer { found: 3, known: 2 }))));
+        }
+    }
+
+    /// The columns and keys of the table of samples.
+    async fn samples(db: &mut PgConnection) -> Vec<String> {
+        let sql = "SELECT concat_ws(' ', column_name, data_type, collation_name, is_nullable, column_default)
+                 FROM information_schema.columns WHERE table_name = 'sandbox_usage_samples'
+             UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index
+                 WHERE indrelid = to_regclass('sandbox_usage_samples') ORDER BY 1";
+        sqlx::query_scalar(sql).fetch_all(db).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_database_of_version_1_gets_samples_unless_a_platform_decides_about_them() {
+        for (platform, drop, key) in [
+            (false, "", "(org_id, sandbox_id, sampled_at)"),
+            (true, "", "(sandbox_id, sampled_at)"),
+            (true, "DROP TABLE sandbox_usage_samples", ""),
+        ] {
+            let mut db = database(platform).await;
+            sqlx::raw_sql(drop).execute(&mut db).await.unwrap();
+            let version_1 = run_steps(&mut db, &MIGRATIONS[..1]).await;
+            assert_eq!((version_1.ok(), version(&mut db).await), (Some(platform), 1));
+            sqlx::raw_sql(DATA).execute(&mut db).await.unwrap();
+            let (before, theirs) = (rows(&mut db).await, samples(&mut db).await);
+            assert_eq!(run(&mut db, &MIGRATIONS).await.ok(), Some(platform));
+            assert_eq!((version(&mut db).await, rows(&mut db).await), (2, before));
+            let now = samples(&mut db).await;
+            assert!(!platform || now == theirs, "{now:#?}");
+            assert_eq!(now.iter().any(|part| part.contains("UNIQUE") && part.ends_with(key)), !key.is_empty(), "{now:#?}");
+            assert_eq!(schema::can_read_samples(&mut db).await.unwrap(), !key.is_empty());
         }
     }
 
@@ -241,7 +284,7 @@ mod tests {
         for platform in [false, true] {
             let mut db = database(platform).await;
             assert_eq!(run(&mut db, &NEXT).await.ok(), Some(platform));
-            assert_eq!(version(&mut db).await, 2);
+            assert_eq!(version(&mut db).await, 3);
             sqlx::raw_sql(DATA).execute(&mut db).await.unwrap();
         }
     }
@@ -257,11 +300,11 @@ mod tests {
             run(&mut db, &MIGRATIONS).await.ok().unwrap();
             sqlx::raw_sql(DATA).execute(&mut db).await.unwrap();
             let before = rows(&mut db).await;
-            assert!(matches!(run(&mut db, &[MIGRATIONS[0], FAILING]).await, Err(Fault::Database(_))));
-            assert_eq!((version(&mut db).await, rows(&mut db).await), (1, before));
+            assert!(matches!(run(&mut db, &[MIGRATIONS[0], MIGRATIONS[1], FAILING]).await, Err(Fault::Database(_))));
+            assert_eq!((version(&mut db).await, rows(&mut db).await), (2, before));
             assert!(!exists(&mut db, "half").await);
             run(&mut db, &NEXT).await.ok().unwrap();
-            assert_eq!(version(&mut db).await, 2);
+            assert_eq!(version(&mut db).await, 3);
         }
     }
 }

@@ -4,6 +4,7 @@ mod conditions;
 mod import;
 mod migrate;
 mod read;
+mod samples;
 mod schema;
 mod session;
 mod snapshot;
@@ -24,19 +25,20 @@ use opencomputer_usage_core::usage::dimension::Dimension;
 use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::{Group, Page};
 use opencomputer_usage_core::usage::plan::Plan;
-use opencomputer_usage_core::usage::window::Timestamp;
+use opencomputer_usage_core::usage::window::{Timestamp, Window};
 use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Postgres as Engine, Transaction};
 use uuid::Uuid;
 
+use self::migrate::Migrated;
 use self::schema::Fault;
 use self::snapshot::{Snapshot, cancel_if_abandoned};
 use self::sums::Events;
 use super::admission::{Abandoned, Queue, Queues};
 use super::error::reason;
 use super::{
-    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reconciled, Result, SandboxReading, Show, Store, StoreError,
+    Caller, Details, Importer, KeyUse, MemoryMinute, OpenError, PoolUse, Reconciled, Result, SandboxReading, Show, Store, StoreError,
     TagWrite, Tier,
 };
 use crate::deadline;
@@ -61,6 +63,8 @@ pub(super) struct Postgres {
     queues: Queues,
     /// Whether the tables are a platform's.
     platform: bool,
+    /// Whether there is a table of samples, which a platform may lack.
+    has_samples: bool,
     /// Whether the storage failed the last write.
     failing: AtomicBool,
 }
@@ -90,7 +94,8 @@ impl Postgres {
             writes: Queue::new("writes", part(WRITE_CONNECTIONS)),
             heavy: Queue::new("heavy reads", part(HEAVY_CONNECTIONS)),
         };
-        Ok(Self { pool, queues, platform: found.platform, failing: AtomicBool::new(false) })
+        let Migrated { platform, has_samples, .. } = found;
+        Ok(Self { pool, queues, platform, has_samples, failing: AtomicBool::new(false) })
     }
 
     fn events(&self, org: Uuid) -> Events {
@@ -190,6 +195,14 @@ impl Store for Postgres {
         snapshot.commit().await?;
         let details = details.unwrap_or_default();
         Ok(Some(SandboxReading { totals, points, details, first_started_at, last_ended_at }))
+    }
+
+    async fn memory(&self, org: Uuid, id: &SandboxId, window: Window) -> Result<Vec<MemoryMinute>> {
+        if !self.has_samples {
+            return Ok(Vec::new());
+        }
+        let _permit = self.queues.light.acquire(org).await?;
+        samples::memory(&mut *self.pool.acquire().await?, org, id, window, self.platform).await
     }
 
     async fn rollup(&self, org: Uuid, grid: &Grid) -> Result<Option<Vec<Tier>>> {
@@ -292,7 +305,8 @@ impl Store for Postgres {
         }
         sqlx::query(sql::LOCK_ORG).bind(org).execute(&mut *write).await?;
         sqlx::query(sql::STAGE).execute(&mut *write).await?;
-        Ok(Box::new(import::Import { write, org, scales: 0, platform: self.platform, pool: self.pool.clone() }))
+        let (platform, has_samples) = (self.platform, self.has_samples);
+        Ok(Box::new(import::Import { write, org, scales: 0, samples: 0, platform, has_samples, pool: self.pool.clone() }))
     }
 
     async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled> {
@@ -300,6 +314,13 @@ impl Store for Postgres {
         let reconciled = write::reconcile(&mut write, worker_id).await?;
         write.commit().await?;
         Ok(reconciled)
+    }
+
+    async fn prune_samples(&self, before: Timestamp) -> Result<u64> {
+        if !self.has_samples {
+            return Err(StoreError::NoSamples);
+        }
+        samples::prune(&self.pool, before).await
     }
 }
 

@@ -35,6 +35,12 @@ pub(super) const TABLES: [Table; 4] = [
 /// The table that this feature adds. A platform's migration 026 may have created it.
 const TAGS: Table = ("sandbox_tags", &["org_id", "sandbox_id", "key", "value", "updated_at"]);
 
+/// The measured use of sandboxes. A platform may lack the table.
+const SAMPLES: Table = (
+    "sandbox_usage_samples",
+    &["sandbox_id", "org_id", "sampled_at", "memory_mb", "cpu_usec", "memory_bytes", "pids"],
+);
+
 /// The column by which our own table of events differs from a platform's.
 const OWN_EVENTS: Table = ("sandbox_scale_events", &["lasted_micros"]);
 
@@ -94,8 +100,8 @@ const PLATFORM_INDEXES: [Index; 3] = [
     },
 ];
 
-/// The secondary indexes of our own schema, as in `0001_schema.sql`.
-const OWN_INDEXES: [Index; 3] = [
+/// The secondary indexes of our own schema, as in its migrations.
+const OWN_INDEXES: [Index; 4] = [
     Index { name: "api_keys_by_hash", table: "api_keys", unique: true, keys: &["key_hash"], ..PLAIN },
     Index {
         name: "sandbox_sessions_running",
@@ -111,6 +117,7 @@ const OWN_INDEXES: [Index; 3] = [
         condition: Some("stopped_at IS NULL"),
         ..PLAIN
     },
+    Index { name: "sandbox_usage_samples_by_time", table: SAMPLES.0, keys: &["org_id", "sampled_at"], ..PLAIN },
 ];
 
 /// Extended statistics: the numbers of sandboxes and values of orgs, which are not the products of the columns'.
@@ -177,7 +184,8 @@ pub(super) async fn complete(db: &mut PgConnection, platform: bool) -> Result<()
         tracing::warn!("the table `sandbox_tags` was missing and is created again, without tags");
     }
     let own = (!platform).then_some(OWN_EVENTS);
-    for table in TABLES.into_iter().chain([TAGS]).chain(own) {
+    let samples = if !platform || exists(db, SAMPLES.0).await? { Some(SAMPLES) } else { None };
+    for table in TABLES.into_iter().chain([TAGS]).chain(own).chain(samples) {
         if let Some(column) = missing_column(db, table).await? {
             let part = if exists(db, table.0).await? { format!("column `{column}` of ") } else { String::new() };
             return Err(OpenError::Damaged(format!("the {part}table `{}` is missing", table.0)).into());
@@ -187,13 +195,23 @@ pub(super) async fn complete(db: &mut PgConnection, platform: bool) -> Result<()
     if equal_index(db, &key).await?.is_none() {
         return Err(OpenError::Damaged("the primary key of `sandbox_tags` is missing".to_owned()).into());
     }
-    for index in TAG_INDEXES.iter().chain(if platform { &PLATFORM_INDEXES } else { &OWN_INDEXES }) {
+    for index in TAG_INDEXES.iter().chain(if platform { &PLATFORM_INDEXES[..] } else { &OWN_INDEXES }) {
         ensure(db, index).await?;
     }
     for (name, definition) in STATISTICS {
         ensure_statistics(db, name, definition).await?;
     }
     Ok(())
+}
+
+/// Returns whether there is a table of samples that the user may read. Otherwise no used memory is reported.
+pub(super) async fn can_read_samples(db: &mut PgConnection) -> sqlx::Result<bool> {
+    let sql = "SELECT has_table_privilege(to_regclass($1), 'SELECT')";
+    let allowed: Option<bool> = sqlx::query_scalar(sql).bind(SAMPLES.0).fetch_one(db).await?;
+    if allowed == Some(false) {
+        tracing::warn!("used memory is not reported: the user may not read `{}`", SAMPLES.0);
+    }
+    Ok(allowed == Some(true))
 }
 
 /// Creates `sandbox_tags` with its indexes if there is no such table. Returns whether it did.

@@ -26,6 +26,19 @@ statements! {
          FROM sandbox_sessions
          WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND started_at < $4
              AND (stopped_at IS NULL OR stopped_at > $3)"#;
+    /// The samples of a sandbox by UTC minute: start, sum, number and maximum.
+    MEMORY = r#"SELECT date_bin('1 minute', sampled_at, '0001-01-01Z'), sum(greatest(memory_bytes, 0)), count(*),
+             max(greatest(memory_bytes, 0))
+         FROM sandbox_usage_samples
+         WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND sampled_at >= $3 AND sampled_at < $4
+         GROUP BY 1 ORDER BY 1"#;
+    /// The same on a platform's table, whose key is the sandbox and the time. `IS TRUE` keeps the planner from the
+    /// platform's index on org and time.
+    PLATFORM_MEMORY = "SELECT date_bin('1 minute', sampled_at, '0001-01-01Z'), sum(greatest(memory_bytes, 0)), count(*),
+             max(greatest(memory_bytes, 0))
+         FROM sandbox_usage_samples
+         WHERE (org_id = $1) IS TRUE AND sandbox_id = $2 AND sampled_at >= $3 AND sampled_at < $4
+         GROUP BY 1 ORDER BY 1";
     /// The latest session of each sandbox: the index on sandbox and start gives the order.
     LATEST_SESSIONS = r#"SELECT DISTINCT ON (sandbox_id COLLATE "C") sandbox_id, status::text, config ->> 'alias'
          FROM sandbox_sessions WHERE org_id = $1 AND sandbox_id COLLATE "C" = ANY ($2)
@@ -214,6 +227,65 @@ statements! {
              WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
                  AND known.memory_mb = batch.memory_mb AND known.disk_mb = batch.disk_mb
                  AND (known.started_at = batch.started_at) IS TRUE OFFSET 0)"#;
+    /// Imports samples into the server's own schema, as `UPSERT_SESSIONS` does sessions.
+    UPSERT_SAMPLES = "WITH batch AS (
+             SELECT DISTINCT ON (sandbox_id, sampled_at) *
+             FROM unnest($2::text[], $3::timestamptz[], $4::int8[], $5::int4[], $6::int8[], $7::int4[])
+                 WITH ORDINALITY AS line (sandbox_id, sampled_at, memory_bytes, memory_mb, cpu_usec, pids, n)
+             ORDER BY sandbox_id, sampled_at, n DESC)
+         INSERT INTO sandbox_usage_samples AS known
+             (org_id, sandbox_id, sampled_at, memory_bytes, memory_mb, cpu_usec, pids)
+         SELECT $1, sandbox_id, sampled_at, memory_bytes, memory_mb, cpu_usec, pids FROM batch
+         ON CONFLICT (org_id, sandbox_id, sampled_at) DO UPDATE SET
+             memory_bytes = excluded.memory_bytes, memory_mb = excluded.memory_mb, cpu_usec = excluded.cpu_usec,
+             pids = excluded.pids
+         WHERE (known.memory_bytes, known.memory_mb, known.cpu_usec, known.pids)
+             IS DISTINCT FROM (excluded.memory_bytes, excluded.memory_mb, excluded.cpu_usec, excluded.pids)";
+    /// Updates known samples in a platform's table. `IS TRUE` as in `PLATFORM_MEMORY`.
+    UPDATE_SAMPLES = "WITH batch AS (
+             SELECT DISTINCT ON (sandbox_id, sampled_at) *
+             FROM unnest($2::text[], $3::timestamptz[], $4::int8[], $5::int4[], $6::int8[], $7::int4[])
+                 WITH ORDINALITY AS line (sandbox_id, sampled_at, memory_bytes, memory_mb, cpu_usec, pids, n)
+             ORDER BY sandbox_id, sampled_at, n DESC)
+         UPDATE sandbox_usage_samples AS known SET
+             memory_bytes = batch.memory_bytes, memory_mb = batch.memory_mb, cpu_usec = batch.cpu_usec,
+             pids = batch.pids
+         FROM batch
+         WHERE (known.org_id = $1) IS TRUE AND known.sandbox_id = batch.sandbox_id
+             AND known.sampled_at = batch.sampled_at
+             AND (known.memory_bytes, known.memory_mb, known.cpu_usec, known.pids)
+                 IS DISTINCT FROM (batch.memory_bytes, batch.memory_mb, batch.cpu_usec, batch.pids)";
+    /// Inserts the other samples into a platform's table. It has no place for two orgs' samples of one sandbox id and
+    /// time.
+    INSERT_SAMPLES = "WITH batch AS (
+             SELECT DISTINCT ON (sandbox_id, sampled_at) *
+             FROM unnest($2::text[], $3::timestamptz[], $4::int8[], $5::int4[], $6::int8[], $7::int4[])
+                 WITH ORDINALITY AS line (sandbox_id, sampled_at, memory_bytes, memory_mb, cpu_usec, pids, n)
+             ORDER BY sandbox_id, sampled_at, n DESC)
+         INSERT INTO sandbox_usage_samples (org_id, sandbox_id, sampled_at, memory_bytes, memory_mb, cpu_usec, pids)
+         SELECT $1, sandbox_id, sampled_at, memory_bytes, memory_mb, cpu_usec, pids FROM batch
+         WHERE NOT EXISTS (
+             SELECT 1 FROM sandbox_usage_samples AS known
+             WHERE (known.org_id = $1) IS TRUE AND known.sandbox_id = batch.sandbox_id
+                 AND known.sampled_at = batch.sampled_at OFFSET 0)";
+    /// The orgs that have samples, each found by one lookup. This lookup crosses orgs.
+    SAMPLED_ORGS = "WITH RECURSIVE org (id) AS (
+             (SELECT org_id FROM sandbox_usage_samples ORDER BY org_id LIMIT 1)
+             UNION ALL SELECT (SELECT org_id FROM sandbox_usage_samples WHERE org_id > org.id ORDER BY org_id LIMIT 1)
+             FROM org WHERE org.id IS NOT NULL)
+         SELECT id FROM org WHERE id IS NOT NULL";
+    /// Deletes the oldest samples of an org, at most as many as the last argument says, and returns their number and
+    /// the time of the newest. The next batch starts there, so it does not read the index entries of deleted rows.
+    ///
+    /// Rows are deleted by their place: for a key, the planner may use the index on org and time, where many sandboxes
+    /// have the same time. In a partitioned table a place is not unique, so the other conditions are repeated.
+    PRUNE_SAMPLES = "WITH gone AS (
+             DELETE FROM sandbox_usage_samples AS sample USING (
+                 SELECT ctid AS place FROM sandbox_usage_samples
+                 WHERE org_id = $1 AND sampled_at >= $2 AND sampled_at < $3 ORDER BY sampled_at LIMIT $4) AS old
+             WHERE sample.ctid = old.place AND sample.org_id = $1 AND sample.sampled_at < $3
+             RETURNING sample.sampled_at)
+         SELECT count(*), max(sampled_at) FROM gone";
     /// The sandboxes that a worker left open. This lookup crosses orgs.
     LEFT_OPEN = "SELECT DISTINCT org_id, sandbox_id FROM sandbox_sessions AS session
          WHERE worker_id = $1 AND stopped_at IS NULL AND status IN ('running', 'hibernated') AND $1 = (

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::session::PATIENCE;
 use super::sql;
 use super::types::json_list;
-use crate::record::{Scale, Session, Tags};
+use crate::record::{Sample, Scale, Session, Tags};
 use crate::store::{Importer, Result};
 
 /// A running import.
@@ -62,6 +62,14 @@ impl Importer for Import {
         Ok(())
     }
 
+    async fn samples(&mut self, samples: &[Sample]) -> Result<()> {
+        let row = |one: &Sample| {
+            let id = one.sandbox_id.as_str().to_owned();
+            (id, one.sampled_at.micros(), one.memory_bytes, one.memory_mb, one.cpu_usec, one.pids)
+        };
+        self.execute(sql::UPSERT_SAMPLES, &samples.iter().map(row).collect::<Vec<_>>()).await
+    }
+
     async fn commit(mut self: Box<Self>) -> Result<()> {
         let delete = sqlx::query(sql::DELETE_STAGED_TAGS).bind(self.org.to_string()).bind(RESERVED_KEY_PREFIX);
         delete.execute(&mut *self.write).await?;
@@ -77,7 +85,7 @@ impl Importer for Import {
 
 /// Moves the write-ahead log into the database file and truncates it. Otherwise that happens only when the last
 /// connection closes, which beside a server is late.
-async fn checkpoint(writer: &SqlitePool) -> sqlx::Result<()> {
+pub(super) async fn checkpoint(writer: &SqlitePool) -> sqlx::Result<()> {
     let mut db = writer.acquire().await?;
     // The first step blocks nobody. Truncating waits for readers, and writers wait for it.
     let patience = PATIENCE.as_millis();

@@ -3,6 +3,7 @@
 mod conditions;
 mod import;
 mod read;
+mod samples;
 mod schema;
 mod session;
 pub(super) mod sql;
@@ -24,7 +25,7 @@ use opencomputer_usage_core::usage::dimension::Dimension;
 use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::{Group, Page};
 use opencomputer_usage_core::usage::plan::Plan;
-use opencomputer_usage_core::usage::window::Timestamp;
+use opencomputer_usage_core::usage::window::{Timestamp, Window};
 use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection as _, Sqlite as Engine, SqliteConnection, Transaction};
@@ -34,14 +35,17 @@ use self::session::{BUDGET, PATIENCE, check_writable, end_if_abandoned, limit};
 use super::admission::{Queue, Queues};
 use super::error::reason;
 use super::{
-    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reconciled, Result, SandboxReading, Show, Store, StoreError,
+    Caller, Details, Importer, KeyUse, MemoryMinute, OpenError, PoolUse, Reconciled, Result, SandboxReading, Show, Store, StoreError,
     TagWrite, Tier,
 };
 use crate::deadline;
 use crate::keys::NewKey;
 
 /// The steps in order. The version of a database is the number of those that it has.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_schema.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/0001_schema.sql"),
+    include_str!("../../../migrations/sqlite/0002_usage_samples.sql"),
+];
 
 /// The readers for key lookups, short reads and sums. One more is for work without an org, such as `/readyz`.
 const KEY_READERS: u32 = 2;
@@ -195,6 +199,11 @@ impl Store for Sqlite {
         Ok(Some(SandboxReading { totals, points, details, first_started_at, last_ended_at }))
     }
 
+    async fn memory(&self, org: Uuid, id: &SandboxId, window: Window) -> Result<Vec<MemoryMinute>> {
+        let _permit = self.queues.light.acquire(org).await?;
+        samples::memory(&mut *self.readers.acquire().await?, org, id, window).await
+    }
+
     async fn rollup(&self, org: Uuid, grid: &Grid) -> Result<Option<Vec<Tier>>> {
         let mut snapshot = self.snapshot().await?;
         if !read::has_org(&mut snapshot, org).await? {
@@ -317,6 +326,10 @@ impl Store for Sqlite {
         let reconciled = write::reconcile(&mut write, worker_id).await?;
         write.commit().await?;
         Ok(reconciled)
+    }
+
+    async fn prune_samples(&self, before: Timestamp) -> Result<u64> {
+        samples::prune(&self.writer, before).await
     }
 }
 

@@ -25,6 +25,12 @@ statements! {
              MAX(stopped_at IS NULL AND status NOT IN ('stopped', 'error'))
          FROM sandbox_sessions
          WHERE org_id = ?1 AND sandbox_id = ?2 AND started_at < ?4 AND (stopped_at IS NULL OR stopped_at > ?3)";
+    /// The samples of a sandbox by UTC minute: start, sum, number and maximum. The sum is split, because it could exceed
+    /// 63 bits.
+    MEMORY = "SELECT sampled_at - ((sampled_at % 60000000) + 60000000) % 60000000 AS minute,
+             SUM(memory_bytes >> 20), SUM(memory_bytes & 1048575), COUNT(*), MAX(memory_bytes)
+         FROM sandbox_usage_samples
+         WHERE org_id = ?1 AND sandbox_id = ?2 AND sampled_at >= ?3 AND sampled_at < ?4 GROUP BY minute ORDER BY minute";
     LATEST_SESSIONS = "SELECT sandbox_id, status, config ->> 'alias' FROM sandbox_sessions AS session
          WHERE org_id = ?1 AND sandbox_id IN (SELECT value FROM json_each(?2)) AND NOT EXISTS (
              SELECT 1 FROM sandbox_sessions AS later
@@ -112,6 +118,23 @@ statements! {
          FROM json_each(?2) WHERE TRUE
          ON CONFLICT (org_id, sandbox_id, started_at, memory_mb, disk_mb) DO UPDATE SET
              cpu_percent = excluded.cpu_percent, ended_at = excluded.ended_at";
+    UPSERT_SAMPLES = "INSERT INTO sandbox_usage_samples
+             (org_id, sandbox_id, sampled_at, memory_bytes, memory_mb, cpu_usec, pids)
+         SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+         FROM json_each(?2) WHERE TRUE
+         ON CONFLICT (org_id, sandbox_id, sampled_at) DO UPDATE SET
+             memory_bytes = excluded.memory_bytes, memory_mb = excluded.memory_mb, cpu_usec = excluded.cpu_usec,
+             pids = excluded.pids";
+    /// The orgs that have samples, each found by one lookup. This lookup crosses orgs.
+    SAMPLED_ORGS = "WITH RECURSIVE org (id) AS (
+             SELECT MIN(org_id) FROM sandbox_usage_samples
+             UNION ALL SELECT (SELECT MIN(org_id) FROM sandbox_usage_samples WHERE org_id > org.id)
+             FROM org WHERE org.id IS NOT NULL)
+         SELECT id FROM org WHERE id IS NOT NULL";
+    /// Deletes the oldest samples of an org, at most as many as the last argument says.
+    PRUNE_SAMPLES = "DELETE FROM sandbox_usage_samples WHERE org_id = ?1 AND (sandbox_id, sampled_at) IN (
+             SELECT sandbox_id, sampled_at FROM sandbox_usage_samples
+             WHERE org_id = ?1 AND sampled_at < ?2 ORDER BY sampled_at LIMIT ?3)";
     /// The sandboxes that a worker left open. This lookup crosses orgs.
     LEFT_OPEN = "SELECT DISTINCT org_id, sandbox_id FROM sandbox_sessions AS session
          WHERE worker_id = ?1 AND stopped_at IS NULL AND status IN ('running', 'hibernated') AND ?1 = (

@@ -74,18 +74,41 @@ async fn a_database_with_data_moves_to_the_next_version_once() {
     let (_directory, store) = file().await;
     store.create_key(Uuid::from_u128(1), &key("kept")).await.unwrap();
     let unreachable = |error: sqlx::Error| OpenError::Unsupported(error.to_string());
-    let next = [MIGRATIONS[0], "CREATE TABLE more (n INTEGER NOT NULL) STRICT; INSERT INTO more VALUES (1)"];
+    let more = "CREATE TABLE more (n INTEGER NOT NULL) STRICT; INSERT INTO more VALUES (1)";
+    let next = [MIGRATIONS[0], MIGRATIONS[1], more];
     for _ in 0..2 {
         store.migrate(&next, unreachable).await.unwrap();
-        assert_eq!(store.schema_version().await.unwrap(), 2);
+        assert_eq!(store.schema_version().await.unwrap(), 3);
         let count = "SELECT (SELECT COUNT(*) FROM api_keys WHERE name = 'kept') || ' ' || (SELECT COUNT(*) FROM more)";
         let counts: String = sqlx::query_scalar(count).fetch_one(&store.readers).await.unwrap();
         assert_eq!(counts, "1 1");
     }
     let older = store.migrate(&MIGRATIONS, unreachable).await;
-    assert!(matches!(older, Err(OpenError::Newer { found: 2, known: 1 })));
-    let failing = [next[0], next[1], "CREATE TABLE half (n INTEGER); SELECT * FROM missing"];
+    assert!(matches!(older, Err(OpenError::Newer { found: 3, known: 2 })));
+    let failing = [next[0], next[1], next[2], "CREATE TABLE half (n INTEGER); SELECT * FROM missing"];
     store.migrate(&failing, unreachable).await.unwrap_err();
-    assert_eq!(store.schema_version().await.unwrap(), 2);
+    assert_eq!(store.schema_version().await.unwrap(), 3);
     store.migrate(&next, unreachable).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_version_1_gets_samples_and_keeps_its_data() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/usage.db", directory.path().display());
+    let mut db = SqliteConnection::connect(&format!("{url}?mode=rwc")).await.unwrap();
+    sqlx::raw_sql(MIGRATIONS[0]).execute(&mut db).await.unwrap();
+    let rows = "PRAGMA user_version = 1;
+         INSERT INTO orgs (id, created_at) VALUES ('00000000-0000-0000-0000-000000000001', 1);
+         INSERT INTO sandbox_tags (org_id, sandbox_id, key, value, updated_at)
+             VALUES ('00000000-0000-0000-0000-000000000001', 'sb-1', 'team', 'kept', 1)";
+    sqlx::raw_sql(rows).execute(&mut db).await.unwrap();
+    db.close().await.unwrap();
+    let store = Sqlite::open(&url).await.unwrap();
+    assert_eq!(store.schema_version().await.unwrap(), 2);
+    let (org, id) = (Uuid::from_u128(1), "sb-1".parse().unwrap());
+    assert_eq!(read::tags(&mut *store.readers.acquire().await.unwrap(), org, &id).await.unwrap().tags["team"], "kept");
+    let line = r#"{"type":"sample","sandboxId":"sb-1","sampledAt":"2026-01-01T00:00:00Z","memoryBytes":7}"#;
+    crate::import::import(&store, org, line.as_bytes(), |_, _| {}).await.unwrap();
+    let window = Window::new("2026-01-01".parse().unwrap(), "2026-01-02".parse().unwrap()).unwrap();
+    assert_eq!(store.memory(org, &id, window).await.unwrap().len(), 1);
 }

@@ -1,0 +1,14 @@
+-- The measured use of sandboxes.
+CREATE TABLE sandbox_usage_samples (
+    sandbox_id TEXT NOT NULL,
+    org_id TEXT NOT NULL REFERENCES orgs (id),
+    sampled_at INTEGER NOT NULL,
+    memory_mb INTEGER NOT NULL,
+    cpu_usec INTEGER NOT NULL,
+    memory_bytes INTEGER NOT NULL,
+    pids INTEGER NOT NULL,
+    PRIMARY KEY (org_id, sandbox_id, sampled_at)
+) STRICT, WITHOUT ROWID;
+
+-- For prune, which deletes the oldest samples of each org.
+CREATE INDEX sandbox_usage_samples_by_time ON sandbox_usage_samples (org_id, sampled_at);
