@@ -163,7 +163,7 @@ async fn check(store: &dyn Store, org: Uuid, fleet: &Fleet) {
         let named: BTreeMap<_, _> = wanted.iter().map(|(sandbox, sum)| (format!("sb-{sandbox}"), *sum)).collect();
         assert_eq!(got, named, "{rule:?}");
         assert_eq!(exact(by_sandbox.total), total);
-        let rollup: Usage = store.rollup(org, reading).await.unwrap().unwrap().iter().map(Tier::usage).sum();
+        let rollup: Usage = store.rollup(org, &reading).await.unwrap().unwrap().iter().map(Tier::usage).sum();
         assert_eq!(exact(rollup), total);
         let (by_tag, _) = page(store, org, fleet, "tag:team", rule).await;
         let mut groups = BTreeMap::<_, ((i128, i128), u64)>::new();
@@ -193,7 +193,7 @@ async fn check(store: &dyn Store, org: Uuid, fleet: &Fleet) {
         let sandboxes: BTreeSet<_> = fleet.events.iter().map(|event| event.sandbox).collect();
         for sandbox in sandboxes {
             let id = format!("sb-{sandbox}").parse().unwrap();
-            let one = store.sandbox_usage(org, &id, reading).await.unwrap().unwrap();
+            let one = store.sandbox_usage(org, &id, &reading).await.unwrap().unwrap();
             assert_eq!(exact(one.totals.usage), wanted.get(&sandbox).copied().unwrap_or_default());
             let got = (
                 i128::try_from(one.totals.allocated).unwrap(),
