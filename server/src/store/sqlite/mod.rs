@@ -175,7 +175,11 @@ impl Store for Sqlite {
             .finish(|abandoned| async move {
                 let mut snapshot = readers.begin().await?;
                 end_if_abandoned(&mut snapshot, abandoned).await?;
-                let page = plan.page(sums::parts(&mut snapshot, org, &plan).await?);
+                let parts = match sums::parts(&mut snapshot, org, &plan).await? {
+                    Some(parts) => parts,
+                    None => sums::parts_by_size(&mut snapshot, org, &plan).await?,
+                };
+                let page = plan.page(parts);
                 if plan.group_by.dimensions() != [Dimension::Sandbox] {
                     return Ok((page, Details::new()));
                 }
