@@ -135,7 +135,7 @@ async fn queries(engine: Engine) {
         }
         let answer = server.get(&format!("/api/usage?{}", encode_target(query))).await;
         if let Some(result) = case.get("result").and_then(Value::as_object) {
-            let shown = |name: &str| matches!(name, "groupBy" | "from" | "to");
+            let shown = |name: &str| matches!(name, "groupBy" | "from" | "to" | "interval" | "timezone");
             let wanted = result.iter().filter(|(name, _)| shown(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
             walk.note(case, &answer, difference(&answer, &Value::Object(wanted)));
         } else {
@@ -370,7 +370,25 @@ async fn drilldown(engine: Engine) {
     walk.end(20);
 }
 
+/// Returns the drilldown that a case of time describes.
+fn drilldown_of(case: &Case) -> String {
+    let names = ["from", "to", "timezone", "interval"];
+    let pairs = names.into_iter().filter_map(|name| Some(format!("{name}={}", encode(case.text(name)?))));
+    format!("/api/sandboxes/sb-1/usage?{}", pairs.collect::<Vec<_>>().join("&"))
+}
+
+async fn grids(engine: Engine) {
+    let server = server(engine).await;
+    let (mut walk, cases) = Walk::new("grids");
+    for case in &cases {
+        let answer = server.get(&drilldown_of(case)).await;
+        walk.note(case, &answer, difference(&answer, &json!({ "buckets": case.get("buckets") })));
+    }
+    walk.end(40);
+}
+
 on_both_engines!(
+    grids,
     drilldown,
     tags,
     group_by,

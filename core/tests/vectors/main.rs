@@ -6,6 +6,7 @@
 )]
 
 mod client;
+mod time;
 
 use opencomputer_usage_core::client::ClientError;
 use opencomputer_usage_core::host::functions;
@@ -15,7 +16,7 @@ use opencomputer_usage_core::query::cursor::shortest;
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::usage::accounting::{Measure, Usage};
-use opencomputer_usage_core::usage::grid::Grid;
+use opencomputer_usage_core::usage::grid::{Buckets, Grid};
 use opencomputer_usage_core::usage::window::{Timestamp, Window};
 use opencomputer_usage_core::wire::SandboxUsageTotals;
 use opencomputer_usage_core::{Code, Error, etag, tags};
@@ -155,6 +156,9 @@ fn parses_queries_of_urls() {
                 "to": plan.grid.window.to(),
                 "sort": query.sort.as_str(),
                 "limit": query.limit.get(),
+                "interval": plan.grid.buckets.as_ref().map(|buckets| buckets.interval().as_str()),
+                "timezone": plan.grid.buckets.as_ref().map(|buckets| buckets.time_zone().as_str()),
+                "buckets": plan.grid.buckets.as_ref().map(Buckets::len),
             }))
         };
         let mut result = refused(parse());
