@@ -187,7 +187,10 @@ fn live(url: &str) {
     let mut import = command(&directory, &["import", "-", "--org", ORG]).stdin(Stdio::piped()).spawn().unwrap();
     let line = r#"{"type":"scale","sandboxId":"sb-1","memoryMb":4096,"cpuPercent":100,"diskMb":30720,"startedAt":"2026-01-01T00:00:00Z","endedAt":"2026-01-01T01:00:00Z"}"#;
     writeln!(import.stdin.take().unwrap(), "{line}").unwrap();
-    assert_eq!(stdout(&import.wait_with_output().unwrap()), "imported 0 sessions, 1 scale events, 0 tag sets, 0 samples\n");
+    assert_eq!(
+        stdout(&import.wait_with_output().unwrap()),
+        "imported 0 sessions, 1 scale events, 0 tag sets, 0 samples\n"
+    );
     let reconciled = stdout(&run(&directory, &["reconcile-worker", "w-1"]));
     assert_eq!(reconciled, "closed 0 sessions and 0 scale events of worker `w-1`\n");
     let rollup = ["rollup", "--org", ORG, "--from", "2026-01-01", "--to", "2026-01-02"];
@@ -202,7 +205,8 @@ fn live(url: &str) {
         command.env("OPENCOMPUTER_ACCOUNTING", variable).output().unwrap()
     });
     let sample = |at: &str| format!(r#"{{"type":"sample","sandboxId":"sb-1","sampledAt":"{at}","memoryBytes":1}}"#);
-    std::fs::write(directory.path().join("samples.jsonl"), ["2026-01-01", "2026-01-02"].map(sample).join("\n")).unwrap();
+    std::fs::write(directory.path().join("samples.jsonl"), ["2026-01-01", "2026-01-02"].map(sample).join("\n"))
+        .unwrap();
     let imported = stdout(&run(&directory, &["import", "samples.jsonl", "--org", ORG]));
     assert_eq!(imported, "imported 0 sessions, 0 scale events, 0 tag sets, 2 samples\n");
     for deleted in [1, 0] {

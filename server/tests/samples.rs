@@ -5,8 +5,10 @@ mod common;
 
 use common::{Database, Engine, ORG, OTHER, Server, on_engines};
 use opencomputer_usage_core::usage::accounting::Rule;
+use opencomputer_usage_core::usage::grid::{Buckets, Grid};
+use opencomputer_usage_core::usage::interval::Interval;
+use opencomputer_usage_core::usage::time_zone::TimeZone;
 use opencomputer_usage_core::usage::window::{Timestamp, Window};
-use opencomputer_usage_server::store::MemoryMinute;
 use uuid::Uuid;
 
 /// The number of bytes of the largest memory size that can be stored.
@@ -20,13 +22,21 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-async fn memory(server: &Server, org: Uuid, id: &str, from: &str, to: &str) -> Vec<MemoryMinute> {
+/// Returns the start, the measured memory in bytes × µs and the peak of every minute that has any.
+async fn minutes(server: &Server, org: Uuid, id: &str, from: &str, to: &str) -> Vec<(Timestamp, u128, u64)> {
     let window = Window::new(at(from), at(to)).unwrap();
-    server.store.memory(org, &id.parse().unwrap(), window).await.unwrap()
+    let buckets = Buckets::new(window, Interval::Minute, TimeZone::default()).unwrap();
+    let grid = Grid { window, as_of: at("2026-02-01"), rule: Rule::default(), buckets: Some(buckets) };
+    let found = server.store.sandbox_usage(org, &id.parse().unwrap(), &grid).await.unwrap().unwrap();
+    assert_eq!(found.totals.used, found.points.iter().map(|point| point.used).sum());
+    let points = found.points.iter().filter(|point| point.used_peak > 0);
+    points.map(|point| (point.start, point.used, point.used_peak)).collect()
 }
 
-fn minute(start: &str, mean_bytes: u64, peak_bytes: u64) -> MemoryMinute {
-    MemoryMinute { start: at(start).micros(), mean_bytes, peak_bytes }
+/// An event that makes a sandbox exist.
+fn scale(id: &str) -> String {
+    let start = r#""startedAt":"2026-01-01","endedAt":"2026-01-01"}"#;
+    format!(r#"{{"type":"scale","sandboxId":"{id}","memoryMb":1024,"cpuPercent":1,"diskMb":1,{start}"#) + "\n"
 }
 
 /// Returns every stored sample.
@@ -95,9 +105,12 @@ async fn the_error_names_an_invalid_sample_and_nothing_is_written(engine: Engine
     assert!(dump(&server).await.is_empty());
 }
 
-async fn memory_is_measured_per_utc_minute(engine: Engine) {
+async fn a_utc_minute_counts_the_mean_of_its_samples(engine: Engine) {
+    const SECOND: u128 = 1_000_000;
     let server = Server::start(engine).await;
     let lines = [
+        scale("sb-1"),
+        scale("sb-2"),
         sample("sb-1", "2026-01-01T10:00:00Z", 1),
         sample("sb-1", "2026-01-01T10:00:59.999999Z", 2),
         sample("sb-1", "2026-01-01T10:01:00Z", 1),
@@ -108,30 +121,33 @@ async fn memory_is_measured_per_utc_minute(engine: Engine) {
         sample("sb-2", "2026-01-01T10:00:00Z", 100),
     ];
     server.import(ORG, &lines.concat()).await.unwrap();
-    server.import(OTHER, &sample("sb-1", "2026-01-01T10:00:30Z", 1_000)).await.unwrap();
-    let minutes = [
-        minute("2026-01-01T10:00:00Z", 2, 2),
-        minute("2026-01-01T10:01:00Z", 1, 2),
-        minute("2026-01-01T10:03:00Z", 0, 0),
-    ];
-    assert_eq!(memory(&server, ORG, "sb-1", "2026-01-01", "2026-01-02").await, minutes);
-    // A minute that the window cuts has the mean of all its samples.
-    let cut = memory(&server, ORG, "sb-1", "2026-01-01T10:00:30Z", "2026-01-01T10:01:00.000001Z").await;
-    assert_eq!(cut, minutes[..2]);
-    assert_eq!(memory(&server, ORG, "sb-1", "2026-01-01T10:01:00Z", "2026-01-01T10:03:00Z").await, minutes[1..2]);
-    let early = memory(&server, ORG, "sb-1", "1969-12-31T23:59:30Z", "1970-01-01").await;
-    assert_eq!(early, [minute("1969-12-31T23:59:00Z", 9, 9)]);
-    let theirs = memory(&server, OTHER, "sb-1", "2026-01-01", "2026-01-02").await;
-    assert_eq!(theirs, [minute("2026-01-01T10:00:00Z", 1_000, 1_000)]);
-    assert_eq!(memory(&server, OTHER, "sb-2", "2026-01-01", "2026-01-02").await, []);
+    server
+        .import(OTHER, &(scale("sb-1") + &scale("sb-2") + &sample("sb-1", "2026-01-01T10:00:30Z", 1_000)))
+        .await
+        .unwrap();
+    // Means are rounded half up: (1 + 2) / 2 is 2, (1 + 1 + 2) / 3 is 1.
+    let first = at("2026-01-01T10:00:00Z");
+    let second = at("2026-01-01T10:01:00Z");
+    let whole = [(first, 2 * 60 * SECOND, 2), (second, 60 * SECOND, 2)];
+    assert_eq!(minutes(&server, ORG, "sb-1", "2026-01-01", "2026-01-02").await, whole);
+    assert_eq!(minutes(&server, ORG, "sb-1", "2026-01-01T10:01:00Z", "2026-01-01T10:03:00Z").await, whole[1..]);
+    // A minute that the window cuts has the mean of all its samples, over the time inside the window.
+    let from = at("2026-01-01T10:00:30Z");
+    let cut = minutes(&server, ORG, "sb-1", "2026-01-01T10:00:30Z", "2026-01-01T10:01:00.000001Z").await;
+    assert_eq!(cut, [(from, 2 * 30 * SECOND, 2), (second, 1, 2)]);
+    let early = minutes(&server, ORG, "sb-1", "1969-12-31T23:59:30Z", "1970-01-01").await;
+    assert_eq!(early, [(at("1969-12-31T23:59:30Z"), 9 * 30 * SECOND, 9)]);
+    let theirs = minutes(&server, OTHER, "sb-1", "2026-01-01", "2026-01-02").await;
+    assert_eq!(theirs, [(first, 1_000 * 60 * SECOND, 1_000)]);
+    assert_eq!(minutes(&server, OTHER, "sb-2", "2026-01-01", "2026-01-02").await, []);
 }
 
 async fn the_sum_of_a_minute_may_exceed_63_bits(engine: Engine) {
     let server = Server::start(engine).await;
     let lines = (0..5_000).map(|n| sample("sb-1", &format!("2026-01-01T10:00:00.{n:06}Z"), MOST - n % 2));
-    server.import(ORG, &lines.collect::<String>()).await.unwrap();
-    let found = memory(&server, ORG, "sb-1", "2026-01-01", "2026-01-02").await;
-    assert_eq!(found, [minute("2026-01-01T10:00:00Z", MOST, MOST)]);
+    server.import(ORG, &(scale("sb-1") + &lines.collect::<String>())).await.unwrap();
+    let found = minutes(&server, ORG, "sb-1", "2026-01-01", "2026-01-02").await;
+    assert_eq!(found, [(at("2026-01-01T10:00:00Z"), u128::from(MOST) * 60_000_000, MOST)]);
 }
 
 async fn pruning_deletes_the_older_samples_of_every_org_and_nothing_else(engine: Engine) {
@@ -146,7 +162,8 @@ async fn pruning_deletes_the_older_samples_of_every_org_and_nothing_else(engine:
     server.import(ORG, &(line.to_owned() + &many + &edge)).await.unwrap();
     let theirs = sample("theirs", "2025-01-01", 1) + &sample("theirs", "2026-01-03", 3);
     server.import(OTHER, &theirs).await.unwrap();
-    let count = "SELECT concat_ws(' ', (SELECT count(*) FROM sandbox_sessions), (SELECT count(*) FROM sandbox_scale_events),
+    let count =
+        "SELECT concat_ws(' ', (SELECT count(*) FROM sandbox_sessions), (SELECT count(*) FROM sandbox_scale_events),
          (SELECT count(*) FROM sandbox_tags))";
     let before = server.database.texts(count).await;
     assert_eq!(before, ["1 1 1"]);
@@ -164,7 +181,7 @@ on_engines!(
     [
         importing_samples_again_changes_nothing_and_a_later_import_updates_them,
         the_error_names_an_invalid_sample_and_nothing_is_written,
-        memory_is_measured_per_utc_minute,
+        a_utc_minute_counts_the_mean_of_its_samples,
         the_sum_of_a_minute_may_exceed_63_bits,
         pruning_deletes_the_older_samples_of_every_org_and_nothing_else,
     ]
@@ -176,9 +193,7 @@ async fn a_platform_without_samples_is_served_and_takes_none() {
     database.add_org(ORG).await;
     database.execute("DROP TABLE sandbox_usage_samples").await;
     let server = Server::on_platform(database, ORG).await;
-    let scale =
-        r#"{"type":"scale","sandboxId":"sb-1","memoryMb":1024,"cpuPercent":1,"diskMb":1,"startedAt":"2026-01-01"}"#;
-    server.import(ORG, scale).await.unwrap();
+    server.import(ORG, &scale("sb-1")).await.unwrap();
     let usage = server.get("/api/sandboxes/sb-1/usage?from=2026-01-01&to=2026-01-02").await;
     assert_eq!((usage.status, &usage.json()["totals"]["memoryUsedGbSeconds"]), (200, &0.0.into()), "{usage:?}");
     let fault = "the database has no table `sandbox_usage_samples`, or its user may not read it";
@@ -202,9 +217,8 @@ async fn a_platforms_sample_of_another_org_is_not_overwritten() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_writes_while_another_process_prunes() {
     let server = Server::start(Engine::Sqlite).await;
-    let scale = r#"{"type":"scale","sandboxId":"sb-1","memoryMb":1,"cpuPercent":1,"diskMb":1,"startedAt":"2026-01-01"}"#;
     let many = (0..30_000).map(|n| sample(&format!("sb-{n}"), "2026-01-01", 1)).collect::<String>();
-    server.import(ORG, &format!("{scale}\n{many}")).await.unwrap();
+    server.import(ORG, &(scale("sb-1") + &many)).await.unwrap();
     let other = Server::on(server.database.clone(), Rule::default()).await;
     let pruning = tokio::spawn(async move { other.store.prune_samples(at("2026-01-02")).await.unwrap() });
     for turn in 0..20 {

@@ -7,7 +7,6 @@ mod common;
 
 use common::{Database, Engine, ORG, OTHER, Server, on_engines};
 use opencomputer_usage_core::usage::accounting::Rule;
-use opencomputer_usage_core::usage::window::Window;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -188,26 +187,11 @@ async fn pruning_reads_no_more_than_it_deletes(engine: Engine) {
     }
 }
 
-async fn reading_the_samples_of_a_sandbox_reads_few_rows(engine: Engine) {
-    for statistics in [Statistics::Stale, Statistics::Missing] {
-        let database = database(engine, statistics).await;
-        grow(&database, THIRD).await;
-        let before = rows_read(&database).await;
-        let server = Server::on_platform(database.clone(), THIRD).await;
-        let window = Window::new("2026-01-01".parse().unwrap(), "2026-02-01".parse().unwrap()).unwrap();
-        let memory = server.store.memory(THIRD, &"a-00007".parse().unwrap(), window).await.unwrap();
-        assert_eq!(memory.len(), SAMPLES);
-        let read = rows_read_by(server).await - before;
-        assert!(read <= FEW, "{statistics:?}: {read} rows were read for {SAMPLES} samples");
-    }
-}
-
 on_engines!(
     postgres = crate::common::Engine::Postgres, platform = crate::common::Engine::Platform;
     [
         an_import_reads_no_more_than_its_own_rows,
         a_request_reads_no_more_than_its_org,
         pruning_reads_no_more_than_it_deletes,
-        reading_the_samples_of_a_sandbox_reads_few_rows,
     ]
 );

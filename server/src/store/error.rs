@@ -46,7 +46,9 @@ pub enum StoreError {
     #[error("the database has no table `sandbox_usage_samples`, or its user may not read it")]
     NoSamples,
     /// A platform identifies samples by sandbox and time alone.
-    #[error("another org has a sample of the same sandbox id and time, and the platform's table holds only one of them")]
+    #[error(
+        "another org has a sample of the same sandbox id and time, and the platform's table holds only one of them"
+    )]
     SampleOfAnotherOrg,
     /// A new key could not be shown, so it was not stored.
     #[error("cannot write to standard output: {0}")]

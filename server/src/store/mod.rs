@@ -21,12 +21,11 @@ use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::Page;
 use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::tally::{Point, Totals};
-use opencomputer_usage_core::usage::window::{Timestamp, Window};
+use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxDetails, SandboxTagsBody, TagKey};
 use uuid::Uuid;
 
 pub use self::error::{OpenError, StoreError};
-pub use self::samples::MemoryMinute;
 use crate::keys::NewKey;
 use crate::record::{Sample, Scale, Session, Tags};
 
@@ -79,7 +78,7 @@ pub type Details = BTreeMap<String, SandboxDetails>;
 /// The usage and details of one sandbox.
 #[derive(Clone, Debug)]
 pub struct SandboxReading {
-    /// Its exact billed and allocated usage.
+    /// Its exact billed, allocated and measured usage.
     pub totals: Totals,
     /// Its memory in each bucket; empty without an interval.
     pub points: Vec<Point>,
@@ -150,10 +149,6 @@ pub trait Store: Send + Sync {
 
     /// Returns the usage of one sandbox, or `None` if the org has no such sandbox.
     async fn sandbox_usage(&self, org: Uuid, id: &SandboxId, grid: &Grid) -> Result<Option<SandboxReading>>;
-
-    /// Returns the measured memory of one sandbox in a window, for every UTC minute that has samples, in order. There
-    /// is none if a platform has no table of samples.
-    async fn memory(&self, org: Uuid, id: &SandboxId, window: Window) -> Result<Vec<MemoryMinute>>;
 
     /// Returns the billing rollup, or `None` if there is no such org.
     async fn rollup(&self, org: Uuid, grid: &Grid) -> Result<Option<Vec<Tier>>>;

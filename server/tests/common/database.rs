@@ -21,8 +21,7 @@ pub enum Engine {
 }
 
 /// The tables that `Engine::Partitioned` partitions.
-pub const BIG_TABLES: [&str; 4] =
-    ["sandbox_sessions", "sandbox_scale_events", "sandbox_tags", "sandbox_usage_samples"];
+pub const BIG_TABLES: [&str; 4] = ["sandbox_sessions", "sandbox_scale_events", "sandbox_tags", "sandbox_usage_samples"];
 
 #[derive(Clone)]
 pub struct Database {

@@ -274,7 +274,11 @@ mod tests {
             assert_eq!((version(&mut db).await, rows(&mut db).await), (2, before));
             let now = samples(&mut db).await;
             assert!(!platform || now == theirs, "{now:#?}");
-            assert_eq!(now.iter().any(|part| part.contains("UNIQUE") && part.ends_with(key)), !key.is_empty(), "{now:#?}");
+            assert_eq!(
+                now.iter().any(|part| part.contains("UNIQUE") && part.ends_with(key)),
+                !key.is_empty(),
+                "{now:#?}"
+            );
             assert_eq!(schema::can_read_samples(&mut db).await.unwrap(), !key.is_empty());
         }
     }

@@ -3,8 +3,8 @@
 mod conditions;
 mod import;
 mod migrate;
+mod prune;
 mod read;
-mod samples;
 mod schema;
 mod session;
 mod snapshot;
@@ -25,7 +25,7 @@ use opencomputer_usage_core::usage::dimension::Dimension;
 use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::{Group, Page};
 use opencomputer_usage_core::usage::plan::Plan;
-use opencomputer_usage_core::usage::window::{Timestamp, Window};
+use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Postgres as Engine, Transaction};
@@ -38,7 +38,7 @@ use self::sums::Events;
 use super::admission::{Abandoned, Queue, Queues};
 use super::error::reason;
 use super::{
-    Caller, Details, Importer, KeyUse, MemoryMinute, OpenError, PoolUse, Reconciled, Result, SandboxReading, Show, Store, StoreError,
+    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reconciled, Result, SandboxReading, Show, Store, StoreError,
     TagWrite, Tier,
 };
 use crate::deadline;
@@ -100,6 +100,11 @@ impl Postgres {
 
     fn events(&self, org: Uuid) -> Events {
         Events { org, platform: self.platform }
+    }
+
+    /// Returns the statement that reads samples, or `None` without a table of them.
+    fn samples(&self) -> Option<&'static str> {
+        self.has_samples.then_some(if self.platform { sql::PLATFORM_SAMPLES } else { sql::SAMPLES })
     }
 
     async fn snapshot(&self) -> Result<Transaction<'static, Engine>> {
@@ -189,20 +194,12 @@ impl Store for Postgres {
         if !read::has_sandbox(&mut snapshot, org, id).await? {
             return Ok(None);
         }
-        let (totals, points) = read::sandbox_totals(&mut snapshot, org, id, grid).await?;
+        let (totals, points) = read::sandbox_totals(&mut snapshot, org, id, grid, self.samples()).await?;
         let (first_started_at, last_ended_at) = read::session_span(&mut snapshot, org, id, grid).await?;
         let details = read::details(&mut snapshot, org, &[id.as_str()]).await?.remove(id.as_str());
         snapshot.commit().await?;
         let details = details.unwrap_or_default();
         Ok(Some(SandboxReading { totals, points, details, first_started_at, last_ended_at }))
-    }
-
-    async fn memory(&self, org: Uuid, id: &SandboxId, window: Window) -> Result<Vec<MemoryMinute>> {
-        if !self.has_samples {
-            return Ok(Vec::new());
-        }
-        let _permit = self.queues.light.acquire(org).await?;
-        samples::memory(&mut *self.pool.acquire().await?, org, id, window, self.platform).await
     }
 
     async fn rollup(&self, org: Uuid, grid: &Grid) -> Result<Option<Vec<Tier>>> {
@@ -306,7 +303,15 @@ impl Store for Postgres {
         sqlx::query(sql::LOCK_ORG).bind(org).execute(&mut *write).await?;
         sqlx::query(sql::STAGE).execute(&mut *write).await?;
         let (platform, has_samples) = (self.platform, self.has_samples);
-        Ok(Box::new(import::Import { write, org, scales: 0, samples: 0, platform, has_samples, pool: self.pool.clone() }))
+        Ok(Box::new(import::Import {
+            write,
+            org,
+            scales: 0,
+            samples: 0,
+            platform,
+            has_samples,
+            pool: self.pool.clone(),
+        }))
     }
 
     async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled> {
@@ -320,7 +325,7 @@ impl Store for Postgres {
         if !self.has_samples {
             return Err(StoreError::NoSamples);
         }
-        samples::prune(&self.pool, before).await
+        prune::samples(&self.pool, before).await
     }
 }
 

@@ -13,25 +13,37 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::sql;
-use super::types::Instant;
+use super::types::{Instant, Sum};
+use crate::store::samples::{mean, whole_minutes};
 use crate::store::{Caller, Details, Result};
 
-/// Returns the totals and points of one sandbox.
+/// Returns the totals and points of one sandbox. `samples` is the statement that reads its samples, if there are any.
 pub(super) async fn sandbox_totals(
     db: &mut PgConnection,
     org: Uuid,
     id: &SandboxId,
     grid: &Grid,
+    samples: Option<&'static str>,
 ) -> Result<(Totals, Vec<Point>)> {
     let Measure { from, started_before, .. } = grid.measure();
     let query = sqlx::query_as(sql::SANDBOX_EVENTS).bind(org).bind(id.as_str());
-    let mut rows = query.bind(Instant(from)).bind(Instant(started_before)).fetch(db);
+    let mut rows = query.bind(Instant(from)).bind(Instant(started_before)).fetch(&mut *db);
     let mut tally = grid.tally();
     while let Some(row) = rows.try_next().await? {
         let (memory_mb, disk_mb, Instant(started_at), ended_at): (i32, i32, _, Option<Instant>) = row;
         // Sizes are never negative.
         let [memory_mb, disk_mb] = [memory_mb, disk_mb].map(|size| u64::from(size.unsigned_abs()));
         tally.add(memory_mb, disk_mb, started_at, ended_at.map(|Instant(micros)| micros));
+    }
+    drop(rows);
+    if let Some(sql) = samples {
+        let (from, to) = whole_minutes(grid.window);
+        let query = sqlx::query_as(sql).bind(org).bind(id.as_str()).bind(Instant(from)).bind(Instant(to));
+        let mut rows = query.fetch(db);
+        while let Some((Instant(minute), Sum(sum), samples, peak)) = rows.try_next().await? {
+            let (samples, peak): (i64, i64) = (samples, peak);
+            tally.sample(minute, mean(sum, samples.unsigned_abs()), peak.unsigned_abs());
+        }
     }
     Ok(tally.finish())
 }

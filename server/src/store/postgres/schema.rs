@@ -36,10 +36,8 @@ pub(super) const TABLES: [Table; 4] = [
 const TAGS: Table = ("sandbox_tags", &["org_id", "sandbox_id", "key", "value", "updated_at"]);
 
 /// The measured use of sandboxes. A platform may lack the table.
-const SAMPLES: Table = (
-    "sandbox_usage_samples",
-    &["sandbox_id", "org_id", "sampled_at", "memory_mb", "cpu_usec", "memory_bytes", "pids"],
-);
+const SAMPLES: Table =
+    ("sandbox_usage_samples", &["sandbox_id", "org_id", "sampled_at", "memory_mb", "cpu_usec", "memory_bytes", "pids"]);
 
 /// The column by which our own table of events differs from a platform's.
 const OWN_EVENTS: Table = ("sandbox_scale_events", &["lasted_micros"]);

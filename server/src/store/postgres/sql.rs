@@ -27,14 +27,14 @@ statements! {
          WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND started_at < $4
              AND (stopped_at IS NULL OR stopped_at > $3)"#;
     /// The samples of a sandbox by UTC minute: start, sum, number and maximum.
-    MEMORY = r#"SELECT date_bin('1 minute', sampled_at, '0001-01-01Z'), sum(greatest(memory_bytes, 0)), count(*),
+    SAMPLES = r#"SELECT date_bin('1 minute', sampled_at, '0001-01-01Z'), sum(greatest(memory_bytes, 0)), count(*),
              max(greatest(memory_bytes, 0))
          FROM sandbox_usage_samples
          WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2 AND sampled_at >= $3 AND sampled_at < $4
          GROUP BY 1 ORDER BY 1"#;
     /// The same on a platform's table, whose key is the sandbox and the time. `IS TRUE` keeps the planner from the
     /// platform's index on org and time.
-    PLATFORM_MEMORY = "SELECT date_bin('1 minute', sampled_at, '0001-01-01Z'), sum(greatest(memory_bytes, 0)), count(*),
+    PLATFORM_SAMPLES = "SELECT date_bin('1 minute', sampled_at, '0001-01-01Z'), sum(greatest(memory_bytes, 0)), count(*),
              max(greatest(memory_bytes, 0))
          FROM sandbox_usage_samples
          WHERE (org_id = $1) IS TRUE AND sandbox_id = $2 AND sampled_at >= $3 AND sampled_at < $4
@@ -241,7 +241,7 @@ statements! {
              pids = excluded.pids
          WHERE (known.memory_bytes, known.memory_mb, known.cpu_usec, known.pids)
              IS DISTINCT FROM (excluded.memory_bytes, excluded.memory_mb, excluded.cpu_usec, excluded.pids)";
-    /// Updates known samples in a platform's table. `IS TRUE` as in `PLATFORM_MEMORY`.
+    /// Updates known samples in a platform's table. `IS TRUE` as in `PLATFORM_SAMPLES`.
     UPDATE_SAMPLES = "WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, sampled_at) *
              FROM unnest($2::text[], $3::timestamptz[], $4::int8[], $5::int4[], $6::int8[], $7::int4[])

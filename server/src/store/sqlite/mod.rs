@@ -2,8 +2,8 @@
 
 mod conditions;
 mod import;
+mod prune;
 mod read;
-mod samples;
 mod schema;
 mod session;
 pub(super) mod sql;
@@ -25,7 +25,7 @@ use opencomputer_usage_core::usage::dimension::Dimension;
 use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::{Group, Page};
 use opencomputer_usage_core::usage::plan::Plan;
-use opencomputer_usage_core::usage::window::{Timestamp, Window};
+use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection as _, Sqlite as Engine, SqliteConnection, Transaction};
@@ -35,7 +35,7 @@ use self::session::{BUDGET, PATIENCE, check_writable, end_if_abandoned, limit};
 use super::admission::{Queue, Queues};
 use super::error::reason;
 use super::{
-    Caller, Details, Importer, KeyUse, MemoryMinute, OpenError, PoolUse, Reconciled, Result, SandboxReading, Show, Store, StoreError,
+    Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reconciled, Result, SandboxReading, Show, Store, StoreError,
     TagWrite, Tier,
 };
 use crate::deadline;
@@ -203,11 +203,6 @@ impl Store for Sqlite {
         Ok(Some(SandboxReading { totals, points, details, first_started_at, last_ended_at }))
     }
 
-    async fn memory(&self, org: Uuid, id: &SandboxId, window: Window) -> Result<Vec<MemoryMinute>> {
-        let _permit = self.queues.light.acquire(org).await?;
-        samples::memory(&mut *self.readers.acquire().await?, org, id, window).await
-    }
-
     async fn rollup(&self, org: Uuid, grid: &Grid) -> Result<Option<Vec<Tier>>> {
         let mut snapshot = self.snapshot().await?;
         if !read::has_org(&mut snapshot, org).await? {
@@ -333,7 +328,7 @@ impl Store for Sqlite {
     }
 
     async fn prune_samples(&self, before: Timestamp) -> Result<u64> {
-        samples::prune(&self.writer, before).await
+        prune::samples(&self.writer, before).await
     }
 }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::sql;
 use super::types::json_list;
+use crate::store::samples::{mean, whole_minutes};
 use crate::store::{Caller, Details, Result, StoreError};
 
 /// Returns the totals and points of one sandbox.
@@ -25,11 +26,20 @@ pub(super) async fn sandbox_totals(
 ) -> Result<(Totals, Vec<Point>)> {
     let Measure { from, started_before, .. } = grid.measure();
     let query = sqlx::query_as(sql::SANDBOX_EVENTS).bind(org.to_string()).bind(id.as_str());
-    let mut rows = query.bind(from).bind(started_before).fetch(db);
+    let mut rows = query.bind(from).bind(started_before).fetch(&mut *db);
     let mut tally = grid.tally();
     while let Some((memory_mb, disk_mb, started_at, ended_at)) = rows.try_next().await? {
         let (memory_mb, disk_mb, ended_at): (i64, i64, Option<i64>) = (memory_mb, disk_mb, ended_at);
         tally.add(memory_mb.unsigned_abs(), disk_mb.unsigned_abs(), started_at, ended_at);
+    }
+    drop(rows);
+    let (from, to) = whole_minutes(grid.window);
+    let query = sqlx::query_as(sql::SAMPLES).bind(org.to_string()).bind(id.as_str()).bind(from).bind(to);
+    let mut rows = query.fetch(db);
+    while let Some((minute, mb, rest, samples, peak)) = rows.try_next().await? {
+        let (mb, rest, samples, peak): (i64, i64, i64, i64) = (mb, rest, samples, peak);
+        let sum = (u128::from(mb.unsigned_abs()) << 20) + u128::from(rest.unsigned_abs());
+        tally.sample(minute, mean(sum, samples.unsigned_abs()), peak.unsigned_abs());
     }
     Ok(tally.finish())
 }

@@ -27,7 +27,7 @@ statements! {
          WHERE org_id = ?1 AND sandbox_id = ?2 AND started_at < ?4 AND (stopped_at IS NULL OR stopped_at > ?3)";
     /// The samples of a sandbox by UTC minute: start, sum, number and maximum. The sum is split, because it could exceed
     /// 63 bits.
-    MEMORY = "SELECT sampled_at - ((sampled_at % 60000000) + 60000000) % 60000000 AS minute,
+    SAMPLES = "SELECT sampled_at - ((sampled_at % 60000000) + 60000000) % 60000000 AS minute,
              SUM(memory_bytes >> 20), SUM(memory_bytes & 1048575), COUNT(*), MAX(memory_bytes)
          FROM sandbox_usage_samples
          WHERE org_id = ?1 AND sandbox_id = ?2 AND sampled_at >= ?3 AND sampled_at < ?4 GROUP BY minute ORDER BY minute";

@@ -1,0 +1,39 @@
+//! Deletion of old samples, in batches.
+
+use std::time::{Duration, Instant};
+
+use opencomputer_usage_core::usage::window::Timestamp;
+use sqlx::SqlitePool;
+
+use super::{import, sql};
+use crate::store::Result;
+
+/// The most samples that are deleted under one write lock.
+const BATCH: u32 = 5_000;
+/// The shortest time between two batches.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Deletes the samples before a time, and returns their number.
+pub(super) async fn samples(writer: &SqlitePool, before: Timestamp) -> Result<u64> {
+    let orgs: Vec<String> = sqlx::query_scalar(sql::SAMPLED_ORGS).fetch_all(writer).await?;
+    let mut pruned = 0;
+    for org in orgs {
+        loop {
+            let started = Instant::now();
+            let query = sqlx::query(sql::PRUNE_SAMPLES).bind(&org).bind(before.micros()).bind(BATCH);
+            let deleted = query.execute(writer).await?.rows_affected();
+            pruned += deleted;
+            if deleted < BATCH.into() {
+                break;
+            }
+            // Writers of other processes poll for the lock, so it is free for as long as it was held.
+            tokio::time::sleep(started.elapsed().max(PAUSE)).await;
+        }
+    }
+    if pruned > 0
+        && let Err(error) = import::checkpoint(writer).await
+    {
+        tracing::warn!(%error, "the write-ahead log could not be moved into the database file");
+    }
+    Ok(pruned)
+}
