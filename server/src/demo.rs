@@ -18,6 +18,8 @@ pub const OTHER_ORG: Uuid = Uuid::from_u128(0xACE0_0000_0000_4000_8000_0000_0000
 pub const SHARED_ID: &str = "sb-shared";
 /// The id of a large sandbox that somebody forgot to stop.
 pub const RUNAWAY_ID: &str = "sb-runaway";
+/// The microseconds of the fleet's history, up to today.
+pub const HISTORY: i64 = 90 * DAY;
 
 const SANDBOXES: u64 = 320;
 const OTHER_SANDBOXES: u64 = 12;

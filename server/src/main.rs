@@ -378,9 +378,12 @@ async fn run_demo(once: bool, serving: Serving) -> Result<()> {
 
 async fn demo_report(store: &dyn Store, rule: Rule) -> Result<String> {
     let (as_of, to) = (store.now().await?, demo::today(store).await?);
-    let query = UsageQuery::parse(&Parameters::decode(format!("groupBy=tag:team&limit=500&to={to}")), Some(as_of))?;
+    let from = Timestamp::nearest(to.micros() - demo::HISTORY);
+    let query = format!("groupBy=tag:team&interval=1w&limit=500&from={from}&to={to}");
+    let query = UsageQuery::parse(&Parameters::decode(query), Some(as_of))?;
     let plan = query.plan(as_of, rule)?;
     let (page, _) = store.usage(demo::ORG, &plan).await?;
     let tiers = store.rollup(demo::ORG, &plan.grid).await?.unwrap_or_default();
-    Ok(report::usage_text("team", &page, &plan.grid, &tiers))
+    let series = report::series_text("team", &page, &plan.grid);
+    Ok(format!("{}\n{series}", report::usage_text("team", &page, &plan.grid, &tiers)))
 }

@@ -97,6 +97,41 @@ pub fn usage_text(key: &str, page: &Page, grid: &Grid, tiers: &[Tier]) -> String
     text
 }
 
+/// Renders the memory of each bucket and tag value, in whole GB-seconds with bars, or nothing without an interval.
+#[must_use]
+pub fn series_text(key: &str, page: &Page, grid: &Grid) -> String {
+    let (Some(series), Some(buckets)) = (&page.series, &grid.buckets) else { return String::new() };
+    let mut columns: Vec<_> = page.items.iter().map(Group::name).zip(&series.items).collect();
+    columns.extend([("(untagged)", &series.untagged), ("total", &series.total)]);
+    let mut rows = vec![vec!["from".to_owned()]];
+    rows.extend(buckets.iter().map(|bucket| {
+        let from = bucket.from.to_string();
+        let day = from.split_once('T').map_or(&*from, |(day, _)| day);
+        vec![if bucket.partial { format!("{day}*") } else { day.to_owned() }]
+    }));
+    for (name, amounts) in columns {
+        let largest = amounts.iter().map(|usage| usage.memory).max().unwrap_or_default();
+        let cells =
+            amounts.iter().map(|usage| format!("{} {}", whole(usage.memory_gb_seconds()), bar(usage.memory, largest)));
+        for (row, cell) in rows.iter_mut().zip([format!("{name}  ")].into_iter().chain(cells)) {
+            row.push(cell);
+        }
+    }
+    let interval = buckets.interval();
+    format!(
+        "memory in GB-seconds by {key}, interval {interval}\n\n{}\n* cut by the window. Bars compare the amounts of a column.\n",
+        table(&rows, 1)
+    )
+}
+
+/// Returns a bar of up to eight eighths of a line. Nothing has no bar.
+fn bar(amount: u128, largest: u128) -> char {
+    let eighths = amount.saturating_mul(8).checked_div(largest).unwrap_or_default();
+    let bars = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let bar = usize::try_from(eighths).ok().and_then(|eighths| bars.get(eighths.min(7)));
+    if amount == 0 { ' ' } else { bar.copied().unwrap_or('█') }
+}
+
 const fn memory(usage: Usage) -> u128 {
     usage.memory
 }
@@ -124,6 +159,15 @@ fn shares(group: &Group, total: Usage) -> Vec<String> {
 fn decimal(value: f64) -> String {
     let text = format!("{value:.1}");
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
+    format!("{}.{fraction}", grouped(whole))
+}
+
+/// Formats a number rounded half up, with separated thousands.
+fn whole(value: f64) -> String {
+    grouped(&format!("{:.0}", (value + 0.5).floor()))
+}
+
+fn grouped(whole: &str) -> String {
     let mut grouped = String::new();
     for (position, digit) in whole.chars().enumerate() {
         if position > 0 && (whole.len() - position).is_multiple_of(3) {
@@ -131,7 +175,7 @@ fn decimal(value: f64) -> String {
         }
         grouped.push(digit);
     }
-    format!("{grouped}.{fraction}")
+    grouped
 }
 
 /// Aligns columns: the first `texts` columns to the left, numbers to the right.
@@ -152,6 +196,10 @@ fn table(rows: &[Vec<String>], texts: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use opencomputer_usage_core::query::{Parameters, UsageQuery};
+    use opencomputer_usage_core::usage::accounting::Rule;
+    use opencomputer_usage_core::usage::page::PageSeries;
+
     use super::*;
 
     #[test]
@@ -159,5 +207,37 @@ mod tests {
         assert_eq!(decimal(0.0), "0.0");
         assert_eq!(decimal(999.96), "1,000.0");
         assert_eq!(decimal(1_234_567.25), "1,234,567.2");
+    }
+
+    #[test]
+    fn series_have_a_row_for_each_bucket_and_a_bar_for_each_amount() {
+        let query = "groupBy=tag:team&interval=1d&from=2026-01-01T12:00:00Z&to=2026-01-04";
+        let query = UsageQuery::parse(&Parameters::decode(query), None).unwrap();
+        let plan = query.plan("2026-02-01".parse().unwrap(), Rule::default()).unwrap();
+        let hours = |hours: [u128; 3]| hours.map(|hours| Usage::of(1024, 0, hours * 3_600_000_000)).to_vec();
+        let group = |key: &str| Group { key: vec![Some(key.to_owned())], usage: Usage::default(), sandboxes: 1 };
+        let series = PageSeries {
+            total: hours([1, 8, 4]),
+            untagged: hours([0, 0, 0]),
+            items: vec![hours([1, 7, 0]), hours([0, 1, 4])],
+        };
+        let page = Page {
+            total: Usage::default(),
+            untagged: group(""),
+            items: vec![group("ml"), group("search")],
+            series: Some(series),
+            next_cursor: None,
+        };
+        let wanted = "memory in GB-seconds by team, interval 1d
+
+from             ml      search    (untagged)       total
+2026-01-01*   3,600 ▂       0           0         3,600 ▂
+2026-01-02   25,200 █   3,600 ▃         0        28,800 █
+2026-01-03        0    14,400 █         0        14,400 ▅
+
+* cut by the window. Bars compare the amounts of a column.
+";
+        assert_eq!(series_text("team", &page, &plan.grid), wanted);
+        assert_eq!(series_text("team", &Page { series: None, ..page }, &plan.grid), "");
     }
 }

@@ -7,13 +7,11 @@ use opencomputer_usage_core::usage::window::Timestamp;
 use serde_json::{Value, json};
 
 use super::chance::Chance;
-use super::{RUNAWAY_ID, SHARED_ID};
+use super::{HISTORY, RUNAWAY_ID, SHARED_ID};
 
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 pub(super) const DAY: i64 = 24 * HOUR;
-/// The length of the fleet's history.
-const HISTORY: i64 = 90 * DAY;
 
 /// The team that doubles, the number of its sandboxes, and the day on which the second half of them start.
 const DOUBLING_TEAM: &str = "ml";
