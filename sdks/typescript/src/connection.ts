@@ -1,10 +1,11 @@
 import { core, packAll, readInput } from "./core.js";
 import { InvalidRequestError } from "./errors.js";
 import { pack } from "./message.js";
+import { type FetchNext, PagePromise } from "./page.js";
 import { environment, isBrowser } from "./runtime.js";
 import { type Outcome, runCall, sendCallMessage, type Transport } from "./transport.js";
 import type { ChangeTags, Fetch, RequestOptions } from "./types.js";
-import { isPlain, takeOption, withTimes } from "./values.js";
+import { isPlain, takeOption, wireQuery } from "./values.js";
 import { version } from "./version.js";
 
 /** Receives log lines; `console` is one. */
@@ -57,6 +58,27 @@ export class Connection {
     return (await this.prepare<T>(operation, args, query, options, change)()).value;
   }
 
+  /** Calls for a page, which `make` makes of the response and of the function that fetches the next page. */
+  pages<Data, Page, Item>(
+    make: (data: Data, next: FetchNext<Page>) => Page,
+    operation: string,
+    args: Readonly<Record<string, unknown>>,
+    query: unknown,
+    options: RequestOptions | undefined,
+  ): PagePromise<Page, Item> {
+    const call = new PagePromise<Page, Item>((resolve) => {
+      const begin = this.prepare<Data>(operation, args, query, options);
+      const fetchPage = async (parameters?: unknown): Promise<Page> => {
+        const { value, next } = await begin(parameters);
+        return make(value, next === null ? null : () => fetchPage(next));
+      };
+      resolve(fetchPage());
+    });
+    // A call that fails before it is awaited or iterated is not an unhandled rejection.
+    call.catch(() => {});
+    return call;
+  }
+
   /**
    * Reads the arguments of a call. Returns a function that makes the call with the core's parameters of the next page.
    * Changing a query afterwards does not change the following pages.
@@ -71,7 +93,7 @@ export class Connection {
     const [rest, signal] = readInput(() => readSignal(options));
     // Values of tags are the deepest members that are read.
     const call = readInput(
-      () => pack(rest) + pack(operation) + pack(args, 2) + pack(withTimes(query)),
+      () => pack(rest) + pack(operation) + pack(args, 2) + pack(wireQuery(query)),
     );
     const begin = pack("call") + this.#config + call;
     return async (next) => runCall(begin + packAll(next), this.#transport, signal, change);

@@ -32,15 +32,23 @@ export {
   type UsageUntaggedBucket,
 } from "./legacy.js";
 export {
+  type FetchNext,
+  type GroupOf,
+  GroupUsagePage,
+  type ListPage,
+  Page,
   type PageData,
   PagePromise,
+  SandboxPage,
+  type SandboxPageData,
   SandboxUsagePage,
   TagUsagePage,
+  TagValuePage,
   UsagePage,
 } from "./page.js";
 export type { SandboxesApi } from "./resources/sandboxes.js";
 export { condition, type TagsApi } from "./resources/tags.js";
-export type { UsageApi } from "./resources/usage.js";
+export type { Dimensions, UsageApi } from "./resources/usage.js";
 export * from "./types.js";
 export {
   decodeCursor,

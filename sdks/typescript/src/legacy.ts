@@ -156,15 +156,15 @@ export class Usage {
     return { ...page } as unknown as UsageByTagResponse;
   }
 
-  /** Returns the usage of one sandbox. */
+  /** Returns the usage of one sandbox over the last hour, or from `from` to `to`, with a point per minute. */
   async forSandbox(
     sandboxId: string,
     opts: Pick<UsageQueryOpts, "from" | "to"> = {},
   ): Promise<SandboxUsageResponse> {
-    const usage = await this.#usage.forSandbox(sandboxId, withoutEmpty(opts));
+    const usage = await this.#usage.forSandbox(sandboxId, lastHour(withoutEmpty(opts)));
     requireMember(usage, "totals");
     requireMember(usage, "points");
-    return usage as SandboxUsageResponse;
+    return usage as unknown as SandboxUsageResponse;
   }
 }
 
@@ -206,6 +206,17 @@ function withoutEmpty<T>(opts: T): T {
   return readInput(() => {
     if (!isPlain(opts)) return opts;
     return Object.fromEntries(Object.entries(opts).filter(([, value]) => value !== "")) as T;
+  });
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Adds the defaults of the platform's endpoint, which differ from those of `UsageClient`: an hour, in minutes. */
+function lastHour<T>(window: T): T {
+  return readInput(() => {
+    if (!isPlain(window)) return window;
+    const from = window["from"] ?? new Date(Date.now() - HOUR_MS);
+    return { ...window, from, interval: "1m" };
   });
 }
 

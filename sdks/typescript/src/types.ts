@@ -1,10 +1,60 @@
-import type { TagMap } from "./generated/types.js";
+import type {
+  Measured,
+  SandboxUsageTotals,
+  TagMap,
+  UsageBucket,
+  UsagePoint,
+  UsageSeries,
+} from "./generated/types.js";
 
 export * from "./generated/types.js";
 export * from "./rules.js";
 
-/** An instant: RFC 3339 with an offset, `YYYY-MM-DD` (midnight UTC), or a `Date`. */
+/** An instant: RFC 3339 with an offset, `YYYY-MM-DD` (the start of that day in the query's time zone), or a `Date`. */
 export type Time = string | Date;
+
+/** The length of a bucket: a minute, an hour, a day, a week from Monday, or a month. */
+export type UsageInterval = "1m" | "1h" | "1d" | "1w" | "1mo";
+
+/** The type of the option `interval`. */
+export type IntervalOption = UsageInterval | null | undefined;
+
+/**
+ * `Members` in a query with an interval, nothing in one without. If the type of the option `interval` does not tell,
+ * the members may be missing.
+ */
+export type IfInterval<Interval, Members> = [Interval] extends [UsageInterval]
+  ? Members
+  : [Interval] extends [null | undefined]
+    ? unknown
+    : Partial<Members>;
+
+/** The amounts over time, of totals and of items, in a report with an interval. */
+export interface WithSeries {
+  /** One number per bucket of the page. The numbers add up to the amounts beside them. */
+  readonly series: UsageSeries;
+}
+
+/** The buckets of a report with an interval. */
+export interface WithBuckets {
+  /** The interval. */
+  readonly interval: UsageInterval;
+  /** The time zone of the buckets. */
+  readonly timezone: string;
+  /** The buckets: contiguous, in order, and complete also where nothing was used. */
+  readonly buckets: readonly UsageBucket[];
+}
+
+/** The usage of one sandbox over time. */
+export interface WithPoints extends Partial<WithBuckets> {
+  /** Allocated and used memory over the window. */
+  readonly totals: Measured<SandboxUsageTotals>;
+  /** Allocated and used memory over time, one point per bucket. */
+  readonly points: Measured<UsagePoint>[];
+}
+
+/** What usage is grouped by: the sandbox, a tag, or the template, region or status of the sandbox's latest session. */
+export type UsageDimension = "sandbox" | `tag:${string}` | "template" | "region" | "status";
 
 /** The amount by which items are ordered, descending. */
 export type UsageSort = "-memoryGbSeconds" | "-diskOverageGbSeconds";
@@ -15,13 +65,14 @@ export type TagsOf<T> = {
 };
 
 /**
- * The filter of one dimension: a list of exact values, `null` for *the sandbox lacks the tag*, or text that is sent
- * unchanged (comma-separated and quoted, as {@link formatFilter} returns it).
+ * The filter of one dimension: a list of exact values, `null` for *the sandbox lacks it*, or text that is sent unchanged
+ * (comma-separated and quoted, as {@link formatFilter} returns it).
  */
 export type FilterValue = readonly string[] | string | null;
 
 /**
- * Filters by dimension. Values of one dimension are OR-ed, dimensions are AND-ed.
+ * Filters by dimension. Values of one dimension are OR-ed, dimensions are AND-ed. The same form as `exclude` drops
+ * sandboxes instead of keeping them.
  *
  * @example
  * ```ts
@@ -29,10 +80,16 @@ export type FilterValue = readonly string[] | string | null;
  * ```
  */
 export interface UsageFilter {
-  /** Filters by the values of a tag. */
+  /** The values of a tag. */
   readonly [dimension: `tag:${string}`]: FilterValue;
-  /** Filters by sandbox id. */
+  /** Sandbox ids. */
   readonly sandbox?: readonly string[] | string;
+  /** The templates of the latest sessions. */
+  readonly template?: FilterValue;
+  /** The regions of the latest sessions. */
+  readonly region?: FilterValue;
+  /** The statuses of the latest sessions. */
+  readonly status?: FilterValue;
 }
 
 /** The window of a usage report: at most `LIMITS.maxWindowDays` days. */
@@ -41,12 +98,31 @@ export interface UsageWindow {
   readonly from?: Time | null | undefined;
   /** End of the window, exclusive; by default now. */
   readonly to?: Time | null | undefined;
+  /** The IANA time zone of bare dates and of buckets, such as `Europe/Berlin`; by default `UTC`. */
+  readonly timeZone?: string | null | undefined;
+}
+
+/** The options of a report on one sandbox. */
+export interface SandboxUsageQuery<Interval extends IntervalOption = IntervalOption>
+  extends UsageWindow {
+  /** The length of the buckets of `points`; by default there are no points. */
+  readonly interval?: Interval;
+}
+
+/** The sandboxes that a query is about. */
+export interface SandboxConditions {
+  /** The sandboxes to keep; by default all. */
+  readonly filter?: UsageFilter | null | undefined;
+  /** The sandboxes to drop; by default none. `null` for a dimension drops the sandboxes that lack it. */
+  readonly exclude?: UsageFilter | null | undefined;
 }
 
 /** The options of a usage report. */
-export interface UsageQuery extends UsageWindow {
-  /** The filters; by default none. */
-  readonly filter?: UsageFilter | null | undefined;
+export interface UsageQuery<Interval extends IntervalOption = IntervalOption>
+  extends UsageWindow,
+    SandboxConditions {
+  /** The length of the buckets of `series`; by default there are no series. */
+  readonly interval?: Interval;
   /** The order of items, by default `-memoryGbSeconds`. */
   readonly sort?: UsageSort | null | undefined;
   /** The number of items on a page, from 1 to `LIMITS.maxPageLimit`, by default `LIMITS.defaultPageLimit`. */
@@ -55,8 +131,25 @@ export interface UsageQuery extends UsageWindow {
   readonly cursor?: string | null | undefined;
 }
 
-/** The sandboxes to list. There are no parameters yet. */
-export type SandboxesQuery = Readonly<Record<string, never>>;
+/** The sandboxes to list. */
+export interface SandboxesQuery extends SandboxConditions {
+  /** `running` (the default), or `all` to include sandboxes that were torn down. */
+  readonly state?: "running" | "all" | null | undefined;
+  /** The number of sandboxes on a page, from 1 to 500, by default 100. */
+  readonly limit?: number | null | undefined;
+  /** The position to continue from: the `nextCursor` of a page of the same query. */
+  readonly cursor?: string | null | undefined;
+}
+
+/** The tag values to list. */
+export interface TagValuesQuery {
+  /** The values to list start with it; by default all. */
+  readonly prefix?: string | null | undefined;
+  /** The number of values on a page, from 1 to 500, by default 100. */
+  readonly limit?: number | null | undefined;
+  /** The position to continue from: the `nextCursor` of a page of the same query. */
+  readonly cursor?: string | null | undefined;
+}
 
 /** The options of one call, which override those of the client. */
 export interface RequestOptions {

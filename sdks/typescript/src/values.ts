@@ -11,14 +11,17 @@ export function isPlain(value: unknown): value is Record<string, unknown> {
   );
 }
 
-/** Converts the dates of a query to text. An invalid date becomes text that the core rejects. */
-export function withTimes(query: unknown): unknown {
+/** Converts a query to the names and values of the API. An invalid date becomes text that the core rejects. */
+export function wireQuery(query: unknown): unknown {
   if (!isPlain(query)) return query;
   const copy = { ...query };
   for (const end of ["from", "to"]) {
     if (end in copy) copy[end] = timeText(copy[end]);
   }
-  return copy;
+  // If both names are given, the core rejects the one that it does not know.
+  if ("timezone" in copy || !("timeZone" in copy)) return copy;
+  const { timeZone: timezone, ...others } = copy;
+  return { ...others, timezone };
 }
 
 function timeText(time: unknown): unknown {

@@ -5,11 +5,14 @@ import {
   condition,
   type ErrorCode,
   type GroupBy,
+  type GroupUsagePage,
+  type Measured,
   type OpenComputerError,
   type PagePromise,
   parseFilter,
   parseGroupBy,
   type Sandbox,
+  type SandboxPage,
   type SandboxTags,
   type SandboxUsage,
   type SandboxUsageItem,
@@ -18,10 +21,15 @@ import {
   type TagMap,
   type TagUsageItem,
   TagUsagePage,
+  type TagValuePage,
   type TagViolation,
   type UntaggedUsage,
+  type UsageBucket,
   UsageClient,
+  type UsageInterval,
   type UsagePoint,
+  type UsageQuery,
+  type UsageSeries,
   validateTags,
 } from "@opencomputer/usage";
 import * as pure from "@opencomputer/usage/validate";
@@ -54,20 +62,119 @@ describe("reports", () => {
     expectTypeOf<SandboxUsage["asOf"]>().toEqualTypeOf<string | null>();
     expectTypeOf<SandboxUsage["diskOverageGbSeconds"]>().toEqualTypeOf<number | null>();
     expectTypeOf<SandboxUsage["tags"]>().toEqualTypeOf<TagMap | null>();
-    expectTypeOf<SandboxUsage["totals"]>().toEqualTypeOf<SandboxUsageTotals | null>();
-    expectTypeOf<SandboxUsage["points"]>().toEqualTypeOf<UsagePoint[] | null>();
+    expectTypeOf<SandboxUsage["totals"]>().toEqualTypeOf<Measured<SandboxUsageTotals> | null>();
+    expectTypeOf<SandboxUsage["points"]>().toEqualTypeOf<Measured<UsagePoint>[] | null>();
     for (const name of ["region", "workerID", "template"] as const) {
       expectTypeOf<Sandbox[typeof name]>().toEqualTypeOf<string | null>();
     }
   });
 
   test("are awaited as pages and iterated as items", async () => {
-    expectTypeOf<
-      Awaited<ReturnType<typeof client.usage.bySandbox>>
-    >().toEqualTypeOf<SandboxUsagePage>();
+    expectTypeOf(await client.usage.bySandbox()).toEqualTypeOf<SandboxUsagePage>();
     for await (const item of client.usage.bySandbox()) {
       expectTypeOf(item).toEqualTypeOf<SandboxUsageItem>();
     }
+  });
+});
+
+describe("reports with an interval", () => {
+  test("have series and buckets that are never undefined", async () => {
+    const page = await client.usage.byTag("team", { interval: "1d" });
+    expectTypeOf(page.total.series).toEqualTypeOf<UsageSeries>();
+    expectTypeOf(page.untagged?.series.memoryGbSeconds).toEqualTypeOf<number[] | undefined>();
+    expectTypeOf(page.items[0]?.series).toEqualTypeOf<UsageSeries | undefined>();
+    expectTypeOf(page.buckets).toEqualTypeOf<readonly UsageBucket[]>();
+    expectTypeOf(page.interval).toEqualTypeOf<UsageInterval>();
+    expectTypeOf((await page.getNextPage()).buckets).toEqualTypeOf<readonly UsageBucket[]>();
+    expectTypeOf(page.toJSON().buckets).toEqualTypeOf<readonly UsageBucket[]>();
+    for await (const item of client.usage.bySandbox({ interval: "1w" })) {
+      expectTypeOf(item.series.diskOverageGbSeconds).toEqualTypeOf<number[]>();
+    }
+    for (const item of page) expectTypeOf(item.series).toEqualTypeOf<UsageSeries>();
+  });
+
+  test("are told apart from those without", async () => {
+    for (const page of [
+      await client.usage.byTag("team"),
+      await client.usage.byTag("team", {}),
+      await client.usage.byTag("team", { interval: undefined, limit: 5 }),
+      await client.usage.byTag("team", { interval: null }),
+    ]) {
+      expectTypeOf(page).toEqualTypeOf<TagUsagePage>();
+      expectTypeOf(page).not.toHaveProperty("buckets");
+      expectTypeOf(page.total).not.toHaveProperty("series");
+    }
+  });
+
+  test("may have no series if the option may be absent", async () => {
+    const page = await client.usage.bySandbox({} as UsageQuery);
+    expectTypeOf(page.total.series).toEqualTypeOf<UsageSeries | undefined>();
+    expectTypeOf(page.buckets).toEqualTypeOf<readonly UsageBucket[] | undefined>();
+    const known: SandboxUsagePage = page;
+    expectTypeOf(known.items).toEqualTypeOf<readonly SandboxUsageItem[]>();
+  });
+
+  test("have points of one sandbox", async () => {
+    const usage = await client.usage.forSandbox("sb-1", { interval: "1h" });
+    expectTypeOf(usage.points).toEqualTypeOf<Measured<UsagePoint>[]>();
+    expectTypeOf(usage.totals.usedFraction).toEqualTypeOf<number | null>();
+    expectTypeOf(usage.points[0]?.usedFraction).toEqualTypeOf<number | null | undefined>();
+    expectTypeOf(await client.usage.forSandbox("sb-1")).toEqualTypeOf<SandboxUsage>();
+  });
+});
+
+describe("reports by dimensions", () => {
+  test("by one tag and by sandbox are those of byTag and bySandbox", () => {
+    expectTypeOf(client.usage.by("tag:team")).toEqualTypeOf(client.usage.byTag("team"));
+    expectTypeOf(client.usage.by(["tag:team"])).toEqualTypeOf(client.usage.byTag("team"));
+    expectTypeOf(client.usage.by("sandbox")).toEqualTypeOf(client.usage.bySandbox());
+    expectTypeOf(client.usage.by("tag:team", { interval: "1d" })).toEqualTypeOf(
+      client.usage.byTag("team", { interval: "1d" }),
+    );
+  });
+
+  test("know the members of a group", async () => {
+    const page = await client.usage.by(["tag:team", "region"], { interval: "1mo" });
+    const [item] = page.items;
+    expectTypeOf(item?.group["tag:team"]).toEqualTypeOf<string | null | undefined>();
+    for (const { group, series } of page) {
+      expectTypeOf(group["tag:team"]).toEqualTypeOf<string | null>();
+      expectTypeOf(group.region).toEqualTypeOf<string | null>();
+      expectTypeOf(series.memoryGbSeconds).toEqualTypeOf<number[]>();
+    }
+    expectTypeOf(await client.usage.by("status")).toEqualTypeOf<GroupUsagePage<"status">>();
+    const some: GroupUsagePage = page;
+    expectTypeOf(some.untagged?.sandboxCount).toEqualTypeOf<number | undefined>();
+  });
+
+  test("accept only dimensions", () => {
+    // @ts-expect-error: the key of a tag needs its prefix.
+    client.usage.by("team");
+    // @ts-expect-error: unknown dimension.
+    client.usage.by(["tag:team", "worker"]);
+    // @ts-expect-error: unknown interval.
+    client.usage.by("region", { interval: "1y" });
+    // @ts-expect-error: unknown option.
+    client.usage.by("region", { intervall: "1d" });
+  });
+});
+
+describe("lists", () => {
+  test("are awaited as pages and iterated as items", async () => {
+    const page = await client.sandboxes.list({ state: "all", exclude: { region: null } });
+    const all: Sandbox[] = page;
+    expectTypeOf(page).toEqualTypeOf<SandboxPage>();
+    expectTypeOf(page.map(({ sandboxID }) => sandboxID)).toEqualTypeOf<string[]>();
+    expectTypeOf(all.length).toEqualTypeOf<number>();
+    for await (const { value, sandboxCount } of client.tags.listValues("team", { prefix: "p" })) {
+      expectTypeOf(value).toEqualTypeOf<string>();
+      expectTypeOf(sandboxCount).toEqualTypeOf<number>();
+    }
+    expectTypeOf(await client.tags.listValues("team")).toEqualTypeOf<TagValuePage>();
+    // @ts-expect-error: unknown state.
+    client.sandboxes.list({ state: "stopped" });
+    // @ts-expect-error: there is no prefix of sandboxes.
+    client.sandboxes.list({ prefix: "sb" });
   });
 });
 

@@ -6,6 +6,15 @@ export type SandboxStatus = "running" | "hibernated" | "stopped" | "error" | (st
 /** The tags of a sandbox by their keys. */
 export type TagMap = Record<string, string>;
 
+/** The value of each dimension that was grouped by, in that order; null where the sandboxes lack it. */
+export type GroupValues = Readonly<Record<string, string | null>>;
+
+/** Allocated and measured memory, and their ratio. */
+export type Measured<Memory> = Memory & {
+  /** Measured memory over allocated memory; null without samples. */
+  readonly usedFraction: number | null;
+};
+
 /** Amounts of the two metrics. */
 export interface UsageTotals {
   /** Memory, GB-seconds. */
@@ -76,6 +85,36 @@ export interface GroupUsageItem {
   readonly series?: UsageSeries;
 }
 
+/** The amounts of the two metrics over time, one number per bucket. They add up to the amounts beside them. */
+export interface UsageSeries {
+  /** Memory, GB-seconds. */
+  readonly memoryGbSeconds: number[];
+  /** Disk beyond the included amount, GB-seconds. */
+  readonly diskOverageGbSeconds: number[];
+}
+
+/** A part of the window, from one boundary of the interval to the next. */
+export interface UsageBucket {
+  /** Start of the bucket, inclusive. */
+  readonly from: string;
+  /** End of the bucket, exclusive. */
+  readonly to: string;
+  /** True if the window cuts the bucket, so that it is shorter than its interval; absent otherwise. */
+  readonly partial?: boolean;
+}
+
+/** Usage of the sandboxes that share a value of each dimension. */
+export interface GroupUsageItem {
+  /** The value of each dimension that was grouped by, in that order; null where the sandboxes lack it. */
+  readonly group: GroupValues;
+  /** Memory, GB-seconds. */
+  readonly memoryGbSeconds: number;
+  /** Disk beyond the included amount, GB-seconds. */
+  readonly diskOverageGbSeconds: number;
+  /** The number of sandboxes. */
+  readonly sandboxCount: number;
+}
+
 /** Usage of one sandbox. */
 export interface SandboxUsageItem {
   /** The id of the sandbox. */
@@ -132,9 +171,9 @@ export interface SandboxUsage {
    */
   readonly lastEndedAt: string | null;
   /** Allocated and used memory over the window; null from the platform's servers before June 2026. */
-  readonly totals: SandboxUsageTotals | null;
+  readonly totals: Measured<SandboxUsageTotals> | null;
   /** Allocated and used memory over time, one point per bucket; null from the platform's servers before June 2026. */
-  readonly points: UsagePoint[] | null;
+  readonly points: Measured<UsagePoint>[] | null;
 }
 
 /** Allocated and used memory of one sandbox, clipped to the window. */
@@ -177,6 +216,14 @@ export interface TagKey {
   readonly sandboxCount: number;
   /** The number of its distinct values. */
   readonly valueCount: number;
+}
+
+/** A value of a tag key. */
+export interface TagValue {
+  /** The value. */
+  readonly value: string;
+  /** The number of sandboxes that have it. */
+  readonly sandboxCount: number;
 }
 
 /** The tags of one sandbox: the response of `GET` and `PUT /api/sandboxes/{id}/tags`. */

@@ -1,4 +1,5 @@
 import type { Connection } from "../connection.js";
+import { type FetchNext, type PagePromise, SandboxPage, type SandboxPageData } from "../page.js";
 import type { RequestOptions, Sandbox, SandboxesQuery } from "../types.js";
 import { bind } from "../values.js";
 
@@ -12,16 +13,25 @@ export class SandboxesApi {
   }
 
   /**
-   * Lists the newest 100 running sandboxes.
+   * Lists sandboxes, newest first; by default those that are running. The page is an array of sandboxes.
    *
-   * @throws {@link InvalidRequestError}, {@link APIError}, {@link ConnectionError}.
+   * @throws {@link InvalidRequestError}, {@link APIError}, {@link ConnectionError}, {@link UnsupportedByServerError} if
+   * the server ignored a part of the query. The promise rejects; the method itself never throws.
    * @example
    * ```ts
-   * for (const { sandboxID, tags } of await client.sandboxes.list()) console.log(sandboxID, tags);
+   * const newest = await client.sandboxes.list();
+   * for await (const { sandboxID } of client.sandboxes.list({ filter: { "tag:team": ["payments"] }, state: "all" })) {
+   *   console.log(sandboxID);
+   * }
    * ```
    */
-  list(query?: SandboxesQuery, requestOptions?: RequestOptions): Promise<Sandbox[]> {
-    return this.#connection.call("sandboxes.list", {}, query, requestOptions);
+  list(
+    query?: SandboxesQuery,
+    requestOptions?: RequestOptions,
+  ): PagePromise<SandboxPage, Sandbox> {
+    const make = (data: SandboxPageData, next: FetchNext<SandboxPage>) =>
+      new SandboxPage(data, next);
+    return this.#connection.pages(make, "sandboxes.list", {}, query, requestOptions);
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Connection } from "../connection.js";
 import { readInput } from "../core.js";
 import { InvalidRequestError, UnsupportedByServerError } from "../errors.js";
+import { type FetchNext, type PagePromise, TagValuePage } from "../page.js";
 import type {
   ChangeTags,
   RequestOptions,
@@ -8,6 +9,8 @@ import type {
   SetTagsOptions,
   TagKey,
   TagsOf,
+  TagValue,
+  TagValuesQuery,
 } from "../types.js";
 import { bind, takeOption } from "../values.js";
 
@@ -48,6 +51,26 @@ export class TagsApi {
    */
   listKeys(requestOptions?: RequestOptions): Promise<TagKey[]> {
     return this.#connection.call("tags.list_keys", {}, undefined, requestOptions);
+  }
+
+  /**
+   * Lists the values of a tag key, ordered by their UTF-8 bytes. A key that is not in use has none.
+   *
+   * @throws {@link InvalidRequestError}, {@link APIError}, {@link ConnectionError}. The promise rejects; the method
+   * itself never throws.
+   * @example
+   * ```ts
+   * for await (const { value, sandboxCount } of client.tags.listValues("team", { prefix: "pay" })) {
+   *   console.log(value, sandboxCount);
+   * }
+   * ```
+   */
+  listValues(
+    key: string,
+    query?: TagValuesQuery,
+    requestOptions?: RequestOptions,
+  ): PagePromise<TagValuePage, TagValue> {
+    return this.#connection.pages(valuePage, "tags.list_values", { key }, query, requestOptions);
   }
 
   /**
@@ -107,4 +130,15 @@ export class TagsApi {
     }
     return this.#connection.call("tags.update", { sandboxId }, undefined, requestOptions, change);
   }
+}
+
+/** The response, whose items are called `values`. */
+interface ValuesData {
+  readonly key: string;
+  readonly values: readonly TagValue[];
+  readonly nextCursor: string | null;
+}
+
+function valuePage({ values: items, ...page }: ValuesData, next: FetchNext<TagValuePage>) {
+  return new TagValuePage({ ...page, items }, next);
 }

@@ -1,25 +1,71 @@
 import type { Connection } from "../connection.js";
 import {
+  type FetchNext,
+  type GroupOf,
+  GroupUsagePage,
   type PageData,
-  PagePromise,
+  type PagePromise,
   SandboxUsagePage,
   TagUsagePage,
-  type UsagePage,
 } from "../page.js";
 import type {
+  IfInterval,
+  IntervalOption,
+  Measured,
   RequestOptions,
   SandboxUsage,
   SandboxUsageItem,
+  SandboxUsageQuery,
+  SandboxUsageTotals,
   TagUsageItem,
+  UsageDimension,
   UsageQuery,
-  UsageWindow,
+  WithBuckets,
+  WithPoints,
+  WithSeries,
 } from "../types.js";
 import { bind } from "../values.js";
 
-type PageClass<Page, Item> = new (
-  data: PageData<UsagePage<Item>>,
-  next: (() => Promise<UsagePage<Item>>) | null,
-) => Page;
+type Series<Interval> = IfInterval<Interval, WithSeries>;
+
+/** A call for a page of usage, whose items and totals have series if the query has an interval. */
+type UsagePages<Page, Item, Interval> = PagePromise<
+  Page & IfInterval<Interval, WithBuckets>,
+  Item & Series<Interval>
+>;
+
+/** One dimension, or a list of one to three. */
+export type Dimensions =
+  | UsageDimension
+  | readonly [UsageDimension, UsageDimension?, UsageDimension?]
+  | readonly UsageDimension[];
+
+type TagPages<Interval> = UsagePages<TagUsagePage<Series<Interval>>, TagUsageItem, Interval>;
+
+type SandboxPages<Interval> = UsagePages<
+  SandboxUsagePage<Series<Interval>>,
+  SandboxUsageItem,
+  Interval
+>;
+
+type GroupPages<Dimension extends string, Interval> = UsagePages<
+  GroupUsagePage<Dimension, Series<Interval>>,
+  GroupOf<Dimension>,
+  Interval
+>;
+
+/** The pages of a report by these dimensions: by one tag and by sandbox as `byTag` and `bySandbox` return them. */
+type PagesBy<By, Interval> = By extends readonly [infer One]
+  ? PagesBy<One, Interval>
+  : By extends readonly (infer One extends UsageDimension)[]
+    ? GroupPages<One, Interval>
+    : By extends "sandbox"
+      ? SandboxPages<Interval>
+      : By extends `tag:${string}`
+        ? TagPages<Interval>
+        : By extends string
+          ? GroupPages<By, Interval>
+          : never;
 
 /** Usage reports, in GB-seconds (1 GB = 1024 MB). */
 export class UsageApi {
@@ -31,23 +77,42 @@ export class UsageApi {
   }
 
   /**
+   * Returns usage by one to three dimensions.
+   *
+   * @throws as {@link UsageApi.byTag} does.
+   * @example
+   * ```ts
+   * const page = await client.usage.by(["tag:team", "region"], { interval: "1d", timeZone: "Europe/Berlin" });
+   * for (const { group, series } of page) console.log(group["tag:team"], group.region, series.memoryGbSeconds);
+   * ```
+   */
+  by<By extends Dimensions, Interval extends IntervalOption = undefined>(
+    dimensions: By,
+    query?: UsageQuery<Interval>,
+    requestOptions?: RequestOptions,
+  ): PagesBy<By, Interval> {
+    return this.#pages("usage.by", { groupBy: dimensions }, query, requestOptions) as never;
+  }
+
+  /**
    * Returns usage by the values of a tag, and the usage of sandboxes without it. Pass the key alone:
    * `byTag("tag:team")` reports on the key `tag:team`, which is also valid.
    *
    * @throws {@link InvalidRequestError} for an invalid query, before anything is sent; {@link APIError} for an error
-   * response; {@link ConnectionError} without a response. The promise rejects; the method itself never throws.
+   * response; {@link ConnectionError} without a response; {@link UnsupportedByServerError} if the server ignored a part
+   * of the query. The promise rejects; the method itself never throws.
    * @example
    * ```ts
    * const page = await client.usage.byTag("team", { from: "2026-04-01", to: "2026-05-01" });
    * console.log(page.total.memoryGbSeconds, page.untagged?.sandboxCount, page.items);
    * ```
    */
-  byTag(
+  byTag<Interval extends IntervalOption = undefined>(
     key: string,
-    query?: UsageQuery,
+    query?: UsageQuery<Interval>,
     requestOptions?: RequestOptions,
-  ): PagePromise<TagUsagePage, TagUsageItem> {
-    return this.#pages(TagUsagePage, "usage.by_tag", { key }, query, requestOptions);
+  ): TagPages<Interval> {
+    return this.#pages("usage.by_tag", { key }, query, requestOptions) as never;
   }
 
   /**
@@ -61,11 +126,11 @@ export class UsageApi {
    * }
    * ```
    */
-  bySandbox(
-    query?: UsageQuery,
+  bySandbox<Interval extends IntervalOption = undefined>(
+    query?: UsageQuery<Interval>,
     requestOptions?: RequestOptions,
-  ): PagePromise<SandboxUsagePage, SandboxUsageItem> {
-    return this.#pages(SandboxUsagePage, "usage.by_sandbox", {}, query, requestOptions);
+  ): SandboxPages<Interval> {
+    return this.#pages("usage.by_sandbox", {}, query, requestOptions) as never;
   }
 
   /**
@@ -74,34 +139,53 @@ export class UsageApi {
    * @throws {@link NotFoundError} if the sandbox does not exist, else as {@link UsageApi.byTag} does.
    * @example
    * ```ts
-   * const usage = await client.usage.forSandbox("sb-1", { from: new Date("2026-04-01") });
+   * const { totals, points } = await client.usage.forSandbox("sb-1", { from: "2026-04-01", interval: "1h" });
+   * console.log(totals.usedFraction, points.length);
    * ```
    */
-  forSandbox(
+  async forSandbox<Interval extends IntervalOption = undefined>(
     sandboxId: string,
-    window?: UsageWindow,
+    query?: SandboxUsageQuery<Interval>,
     requestOptions?: RequestOptions,
-  ): Promise<SandboxUsage> {
-    return this.#connection.call("usage.for_sandbox", { sandboxId }, window, requestOptions);
+  ): Promise<SandboxUsage & IfInterval<Interval, WithPoints>> {
+    const call = this.#connection.call<SandboxUsage>(
+      "usage.for_sandbox",
+      { sandboxId },
+      query,
+      requestOptions,
+    );
+    const usage = await call;
+    for (const memory of [usage.totals, ...(usage.points ?? [])]) addUsedFraction(memory);
+    return usage as SandboxUsage & IfInterval<Interval, WithPoints>;
   }
 
-  #pages<Page extends UsagePage<Item>, Item>(
-    Page: PageClass<Page, Item>,
+  #pages(
     operation: string,
     args: Readonly<Record<string, unknown>>,
     query: UsageQuery | undefined,
     options: RequestOptions | undefined,
-  ): PagePromise<Page, Item> {
-    const call = new PagePromise<Page, Item>((resolve) => {
-      const begin = this.#connection.prepare<PageData<Page>>(operation, args, query, options);
-      const fetchPage = async (next?: unknown): Promise<Page> => {
-        const { value, next: after } = await begin(next);
-        return new Page(value, after === null ? null : () => fetchPage(after));
-      };
-      resolve(fetchPage());
-    });
-    // A call that fails before it is awaited or iterated is not an unhandled rejection.
-    call.catch(() => {});
-    return call;
+  ): PagePromise<AnyPage, unknown> {
+    return this.#connection.pages(usagePage, operation, args, query, options);
   }
 }
+
+type AnyPage = TagUsagePage | SandboxUsagePage | GroupUsagePage;
+
+/** Makes a page of the class that belongs to its dimensions. */
+function usagePage(data: PageData<AnyPage>, next: FetchNext<AnyPage>): AnyPage {
+  const { groupBy } = data;
+  const isSandboxes = groupBy === null || groupBy === "sandbox";
+  const isTag = !isSandboxes && groupBy.startsWith("tag:") && !groupBy.includes(",");
+  const PageClass: new (data: never, next: never) => AnyPage = isSandboxes ? SandboxUsagePage : isTag ? TagUsagePage : GroupUsagePage;
+  return new PageClass(data as never, next as never);
+}
+
+/** Sets the ratio of measured to allocated memory. Without samples, measured memory is 0. */
+function addUsedFraction(memory: Measured<Pick<SandboxUsageTotals, Amounts>> | null): void {
+  if (!memory) return;
+  const { memoryUsedGbSeconds: used, memoryAllocatedGbSeconds: allocated } = memory;
+  const usedFraction = used > 0 && allocated > 0 ? used / allocated : null;
+  Object.assign(memory, { usedFraction });
+}
+
+type Amounts = "memoryUsedGbSeconds" | "memoryAllocatedGbSeconds";
