@@ -1,7 +1,7 @@
 //! Results of calls, in the types of each host.
 
 use super::Answer;
-use crate::host::json::{Json, ToJson};
+use crate::host::json::{Json, Numbers, ToJson};
 use crate::tags::TagSet;
 use crate::usage::window::Timestamp;
 use crate::wire::reply::{Facts, Form, Host, Outcome, Page, Reply};
@@ -47,10 +47,12 @@ impl<P: Host> Value for Outcome<P> {
 }
 
 /// The result of a call as JSON text, with only the members of the contract.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct JsonValue {
-    /// The text.
+    /// The text. In place of a list of numbers it may have the list's position in `numbers`.
     pub text: String,
+    /// The lists that the text refers to.
+    pub numbers: Numbers,
     page: Option<Page>,
     sandbox_id: Option<String>,
     user_tags: TagSet,
@@ -62,11 +64,12 @@ impl Value for JsonValue {
             [0x1f, 0x8b, ..] => "it is compressed with gzip, which was not requested",
             _ => "it is not UTF-8",
         })?;
-        let body = Json::parse(text).map_err(|at| format!("it is not valid JSON at byte {at}"))?;
+        let mut numbers = Numbers::default();
+        let body = Json::parse_with(text, &mut numbers).map_err(|at| format!("it is not valid JSON at byte {at}"))?;
         let form = reply.form();
         let mut text = String::new();
         form.write(&body, &mut text)?;
-        let mut value = Self { text, page: None, sandbox_id: None, user_tags: TagSet::default() };
+        let mut value = Self { text, numbers, page: None, sandbox_id: None, user_tags: TagSet::default() };
         match form.facts {
             Facts::None => {}
             Facts::Page => value.page = Page::of(&body),

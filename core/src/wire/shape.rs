@@ -141,6 +141,7 @@ pub(crate) fn rewrite(value: &Json<'_>, shape: &Shape, out: &mut String) -> Resu
             };
             entries(out, distinct(values, text).ok_or(None)?);
         }
+        (Shape::List(Shape::Number), Json::Numbers(list)) => list.write_json(out),
         (Shape::List(shape), Json::List(items)) => {
             sequence(out, ['[', ']'], items, |out, item| rewrite(item, shape, out))?;
         }

@@ -26,6 +26,8 @@ interface Exports {
   /** Not in the module of the pure functions alone. */
   readonly call: (words: number, nowMs: number, random: number) => number;
   /** Not in the module of the pure functions alone. */
+  readonly numbers: () => number;
+  /** Not in the module of the pure functions alone. */
   readonly forget: (exchange: number) => void;
 }
 

@@ -7,6 +7,7 @@ import {
   OpenComputerError,
 } from "./errors.js";
 import { count } from "./message.js";
+import { unpackSeries } from "./series.js";
 import { abortable, onAbort, throwIfAborted } from "./signals.js";
 import type { ChangeTags, Fetch, FetchResponse, TagMap } from "./types.js";
 
@@ -92,6 +93,7 @@ export async function runCall<T>(
           step = advance(await askForTags(state, step.tags, step.timeoutMs, change));
           break;
         case "done":
+          unpackSeries(step.value, home);
           return step;
         case "failed":
           throw errorOf(step.error, state.cause);

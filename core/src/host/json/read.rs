@@ -1,7 +1,8 @@
-//! Reads JSON, keeping numbers as text.
+//! Reads JSON, keeping single numbers as text.
 
 use std::borrow::Cow;
 
+use super::numbers::Numbers;
 use crate::host::decimal::Decimal;
 
 /// The deepest nesting, the same as `serde_json`'s.
@@ -14,6 +15,8 @@ pub(crate) enum Json<'a> {
     Bool(bool),
     /// The text of a number that fits into a double.
     Number(&'a str),
+    /// The position of a list in the [`Numbers`] of the text.
+    Numbers(usize),
     Text(Cow<'a, str>),
     List(Vec<Json<'a>>),
     /// The members in their order in the text. A name may occur more than once.
@@ -23,14 +26,23 @@ pub(crate) enum Json<'a> {
 impl<'a> Json<'a> {
     /// Parses a text that contains exactly one value. The error is the byte offset of the fault.
     pub(crate) fn parse(text: &'a str) -> Result<Self, usize> {
-        let mut reader = Reader { rest: text };
-        let value = reader.value(DEPTH).filter(|_| reader.rest.is_empty());
-        value.ok_or(text.len() - reader.rest.len())
+        Self::parse_all(text, None)
+    }
+
+    /// Parses a text as [`Json::parse`] does, and converts its lists of numbers to doubles where possible.
+    pub(crate) fn parse_with(text: &'a str, numbers: &mut Numbers) -> Result<Self, usize> {
+        Self::parse_all(text, Some(numbers))
+    }
+
+    fn parse_all(text: &'a str, numbers: Option<&mut Numbers>) -> Result<Self, usize> {
+        let mut reader = Reader { text, at: 0, numbers };
+        let value = reader.value(DEPTH).filter(|_| reader.at == text.len());
+        value.ok_or(reader.at)
     }
 
     /// Parses the value at the start of a text and ignores the rest.
     pub(crate) fn parse_first(text: &'a str) -> Option<Self> {
-        Reader { rest: text }.value(DEPTH)
+        Reader { text, at: 0, numbers: None }.value(DEPTH)
     }
 
     /// Returns the member with this name, if this is an object that has it once.
@@ -60,64 +72,87 @@ impl<'a> Json<'a> {
 #[derive(Debug)]
 pub(crate) struct Repeated;
 
-struct Reader<'a> {
-    rest: &'a str,
+/// A position in a text. It moves byte by byte, because the module of the npm package is optimized for size, and methods
+/// of `str` that take a pattern are ten times as slow there.
+struct Reader<'a, 'n> {
+    text: &'a str,
+    at: usize,
+    numbers: Option<&'n mut Numbers>,
 }
 
-impl<'a> Reader<'a> {
-    fn eat(&mut self, token: &str) -> bool {
-        let rest = self.rest.strip_prefix(token);
-        self.rest = rest.unwrap_or(self.rest);
-        rest.is_some()
+impl<'a> Reader<'a, '_> {
+    /// Returns the next byte; 0 at the end, which is not JSON anywhere else.
+    fn peek(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or(0)
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        let found = self.peek() == byte;
+        self.at += usize::from(found);
+        found
+    }
+
+    fn eat_word(&mut self, word: &str) -> bool {
+        let found = self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word));
+        self.at += if found { word.len() } else { 0 };
+        found
     }
 
     fn space(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        while matches!(self.peek(), b' ' | b'\t' | b'\n' | b'\r') {
+            self.at += 1;
+        }
     }
 
     /// Parses a value and the white space around it.
     fn value(&mut self, depth: u8) -> Option<Json<'a>> {
         self.space();
-        let value = if self.eat("\"") {
-            Json::Text(self.string()?)
-        } else if self.eat("{") {
-            let member = |reader: &mut Self, depth| {
-                reader.space();
-                let name = reader.eat("\"").then(|| reader.string())??;
-                reader.space();
-                reader.eat(":").then(|| reader.value(depth))?.map(|value| (name, value))
-            };
-            Json::Map(self.sequence("}", depth.checked_sub(1)?, member)?)
-        } else if self.eat("[") {
-            Json::List(self.sequence("]", depth.checked_sub(1)?, Self::value)?)
-        } else if self.eat("null") {
-            Json::Null
-        } else if self.eat("true") {
-            Json::Bool(true)
-        } else if self.eat("false") {
-            Json::Bool(false)
-        } else {
-            Json::Number(self.number()?)
+        let value = match self.peek() {
+            b'"' => {
+                self.at += 1;
+                Json::Text(self.string()?)
+            }
+            b'{' => {
+                self.at += 1;
+                let depth = depth.checked_sub(1)?;
+                Json::Map(self.sequence(b'}', |reader| {
+                    reader.space();
+                    let name = reader.eat(b'"').then(|| reader.string())??;
+                    reader.space();
+                    reader.eat(b':').then(|| reader.value(depth))?.map(|value| (name, value))
+                })?)
+            }
+            b'[' => {
+                self.at += 1;
+                let depth = depth.checked_sub(1)?;
+                let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+                match self.numbers.as_deref_mut().and_then(|numbers| numbers.read(rest)) {
+                    Some((list, length)) => {
+                        self.at += length;
+                        Json::Numbers(list)
+                    }
+                    None => Json::List(self.sequence(b']', |reader| reader.value(depth))?),
+                }
+            }
+            b'n' => self.eat_word("null").then_some(Json::Null)?,
+            b't' => self.eat_word("true").then_some(Json::Bool(true))?,
+            b'f' => self.eat_word("false").then_some(Json::Bool(false))?,
+            _ => Json::Number(self.number()?),
         };
         self.space();
         Some(value)
     }
 
     /// Parses the items between brackets, including the closing one.
-    fn sequence<T>(
-        &mut self,
-        close: &str,
-        depth: u8,
-        mut item: impl FnMut(&mut Self, u8) -> Option<T>,
-    ) -> Option<Vec<T>> {
+    fn sequence<T>(&mut self, close: u8, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let mut items = Vec::new();
         self.space();
         if self.eat(close) {
             return Some(items);
         }
         loop {
-            items.push(item(self, depth)?);
-            if !self.eat(",") {
+            items.push(item(self)?);
+            if !self.eat(b',') {
                 return self.eat(close).then_some(items);
             }
         }
@@ -127,18 +162,20 @@ impl<'a> Reader<'a> {
     fn string(&mut self) -> Option<Cow<'a, str>> {
         let mut text = Cow::Borrowed("");
         loop {
-            let end = self.rest.find(|c: char| c < ' ' || matches!(c, '"' | '\\'))?;
-            let (plain, rest) = self.rest.split_at_checked(end)?;
-            self.rest = rest;
+            let start = self.at;
+            while !matches!(self.peek(), 0..b' ' | b'"' | b'\\') {
+                self.at += 1;
+            }
+            let plain = self.text.get(start..self.at)?;
             if text.is_empty() {
                 text = Cow::Borrowed(plain);
             } else {
                 text.to_mut().push_str(plain);
             }
-            if self.eat("\"") {
+            if self.eat(b'"') {
                 return Some(text);
             }
-            if !self.eat("\\") {
+            if !self.eat(b'\\') {
                 return None;
             }
             text.to_mut().push(self.escape()?);
@@ -146,19 +183,19 @@ impl<'a> Reader<'a> {
     }
 
     fn escape(&mut self) -> Option<char> {
-        let mut rest = self.rest.chars();
-        let escape = rest.next()?;
-        self.rest = rest.as_str();
+        let escape = self.peek();
+        self.at += 1;
         Some(match escape {
-            '"' | '\\' | '/' => escape,
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'u' => {
+            b'"' | b'\\' | b'/' => char::from(escape),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
                 let unit = self.unit()?;
-                let low = if matches!(unit, 0xD800..0xDC00) && self.eat("\\u") { Some(self.unit()?) } else { None };
+                let low =
+                    if matches!(unit, 0xD800..0xDC00) && self.eat_word("\\u") { Some(self.unit()?) } else { None };
                 // A lone surrogate is not a character.
                 char::decode_utf16([unit].into_iter().chain(low)).next()?.ok()?
             }
@@ -168,36 +205,38 @@ impl<'a> Reader<'a> {
 
     /// Parses four hex digits.
     fn unit(&mut self) -> Option<u16> {
-        let (digits, rest) = self.rest.split_at_checked(4)?;
-        self.rest = rest;
+        let digits = self.text.get(self.at..self.at + 4)?;
+        self.at += 4;
         // The conversion would accept a sign.
         digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
     }
 
     fn number(&mut self) -> Option<&'a str> {
-        let text = self.rest;
-        self.eat("-");
-        if !self.eat("0") {
+        let start = self.at;
+        self.eat(b'-');
+        if !self.eat(b'0') {
             self.digits()?;
         }
-        if self.eat(".") {
+        if self.eat(b'.') {
             self.digits()?;
         }
-        if self.eat("e") || self.eat("E") {
-            let _ = self.eat("+") || self.eat("-");
+        let exponent = self.eat(b'e') || self.eat(b'E');
+        if exponent {
+            let _ = self.eat(b'+') || self.eat(b'-');
             self.digits()?;
         }
-        let number = text.get(..text.len() - self.rest.len())?;
+        let number = self.text.get(start..self.at)?;
         // Without an exponent, only a number of three hundred digits can exceed every double.
-        let plain = number.len() < 300 && !number.contains(['e', 'E']);
+        let plain = number.len() < 300 && !exponent;
         (plain || Decimal::read(number)?.is_finite()).then_some(number)
     }
 
     fn digits(&mut self) -> Option<()> {
-        let rest = self.rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        let some = rest.len() < self.rest.len();
-        self.rest = rest;
-        some.then_some(())
+        let start = self.at;
+        while self.peek().is_ascii_digit() {
+            self.at += 1;
+        }
+        (self.at > start).then_some(())
     }
 }
 
@@ -214,6 +253,7 @@ mod tests {
             Json::Null => out.push_str("null"),
             Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
             Json::Number(number) => out.push_str(number),
+            Json::Numbers(_) => unreachable!("`parse` keeps numbers as text"),
             Json::Text(text) => text.write_json(&mut out),
             Json::List(items) => {
                 let items: Vec<_> = items.iter().map(text_of).collect();

@@ -25,22 +25,29 @@ impl<T: ToJson + ?Sized> ToJson for &T {
 impl ToJson for str {
     fn write_json(&self, out: &mut String) {
         out.push('"');
-        for c in self.chars() {
-            match c {
-                '"' => out.push_str("\\\""),
-                '\\' => out.push_str("\\\\"),
+        let mut rest = self;
+        while let Some(at) = rest.bytes().position(|byte| matches!(byte, 0..b' ' | b'"' | b'\\')) {
+            let (plain, special) = rest.split_at(at);
+            out.push_str(plain);
+            let mut after = special.chars();
+            match after.next().unwrap_or_default() {
                 '\u{8}' => out.push_str("\\b"),
                 '\u{c}' => out.push_str("\\f"),
                 '\n' => out.push_str("\\n"),
                 '\r' => out.push_str("\\r"),
                 '\t' => out.push_str("\\t"),
-                '\0'..' ' => {
+                c @ '\0'..' ' => {
                     // Writing to a string cannot fail.
                     let _ = write!(out, "\\u{:04x}", u32::from(c));
                 }
-                _ => out.push(c),
+                c => {
+                    out.push('\\');
+                    out.push(c);
+                }
             }
+            rest = after.as_str();
         }
+        out.push_str(rest);
         out.push('"');
     }
 }
