@@ -4,15 +4,17 @@ import { pathToFileURL } from "node:url";
 import { closeBrowser } from "../../tests/packages/browser.js";
 import { cleanUp, project } from "../../tests/packages/support.js";
 import { report } from "./figures.js";
+import { pages } from "./pages.js";
 import { speed } from "./speed.js";
 import { PAGE, start } from "./start.js";
 
 try {
   const directory = await project(PAGE);
   const entry = `${directory}/node_modules/@opencomputer/usage/dist/esm/index.js`;
-  const { validateTags } = await import(pathToFileURL(entry).href);
+  const { UsageClient, validateTags } = await import(pathToFileURL(entry).href);
   await start(directory);
   await speed(validateTags);
+  await pages(UsageClient);
 } finally {
   await closeBrowser();
   cleanUp();

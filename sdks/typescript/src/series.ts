@@ -26,7 +26,11 @@ export function unpackSeries(result: unknown, { exports }: Core): void {
     for (let i = 0; i < length; i++) list[i] = lists[position + 1 + i] as number;
     return list;
   };
-  for (const { series = {} } of [result.total, result.untagged ?? {}, ...result.items] as Packed[]) {
+  for (const { series = {} } of [
+    result.total,
+    result.untagged ?? {},
+    ...result.items,
+  ] as Packed[]) {
     for (const [metric, list] of Object.entries(series)) {
       if (typeof list === "number") series[metric] = unpack(list);
     }

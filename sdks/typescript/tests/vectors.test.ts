@@ -5,12 +5,12 @@ import {
   formatFilter,
   formatGroupBy,
   type GroupBy,
+  type ListPage,
   type PagePromise,
   parseFilter,
   parseGroupBy,
   type TagViolation,
   UsageClient,
-  type UsagePage,
   validateTagKey,
   validateTags,
   validateTagValue,
@@ -119,8 +119,11 @@ interface Walking extends Calling {
 }
 
 describe("walks", () => {
-  const named = (item: object) =>
-    "tagValue" in item ? item.tagValue : "sandboxId" in item ? item.sandboxId : undefined;
+  const named = (item: object) => {
+    const names = ["tagValue", "sandboxId", "value", "sandboxID", "group"] as const;
+    const name = names.find((name) => name in item);
+    return name && (item as Record<typeof name, unknown>)[name];
+  };
   const cases = load<Walking>("walks").map((testCase) => [testCase.name, testCase] as const);
 
   test.for(cases)("%s", async ([, { operation, params, pages, items, error: expected }]) => {
@@ -145,7 +148,7 @@ describe("walks", () => {
     const { client } = recorded(() => response(ahead.shift()?.answer ?? { status: 418 }));
     const walked: unknown[] = [];
     const walk = async () => {
-      let page: UsagePage<object> = await walkOf(client({ maxRetries: 0 }), operation, params);
+      let page: ListPage<object> = await walkOf(client({ maxRetries: 0 }), operation, params);
       for (;;) {
         walked.push(...page.items.map(named));
         if (!page.hasNextPage()) return;
@@ -163,13 +166,23 @@ describe("walks", () => {
 function walkOf(
   client: UsageClient,
   operation: string,
-  { key, ...query }: Record<string, unknown>,
-): PagePromise<UsagePage<object>, object> {
-  const call =
-    operation === "usage.by_tag"
-      ? client.usage.byTag(key as string, query)
-      : client.usage.bySandbox(query);
-  return call as unknown as PagePromise<UsagePage<object>, object>;
+  params: Record<string, unknown>,
+): PagePromise<ListPage<object>, object> {
+  const { key, ...query } = params;
+  const calls: Record<string, () => unknown> = {
+    "usage.by": () => client.usage.by(params["groupBy"] as "region", without(params, "groupBy")),
+    "usage.by_tag": () => client.usage.byTag(key as string, query),
+    "usage.by_sandbox": () => client.usage.bySandbox(query),
+    "tags.list_values": () => client.tags.listValues(key as string, query),
+    "sandboxes.list": () => client.sandboxes.list(query),
+  };
+  const call = calls[operation] ?? expect.unreachable(`no list ${operation}`);
+  return call() as PagePromise<ListPage<object>, object>;
+}
+
+function without({ ...params }: Record<string, unknown>, name: string): Record<string, unknown> {
+  delete params[name];
+  return params;
 }
 
 interface Step {

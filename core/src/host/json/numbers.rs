@@ -65,50 +65,46 @@ impl Numbers {
 
 /// Reads a number without sign and exponent. Returns it and the text after it.
 fn decimal(text: &[u8]) -> Option<(f64, &[u8])> {
-    let (digits, whole, after) = digits(0, text);
-    // A zero comes first only if it is the only digit.
-    if whole == 0 || whole > 1 && text.first() == Some(&b'0') {
-        return None;
-    }
-    let (digits, fraction, after) = match after.split_first() {
-        Some((b'.', after)) => digits_after_point(digits, after)?,
-        _ => (digits, 0, after),
-    };
-    let fits = whole + fraction <= MOST_DIGITS;
-    fits.then(|| divided(digits, fraction)).flatten().map(|number| (number, after))
-}
-
-fn digits_after_point(number: u64, text: &[u8]) -> Option<(u64, usize, &[u8])> {
-    Some(digits(number, text)).filter(|&(_, count, _)| count > 0)
-}
-
-/// Appends the digits at the start of a text to a number, which wraps if there are too many. Also returns their count
-/// and the text after them.
-fn digits(mut number: u64, text: &[u8]) -> (u64, usize, &[u8]) {
+    let mut number = 0_u64;
     let mut rest = text;
-    while let Some((byte @ b'0'..=b'9', after)) = rest.split_first() {
-        number = number.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+    let mut whole = None;
+    while let Some((byte, after)) = rest.split_first() {
+        match (byte, whole) {
+            (b'0'..=b'9', _) => number = number.wrapping_mul(10).wrapping_add(u64::from(byte - b'0')),
+            (b'.', None) => whole = Some(text.len() - rest.len()),
+            _ => break,
+        }
         rest = after;
     }
-    (number, text.len() - rest.len(), rest)
+    let length = text.len() - rest.len();
+    let places = whole.map_or(0, |whole| length - whole - 1);
+    let digits = length - usize::from(whole.is_some());
+    let is_number = digits > places && (whole.is_none() || places > 0);
+    // A zero comes first only if it is the only digit before the point.
+    let has_extra_zero = digits - places > 1 && text.first() == Some(&b'0');
+    (is_number && !has_extra_zero && digits <= MOST_DIGITS).then_some((divided(number, places)?, rest))
 }
 
 /// Returns the double that is nearest to `number` / 10^`places`.
 ///
-/// It divides by 5^`places` in integers until 55 bits of the quotient are known. The rest of the division is not zero if
-/// and only if the exact quotient is larger, which the lowest bit then says. So the conversion to a double rounds as if
-/// it had every bit, and the division by a power of two is exact.
+/// It divides by 5^`places` in integers until 55 bits of the quotient are known. The lowest bit then says whether the
+/// exact quotient is larger. So the conversion to a double rounds as if it had every bit, and the division by the power
+/// of two that remains is exact.
 fn divided(number: u64, places: usize) -> Option<f64> {
     const BITS: u32 = 55;
     let divisor = *POWERS.get(places)?;
     let mut exponent = u64::try_from(places).ok()?;
-    let (mut quotient, mut rest) = (number / divisor, number % divisor);
-    while rest != 0 && quotient.leading_zeros() > u64::BITS - BITS {
-        let shift = quotient.leading_zeros().min(rest.leading_zeros());
-        let shifted = rest << shift;
-        quotient = (quotient << shift) + shifted / divisor;
-        rest = shifted % divisor;
+    let (mut quotient, mut rest, mut shift) = (0, number, 0);
+    loop {
+        quotient = (quotient << shift) + rest / divisor;
+        rest %= divisor;
         exponent += u64::from(shift);
+        if rest == 0 || quotient.leading_zeros() <= u64::BITS - BITS {
+            break;
+        }
+        // Below 64, because the rest is not zero.
+        shift = quotient.leading_zeros().min(rest.leading_zeros());
+        rest <<= shift;
     }
     #[expect(clippy::cast_precision_loss, reason = "it rounds to the nearest double")]
     let rounded = (quotient | u64::from(rest != 0)) as f64;
@@ -138,7 +134,7 @@ mod tests {
     #[test]
     fn reads_plain_lists_and_leaves_others_to_the_reader() {
         assert_eq!(read("0,0.0,8000.125,12]"), Some(vec![0.0, 0.0, 8000.125, 12.0]));
-        for text in ["]", "1,]", "1 ]", " 1]", "-1]", "1e2]", "1.]", ".5]", "01]", "00]", "1,\"a\"]", "1", "", "[1]]"] {
+        for text in ["]", "1,]", "1 ]", " 1]", "-1]", "1e2]", "1.]", ".5]", "01]", "00]", "1,\"a\"]", "1", "", "[1]]", ".]", "1.2.3]", "1..2]"] {
             assert_eq!(read(text), None, "{text}");
         }
         assert_eq!(read("12345678901234567890]"), None);

@@ -25,10 +25,7 @@ export class SandboxesApi {
    * }
    * ```
    */
-  list(
-    query?: SandboxesQuery,
-    requestOptions?: RequestOptions,
-  ): PagePromise<SandboxPage, Sandbox> {
+  list(query?: SandboxesQuery, requestOptions?: RequestOptions): PagePromise<SandboxPage, Sandbox> {
     const make = (data: SandboxPageData, next: FetchNext<SandboxPage>) =>
       new SandboxPage(data, next);
     return this.#connection.pages(make, "sandboxes.list", {}, query, requestOptions);

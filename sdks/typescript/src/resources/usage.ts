@@ -176,7 +176,11 @@ function usagePage(data: PageData<AnyPage>, next: FetchNext<AnyPage>): AnyPage {
   const { groupBy } = data;
   const isSandboxes = groupBy === null || groupBy === "sandbox";
   const isTag = !isSandboxes && groupBy.startsWith("tag:") && !groupBy.includes(",");
-  const PageClass: new (data: never, next: never) => AnyPage = isSandboxes ? SandboxUsagePage : isTag ? TagUsagePage : GroupUsagePage;
+  const PageClass: new (data: never, next: never) => AnyPage = isSandboxes
+    ? SandboxUsagePage
+    : isTag
+      ? TagUsagePage
+      : GroupUsagePage;
   return new PageClass(data as never, next as never);
 }
 

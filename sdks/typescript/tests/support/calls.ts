@@ -5,6 +5,7 @@ import {
   ConnectionError,
   DecodeError,
   InvalidRequestError,
+  type Measured,
   NotFoundError,
   OpenComputerError,
   PermissionDeniedError,
@@ -24,19 +25,39 @@ type Method = (client: UsageClient, params: Params, options?: object) => Promise
 const some = (rest: Params) => (Object.keys(rest).length > 0 ? (rest as object) : undefined);
 const id = (sandboxId: unknown) => sandboxId as string;
 
+/** Converts the name of a parameter that is spelled differently in TypeScript. */
+const idiomatic = ({ timezone, ...query }: Params) =>
+  timezone === undefined ? query : { ...query, timeZone: timezone };
+
+/** Removes the ratio that the client adds to memory. */
+const asOnTheWire = <Memory extends object>({ usedFraction: _, ...memory }: Measured<Memory>) =>
+  memory;
+
 /** The methods of the client by the names that the vectors use. */
 export const METHODS: Record<string, Method> = {
+  "usage.by": (client, { groupBy, ...query }, options) =>
+    client.usage.by(groupBy as "region", idiomatic(query), options),
   "usage.by_tag": (client, { key, ...query }, options) =>
-    client.usage.byTag(key as string, query, options),
-  "usage.by_sandbox": (client, query, options) => client.usage.bySandbox(query, options),
-  "usage.for_sandbox": (client, { sandboxId, ...query }, options) =>
-    client.usage.forSandbox(id(sandboxId), query, options),
+    client.usage.byTag(key as string, idiomatic(query), options),
+  "usage.by_sandbox": (client, query, options) => client.usage.bySandbox(idiomatic(query), options),
+  "usage.for_sandbox": async (client, { sandboxId, ...query }, options) => {
+    const usage = await client.usage.forSandbox(id(sandboxId), idiomatic(query), options);
+    const totals = usage.totals && asOnTheWire(usage.totals);
+    return { ...usage, totals, points: usage.points?.map(asOnTheWire) ?? null };
+  },
   "tags.list_keys": (client, rest, options) => client.tags.listKeys(some({ ...rest, ...options })),
+  "tags.list_values": async (client, { key, ...query }, options) => {
+    const { items, ...page } = await client.tags.listValues(key as string, query, options);
+    return { ...page, values: items };
+  },
   "tags.get": (client, { sandboxId, ...rest }, options) =>
     client.tags.get(id(sandboxId), some({ ...rest, ...options })),
   "tags.set": (client, { sandboxId, tags, ...rest }, options) =>
     client.tags.set(id(sandboxId), tags as Record<string, string>, some({ ...rest, ...options })),
-  "sandboxes.list": (client, query, options) => client.sandboxes.list(query as never, options),
+  "sandboxes.list": async (client, query, options) => {
+    const { items, nextCursor } = await client.sandboxes.list(query, options);
+    return { items, nextCursor };
+  },
   "sandboxes.get": (client, { sandboxId, ...rest }, options) =>
     client.sandboxes.get(id(sandboxId), some({ ...rest, ...options })),
 };
