@@ -149,13 +149,28 @@ describe("the platform's classes", () => {
     const usage = new Usage("https://old.test", KEY);
     await usage.bySandbox(none);
     await failure(() => usage.byTag("team", none));
-    await failure(() => usage.forSandbox("sb", { from: "", to: "" }));
     expect(urls.map((url) => url.replace("https://old.test/api/", ""))).toEqual([
       "usage?groupBy=sandbox",
       "usage?groupBy=tag%3Ateam",
-      "sandboxes/sb/usage",
     ]);
   });
+
+  test.for([
+    [undefined, "from=2026-05-27T09%3A30%3A00Z"],
+    [{}, "from=2026-05-27T09%3A30%3A00Z"],
+    [{ from: "", to: "" }, "from=2026-05-27T09%3A30%3A00Z"],
+    [{ to: "2026-05-27T10:00:00Z" }, "from=2026-05-27T09%3A30%3A00Z&to=2026-05-27T10%3A00%3A00Z"],
+    [{ from: "2026-05-26" }, "from=2026-05-26T00%3A00%3A00Z"],
+  ] as const)(
+    "ask for the minutes of the last hour or of the window %j",
+    async ([window, query]) => {
+      vi.useFakeTimers({ now: new Date("2026-05-27T10:30:00Z"), toFake: ["Date"] });
+      const urls = answered({});
+      await failure(() => new Usage("https://old.test", KEY).forSandbox("sb", window));
+      vi.useRealTimers();
+      expect(urls).toEqual([`https://old.test/api/sandboxes/sb/usage?${query}&interval=1m`]);
+    },
+  );
 
   test("keep an empty filter, which means that the tag is absent", async () => {
     const urls = answered({ ...WINDOW, total: TOTAL, items: [], nextCursor: null });
