@@ -130,16 +130,21 @@ pub(crate) fn rewrite(value: &Json<'_>, shape: &Shape, out: &mut String) -> Resu
         (Shape::Text, Json::Text(text)) => text.write_json(out),
         (Shape::Time, Json::Text(text)) => Timestamp::read(text).ok_or(None)?.to_string().write_json(out),
         (Shape::Flag, Json::Bool(flag)) => out.push_str(if *flag { "true" } else { "false" }),
-        (Shape::Tags, Json::Map(tags)) => {
-            let text = |value: &'_ Json<'_>| value.as_str().map(str::to_owned);
-            entries(out, distinct(tags, text).ok_or(None)?);
-        }
-        (Shape::Group, Json::Map(values)) => {
-            let text = |value: &'_ Json<'_>| match value {
-                Json::Null => Some(None),
-                value => value.as_str().map(|value| Some(value.to_owned())),
+        (Shape::Tags | Shape::Group, Json::Map(members)) => {
+            let text = |value| match (value, shape) {
+                (&Json::Text(ref text), _) => Some(Some(&**text)),
+                (Json::Null, Shape::Group) => Some(None),
+                _ => None,
             };
-            entries(out, distinct(values, text).ok_or(None)?);
+            let members: Option<Vec<_>> =
+                members.iter().map(|(name, value)| Some((&**name, text(value)?))).collect();
+            let members = members.ok_or(None)?;
+            let mut names: Vec<_> = members.iter().map(|(name, _)| *name).collect();
+            names.sort_unstable();
+            if names.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+                return Err(None);
+            }
+            entries(out, members);
         }
         (Shape::List(Shape::Number), Json::Numbers(list)) => list.write_json(out),
         (Shape::List(shape), Json::List(items)) => {
@@ -167,17 +172,4 @@ pub(crate) fn rewrite(value: &Json<'_>, shape: &Shape, out: &mut String) -> Resu
         _ => return Err(None),
     }
     Ok(())
-}
-
-/// Converts the members of an object; `None` if a value has the wrong type or a name is repeated.
-fn distinct<'a, T>(
-    members: &'a [(std::borrow::Cow<'_, str>, Json<'_>)],
-    value: impl Fn(&'a Json<'a>) -> Option<T>,
-) -> Option<Vec<(&'a str, T)>> {
-    let members: Option<Vec<_>> = members.iter().map(|(name, member)| Some((&**name, value(member)?))).collect();
-    let members = members?;
-    let mut names: Vec<_> = members.iter().map(|(name, _)| *name).collect();
-    names.sort_unstable();
-    let repeated = names.windows(2).any(|pair| matches!(pair, [one, other] if one == other));
-    (!repeated).then_some(members)
 }

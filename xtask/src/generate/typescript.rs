@@ -36,7 +36,19 @@ export type SandboxStatus = "running" | "hibernated" | "stopped" | "error" | (st
 
 /** The tags of a sandbox by their keys. */
 export type TagMap = Record<string, string>;
+
+/** The value of each dimension that was grouped by; null where the sandboxes lack it. */
+export type GroupValues = Readonly<Record<string, string | null>>;
+
+/** Allocated and measured memory, and their ratio. */
+export type Measured<Memory> = Memory & {
+  /** Measured memory over allocated memory; null without samples. */
+  readonly usedFraction: number | null;
+};
 "#;
+
+/// The types to which the client adds the ratio of their members.
+const MEASURED: [&str; 2] = ["SandboxUsageTotals", "UsagePoint"];
 
 /// The entity tag comes in a header; the client adds it to the tags.
 const ETAG: MemberDescription = MemberDescription {
@@ -49,13 +61,16 @@ const ETAG: MemberDescription = MemberDescription {
 };
 
 /// Returns the types of responses and the union of error codes.
+///
+/// They are those without an interval. The package's own types add the members of the others.
 pub fn types() -> Result<String> {
     let mut out = format!("// {MARK}\n{PRELUDE}");
     for wire in NAMES {
         let description = described(wire)?;
         let name = name(description);
         out += &format!("\n{}export interface {name} {{\n", comment("", &translated(description.docs)));
-        for member in description.members.iter().chain((wire == SANDBOX_TAGS).then_some(&ETAG)) {
+        let sent = description.members.iter().filter(|member| member.presence != Presence::WithInterval);
+        for member in sent.chain((wire == SANDBOX_TAGS).then_some(&ETAG)) {
             out += &declared(description, member)?;
         }
         out += "}\n";
@@ -80,7 +95,7 @@ pub fn limits() -> String {
 
 fn declared(description: &Description, member: &MemberDescription) -> Result<String> {
     let (shape, mark) = match (&member.shape, member.presence) {
-        (Shape::Nullable(shape), Presence::Omitted | Presence::WithInterval) => (*shape, "?"),
+        (Shape::Nullable(shape), Presence::Omitted) => (*shape, "?"),
         (shape, _) => (shape, ""),
     };
     let kind = match (member.name, shape) {
@@ -95,14 +110,17 @@ fn kind(shape: &Shape, member: &MemberDescription) -> Result<String> {
         Shape::Number | Shape::Count => "number".to_owned(),
         Shape::Text | Shape::Time => "string".to_owned(),
         Shape::Tags => "TagMap".to_owned(),
-        Shape::Group => "Record<string, string | null>".to_owned(),
+        Shape::Group => "GroupValues".to_owned(),
         Shape::Flag => "boolean".to_owned(),
         Shape::Nullable(shape) => format!("{} | null", kind(shape, member)?),
         Shape::List(shape) => format!("{}[]", kind(shape, member)?),
         Shape::Object(_) => {
             let object = member.object.context("an object has no description")?;
             ensure!(NAMES.contains(&object.name), "{} is not exported", object.name);
-            name(object).to_owned()
+            match name(object) {
+                measured if MEASURED.contains(&measured) => format!("Measured<{measured}>"),
+                name => name.to_owned(),
+            }
         }
     })
 }
