@@ -107,8 +107,8 @@ export function packAll(...values: readonly unknown[]): string {
   return readInput(() => values.reduce((message: string, value) => message + pack(value), ""));
 }
 
-/** Calls a pure function of the core. `depth` 0 leaves out the members of the argument. */
-export function callFunction<T>(name: string, value: unknown, depth: 0 | 1 = 1): T {
+/** Calls a pure function of the core. Members of the argument below `depth` are left out. */
+export function callFunction<T>(name: string, value: unknown, depth: 0 | 1 | 3 = 1): T {
   return callPacked(pack(name) + readInput(() => pack(value, depth)));
 }
 

@@ -7,7 +7,15 @@ import { isPlain } from "./values.js";
 
 export { InvalidRequestError, OpenComputerError } from "./errors.js";
 export type { Limits, TagViolation } from "./generated/types.js";
-export type { Cursor, GroupBy, GroupBySandbox, GroupByTag } from "./rules.js";
+export type {
+  Cursor,
+  GroupBy,
+  GroupByDimension,
+  GroupByDimensions,
+  GroupBySandbox,
+  GroupBySession,
+  GroupByTag,
+} from "./rules.js";
 
 /**
  * Returns every violation of a map of tags; an empty array if the tags are valid.
@@ -139,6 +147,7 @@ export function validateTagValue(value: unknown): TagViolation[] {
  * @example
  * ```ts
  * parseGroupBy("tag:team:x"); // { kind: "tag", key: "team:x" }
+ * parseGroupBy("tag:team,region").kind; // "dimensions"
  * ```
  */
 export function parseGroupBy(groupBy: string | null | undefined): GroupBy {
@@ -155,7 +164,7 @@ export function parseGroupBy(groupBy: string | null | undefined): GroupBy {
  * ```
  */
 export function formatGroupBy(groupBy: GroupBy): string {
-  return callFunction("formatGroupBy", groupBy);
+  return callFunction("formatGroupBy", groupBy, 3);
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   condition,
   type ErrorCode,
   type GroupBy,
+  type GroupByDimension,
   type GroupUsagePage,
   type Measured,
   type OpenComputerError,
@@ -253,7 +254,10 @@ test("pure functions have exact types", () => {
   const groupBy: GroupBy = parseGroupBy("tag:team");
   if (groupBy.kind === "tag") expectTypeOf(groupBy.key).toEqualTypeOf<string>();
   // @ts-expect-error: a group by sandbox has no key.
-  else groupBy.key;
+  else if (groupBy.kind === "sandbox") groupBy.key;
+  else if (groupBy.kind === "dimensions") {
+    expectTypeOf(groupBy.dimensions).toEqualTypeOf<readonly GroupByDimension[]>();
+  } else expectTypeOf(groupBy.kind).toEqualTypeOf<"template" | "region" | "status">();
 });
 
 test("errors have typed details", () => {

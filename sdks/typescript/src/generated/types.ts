@@ -6,7 +6,7 @@ export type SandboxStatus = "running" | "hibernated" | "stopped" | "error" | (st
 /** The tags of a sandbox by their keys. */
 export type TagMap = Record<string, string>;
 
-/** The value of each dimension that was grouped by, in that order; null where the sandboxes lack it. */
+/** The value of each dimension that was grouped by; null where the sandboxes lack it. */
 export type GroupValues = Readonly<Record<string, string | null>>;
 
 /** Allocated and measured memory, and their ratio. */
@@ -21,8 +21,6 @@ export interface UsageTotals {
   readonly memoryGbSeconds: number;
   /** Disk beyond the included amount, GB-seconds. */
   readonly diskOverageGbSeconds: number;
-  /** The amounts by bucket, if the query has an interval. */
-  readonly series?: UsageSeries;
 }
 
 /** The amounts of the two metrics over time, one number per bucket. They add up to the amounts beside them. */
@@ -51,8 +49,6 @@ export interface UntaggedUsage {
   readonly diskOverageGbSeconds: number;
   /** The number of sandboxes. */
   readonly sandboxCount: number;
-  /** The amounts by bucket, if the query has an interval. */
-  readonly series?: UsageSeries;
 }
 
 /** Usage of the sandboxes that share one value of a tag. */
@@ -67,40 +63,6 @@ export interface TagUsageItem {
   readonly diskOverageGbSeconds: number;
   /** The number of sandboxes. */
   readonly sandboxCount: number;
-  /** The amounts by bucket, if the query has an interval. */
-  readonly series?: UsageSeries;
-}
-
-/** Usage of the sandboxes that share a value of each dimension. */
-export interface GroupUsageItem {
-  /** The value of each dimension that was grouped by, in that order; null where the sandboxes lack it. */
-  readonly group: Record<string, string | null>;
-  /** Memory, GB-seconds. */
-  readonly memoryGbSeconds: number;
-  /** Disk beyond the included amount, GB-seconds. */
-  readonly diskOverageGbSeconds: number;
-  /** The number of sandboxes. */
-  readonly sandboxCount: number;
-  /** The amounts by bucket, if the query has an interval. */
-  readonly series?: UsageSeries;
-}
-
-/** The amounts of the two metrics over time, one number per bucket. They add up to the amounts beside them. */
-export interface UsageSeries {
-  /** Memory, GB-seconds. */
-  readonly memoryGbSeconds: number[];
-  /** Disk beyond the included amount, GB-seconds. */
-  readonly diskOverageGbSeconds: number[];
-}
-
-/** A part of the window, from one boundary of the interval to the next. */
-export interface UsageBucket {
-  /** Start of the bucket, inclusive. */
-  readonly from: string;
-  /** End of the bucket, exclusive. */
-  readonly to: string;
-  /** True if the window cuts the bucket, so that it is shorter than its interval; absent otherwise. */
-  readonly partial?: boolean;
 }
 
 /** Usage of the sandboxes that share a value of each dimension. */
@@ -131,8 +93,6 @@ export interface SandboxUsageItem {
   readonly memoryGbSeconds: number;
   /** Disk beyond the included amount, GB-seconds. */
   readonly diskOverageGbSeconds: number;
-  /** The amounts by bucket, if the query has an interval. */
-  readonly series?: UsageSeries;
 }
 
 /** Usage of one sandbox over a window: the response of `GET /api/sandboxes/{id}/usage`. */
@@ -149,12 +109,6 @@ export interface SandboxUsage {
   readonly to: string;
   /** The instant at which a running sandbox was measured; null from the platform's own servers. */
   readonly asOf: string | null;
-  /** The interval of the buckets, if the query has one. */
-  readonly interval?: string;
-  /** The time zone of the buckets, if the query has an interval. */
-  readonly timezone?: string;
-  /** The buckets, contiguous and in order, if the query has an interval. */
-  readonly buckets?: UsageBucket[];
   /** Memory, GB-seconds. */
   readonly memoryGbSeconds: number;
   /** Disk beyond the included amount, GB-seconds; null if the server does not send it. */
