@@ -258,7 +258,7 @@ fn value_of(dimension: &Dimension, sandbox: u8) -> Option<String> {
         Dimension::Sandbox => Some(format!("sb-{sandbox}")),
         Dimension::Tag(_) if sandbox == 8 => Some(String::new()),
         Dimension::Tag(_) => (sandbox > 2).then(|| format!("team-{}", sandbox % 3)),
-        _ => (sandbox % 4 > 0).then(|| format!("r\"{},", sandbox % 2)),
+        _ => (!sandbox.is_multiple_of(4)).then(|| format!("r\"{},", sandbox % 2)),
     }
 }
 
