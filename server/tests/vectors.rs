@@ -387,8 +387,44 @@ async fn grids(engine: Engine) {
     walk.end(40);
 }
 
+/// Returns the import lines of a case's events and samples, of one sandbox.
+fn lines_of(case: &Case) -> String {
+    let session = json!({
+        "type": "session", "sandboxId": "sb-1", "template": "base", "region": "use2", "workerId": "w-1",
+        "status": "running", "startedAt": "1900-01-01T00:00:00Z",
+    });
+    let rows = |member: &str, line: Value| {
+        let rows = case.get(member).and_then(Value::as_array).cloned().unwrap_or_default();
+        rows.into_iter().map(move |row| {
+            let mut line = line.clone();
+            line.as_object_mut().unwrap().extend(row.as_object().unwrap().clone());
+            line.to_string()
+        })
+    };
+    let events = rows("events", json!({ "type": "scale", "sandboxId": "sb-1", "cpuPercent": 100 }));
+    let samples = rows("samples", json!({ "type": "sample", "sandboxId": "sb-1" }));
+    [session.to_string()].into_iter().chain(events).chain(samples).collect::<Vec<_>>().join("\n")
+}
+
+async fn splits(engine: Engine) {
+    let servers = [(Rule::Clipped, Server::start(engine).await), (Rule::V1, Server::with_rule(engine, Rule::V1).await)];
+    let now = servers[0].1.store.now().await.unwrap();
+    let (mut walk, cases) = Walk::new("splits");
+    for (number, case) in cases.iter().enumerate().filter(|(_, case)| is_over(case, now)) {
+        let (_, server) = servers.iter().find(|(rule, _)| Some(rule.as_str()) == case.text("rule")).unwrap();
+        let org = Uuid::from_u128(2000 + number as u128);
+        server.import(org, &lines_of(case)).await.unwrap();
+        let key = server.create_key(org).await;
+        let answer = Request::new("GET", &drilldown_of(case)).key(&key).send(server).await;
+        let wanted = json!({ "buckets": case.get("buckets"), "points": case.get("points") });
+        walk.note(case, &answer, difference(&answer, &wanted));
+    }
+    walk.end(35);
+}
+
 on_both_engines!(
     grids,
+    splits,
     drilldown,
     tags,
     group_by,

@@ -1,4 +1,4 @@
-//! The suites of time: grids and splits, which `tests/oracle/time.py` computes.
+//! The suites of time: grids and splits, which `tests/oracle/grids.py` computes.
 
 use opencomputer_usage_core::Error;
 use opencomputer_usage_core::query::{DrilldownQuery, Parameters};

@@ -4,7 +4,7 @@
 Local days come from Python's `zoneinfo`, by a search for the first instant at which the clock shows the day. Amounts
 are the overlap of every event with every bucket, in integers. Run it after changing a case:
 
-    python3 tests/oracle/time.py
+    python3 tests/oracle/grids.py
 """
 
 import json
