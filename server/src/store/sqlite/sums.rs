@@ -165,7 +165,7 @@ pub(super) async fn parts(db: &mut SqliteConnection, org: Uuid, plan: &Plan) -> 
     };
     let part = |(value, sandboxes, high, low, disk_high, disk_low, is_float): Row| {
         let usage = Usage { memory: whole(high, low), disk_overage: whole(disk_high, disk_low) };
-        (!is_float).then_some(Part { key: [value], sandboxes: sandboxes.unsigned_abs(), usage })
+        (!is_float).then_some(Part { key: vec![value], sandboxes: sandboxes.unsigned_abs(), usage })
     };
     Ok(rows.into_iter().map(part).collect())
 }
