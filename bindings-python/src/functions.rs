@@ -1,20 +1,18 @@
 //! The functions that need no key and no network.
 
 use opencomputer_usage::ClientError;
-use opencomputer_usage_core::error;
 use opencomputer_usage_core::host::functions;
-use opencomputer_usage_core::limits;
 use opencomputer_usage_core::query::cursor::{Walk, shortest};
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::{PyImportError, PyNotImplementedError};
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList, PyMapping, PyString, PyTuple};
 
 use crate::errors::raised;
 use crate::host_value::{accepts, raw};
+use crate::models::convert::{IntoPython as _, Made};
 use crate::models::field::type_name;
 use crate::models::model::none;
-use crate::models::records::{Cursor, GroupBy, Limits, TagViolation};
+use crate::models::records::{Cursor, GroupBy};
 
 type Any<'a, 'py> = &'a Bound<'py, PyAny>;
 
@@ -28,12 +26,12 @@ type Any<'a, 'py> = &'a Bound<'py, PyAny>;
 /// Raises:
 ///     InvalidRequestError: `invalid_body` if `tags` is not a mapping with keys of type str.
 #[pyfunction]
-pub fn validate_tags(py: Python<'_>, tags: Any) -> PyResult<Vec<TagViolation>> {
+pub fn validate_tags(py: Python<'_>, tags: Any) -> Made {
     if tags.cast().is_ok_and(accepts) {
-        return Ok(Vec::new());
+        return PyList::empty(py).into_py_any(py);
     }
     let checked = functions::validate_tags(&raw(tags)?);
-    violations(py, &checked.map_err(|error| refused(error, "tags", "a mapping of str to str", tags))?)
+    checked.map_err(|error| refused(error, "tags", "a mapping of str to str", tags))?.into_result(py)
 }
 
 /// Returns every violation of one tag key, for forms that validate as the user types.
@@ -44,8 +42,9 @@ pub fn validate_tags(py: Python<'_>, tags: Any) -> PyResult<Vec<TagViolation>> {
 /// Raises:
 ///     InvalidRequestError: `invalid_body` if `key` is not a str.
 #[pyfunction]
-pub fn validate_tag_key(py: Python<'_>, key: Any) -> PyResult<Vec<TagViolation>> {
-    violations(py, &functions::validate_tag_key(&raw(key)?).map_err(|error| refused(error, "key", "a str", key))?)
+pub fn validate_tag_key(py: Python<'_>, key: Any) -> Made {
+    let checked = functions::validate_tag_key(&raw(key)?);
+    checked.map_err(|error| refused(error, "key", "a str", key))?.into_result(py)
 }
 
 /// Returns every violation of one tag value, with `None` as their key.
@@ -53,25 +52,23 @@ pub fn validate_tag_key(py: Python<'_>, key: Any) -> PyResult<Vec<TagViolation>>
 /// >>> [violation.code for violation in validate_tag_value("x" * 257)]
 /// ['value_too_long']
 #[pyfunction]
-pub fn validate_tag_value(py: Python<'_>, value: Any) -> PyResult<Vec<TagViolation>> {
-    violations(py, &functions::validate_tag_value(&raw(value)?))
+pub fn validate_tag_value(py: Python<'_>, value: Any) -> Made {
+    functions::validate_tag_value(&raw(value)?).into_result(py)
 }
 
 /// Parses a `groupBy`.
 ///
 /// >>> parse_group_by("tag:team:payments")
-/// GroupBy(kind='tag', key='team:payments')
+/// GroupBy(kind='tag', key='team:payments', dimensions=<0>)
+/// >>> [dimension.kind for dimension in parse_group_by("tag:team,region").dimensions]
+/// ['tag', 'region']
 ///
 /// Raises:
 ///     InvalidRequestError: `missing_group_by` or `invalid_group_by`.
 #[pyfunction]
-pub fn parse_group_by(py: Python<'_>, group_by: Any) -> PyResult<GroupBy> {
+pub fn parse_group_by(py: Python<'_>, group_by: Any) -> Made {
     let parsed = functions::parse_group_by(&raw(group_by)?);
-    let parsed = parsed.map_err(|error| refused(error, "group_by", "a str", group_by))?;
-    let functions::GroupBy::One(functions::Dimension { kind, key }) = parsed else {
-        return Err(PyNotImplementedError::new_err("several dimensions are not supported yet"));
-    };
-    Ok(GroupBy::new(kind.into_py_any(py)?, key.into_py_any(py)?))
+    parsed.map_err(|error| refused(error, "group_by", "a str", group_by))?.into_python(py)
 }
 
 /// Formats a `groupBy`.
@@ -183,25 +180,4 @@ fn plain<'py>(value: Any<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         return value.call_method0("to_dict");
     }
     Ok(value.clone())
-}
-
-/// Returns the limits from the core's table.
-pub fn limits(py: Python<'_>) -> PyResult<Limits> {
-    Limits::from_wire(|wire| {
-        let known = limits::TABLE.iter().find(|limit| limit.name == wire);
-        known
-            .map(|limit| limit.value)
-            .ok_or_else(|| PyImportError::new_err(format!("there is no limit `{wire}`")))?
-            .into_py_any(py)
-    })
-}
-
-/// Returns the models of violations.
-fn violations(py: Python<'_>, violations: &[error::TagViolation]) -> PyResult<Vec<TagViolation>> {
-    let text = |text: &str| text.into_py_any(py);
-    let model = |violation: &error::TagViolation| {
-        let key = violation.key.as_deref().into_py_any(py)?;
-        Ok(TagViolation::new(text(&violation.code)?, key, text(&violation.message)?))
-    };
-    violations.iter().map(model).collect()
 }

@@ -31,14 +31,7 @@ mod _core {
         validate_tag_value, validate_tags,
     };
     #[pymodule_export]
-    use super::models::page::{SandboxesUsage, TagUsage};
-    #[pymodule_export]
-    use super::models::records::{
-        Cursor, GroupBy, Limits, Sandbox, SandboxTags, SandboxUsage, SandboxUsageTotals, TagKey, TagUsageItem,
-        TagViolation, UntaggedUsage, UsagePoint, UsageTotals,
-    };
-    #[pymodule_export]
-    use super::models::sandbox_item::SandboxUsageItem;
+    use super::models::records::{Cursor, GroupBy};
     #[pymodule_export]
     use super::models::table::Table;
     #[pymodule_export]
@@ -57,8 +50,6 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        let py = module.py();
-        module.add("LIMITS", crate::functions::limits(py)?)?;
-        Ok(())
+        crate::models::generated::add_to(module)
     }
 }

@@ -24,7 +24,7 @@ impl Field {
         Self { name, wire, kind, needs: None }
     }
 
-    /// Creates a field that is omitted on the wire if it is None.
+    /// Creates a field that is omitted on the wire if it is None, False or an empty tuple.
     pub const fn optional(name: &'static str, wire: &'static str, kind: Kind) -> Self {
         Self { name, wire, kind, needs: Some(name) }
     }
@@ -40,17 +40,29 @@ impl Field {
         if value.is_none() && self.kind.nullable {
             return Ok(value.unbind());
         }
+        if value.is_none() && self.needs.is_some() {
+            match self.kind.of {
+                Of::Many(_) => return PyTuple::empty(py).into_py_any(py),
+                Of::Flag => return false.into_py_any(py),
+                _ => {}
+            }
+        }
         match self.kind.of {
-            Of::Text => {
+            Of::Text | Of::Time => {
                 let text = value.cast_into::<PyString>().map_err(|error| self.misfit(&error.into_inner(), "a str"))?;
                 text.to_str()?; // A lone surrogate raises a UnicodeEncodeError.
                 Ok(text.into_any().unbind())
             }
-            Of::Number => match number(&value)? {
-                Some(number) if number.is_finite() => number.into_py_any(py),
-                Some(_) => Err(PyValueError::new_err(format!("{} must be finite", self.name))),
-                None => Err(self.misfit(&value, "a float")),
-            },
+            Of::Number => self.number(&value)?.into_py_any(py),
+            Of::Numbers => {
+                let items = value.try_iter().map_err(|_| self.misfit(&value, "an iterable of floats"))?;
+                let items = items.map(|item| self.number(&item?)).collect::<PyResult<Vec<_>>>()?;
+                PyTuple::new(py, items)?.into_py_any(py)
+            }
+            Of::Flag => {
+                let flag = value.cast_into::<PyBool>().map_err(|error| self.misfit(&error.into_inner(), "a bool"))?;
+                Ok(flag.into_any().unbind())
+            }
             Of::Count => {
                 if value.is_instance_of::<PyBool>() || !value.hasattr(intern!(py, "__index__"))? {
                     return Err(self.misfit(&value, "an int"));
@@ -61,6 +73,7 @@ impl Field {
                 count?.into_py_any(py)
             }
             Of::Tags => tags::of_mapping(&value),
+            Of::Group => tags::group_of_mapping(&value),
             Of::One(class) => {
                 let class = class(py);
                 if value.is_instance(&class)? { Ok(value.unbind()) } else { Err(self.misfit_model(&value, &class)) }
@@ -76,6 +89,14 @@ impl Field {
                 }
                 PyTuple::new(py, items)?.into_py_any(py)
             }
+        }
+    }
+
+    fn number(&self, value: &Bound<'_, PyAny>) -> PyResult<f64> {
+        match number(value)? {
+            Some(number) if number.is_finite() => Ok(number),
+            Some(_) => Err(PyValueError::new_err(format!("{} must be finite", self.name))),
+            None => Err(self.misfit(value, "a float")),
         }
     }
 
@@ -98,16 +119,20 @@ pub fn type_name(value: &Bound<'_, PyAny>) -> String {
 /// The type of a field.
 #[derive(Clone, Copy)]
 pub struct Kind {
-    of: Of,
-    nullable: bool,
+    pub of: Of,
+    pub nullable: bool,
 }
 
 #[derive(Clone, Copy)]
-enum Of {
+pub enum Of {
     Text,
+    Time,
     Number,
+    Numbers,
     Count,
+    Flag,
     Tags,
+    Group,
     One(Class),
     Many(Class),
 }
@@ -120,8 +145,16 @@ fn class<T: PyTypeInfo>(py: Python<'_>) -> Bound<'_, PyType> {
 
 /// A string.
 pub const TEXT: Kind = Kind::new(Of::Text);
+/// A string that is a timestamp.
+pub const TIME: Kind = Kind::new(Of::Time);
 /// A float.
 pub const NUMBER: Kind = Kind::new(Of::Number);
+/// A tuple of floats.
+pub const NUMBERS: Kind = Kind::new(Of::Numbers);
+/// A bool.
+pub const FLAG: Kind = Kind::new(Of::Flag);
+/// The values of a group.
+pub const GROUP: Kind = Kind::new(Of::Group);
 /// A non-negative integer.
 pub const COUNT: Kind = Kind::new(Of::Count);
 /// Tags.
@@ -142,6 +175,14 @@ impl Kind {
         Self::new(Of::Many(class::<T>))
     }
 
+    /// Returns the class of the models, if there are any.
+    pub fn class(self, py: Python<'_>) -> Option<Bound<'_, PyType>> {
+        match self.of {
+            Of::One(class) | Of::Many(class) => Some(class(py)),
+            _ => None,
+        }
+    }
+
     /// Allows None, too.
     pub const fn maybe(self) -> Self {
         Self { nullable: true, ..self }
@@ -149,14 +190,17 @@ impl Kind {
 
     /// Returns the parts of the pydantic schema: the kind, the class of models, and whether None is allowed.
     pub fn described(self, py: Python<'_>) -> (&'static str, Option<Bound<'_, PyType>>, bool) {
-        let (word, class) = match self.of {
-            Of::Text => ("text", None),
-            Of::Number => ("number", None),
-            Of::Count => ("count", None),
-            Of::Tags => ("tags", None),
-            Of::One(class) => ("one", Some(class)),
-            Of::Many(class) => ("many", Some(class)),
+        let word = match self.of {
+            Of::Text | Of::Time => "text",
+            Of::Number => "number",
+            Of::Numbers => "numbers",
+            Of::Flag => "flag",
+            Of::Group => "group",
+            Of::Count => "count",
+            Of::Tags => "tags",
+            Of::One(_) => "one",
+            Of::Many(_) => "many",
         };
-        (word, class.map(|class| class(py)), self.nullable)
+        (word, self.class(py), self.nullable)
     }
 }

@@ -7,10 +7,9 @@ use pyo3::PyClass;
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyList, PyString, PyTuple, PyTupleMethods, PyType};
 
 use crate::models::field::Field;
-use crate::models::tags;
 
 /// Returns the default of an optional field.
 pub fn none() -> Py<PyAny> {
@@ -89,9 +88,15 @@ pub fn to_dict<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Bound<'py, PyDic
 /// Returns wire names and values, without fields that the wire omits.
 fn written<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Vec<(&'static str, Bound<'py, PyAny>)>> {
     let values = values(slf)?;
-    let lacks = |name| T::FIELDS.iter().zip(&values).any(|(field, value)| field.name == name && value.is_none());
+    let lacks = |name| T::FIELDS.iter().zip(&values).any(|(field, value)| field.name == name && is_absent(value));
     let shown = T::FIELDS.iter().zip(&values).filter(|(field, _)| !field.needs.is_some_and(lacks));
     Ok(shown.map(|(field, value)| (field.wire, value.clone())).collect())
+}
+
+/// Returns whether a value stands for a missing one: None, False or an empty tuple.
+fn is_absent(value: &Bound<'_, PyAny>) -> bool {
+    let is_false = value.cast::<PyBool>().is_ok_and(|value| !value.is_true());
+    value.is_none() || is_false || value.cast::<PyTuple>().is_ok_and(PyTupleMethods::is_empty)
 }
 
 /// Returns the keys of `to_dict`, for `dict(model)`.
@@ -125,17 +130,25 @@ pub fn described<T: Model>(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
 }
 
 fn plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if value.is_exact_instance_of::<PyString>() || value.is_exact_instance_of::<PyFloat>() {
+        return Ok(value.clone());
+    }
     if let Ok(items) = value.cast::<PyTuple>() {
         let items: Vec<_> = items.iter().map(|item| plain(&item)).collect::<PyResult<_>>()?;
         return PyList::new(value.py(), items)?.into_bound_py_any(value.py());
     }
-    if tags::is_tags(value)? {
-        return tags::copied(value)?.into_bound_py_any(value.py());
+    if let Ok(dict) = value.cast::<PyDict>() {
+        return dict.copy()?.into_bound_py_any(value.py());
     }
     match value.getattr_opt("to_dict")? {
         Some(to_dict) => to_dict.call0(),
         None => Ok(value.clone()),
     }
+}
+
+/// Returns a class with a type parameter, for annotations.
+pub fn generic_alias<'py>(class: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    class.py().import("types")?.getattr("GenericAlias")?.call1((class, item))
 }
 
 /// Checks the value of the next field.
@@ -256,16 +269,10 @@ macro_rules! models {
             $($(#[$doc])* #[pyo3(get)] pub $field: Py<PyAny>,)*
         }
 
-        #[allow(dead_code, reason = "no model is made in every way")]
         impl $name {
             /// Creates a model from the values of its fields.
             pub const fn new($($field: Py<PyAny>),*) -> Self {
                 Self { $($field),* }
-            }
-
-            /// Creates a model from values by wire name.
-            pub fn from_wire(mut value: impl FnMut(&'static str) -> PyResult<Py<PyAny>>) -> PyResult<Self> {
-                Ok(Self { $($field: value($wire)?),* })
             }
         }
 

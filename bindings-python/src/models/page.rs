@@ -1,31 +1,25 @@
 //! Pages of usage.
 
 use bytes::Bytes;
-use opencomputer_usage_core::client::Reply;
-use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyByteArray, PyBytes, PyCapsule, PyMemoryView, PyString, PyTuple, PyType};
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString, PyTuple};
 
-use crate::decode::answer;
 use crate::decode::source::Source;
 use crate::errors::undecodable;
-use crate::models::arrow;
-use crate::models::field::{Field, Kind, TEXT, type_name};
-use crate::models::model::{Datetime, Model, checked, datetime, model_methods, none};
-use crate::models::records::{TagUsageItem, UntaggedUsage, UsageTotals};
-use crate::models::sandbox_item::SandboxUsageItem;
+use crate::models::field::{Field, type_name};
+use crate::models::generated::SandboxUsageItem;
 
 /// The items of a page: at hand, or where they can be made from.
-enum Items {
+pub enum Items {
     Made(Py<PyTuple>),
     Held { source: Py<Source>, made: PyOnceLock<Py<PyTuple>> },
 }
 
 impl Items {
-    fn of(field: &Field, items: Bound<'_, PyAny>) -> PyResult<Self> {
+    pub fn of(field: &Field, items: Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(source) = items.cast::<Source>() {
             return Ok(Self::Held { source: source.clone().unbind(), made: PyOnceLock::new() });
         }
@@ -34,7 +28,7 @@ impl Items {
         Ok(Self::Made(made.into_bound(py).cast_into::<PyTuple>()?.unbind()))
     }
 
-    fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+    pub fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let (source, items) = match self {
             Self::Made(items) => return Ok(items.bind(py).clone()),
             Self::Held { source, made } => (source, made),
@@ -50,11 +44,11 @@ impl Items {
 }
 
 /// Why a page that others follow is no table: a frame of it would look like the whole report.
-const MORE_PAGES: &str = "more pages follow this one: take Table(page) for the items of all of them, or Table(page.items) \
+pub const MORE_PAGES: &str = "more pages follow this one: take Table(page) for the items of all of them, or Table(page.items) \
                           for this page alone; of an async walk, Table([item async for item in walk])";
 
 /// The bytes of a body that is a `str`, `bytes`, `bytearray` or `memoryview`.
-fn bytes(body: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+pub fn bytes(body: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     if let Ok(text) = body.cast::<PyString>() {
         let text = text.to_str().map_err(|_| undecodable("it is not UTF-8", b""))?;
         return Ok(Bytes::copy_from_slice(text.as_bytes()));
@@ -68,17 +62,29 @@ fn bytes(body: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     Ok(Bytes::from_owner(body.extract::<PyBackedBytes>()?))
 }
 
-/// Declares the base class of a page: `name: KIND => "wireName"` of its fields before `items` and `next_cursor`.
-macro_rules! page {
-    ($(#[$about:meta])* $name:ident ($reply:ident, $table:ident, $item:ty) { $($(#[$doc:meta])* $field:ident : $kind:expr => $wire:literal,)* }) => {
+/// Declares the base classes of pages: `Name(Reply) { field: KIND => "wireName", … } { items: KIND, next_cursor: KIND }
+/// { optional_field = none: KIND => "wireName" (optional), … } + { its own methods }`.
+macro_rules! pages {
+    ($(
+        $(#[$about:meta])*
+        $name:ident ($reply:ident)
+        { $($(#[$doc:meta])* $field:ident : $kind:expr => $wire:literal,)* }
+        {
+            $(#[$items_doc:meta])* items: $items:expr => $items_wire:literal,
+            $(#[$cursor_doc:meta])* next_cursor: $cursor:expr => $cursor_wire:literal,
+        }
+        { $($(#[$more_doc:meta])* $more:ident = none: $more_kind:expr => $more_wire:literal (optional),)* }
+        + { $($own:tt)* }
+    )*) => {$(
         $(#[$about])*
         #[pyclass(frozen, mapping, subclass, weakref, module = "opencomputer_usage")]
         pub struct $name {
             $($(#[$doc])* #[pyo3(get)] $field: Py<PyAny>,)*
             items: Items,
-            /// The cursor of the next page; None on the last page.
+            $(#[$cursor_doc])*
             #[pyo3(get)]
             next_cursor: Py<PyAny>,
+            $($(#[$more_doc])* #[pyo3(get)] $more: Py<PyAny>,)*
             /// Fetches the next page; None on the last one, and where no client brought the page.
             #[pyo3(get)]
             _fetch: Py<PyAny>,
@@ -87,33 +93,38 @@ macro_rules! page {
         impl Model for $name {
             const FIELDS: &'static [Field] = &[
                 $(Field::new(stringify!($field), $wire, $kind),)*
-                Field::new("items", "items", Kind::many::<$item>()),
-                Field::new("next_cursor", "nextCursor", TEXT.maybe()),
+                Field::new("items", $items_wire, $items),
+                Field::new("next_cursor", $cursor_wire, $cursor),
+                $(Field::optional(stringify!($more), $more_wire, $more_kind),)*
             ];
 
             fn values<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
                 let items = self.items.get(py)?.into_any();
-                Ok(vec![$(self.$field.bind(py).clone(),)* items, self.next_cursor.bind(py).clone()])
+                let next_cursor = self.next_cursor.bind(py).clone();
+                Ok(vec![$(self.$field.bind(py).clone(),)* items, next_cursor, $(self.$more.bind(py).clone(),)*])
             }
         }
 
         model_methods! {
             impl $name {
                 #[new]
-                #[pyo3(signature = ($($field,)* items, next_cursor, _fetch = none()))]
+                #[pyo3(signature = ($($field,)* items, next_cursor, $($more = none(),)* _fetch = none()))]
                 #[allow(clippy::used_underscore_binding, reason = "Python's way to say that it is private")]
                 fn new(
                     py: Python<'_>,
                     $($field: Py<PyAny>,)*
                     items: Bound<'_, PyAny>,
                     next_cursor: Py<PyAny>,
+                    $($more: Py<PyAny>,)*
                     _fetch: Py<PyAny>,
                 ) -> PyResult<Self> {
                     let mut fields = Self::FIELDS.iter();
                     $(let $field = checked(py, &mut fields, $field)?;)*
                     let items = fields.next().map(|field| Items::of(field, items));
                     let items = items.unwrap_or_else(|| Err(PyTypeError::new_err("a page has items")))?;
-                    Ok(Self { $($field,)* items, next_cursor: checked(py, &mut fields, next_cursor)?, _fetch })
+                    let next_cursor = checked(py, &mut fields, next_cursor)?;
+                    $(let $more = checked(py, &mut fields, $more)?;)*
+                    Ok(Self { $($field,)* items, next_cursor, $($more,)* _fetch })
                 }
 
                 /// Reads a page from the body of a response, such as a stored one.
@@ -129,7 +140,7 @@ macro_rules! page {
                     let py = cls.py();
                     let body = bytes(body)?;
                     let page = py.detach(|| answer::decode(Reply::$reply, body.clone()));
-                    let fields = answer::into_python(page.map_err(|why| undecodable(&why, &body))?, py)?;
+                    let fields = page.map_err(|why| undecodable(&why, &body))?.into_result(py)?;
                     cls.call1(fields.cast_bound::<PyTuple>(py)?.clone())
                 }
 
@@ -138,7 +149,7 @@ macro_rules! page {
                     visit.call(&self._fetch)
                 }
 
-                /// The groups of this page.
+                $(#[$items_doc])*
                 #[getter]
                 fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
                     self.items.get(py)
@@ -147,69 +158,20 @@ macro_rules! page {
                 /// Returns the items of this page as an Arrow stream, for data frames.
                 #[pyo3(signature = (requested_schema = None))]
                 fn __arrow_c_stream__<'py>(
-                    &self,
-                    py: Python<'py>,
+                    slf: &Bound<'py, Self>,
                     requested_schema: Option<&Bound<'py, PyAny>>,
                 ) -> PyResult<Bound<'py, PyCapsule>> {
                     let _ = requested_schema; // The protocol makes it optional to honor this.
-                    if !self.next_cursor.is_none(py) {
+                    let py = slf.py();
+                    if !slf.get().next_cursor.is_none(py) {
                         return Err(PyValueError::new_err(MORE_PAGES));
                     }
-                    arrow::stream(py, arrow::$table(self.items.get(py)?.iter())?)
+                    Table::of_page(slf.as_any())?.stream(py)
                 }
 
-                /// `from_` as an aware datetime.
-                #[getter]
-                fn from_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> {
-                    datetime(self.from_.bind(py))
-                }
-
-                /// `to` as an aware datetime.
-                #[getter]
-                fn to_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> {
-                    datetime(self.to.bind(py))
-                }
-
-                /// `as_of` as an aware datetime.
-                #[getter]
-                fn as_of_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> {
-                    datetime(self.as_of.bind(py))
-                }
+                $($own)*
             }
         }
-    };
+    )*};
 }
-
-page! {
-    /// Usage by the values of a tag.
-    TagUsage (TagUsage, tags, TagUsageItem) {
-        /// Start of the window, inclusive.
-        from_: TEXT => "from",
-        /// End of the window, exclusive.
-        to: TEXT => "to",
-        /// The instant at which running sandboxes were measured; None from the platform's own servers.
-        as_of: TEXT.maybe() => "asOf",
-        /// The dimension, `tag:<key>`.
-        group_by: TEXT => "groupBy",
-        /// Everything that matches the window and the filters, not only this page.
-        total: Kind::one::<UsageTotals>() => "total",
-        /// The part of the total that lacks the tag; None if the server does not send it.
-        untagged: Kind::one::<UntaggedUsage>().maybe() => "untagged",
-    }
-}
-
-page! {
-    /// Usage by sandbox.
-    SandboxesUsage (SandboxUsagePage, sandboxes, SandboxUsageItem) {
-        /// Start of the window, inclusive.
-        from_: TEXT => "from",
-        /// End of the window, exclusive.
-        to: TEXT => "to",
-        /// The instant at which running sandboxes were measured; None from the platform's own servers.
-        as_of: TEXT.maybe() => "asOf",
-        /// The dimension, `sandbox`; None if the server does not name it.
-        group_by: TEXT.maybe() => "groupBy",
-        /// Everything that matches the window and the filters, not only this page.
-        total: Kind::one::<UsageTotals>() => "total",
-    }
-}
+pub(crate) use pages;

@@ -1,7 +1,7 @@
-//! Creates tags: immutable dicts whose class is written in Python.
+//! Creates tags and groups: immutable dicts whose classes are written in Python.
 
 use opencomputer_usage_core::tags::{self, TagSet};
-use pyo3::IntoPyObjectExt;
+use opencomputer_usage_core::wire::GroupValues;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -16,11 +16,17 @@ fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     CLASS.import(py, "opencomputer_usage._tags", "Tags")
 }
 
-/// Creates empty tags to fill. Skips the checks of `Tags.__new__`.
-fn empty(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+/// Returns the class of groups, `opencomputer_usage.Group`.
+fn group_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    CLASS.import(py, "opencomputer_usage._tags", "Group")
+}
+
+/// Creates an empty dict of a class to fill. Skips the checks of its `__new__`.
+fn empty<'py>(py: Python<'py>, class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
     static NEW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let new = NEW.get_or_try_init(py, || py.get_type::<PyDict>().getattr("__new__").map(Bound::unbind))?;
-    new.bind(py).call1((class(py)?,))
+    new.bind(py).call1((class,))
 }
 
 /// Creates tags from pairs.
@@ -28,7 +34,7 @@ fn of<'py>(
     py: Python<'py>,
     pairs: impl Iterator<Item = PyResult<(Bound<'py, PyString>, Bound<'py, PyString>)>>,
 ) -> PyResult<Py<PyAny>> {
-    let made = empty(py)?;
+    let made = empty(py, class(py)?)?;
     let dict = made.cast::<PyDict>()?;
     for pair in pairs {
         let (key, value) = pair?;
@@ -39,7 +45,7 @@ fn of<'py>(
 
 /// Creates the tags of an item of a page.
 pub fn of_range(py: Python<'_>, source: &Source, range: Range) -> PyResult<Py<PyAny>> {
-    let made = empty(py)?;
+    let made = empty(py, class(py)?)?;
     let dict = made.cast::<PyDict>()?;
     source.each_tag(py, range, |key, value| dict.set_item(key, value))?;
     Ok(made.unbind())
@@ -52,8 +58,26 @@ pub fn of_map(py: Python<'_>, tags: &tags::Tags) -> PyResult<Py<PyAny>> {
 
 /// Creates tags from any mapping of strings.
 pub fn of_mapping(tags: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    let class = class(tags.py())?;
-    if tags.is_instance(class)? { Ok(tags.clone().unbind()) } else { class.call1((tags,)).map(Bound::unbind) }
+    instance(tags, class(tags.py())?)
+}
+
+/// Creates a group from any mapping of strings and None.
+pub fn group_of_mapping(values: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    instance(values, group_class(values.py())?)
+}
+
+fn instance(value: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> PyResult<Py<PyAny>> {
+    if value.is_instance(class)? { Ok(value.clone().unbind()) } else { class.call1((value,)).map(Bound::unbind) }
+}
+
+/// Creates a group from the values that the core decoded.
+pub fn of_group(py: Python<'_>, values: &GroupValues) -> PyResult<Py<PyAny>> {
+    let made = empty(py, group_class(py)?)?;
+    let dict = made.cast::<PyDict>()?;
+    for (dimension, value) in values.iter() {
+        dict.set_item(dimension, value)?;
+    }
+    Ok(made.unbind())
 }
 
 /// Returns the user's tags, without system tags, or None for None.
@@ -65,16 +89,6 @@ pub fn of_user(tags: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let tags = strings(tags)?;
     let users = TagSet::user_part(tags.iter().map(|(key, value)| (&**key, &**value)));
     of(py, users.iter().map(|(key, value)| Ok((PyString::new(py, key), PyString::new(py, value)))))
-}
-
-/// Copies tags to a plain dict.
-pub fn copied(tags: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    dict(tags)?.copy()?.into_py_any(tags.py())
-}
-
-/// Returns whether a value is an instance of `Tags`.
-pub fn is_tags(value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    value.is_instance(class(value.py())?)
 }
 
 /// Adds tags to an item that is not part of a response.

@@ -3,10 +3,11 @@
 use opencomputer_usage_core::client::{self, Step};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
-use crate::decode::answer::{Value, into_python, is_page};
+use crate::decode::answer::Value;
 use crate::errors::raised;
+use crate::models::convert::IntoPython as _;
 
 /// Returns a step as Python's tuple, or raises the error of the call.
 pub fn shown(py: Python<'_>, step: Step<Value>) -> PyResult<Py<PyAny>> {
@@ -20,11 +21,14 @@ pub fn shown(py: Python<'_>, step: Step<Value>) -> PyResult<Py<PyAny>> {
             }
             ("change", dict).into_py_any(py)
         }
-        Step::Done { value, next } if is_page(&value) => {
+        Step::Done { value, next } => {
+            let result = value.into_result(py)?;
+            if !result.bind(py).is_instance_of::<PyTuple>() {
+                return ("done", result).into_py_any(py);
+            }
             let params = next.map(|next| PyDict::from_sequence(PyList::new(py, next.into_params())?.as_any()));
-            ("done", (into_python(value, py)?, params.transpose()?)).into_py_any(py)
+            ("done", (result, params.transpose()?)).into_py_any(py)
         }
-        Step::Done { value, .. } => ("done", into_python(value, py)?).into_py_any(py),
         Step::Failed { error } => Err(raised(error)),
     }
 }

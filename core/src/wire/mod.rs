@@ -2,6 +2,7 @@
 
 pub mod describe;
 mod group;
+mod measured;
 mod read;
 mod render;
 pub mod reply;
@@ -9,5 +10,6 @@ pub mod shape;
 mod types;
 
 pub use group::GroupValues;
+pub use measured::used_fraction;
 pub use render::{SandboxDetails, UsagePage};
 pub use types::*;

@@ -24,6 +24,7 @@ if sys.version_info < (3, 12):  # from then on the interpreter refuses by itself
         msg = "opencomputer_usage does not support sub-interpreters: use one process for each"
         raise ImportError(msg, name=__name__)
 
+from . import _models
 from ._async_client import AsyncUsageClient
 from ._client import UsageClient
 from ._codes import ErrorCode
@@ -31,20 +32,8 @@ from ._core import (
     LIMITS,
     Cursor,
     GroupBy,
-    Limits,
     Request,
-    Sandbox,
-    SandboxTags,
-    SandboxUsage,
-    SandboxUsageItem,
-    SandboxUsageTotals,
     Table,
-    TagKey,
-    TagUsageItem,
-    TagViolation,
-    UntaggedUsage,
-    UsagePoint,
-    UsageTotals,
     __version__,
     decode_cursor,
     encode_cursor,
@@ -72,14 +61,23 @@ from ._errors import (
     TagValidationError,
     UnsupportedByServerError,
 )
-from ._pages import AsyncSandboxUsagePage, AsyncTagUsagePage, SandboxUsagePage, TagUsagePage
-from ._tags import Tags
+from ._models import *  # noqa: F403
+from ._pages import (
+    AsyncGroupUsagePage,
+    AsyncSandboxUsagePage,
+    AsyncTagUsagePage,
+    GroupUsagePage,
+    SandboxUsagePage,
+    TagUsagePage,
+)
+from ._tags import Group, Tags
 
 __all__ = [
     "LIMITS",
     "APIConnectionError",
     "APIError",
     "APITimeoutError",
+    "AsyncGroupUsagePage",
     "AsyncSandboxUsagePage",
     "AsyncTagUsagePage",
     "AsyncUsageClient",
@@ -88,33 +86,23 @@ __all__ = [
     "Cursor",
     "DecodeError",
     "ErrorCode",
+    "Group",
     "GroupBy",
+    "GroupUsagePage",
     "InvalidRequestError",
-    "Limits",
     "NotFoundError",
     "OpenComputerError",
     "PermissionDeniedError",
     "RateLimitError",
     "Request",
-    "Sandbox",
-    "SandboxTags",
-    "SandboxUsage",
-    "SandboxUsageItem",
     "SandboxUsagePage",
-    "SandboxUsageTotals",
     "ServerError",
     "Table",
-    "TagKey",
-    "TagUsageItem",
     "TagUsagePage",
     "TagValidationError",
-    "TagViolation",
     "Tags",
     "UnsupportedByServerError",
-    "UntaggedUsage",
     "UsageClient",
-    "UsagePoint",
-    "UsageTotals",
     "__version__",
     "decode_cursor",
     "encode_cursor",
@@ -126,3 +114,4 @@ __all__ = [
     "validate_tag_value",
     "validate_tags",
 ]
+__all__ += _models.__all__

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
-from typing import Any, Generic, NoReturn, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from ._core import CompletionQueue, Exchange, Request, stop_delivery
-from ._shared import Answer, TransportError, is_awaitable
+from ._shared import Answer, Change, TransportError, is_awaitable
 
 # Registered on import, so that it runs after handlers that a program registers later.
 atexit.register(stop_delivery)
@@ -21,20 +21,21 @@ if TYPE_CHECKING:
 Transport = Callable[[Request], Awaitable[Answer]]
 
 PageT = TypeVar("PageT")
-ItemT = TypeVar("ItemT")
+PageT_co = TypeVar("PageT_co", covariant=True)
+ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 
-class Walk(Coroutine[Any, Any, PageT], Generic[PageT, ItemT]):
+class Walk(Coroutine[Any, Any, PageT_co], Generic[PageT_co, ItemT_co]):
     """A page to be awaited, also as a task, or the items of every page to be iterated over with `async for`."""
 
     __slots__ = ("_coroutine", "_fetch")
 
-    def __init__(self, fetch: Callable[[], Coroutine[Any, Any, PageT]]) -> None:
+    def __init__(self, fetch: Callable[[], Coroutine[Any, Any, PageT_co]]) -> None:
         """Takes the function that fetches the first page."""
         self._fetch = fetch
-        self._coroutine: Coroutine[Any, Any, PageT] | None = None
+        self._coroutine: Coroutine[Any, Any, PageT_co] | None = None
 
-    def __await__(self) -> Generator[Any, Any, PageT]:
+    def __await__(self) -> Generator[Any, Any, PageT_co]:
         """Fetches the page."""
         return self._fetch().__await__()
 
@@ -53,12 +54,12 @@ class Walk(Coroutine[Any, Any, PageT], Generic[PageT, ItemT]):
         if self._coroutine is not None:
             self._coroutine.close()
 
-    def _started(self) -> Coroutine[Any, Any, PageT]:
+    def _started(self) -> Coroutine[Any, Any, PageT_co]:
         if self._coroutine is None:
             self._coroutine = self._fetch()
         return self._coroutine
 
-    async def __aiter__(self) -> AsyncIterator[ItemT]:
+    async def __aiter__(self) -> AsyncIterator[ItemT_co]:
         """Yields the items of this page and all later pages, which are fetched as needed."""
         page: Any = await self
         async for item in page:
@@ -73,6 +74,14 @@ class Walk(Coroutine[Any, Any, PageT], Generic[PageT, ItemT]):
         """Raises TypeError: this method cannot await."""
         msg = "an async call is no table: take Table([item async for item in call])"
         raise TypeError(msg)
+
+
+class Caller(Protocol):
+    """A client, for its calls."""
+
+    def _walk(self, page: type[PageT], operation: str, params: Mapping[str, object]) -> Walk[PageT, Any]: ...
+
+    async def _call(self, operation: str, params: Mapping[str, object], change: Change | None = None) -> Any: ...
 
 
 def walk(fetch: Callable[[], Coroutine[Any, Any, PageT]]) -> Walk[PageT, Any]:

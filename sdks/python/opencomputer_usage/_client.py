@@ -1,4 +1,5 @@
-"""The blocking client. `scripts/unasync` generates this file from `_async_client.py`: edit that one."""
+# `scripts/unasync` generates this file from `_async_client.py`: edit that one.
+"""The blocking client."""
 
 from __future__ import annotations
 
@@ -8,202 +9,29 @@ from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 from . import _sync_io as _io
-from ._core import Client, Exchange, Sandbox, SandboxTags, SandboxUsage, TagKey
+from ._core import Client, Exchange
 from ._errors import InvalidRequestError, OpenComputerError
-from ._pages import SandboxUsagePage, TagUsagePage
 from ._refusals import check_options, of_parameters
+from ._resources import Sandboxes, Tags
 from ._shared import (
     USER_AGENT,
     Change,
-    Filters,
     Logged,
-    Sort,
     TransportError,
-    When,
     changed_by,
-    check_change,
     check_transport,
     config,
+    groups,
     merged,
     options,
     parts,
     told,
     unpicklable,
-    usage,
-    window,
 )
+from ._usage import Usage
 
 ClientT = TypeVar("ClientT", bound="UsageClient")
-ListOfSandboxes = list[Sandbox]
-
-
-class Usage:
-    """Usage calls. Amounts are GB-seconds."""
-
-    __slots__ = ("_client",)
-
-    def __init__(self, client: UsageClient) -> None:
-        """Takes the client that sends the calls."""
-        self._client = client
-
-    def by_tag(
-        self,
-        key: str,
-        *,
-        from_: When | None = None,
-        to: When | None = None,
-        filter: Filters | None = None,  # noqa: A002 - the name in the API
-        sort: Sort | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-    ) -> TagUsagePage:
-        """Returns the usage by the values of a tag.
-
-        Args:
-            key: The key of the tag, such as `team`, without `tag:`. `tag:team` is the key of another tag.
-            from_: Start of the window, inclusive; `LIMITS.default_window_days` days before its end by default.
-            to: End of the window, exclusive; now by default. At most `LIMITS.max_window_days` days after its start.
-            filter: The sandboxes to keep, such as `{"tag:env": ["prod"], "tag:team": None}`.
-            sort: The amount that items are ordered by, descending; by default memory.
-            limit: Items of one page, from 1 to `LIMITS.max_page_limit`; by default `LIMITS.default_page_limit`.
-            cursor: The `next_cursor` of a page of the same query, to continue after it.
-
-        Returns:
-            A page. Iterating over it walks every page.
-
-        Raises:
-            InvalidRequestError: If a parameter breaks a rule. Nothing is sent then.
-            OpenComputerError: If the call fails.
-        """
-        params = {"key": key, **usage(from_, to, filter, sort, limit, cursor)}
-        page: TagUsagePage = self._client._walk(TagUsagePage, "usage.by_tag", params)
-        return page
-
-    def by_sandbox(
-        self,
-        *,
-        from_: When | None = None,
-        to: When | None = None,
-        filter: Filters | None = None,  # noqa: A002 - the name in the API
-        sort: Sort | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-    ) -> SandboxUsagePage:
-        """Returns the usage by sandbox. Parameters and errors are those of `by_tag`.
-
-        Returns:
-            A page. Iterating over it walks every page.
-        """
-        params = usage(from_, to, filter, sort, limit, cursor)
-        page: SandboxUsagePage
-        page = self._client._walk(SandboxUsagePage, "usage.by_sandbox", params)
-        return page
-
-    def for_sandbox(self, sandbox_id: str, *, from_: When | None = None, to: When | None = None) -> SandboxUsage:
-        """Returns the usage of one sandbox, whether it still exists or not.
-
-        Args:
-            sandbox_id: The id of the sandbox.
-            from_: Start of the window, inclusive; `LIMITS.default_window_days` days before its end by default.
-            to: End of the window, exclusive; now by default. At most `LIMITS.max_window_days` days after its start.
-
-        Raises:
-            NotFoundError: If the organization has no such sandbox.
-            OpenComputerError: If the call fails for another reason.
-        """
-        params = {"sandboxId": sandbox_id, **window(from_, to)}
-        found: SandboxUsage = self._client._call("usage.for_sandbox", params)
-        return found
-
-
-class Tags:
-    """Tag calls: the keys in use, and the tags of one sandbox."""
-
-    __slots__ = ("_client",)
-
-    def __init__(self, client: UsageClient) -> None:
-        """Takes the client that sends the calls."""
-        self._client = client
-
-    def list_keys(self) -> list[TagKey]:
-        """Returns every key in use, ordered by its UTF-8 bytes."""
-        keys: list[TagKey] = self._client._call("tags.list_keys", {})
-        return keys
-
-    def get(self, sandbox_id: str) -> SandboxTags:
-        """Returns the tags of one sandbox, and the `etag` to write them back with.
-
-        Raises:
-            NotFoundError: If the organization has no such sandbox.
-        """
-        state: SandboxTags = self._client._call("tags.get", {"sandboxId": sandbox_id})
-        return state
-
-    def set(self, sandbox_id: str, tags: Mapping[str, str], *, if_match: str | None = None) -> SandboxTags:
-        """Replaces the user's tags of one sandbox; `{}` clears them.
-
-        Args:
-            sandbox_id: The id of the sandbox.
-            tags: The new tags, without system tags.
-            if_match: The etag that the current tags must have, from `condition()` of tags that were read. Without it,
-                the last writer wins. To change some of the tags, use `update`.
-
-        Returns:
-            The written tags.
-
-        Raises:
-            TagValidationError: If tags break the rules. Nothing is sent then.
-            ConflictError: If the current tags have another etag.
-            UnsupportedByServerError: If the server ignored `if_match`. The tags were written then.
-            NotFoundError: If the organization has no such sandbox.
-        """
-        params = {"sandboxId": sandbox_id, "tags": tags, "ifMatch": if_match}
-        state: SandboxTags = self._client._call("tags.set", params)
-        return state
-
-    def update(self, sandbox_id: str, change: Change) -> SandboxTags:
-        """Reads the user's tags, changes them and writes them back. Starts over if another writer came first.
-
-        Args:
-            sandbox_id: The id of the sandbox.
-            change: Takes the user's tags and returns the new ones. It may be called more than once, so it must be pure.
-                It cannot be a coroutine function.
-
-        Raises:
-            TypeError: If `change` cannot be called. Nothing is sent then.
-            InvalidRequestError: If `change` returns None or a coroutine. Nothing is written then.
-            TagValidationError: If the new tags break the rules. Nothing is written then.
-            ConflictError: If other writers came first until the call timed out.
-            UnsupportedByServerError: If the server sends no `ETag`. Nothing is written then.
-            NotFoundError: If the organization has no such sandbox.
-        """
-        check_change(change)
-        state: SandboxTags = self._client._call("tags.update", {"sandboxId": sandbox_id}, change)
-        return state
-
-
-class Sandboxes:
-    """Sandbox calls."""
-
-    __slots__ = ("_client",)
-
-    def __init__(self, client: UsageClient) -> None:
-        """Takes the client that sends the calls."""
-        self._client = client
-
-    def list(self) -> ListOfSandboxes:
-        """Returns the newest 100 running sandboxes."""
-        rows: ListOfSandboxes = self._client._call("sandboxes.list", {})
-        return rows
-
-    def get(self, sandbox_id: str) -> Sandbox:
-        """Returns one sandbox.
-
-        Raises:
-            NotFoundError: If the organization has no such sandbox.
-        """
-        sandbox: Sandbox = self._client._call("sandboxes.get", {"sandboxId": sandbox_id})
-        return sandbox
+PageT = TypeVar("PageT")
 
 
 class UsageClient:
@@ -330,11 +158,14 @@ class UsageClient:
         """Raises TypeError: clients cannot be pickled or copied."""
         raise unpicklable(self)
 
-    def _walk(self, page: Any, operation: str, params: Mapping[str, object]) -> Any:
-        return _io.walk(lambda: self._page(page, operation, params))
+    def _walk(self, page: type[PageT], operation: str, params: Mapping[str, object]) -> PageT:
+        walk: PageT = _io.walk(lambda: self._page(page, operation, params))
+        return walk
 
     def _page(self, page: Any, operation: str, params: Mapping[str, object]) -> Any:
         fields, following = self._call(operation, params)
+        if operation == "usage.by":
+            fields = groups(fields)
 
         def fetch() -> Any:
             return self._page(page, operation, {**params, **following})

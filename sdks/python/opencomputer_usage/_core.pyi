@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from os import PathLike
-from typing import Any, Literal, TypeAlias, final, type_check_only
+from typing import Any, Generic, TypeAlias, final, type_check_only
 
-from typing_extensions import Self, disjoint_base
+from typing_extensions import Self, TypeVar, disjoint_base
 
-from ._tags import Tags
+from ._tags import Group, Tags
 
 _At: TypeAlias = tuple[float, float]
 """Milliseconds since the epoch, and a number drawn from [0, 1)."""
@@ -19,23 +19,9 @@ __all__ = [
     "Cursor",
     "Exchange",
     "GroupBy",
-    "Limits",
     "Request",
-    "Sandbox",
-    "SandboxTags",
-    "SandboxUsage",
-    "SandboxUsageItem",
-    "SandboxUsageTotals",
-    "SandboxesUsage",
     "Table",
-    "TagKey",
-    "TagUsage",
-    "TagUsageItem",
-    "TagViolation",
     "Task",
-    "UntaggedUsage",
-    "UsagePoint",
-    "UsageTotals",
     "__version__",
     "decode_cursor",
     "encode_cursor",
@@ -63,6 +49,9 @@ def encode_cursor(cursor: Cursor | Mapping[str, Any]) -> str: ...
 def decode_cursor(text: str) -> Cursor: ...
 def stop_delivery() -> None: ...
 
+_SeriesT_co = TypeVar("_SeriesT_co", bound=UsageSeries | None, default=UsageSeries | None, covariant=True)
+"""The type of a series: `UsageSeries` if the query has an interval, else None."""
+
 # What every model has.
 @type_check_only
 class _Model:
@@ -89,30 +78,66 @@ class TagViolation(_Model):
     def message(self) -> str: ...
 
 @final
-class UsageTotals(_Model):
+class UsageSeries(_Model):
     __match_args__ = ("memory_gb_seconds", "disk_overage_gb_seconds")
-    def __new__(cls, memory_gb_seconds: float, disk_overage_gb_seconds: float) -> Self: ...
+    def __new__(cls, memory_gb_seconds: Iterable[float], disk_overage_gb_seconds: Iterable[float]) -> Self: ...
+    @property
+    def memory_gb_seconds(self) -> tuple[float, ...]: ...
+    @property
+    def disk_overage_gb_seconds(self) -> tuple[float, ...]: ...
+
+@final
+class UsageBucket(_Model):
+    __match_args__ = ("from_", "to", "partial")
+    def __new__(cls, from_: str, to: str, partial: bool = ...) -> Self: ...
+    @property
+    def from_(self) -> str: ...
+    @property
+    def to(self) -> str: ...
+    @property
+    def partial(self) -> bool: ...
+    @property
+    def from_datetime(self) -> datetime: ...
+    @property
+    def to_datetime(self) -> datetime: ...
+
+@final
+class UsageTotals(_Model, Generic[_SeriesT_co]):
+    __match_args__ = ("memory_gb_seconds", "disk_overage_gb_seconds", "series")
+    def __new__(cls, memory_gb_seconds: float, disk_overage_gb_seconds: float, series: _SeriesT_co = ...) -> Self: ...
     @property
     def memory_gb_seconds(self) -> float: ...
     @property
     def disk_overage_gb_seconds(self) -> float: ...
+    @property
+    def series(self) -> _SeriesT_co: ...
 
 @final
-class UntaggedUsage(_Model):
-    __match_args__ = ("memory_gb_seconds", "disk_overage_gb_seconds", "sandbox_count")
-    def __new__(cls, memory_gb_seconds: float, disk_overage_gb_seconds: float, sandbox_count: int) -> Self: ...
+class UntaggedUsage(_Model, Generic[_SeriesT_co]):
+    __match_args__ = ("memory_gb_seconds", "disk_overage_gb_seconds", "sandbox_count", "series")
+    def __new__(
+        cls, memory_gb_seconds: float, disk_overage_gb_seconds: float, sandbox_count: int, series: _SeriesT_co = ...
+    ) -> Self: ...
     @property
     def memory_gb_seconds(self) -> float: ...
     @property
     def disk_overage_gb_seconds(self) -> float: ...
     @property
     def sandbox_count(self) -> int: ...
+    @property
+    def series(self) -> _SeriesT_co: ...
 
 @final
-class TagUsageItem(_Model):
-    __match_args__ = ("tag_key", "tag_value", "memory_gb_seconds", "disk_overage_gb_seconds", "sandbox_count")
+class TagUsageItem(_Model, Generic[_SeriesT_co]):
+    __match_args__ = ("tag_key", "tag_value", "memory_gb_seconds", "disk_overage_gb_seconds", "sandbox_count", "series")
     def __new__(
-        cls, tag_key: str, tag_value: str, memory_gb_seconds: float, disk_overage_gb_seconds: float, sandbox_count: int
+        cls,
+        tag_key: str,
+        tag_value: str,
+        memory_gb_seconds: float,
+        disk_overage_gb_seconds: float,
+        sandbox_count: int,
+        series: _SeriesT_co = ...,
     ) -> Self: ...
     @property
     def tag_key(self) -> str: ...
@@ -124,6 +149,30 @@ class TagUsageItem(_Model):
     def disk_overage_gb_seconds(self) -> float: ...
     @property
     def sandbox_count(self) -> int: ...
+    @property
+    def series(self) -> _SeriesT_co: ...
+
+@final
+class GroupUsageItem(_Model, Generic[_SeriesT_co]):
+    __match_args__ = ("group", "memory_gb_seconds", "disk_overage_gb_seconds", "sandbox_count", "series")
+    def __new__(
+        cls,
+        group: Mapping[str, str | None],
+        memory_gb_seconds: float,
+        disk_overage_gb_seconds: float,
+        sandbox_count: int,
+        series: _SeriesT_co = ...,
+    ) -> Self: ...
+    @property
+    def group(self) -> Group: ...
+    @property
+    def memory_gb_seconds(self) -> float: ...
+    @property
+    def disk_overage_gb_seconds(self) -> float: ...
+    @property
+    def sandbox_count(self) -> int: ...
+    @property
+    def series(self) -> _SeriesT_co: ...
 
 @final
 class SandboxUsageTotals(_Model):
@@ -152,6 +201,8 @@ class SandboxUsageTotals(_Model):
     def memory_allocated_peak_mb(self) -> int: ...
     @property
     def memory_used_peak_mb(self) -> int: ...
+    @property
+    def used_fraction(self) -> float | None: ...
 
 @final
 class UsagePoint(_Model):
@@ -190,6 +241,8 @@ class UsagePoint(_Model):
     def used_memory_mb_peak(self) -> int: ...
     @property
     def ts_datetime(self) -> datetime: ...
+    @property
+    def used_fraction(self) -> float | None: ...
 
 @final
 class SandboxUsage(_Model):
@@ -206,6 +259,9 @@ class SandboxUsage(_Model):
         "last_ended_at",
         "alias",
         "status",
+        "interval",
+        "time_zone",
+        "buckets",
         "totals",
         "points",
     )
@@ -223,6 +279,9 @@ class SandboxUsage(_Model):
         last_ended_at: str | None,
         alias: str | None = ...,
         status: str | None = ...,
+        interval: str | None = ...,
+        time_zone: str | None = ...,
+        buckets: Iterable[UsageBucket] = ...,
         totals: SandboxUsageTotals | None = ...,
         points: Iterable[UsagePoint] | None = ...,
     ) -> Self: ...
@@ -251,6 +310,12 @@ class SandboxUsage(_Model):
     @property
     def status(self) -> str | None: ...
     @property
+    def interval(self) -> str | None: ...
+    @property
+    def time_zone(self) -> str | None: ...
+    @property
+    def buckets(self) -> tuple[UsageBucket, ...]: ...
+    @property
     def totals(self) -> SandboxUsageTotals | None: ...
     @property
     def points(self) -> tuple[UsagePoint, ...] | None: ...
@@ -268,6 +333,8 @@ class SandboxUsage(_Model):
     def first_started_datetime(self) -> datetime | None: ...
     @property
     def last_ended_datetime(self) -> datetime | None: ...
+    @property
+    def used_fraction(self) -> float | None: ...
 
 @final
 class TagKey(_Model):
@@ -347,7 +414,7 @@ class Sandbox(_Model):
     def tags_last_updated_datetime(self) -> datetime | None: ...
 
 @final
-class SandboxUsageItem(_Model):
+class SandboxUsageItem(_Model, Generic[_SeriesT_co]):
     __match_args__ = (
         "sandbox_id",
         "memory_gb_seconds",
@@ -356,6 +423,7 @@ class SandboxUsageItem(_Model):
         "tags_last_updated_at",
         "alias",
         "status",
+        "series",
     )
     def __new__(
         cls,
@@ -366,6 +434,7 @@ class SandboxUsageItem(_Model):
         tags_last_updated_at: str | None,
         alias: str | None = ...,
         status: str | None = ...,
+        series: _SeriesT_co = ...,
     ) -> Self: ...
     @property
     def sandbox_id(self) -> str: ...
@@ -382,23 +451,40 @@ class SandboxUsageItem(_Model):
     @property
     def status(self) -> str | None: ...
     @property
+    def series(self) -> _SeriesT_co: ...
+    @property
     def user_tags(self) -> Tags | None: ...
     @property
     def tags_last_updated_datetime(self) -> datetime | None: ...
 
 @disjoint_base
-class TagUsage(_Model):
-    __match_args__ = ("from_", "to", "as_of", "group_by", "total", "untagged", "items", "next_cursor")
+class TagUsage(_Model, Generic[_SeriesT_co]):
+    __match_args__ = (
+        "from_",
+        "to",
+        "as_of",
+        "group_by",
+        "total",
+        "untagged",
+        "items",
+        "next_cursor",
+        "interval",
+        "time_zone",
+        "buckets",
+    )
     def __new__(
         cls,
         from_: str,
         to: str,
         as_of: str | None,
         group_by: str,
-        total: UsageTotals,
-        untagged: UntaggedUsage | None,
-        items: Iterable[TagUsageItem],
+        total: UsageTotals[_SeriesT_co],
+        untagged: UntaggedUsage[_SeriesT_co] | None,
+        items: Iterable[TagUsageItem[_SeriesT_co]],
         next_cursor: str | None,
+        interval: str | None = ...,
+        time_zone: str | None = ...,
+        buckets: Iterable[UsageBucket] = ...,
         _fetch: Any = ...,
     ) -> Self: ...
     @property
@@ -410,13 +496,19 @@ class TagUsage(_Model):
     @property
     def group_by(self) -> str: ...
     @property
-    def total(self) -> UsageTotals: ...
+    def total(self) -> UsageTotals[_SeriesT_co]: ...
     @property
-    def untagged(self) -> UntaggedUsage | None: ...
+    def untagged(self) -> UntaggedUsage[_SeriesT_co] | None: ...
     @property
-    def items(self) -> tuple[TagUsageItem, ...]: ...
+    def items(self) -> tuple[TagUsageItem[_SeriesT_co], ...]: ...
     @property
     def next_cursor(self) -> str | None: ...
+    @property
+    def interval(self) -> str | None: ...
+    @property
+    def time_zone(self) -> str | None: ...
+    @property
+    def buckets(self) -> tuple[UsageBucket, ...]: ...
     @property
     def _fetch(self) -> Any: ...
     @property
@@ -430,17 +522,95 @@ class TagUsage(_Model):
     def from_json(cls, body: str | bytes | bytearray | memoryview, /) -> Self: ...
 
 @disjoint_base
-class SandboxesUsage(_Model):
-    __match_args__ = ("from_", "to", "as_of", "group_by", "total", "items", "next_cursor")
+class GroupUsage(_Model, Generic[_SeriesT_co]):
+    __match_args__ = (
+        "from_",
+        "to",
+        "as_of",
+        "group_by",
+        "total",
+        "untagged",
+        "items",
+        "next_cursor",
+        "interval",
+        "time_zone",
+        "buckets",
+    )
+    def __new__(
+        cls,
+        from_: str,
+        to: str,
+        as_of: str | None,
+        group_by: str,
+        total: UsageTotals[_SeriesT_co],
+        untagged: UntaggedUsage[_SeriesT_co] | None,
+        items: Iterable[GroupUsageItem[_SeriesT_co]],
+        next_cursor: str | None,
+        interval: str | None = ...,
+        time_zone: str | None = ...,
+        buckets: Iterable[UsageBucket] = ...,
+        _fetch: Any = ...,
+    ) -> Self: ...
+    @property
+    def from_(self) -> str: ...
+    @property
+    def to(self) -> str: ...
+    @property
+    def as_of(self) -> str | None: ...
+    @property
+    def group_by(self) -> str: ...
+    @property
+    def total(self) -> UsageTotals[_SeriesT_co]: ...
+    @property
+    def untagged(self) -> UntaggedUsage[_SeriesT_co] | None: ...
+    @property
+    def items(self) -> tuple[GroupUsageItem[_SeriesT_co], ...]: ...
+    @property
+    def next_cursor(self) -> str | None: ...
+    @property
+    def interval(self) -> str | None: ...
+    @property
+    def time_zone(self) -> str | None: ...
+    @property
+    def buckets(self) -> tuple[UsageBucket, ...]: ...
+    @property
+    def _fetch(self) -> Any: ...
+    @property
+    def from_datetime(self) -> datetime: ...
+    @property
+    def to_datetime(self) -> datetime: ...
+    @property
+    def as_of_datetime(self) -> datetime | None: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+    @classmethod
+    def from_json(cls, body: str | bytes | bytearray | memoryview, /) -> Self: ...
+
+@disjoint_base
+class SandboxesUsage(_Model, Generic[_SeriesT_co]):
+    __match_args__ = (
+        "from_",
+        "to",
+        "as_of",
+        "group_by",
+        "total",
+        "items",
+        "next_cursor",
+        "interval",
+        "time_zone",
+        "buckets",
+    )
     def __new__(
         cls,
         from_: str,
         to: str,
         as_of: str | None,
         group_by: str | None,
-        total: UsageTotals,
-        items: Iterable[SandboxUsageItem],
+        total: UsageTotals[_SeriesT_co],
+        items: Iterable[SandboxUsageItem[_SeriesT_co]],
         next_cursor: str | None,
+        interval: str | None = ...,
+        time_zone: str | None = ...,
+        buckets: Iterable[UsageBucket] = ...,
         _fetch: Any = ...,
     ) -> Self: ...
     @property
@@ -452,11 +622,17 @@ class SandboxesUsage(_Model):
     @property
     def group_by(self) -> str | None: ...
     @property
-    def total(self) -> UsageTotals: ...
+    def total(self) -> UsageTotals[_SeriesT_co]: ...
     @property
-    def items(self) -> tuple[SandboxUsageItem, ...]: ...
+    def items(self) -> tuple[SandboxUsageItem[_SeriesT_co], ...]: ...
     @property
     def next_cursor(self) -> str | None: ...
+    @property
+    def interval(self) -> str | None: ...
+    @property
+    def time_zone(self) -> str | None: ...
+    @property
+    def buckets(self) -> tuple[UsageBucket, ...]: ...
     @property
     def _fetch(self) -> Any: ...
     @property
@@ -557,16 +733,38 @@ class Limits(_Model):
     @property
     def included_disk_mb(self) -> int: ...
 
+__all__ += [
+    "GroupUsage",
+    "GroupUsageItem",
+    "Limits",
+    "Sandbox",
+    "SandboxTags",
+    "SandboxUsage",
+    "SandboxUsageItem",
+    "SandboxUsageTotals",
+    "SandboxesUsage",
+    "TagKey",
+    "TagUsage",
+    "TagUsageItem",
+    "TagViolation",
+    "UntaggedUsage",
+    "UsageBucket",
+    "UsagePoint",
+    "UsageSeries",
+    "UsageTotals",
+]
 # End of the generated part.
 
 @final
 class GroupBy(_Model):
-    __match_args__ = ("kind", "key")
-    def __new__(cls, kind: Literal["tag", "sandbox"], key: str | None = ...) -> Self: ...
+    __match_args__ = ("kind", "key", "dimensions")
+    def __new__(cls, kind: str, key: str | None = ..., dimensions: Iterable[GroupBy] = ...) -> Self: ...
     @property
-    def kind(self) -> Literal["tag", "sandbox"]: ...
+    def kind(self) -> str: ...
     @property
     def key(self) -> str | None: ...
+    @property
+    def dimensions(self) -> tuple[GroupBy, ...]: ...
 
 @final
 class Cursor(_Model):
@@ -596,9 +794,11 @@ class Cursor(_Model):
     @property
     def q(self) -> str | None: ...
 
+_Item: TypeAlias = TagUsageItem | SandboxUsageItem | GroupUsageItem
+
 @final
 class Table:
-    def __new__(cls, items: Iterable[TagUsageItem] | Iterable[SandboxUsageItem], /) -> Self: ...
+    def __new__(cls, items: Iterable[_Item], /, *, page: _Model | None = None) -> Self: ...
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 

@@ -1,127 +1,160 @@
-"""Pages of usage, with iteration over all pages for each client."""
+"""Pages, with iteration over all pages for each client."""
 
 from __future__ import annotations
 
-from ._core import SandboxesUsage, TagUsage
+from typing import Any, Generic, TypeVar
+
+from ._core import GroupUsage, SandboxesUsage, Table, TagUsage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from typing import Any
 
-    from ._core import SandboxUsageItem, TagUsageItem
+    from typing_extensions import Self
 
+    from ._core import GroupUsageItem, SandboxUsageItem, TagUsageItem, _SeriesT_co  # noqa: F401 - for the strings below
 
-def has_next_page(self: TagUsage | SandboxesUsage) -> bool:
-    """Returns whether another page follows."""
-    return self.next_cursor is not None
+ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 
-def _fetch_next(page: TagUsage | SandboxesUsage) -> Any:
-    if page.next_cursor is None:
-        msg = "this is the last page, ask has_next_page() first"
-        raise RuntimeError(msg)
-    if page._fetch is None:
-        msg = "this page has no client, pass its next_cursor to one"
-        raise RuntimeError(msg)
-    return page._fetch()
+class Page(Generic[ItemT_co]):
+    """What all pages have."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def items(self) -> tuple[ItemT_co, ...]: ...
+        @property
+        def next_cursor(self) -> str | None: ...
+        @property
+        def _fetch(self) -> Any: ...
+
+    def has_next_page(self) -> bool:
+        """Returns whether another page follows."""
+        return self.next_cursor is not None
+
+    def _fetch_next(self) -> Any:
+        if self.next_cursor is None:
+            msg = "this is the last page, ask has_next_page() first"
+            raise RuntimeError(msg)
+        if self._fetch is None:
+            msg = "this page has no client, pass its next_cursor to one"
+            raise RuntimeError(msg)
+        return self._fetch()
 
 
-def _walk(page: Any) -> Iterator[Any]:
-    yield from page.items
-    while page.has_next_page():
-        page = page.next_page()
+class SyncPage(Page[ItemT_co]):
+    """A page of the blocking client."""
+
+    __slots__ = ()
+
+    def next_page(self) -> Self:
+        """Fetches the next page, with the parameters of this one.
+
+        Raises:
+            RuntimeError: If this is the last page.
+        """
+        page: Self = self._fetch_next()
+        return page
+
+    def __iter__(self) -> Iterator[ItemT_co]:
+        """Yields the items of this page and all later pages, which are fetched as needed."""
+        page = self
         yield from page.items
+        while page.has_next_page():
+            page = page.next_page()
+            yield from page.items
 
 
-async def _async_walk(page: Any) -> AsyncIterator[Any]:
-    for item in page.items:
-        yield item
-    while page.has_next_page():
-        page = await page.next_page()
+class AsyncPage(Page[ItemT_co]):
+    """A page of the async client."""
+
+    __slots__ = ()
+
+    async def next_page(self) -> Self:
+        """Fetches the next page, with the parameters of this one.
+
+        Raises:
+            RuntimeError: If this is the last page.
+        """
+        page: Self = await self._fetch_next()
+        return page
+
+    async def __aiter__(self) -> AsyncIterator[ItemT_co]:
+        """Yields the items of this page and all later pages, which are fetched as needed."""
+        page = self
         for item in page.items:
             yield item
+        while page.has_next_page():
+            page = await page.next_page()
+            for item in page.items:
+                yield item
 
 
-class TagUsagePage(TagUsage):
+class SyncUsagePage(SyncPage[ItemT_co]):
+    """A page of usage of the blocking client."""
+
+    __slots__ = ()
+
+    def to_table(self) -> Table:
+        """Returns the items of this page and all later pages, which are fetched as needed, as a table.
+
+        With an interval, it has one row per item and bucket.
+        """
+        items: Any = self
+        return Table(items)
+
+
+class AsyncUsagePage(AsyncPage[ItemT_co]):
+    """A page of usage of the async client."""
+
+    __slots__ = ()
+
+    async def to_table(self) -> Table:
+        """Returns the items of this page and all later pages, which are fetched as needed, as a table.
+
+        With an interval, it has one row per item and bucket.
+        """
+        page: Any = self
+        return Table([item async for item in page], page=page)
+
+
+# Type checkers read the strings. At run time, the classes have no parameters.
+
+
+class TagUsagePage(TagUsage["_SeriesT_co"], SyncUsagePage["TagUsageItem[_SeriesT_co]"]):
     """Usage by the values of a tag; iterating walks every page."""
 
     __slots__ = ()
 
-    has_next_page = has_next_page
 
-    def next_page(self) -> TagUsagePage:
-        """Fetches the next page, with the same window and `as_of`.
-
-        Raises:
-            RuntimeError: If this is the last page.
-        """
-        page: TagUsagePage = _fetch_next(self)
-        return page
-
-    def __iter__(self) -> Iterator[TagUsageItem]:
-        """Yields the items of this page and all later pages, which are fetched as needed."""
-        return _walk(self)
-
-
-class SandboxUsagePage(SandboxesUsage):
+class SandboxUsagePage(SandboxesUsage["_SeriesT_co"], SyncUsagePage["SandboxUsageItem[_SeriesT_co]"]):
     """Usage by sandbox; iterating walks every page."""
 
     __slots__ = ()
 
-    has_next_page = has_next_page
 
-    def next_page(self) -> SandboxUsagePage:
-        """Fetches the next page, with the same window and `as_of`.
+class GroupUsagePage(GroupUsage["_SeriesT_co"], SyncUsagePage["GroupUsageItem[_SeriesT_co]"]):
+    """Usage by up to three dimensions; iterating walks every page."""
 
-        Raises:
-            RuntimeError: If this is the last page.
-        """
-        page: SandboxUsagePage = _fetch_next(self)
-        return page
-
-    def __iter__(self) -> Iterator[SandboxUsageItem]:
-        """Yields the items of this page and all later pages, which are fetched as needed."""
-        return _walk(self)
+    __slots__ = ()
 
 
-class AsyncTagUsagePage(TagUsage):
+class AsyncTagUsagePage(TagUsage["_SeriesT_co"], AsyncUsagePage["TagUsageItem[_SeriesT_co]"]):
     """Usage by the values of a tag; iterating with `async for` walks every page."""
 
     __slots__ = ()
 
-    has_next_page = has_next_page
 
-    async def next_page(self) -> AsyncTagUsagePage:
-        """Fetches the next page, with the same window and `as_of`.
-
-        Raises:
-            RuntimeError: If this is the last page.
-        """
-        page: AsyncTagUsagePage = await _fetch_next(self)
-        return page
-
-    def __aiter__(self) -> AsyncIterator[TagUsageItem]:
-        """Yields the items of this page and all later pages, which are fetched as needed."""
-        return _async_walk(self)
-
-
-class AsyncSandboxUsagePage(SandboxesUsage):
+class AsyncSandboxUsagePage(SandboxesUsage["_SeriesT_co"], AsyncUsagePage["SandboxUsageItem[_SeriesT_co]"]):
     """Usage by sandbox; iterating with `async for` walks every page."""
 
     __slots__ = ()
 
-    has_next_page = has_next_page
 
-    async def next_page(self) -> AsyncSandboxUsagePage:
-        """Fetches the next page, with the same window and `as_of`.
+class AsyncGroupUsagePage(GroupUsage["_SeriesT_co"], AsyncUsagePage["GroupUsageItem[_SeriesT_co]"]):
+    """Usage by up to three dimensions; iterating with `async for` walks every page."""
 
-        Raises:
-            RuntimeError: If this is the last page.
-        """
-        page: AsyncSandboxUsagePage = await _fetch_next(self)
-        return page
-
-    def __aiter__(self) -> AsyncIterator[SandboxUsageItem]:
-        """Yields the items of this page and all later pages, which are fetched as needed."""
-        return _async_walk(self)
+    __slots__ = ()

@@ -25,13 +25,14 @@ def schema(model: Any, handler: Any) -> Any:
     )
 
 
-def tags_schema(cls: Any) -> Any:
-    """Returns the schema of tags: an object of strings."""
-    return core_schema.no_info_after_validator_function(cls, _strings())
+def fixed_schema(cls: Any, *, nullable: bool) -> Any:
+    """Returns the schema of an immutable dict: an object of strings, or of strings and nulls."""
+    return core_schema.no_info_after_validator_function(cls, _strings(nullable))
 
 
-def _strings() -> Any:
-    return core_schema.dict_schema(core_schema.str_schema(), core_schema.str_schema())
+def _strings(nullable: bool) -> Any:
+    value: Any = core_schema.str_schema()
+    return core_schema.dict_schema(core_schema.str_schema(), core_schema.nullable_schema(value) if nullable else value)
 
 
 def _written(model: Any) -> Any:
@@ -44,7 +45,10 @@ def _members(model: Any, of_model: Any) -> Any:
         "text": core_schema.str_schema(),
         "number": core_schema.float_schema(),
         "count": core_schema.int_schema(ge=0, lt=2**64),
-        "tags": _strings(),
+        "numbers": core_schema.list_schema(core_schema.float_schema()),
+        "flag": core_schema.bool_schema(),
+        "tags": _strings(nullable=False),
+        "group": _strings(nullable=True),
     }
     members: dict[str, Any] = {}
     for _, wire, kind, nested, nullable, may_lack in model._fields:

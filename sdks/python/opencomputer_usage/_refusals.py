@@ -45,16 +45,25 @@ def _is_filter(value: Any) -> bool:
     return value is None or _is_text(value) or (isinstance(value, _SEQUENCE) and all(map(_is_text, value)))
 
 
+def _is_dimensions(value: Any) -> bool:
+    return _is_text(value) or (isinstance(value, _LIST) and all(map(_is_text, value)))
+
+
 def _is_mapping(value: Any) -> bool:
     return isinstance(value, _MAPPING)
 
 
 # By the core's name: Python's name, the error code, the check, and the allowed type in words.
 _PARAMETERS: dict[str, tuple[str, str, Any, str]] = {
-    "key": ("key", "invalid_group_by", _is_text, "a str"),
+    "groupBy": ("group_by", "invalid_group_by", _is_dimensions, "a str or a list of str"),
     "from": ("from_", "invalid_timestamp", _is_time, "a str, an aware datetime or a date"),
     "to": ("to", "invalid_timestamp", _is_time, "a str, an aware datetime or a date"),
+    "timezone": ("time_zone", "invalid_timezone", _is_text, "a str"),
+    "interval": ("interval", "invalid_interval", _is_text, "a str"),
     "filter": ("filter", "invalid_filter", _is_filters, "a mapping of str to a list of str, None or a str"),
+    "exclude": ("exclude", "invalid_filter", _is_filters, "a mapping of str to a list of str, None or a str"),
+    "state": ("state", "invalid_state", _is_text, "a str"),
+    "prefix": ("prefix", "invalid_prefix", _is_text, "a str"),
     "sort": ("sort", "invalid_sort", _is_text, "a str"),
     "limit": ("limit", "invalid_limit", is_number, "an int"),
     "cursor": ("cursor", "invalid_cursor", _is_text, "a str"),
@@ -62,6 +71,8 @@ _PARAMETERS: dict[str, tuple[str, str, Any, str]] = {
     "tags": ("tags", "invalid_body", _is_mapping, "a mapping of str to str"),
     "ifMatch": ("if_match", "", _is_text, "a str"),
 }
+# The key of a tag, which the calls name differently in their errors.
+_KEYS = ("invalid_group_by", "invalid_tag_key")
 _OPTIONS: dict[str, tuple[Any, str]] = {
     "api_key": (_is_text, "a str"),
     "base_url": (_is_text, "a str"),
@@ -78,8 +89,12 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
 def of_parameters(error: InvalidRequestError, params: Mapping[str, object]) -> InvalidRequestError:
     """Returns the error of a call. If a parameter has the wrong type, the error names it and its type."""
     for name, value in params.items():
+        if name == "key":
+            if error.code in _KEYS and not _is_text(value):
+                return _of_type(name, value, "a str", error.code)
+            continue
         known, code, fits, allowed = _PARAMETERS[name]
-        absent = value is None and name not in ("key", "sandboxId", "tags")
+        absent = value is None and name not in ("groupBy", "sandboxId", "tags")
         if code == (error.code or "") and not absent and not fits(value):
             return _of_type(known, value, allowed, error.code)
     return error

@@ -9,21 +9,37 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal
 
-from ._core import __version__
+from ._core import GroupUsageItem, TagUsageItem, __version__
 from ._errors import InvalidRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
     from types import TracebackType
+    from typing import TypedDict
 
     from typing_extensions import Self
 
+    class UsageQuery(TypedDict, total=False):
+        """The parameters that the usage calls share, besides the interval."""
+
+        from_: When | None
+        to: When | None
+        time_zone: str | None
+        filter: Filters | None
+        exclude: Filters | None
+        sort: Sort | None
+        limit: int | None
+        cursor: str | None
+
+
 When = str | date
-"""RFC 3339 with an offset, `YYYY-MM-DD`, an aware datetime or a date (UTC midnight)."""
+"""RFC 3339 with an offset, `YYYY-MM-DD`, an aware datetime or a date (midnight in the time zone)."""
 Filters = Mapping[str, Sequence[str] | str | None]
-"""By dimension, `tag:<key>` or `sandbox`: exact values, None for *lacks the tag*, or the wire's own string."""
+"""By dimension, such as `tag:<key>` or `sandbox`: exact values, None for *lacks it*, or the wire's own string."""
 Sort = Literal["-memoryGbSeconds", "-diskOverageGbSeconds"]
+Interval = Literal["1m", "1h", "1d", "1w", "1mo"]
+State = Literal["running", "all"]
 Change = Callable[[dict[str, str]], Mapping[str, str]]
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 Answer = tuple[int, Headers, bytes | str]
@@ -62,21 +78,52 @@ def merged(known: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def dimensions(group_by: Any) -> object:
+    """Returns the parameter of `usage.by`, whose items are groups. Raises an error for `sandbox`."""
+    if group_by in ("sandbox", ["sandbox"], ("sandbox",)):
+        msg = "group_by must be tags, `template`, `region` or `status`: use by_sandbox for the usage by sandbox"
+        raise InvalidRequestError(msg, code="invalid_group_by")
+    return group_by
+
+
+def groups(fields: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Returns the fields of a page of groups from those of such a page or of a page by one tag."""
+    return tuple(tuple(map(_group, field)) if isinstance(field, _TUPLE) else field for field in fields)
+
+
+def _group(item: Any) -> Any:
+    """Converts an item of a page by one tag to a group."""
+    if not isinstance(item, _TAG_ITEM):
+        return item
+    group, amounts = {f"tag:{item.tag_key}": item.tag_value}, (item.memory_gb_seconds, item.disk_overage_gb_seconds)
+    return GroupUsageItem(group, *amounts, item.sandbox_count, item.series)
+
+
 def usage(
     from_: When | None,
     to: When | None,
+    time_zone: str | None,
+    interval: str | None,
     filters: Filters | None,
+    exclude: Filters | None,
     sort: Sort | None,
     limit: int | None,
     cursor: str | None,
 ) -> dict[str, object]:
     """Returns the parameters of a usage call."""
-    return {**window(from_, to), "filter": filters, "sort": sort, "limit": limit, "cursor": cursor}
+    return {
+        **window(from_, to, time_zone, interval),
+        "filter": filters,
+        "exclude": exclude,
+        "sort": sort,
+        "limit": limit,
+        "cursor": cursor,
+    }
 
 
-def window(from_: When | None, to: When | None) -> dict[str, object]:
-    """Returns the parameters of a window."""
-    return {"from": _wire("from_", from_), "to": _wire("to", to)}
+def window(from_: When | None, to: When | None, time_zone: str | None, interval: str | None) -> dict[str, object]:
+    """Returns the parameters of a window and its buckets."""
+    return {"from": _wire("from_", from_), "to": _wire("to", to), "timezone": time_zone, "interval": interval}
 
 
 def _wire(name: str, when: Any) -> object:
@@ -150,6 +197,8 @@ def parts(answer: Any) -> tuple[int, list[tuple[str, str]], bytes]:
 
 
 _BYTES: tuple[type[Any], ...] = (bytes, bytearray, memoryview)
+_TUPLE: type[Any] = tuple
+_TAG_ITEM: type[Any] = TagUsageItem
 
 
 def is_awaitable(value: object) -> bool:

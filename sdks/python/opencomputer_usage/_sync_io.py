@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import sleep
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ._core import Exchange, Request
-from ._shared import Answer
+from ._shared import Answer, Change
 
-__all__ = ["Transport", "carry", "send", "sleep", "walk"]
+__all__ = ["Caller", "Transport", "carry", "send", "sleep", "walk"]
 
 Transport = Callable[[Request], Answer]
 T = TypeVar("T")
+
+
+class Caller(Protocol):
+    """A client, for its calls."""
+
+    def _walk(self, page: type[T], operation: str, params: Mapping[str, object]) -> T: ...
+
+    def _call(self, operation: str, params: Mapping[str, object], change: Change | None = None) -> Any: ...
 
 
 def walk(fetch: Callable[[], T]) -> T:

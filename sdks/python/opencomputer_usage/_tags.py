@@ -1,48 +1,48 @@
-"""The tags of a sandbox, as models have them."""
+"""The immutable dicts of models: the tags of a sandbox, and the values of a group."""
 
 from __future__ import annotations
+
+from typing import Any, NoReturn, TypeVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any, NoReturn
 
     from typing_extensions import Self
 
+ValueT = TypeVar("ValueT")
 
-class Tags(dict[str, str]):
-    """Tags of a sandbox: an immutable dict. `{**tags, "env": "prod"}` and `tags | {…}` create a mutable dict.
 
-    >>> tags = Tags({"team": "payments"})
-    >>> tags | {"env": "prod"}
-    {'team': 'payments', 'env': 'prod'}
-    >>> tags["env"] = "prod"
-    Traceback (most recent call last):
-    TypeError: tags cannot be changed, take {**tags, ...}
-    """
+class _Fixed(dict[str, ValueT]):
+    """An immutable dict by strings."""
 
     __slots__ = ("__weakref__",)
 
-    def __new__(cls, tags: Mapping[str, str], /) -> Self:
-        """Takes any mapping of strings."""
+    _name = "dict"
+    _none = False
+
+    def __new__(cls, items: Mapping[str, ValueT], /) -> Self:
+        """Takes any mapping with keys and values of the right types."""
         made = super().__new__(cls)
-        if not hasattr(tags, "keys"):
-            msg = f"tags must be a mapping of str to str, got {type(tags).__name__}"
+        wanted = f"{cls._name} must be a mapping of str to str{' or None' if cls._none else ''}"
+        if not hasattr(items, "keys"):
+            msg = f"{wanted}, got {type(items).__name__}"
             raise TypeError(msg)
-        given: dict[Any, Any] = dict(tags)
+        given: dict[Any, Any] = dict(items)
+        fill: Any = dict[Any, Any].__setitem__
         for key, value in given.items():
-            if not isinstance(key, str) or not isinstance(value, str):
-                msg = f"tags must be a mapping of str to str, got {type(key).__name__} to {type(value).__name__}"
+            if not isinstance(key, str) or not (isinstance(value, str) or (cls._none and value is None)):
+                msg = f"{wanted}, got {type(key).__name__} to {type(value).__name__}"
                 raise TypeError(msg)
-            f"{key}{value}".encode()  # refuses lone surrogates, which no tag can have
-            dict.__setitem__(made, key, value)
+            f"{key}{value}".encode()  # refuses lone surrogates, which no key and no value can have
+            fill(made, key, value)
         return made
 
-    def __init__(self, tags: Mapping[str, str], /) -> None:
+    def __init__(self, items: Mapping[str, ValueT], /) -> None:
         """Does nothing: `__new__` has filled the dict."""
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        msg = "tags cannot be changed, take {**tags, ...}"
+        msg = f"{self._name} cannot be changed, take {{**{self._name}, ...}}"
         raise TypeError(msg)
 
     __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]
@@ -57,15 +57,43 @@ class Tags(dict[str, str]):
 
     def __repr__(self) -> str:
         """Includes the class name."""
-        return f"Tags({super().__repr__()})"
+        return f"{type(self).__name__}({super().__repr__()})"
 
-    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, str]]]:
-        """Pickles the tags as the class and a dict."""
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, ValueT]]]:
+        """Pickles the dict as its class and a plain dict."""
         return type(self), (dict(self),)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         """Returns the schema for pydantic."""
-        from ._pydantic import tags_schema
+        from ._pydantic import fixed_schema
 
-        return tags_schema(cls)
+        return fixed_schema(cls, nullable=cls._none)
+
+
+class Tags(_Fixed[str]):
+    """Tags of a sandbox: an immutable dict. `{**tags, "env": "prod"}` and `tags | {…}` create a mutable dict.
+
+    >>> tags = Tags({"team": "payments"})
+    >>> tags | {"env": "prod"}
+    {'team': 'payments', 'env': 'prod'}
+    >>> tags["env"] = "prod"
+    Traceback (most recent call last):
+    TypeError: tags cannot be changed, take {**tags, ...}
+    """
+
+    __slots__ = ()
+    _name = "tags"
+
+
+class Group(_Fixed["str | None"]):
+    """The value of each dimension of a group, in the order of `group_by`; None where the sandboxes lack it.
+
+    >>> group = Group({"tag:team": "payments", "region": None})
+    >>> group["tag:team"]
+    'payments'
+    """
+
+    __slots__ = ()
+    _name = "group"
+    _none = True

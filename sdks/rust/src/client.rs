@@ -9,7 +9,7 @@ use opencomputer_usage_core::client::{
     self, ClientError, Event, NextPage, Operation, OptionNames, Outcome, SandboxTags, Step,
 };
 use opencomputer_usage_core::host::value::{Raw, Text};
-use opencomputer_usage_core::query::Period;
+use opencomputer_usage_core::query::{DrilldownQuery, Period, Span};
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::wire::{Sandbox, SandboxUsage, SandboxUsagePage, TagKey, TagUsagePage};
 
@@ -201,7 +201,8 @@ impl Usage<'_> {
 
     /// Returns the usage of one sandbox.
     pub async fn for_sandbox(&self, sandbox_id: &str, period: Period) -> Result<SandboxUsage, ClientError> {
-        let operation = Operation::SandboxUsage(sandbox_id.parse().map_err(ClientError::from)?, period);
+        let query = DrilldownQuery { span: Span { period, ..Span::default() } };
+        let operation = Operation::SandboxUsage(sandbox_id.parse().map_err(ClientError::from)?, query);
         self.0.drive(operation, unchanged).await.map(|(reply, _)| reply)
     }
 

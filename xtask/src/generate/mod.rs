@@ -45,10 +45,12 @@ fn files(root: &Path) -> Result<Vec<(PathBuf, String)>> {
         ("sdks/typescript/src/generated/types.ts", typescript::types()?),
         ("sdks/typescript/src/generated/limits.ts", typescript::limits()),
         ("sdks/python/opencomputer_usage/_codes.py", python::codes()),
+        ("sdks/python/opencomputer_usage/_models.py", python::exports()?),
+        ("bindings-python/src/models/generated.rs", python::classes()?),
         ("docs/openapi.json", openapi::document()?),
     ];
     for (name, mark, text) in [
-        ("sdks/python/opencomputer_usage/_core.pyi", "#", python::models()?),
+        ("sdks/python/opencomputer_usage/_core.pyi", "#", python::stubs()?),
         ("docs/api/errors.md", "<!--", docs::errors()),
         ("docs/api/limits.md", "<!--", docs::limits()),
     ] {

@@ -1,0 +1,101 @@
+"""The tag and sandbox calls of the async client. `scripts/unasync` generates `_resources.py` from this file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import _async_io as _io
+from ._core import Sandbox, SandboxTags, TagKey
+from ._shared import Change, check_change
+
+ListOfSandboxes = list[Sandbox]
+
+
+class AsyncTags:
+    """Tag calls: the keys in use, and the tags of one sandbox."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: _io.Caller) -> None:
+        """Takes the client that sends the calls."""
+        self._client = client
+
+    async def list_keys(self) -> list[TagKey]:
+        """Returns every key in use, ordered by its UTF-8 bytes."""
+        keys: list[TagKey] = await self._client._call("tags.list_keys", {})
+        return keys
+
+    async def get(self, sandbox_id: str) -> SandboxTags:
+        """Returns the tags of one sandbox, and the `etag` to write them back with.
+
+        Raises:
+            NotFoundError: If the organization has no such sandbox.
+        """
+        state: SandboxTags = await self._client._call("tags.get", {"sandboxId": sandbox_id})
+        return state
+
+    async def set(self, sandbox_id: str, tags: Mapping[str, str], *, if_match: str | None = None) -> SandboxTags:
+        """Replaces the user's tags of one sandbox; `{}` clears them.
+
+        Args:
+            sandbox_id: The id of the sandbox.
+            tags: The new tags, without system tags.
+            if_match: The etag that the current tags must have, from `condition()` of tags that were read. Without it,
+                the last writer wins. To change some of the tags, use `update`.
+
+        Returns:
+            The written tags.
+
+        Raises:
+            TagValidationError: If tags break the rules. Nothing is sent then.
+            ConflictError: If the current tags have another etag.
+            UnsupportedByServerError: If the server ignored `if_match`. The tags were written then.
+            NotFoundError: If the organization has no such sandbox.
+        """
+        params = {"sandboxId": sandbox_id, "tags": tags, "ifMatch": if_match}
+        state: SandboxTags = await self._client._call("tags.set", params)
+        return state
+
+    async def update(self, sandbox_id: str, change: Change) -> SandboxTags:
+        """Reads the user's tags, changes them and writes them back. Starts over if another writer came first.
+
+        Args:
+            sandbox_id: The id of the sandbox.
+            change: Takes the user's tags and returns the new ones. It may be called more than once, so it must be pure.
+                It cannot be a coroutine function.
+
+        Raises:
+            TypeError: If `change` cannot be called. Nothing is sent then.
+            InvalidRequestError: If `change` returns None or a coroutine. Nothing is written then.
+            TagValidationError: If the new tags break the rules. Nothing is written then.
+            ConflictError: If other writers came first until the call timed out.
+            UnsupportedByServerError: If the server sends no `ETag`. Nothing is written then.
+            NotFoundError: If the organization has no such sandbox.
+        """
+        check_change(change)
+        state: SandboxTags = await self._client._call("tags.update", {"sandboxId": sandbox_id}, change)
+        return state
+
+
+class AsyncSandboxes:
+    """Sandbox calls."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: _io.Caller) -> None:
+        """Takes the client that sends the calls."""
+        self._client = client
+
+    async def list(self) -> ListOfSandboxes:
+        """Returns the newest 100 running sandboxes."""
+        rows: ListOfSandboxes = await self._client._call("sandboxes.list", {})
+        return rows
+
+    async def get(self, sandbox_id: str) -> Sandbox:
+        """Returns one sandbox.
+
+        Raises:
+            NotFoundError: If the organization has no such sandbox.
+        """
+        sandbox: Sandbox = await self._client._call("sandboxes.get", {"sandboxId": sandbox_id})
+        return sandbox

@@ -1,0 +1,179 @@
+"""The usage calls of the async client. `scripts/unasync` generates `_usage.py` from this file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+from . import _async_io as _io
+from ._core import GroupUsageItem, SandboxUsage, SandboxUsageItem, TagUsageItem
+from ._pages import AsyncGroupUsagePage, AsyncSandboxUsagePage, AsyncTagUsagePage
+from ._shared import Filters, Interval, Sort, When, dimensions, usage, window
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._core import UsageSeries
+    from ._shared import UsageQuery
+
+
+class AsyncUsage:
+    """Usage calls. Amounts are GB-seconds."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: _io.Caller) -> None:
+        """Takes the client that sends the calls."""
+        self._client = client
+
+    @overload
+    def by(
+        self, group_by: str | Sequence[str], *, interval: Interval, **query: Unpack[UsageQuery]
+    ) -> _io.Walk[AsyncGroupUsagePage[UsageSeries], GroupUsageItem[UsageSeries]]: ...
+    @overload
+    def by(
+        self, group_by: str | Sequence[str], *, interval: None = None, **query: Unpack[UsageQuery]
+    ) -> _io.Walk[AsyncGroupUsagePage[None], GroupUsageItem[None]]: ...
+    @overload
+    def by(
+        self, group_by: str | Sequence[str], *, interval: Interval | None, **query: Unpack[UsageQuery]
+    ) -> _io.Walk[AsyncGroupUsagePage, GroupUsageItem]: ...
+    def by(
+        self,
+        group_by: str | Sequence[str],
+        *,
+        from_: When | None = None,
+        to: When | None = None,
+        time_zone: str | None = None,
+        interval: Interval | None = None,
+        filter: Filters | None = None,  # noqa: A002 - the name in the API
+        exclude: Filters | None = None,
+        sort: Sort | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> _io.Walk[AsyncGroupUsagePage[Any], GroupUsageItem[Any]]:
+        """Returns the usage by up to `LIMITS.max_group_by_dimensions` dimensions.
+
+        Args:
+            group_by: The dimensions, such as `["tag:team", "tag:env"]`: tags, `template`, `region` and `status`, of the
+                sandbox's latest session. For one tag and for `sandbox`, use `by_tag` and `by_sandbox`.
+            from_: Start of the window, inclusive; `LIMITS.default_window_days` days before its end by default.
+            to: End of the window, exclusive; now by default. At most `LIMITS.max_window_days` days after its start.
+            time_zone: The IANA name of the time zone in which dates and buckets begin, such as `Europe/Berlin`; by
+                default `UTC`.
+            interval: The length of the buckets to split the amounts into: `1m`, `1h`, `1d`, `1w` or `1mo`. The `series`
+                of `total`, `untagged` and each item then have one number per bucket of `buckets`.
+            filter: The sandboxes to keep, such as `{"tag:env": ["prod"], "tag:team": None}`.
+            exclude: The sandboxes to drop, in the form of `filter`.
+            sort: The amount that items are ordered by, descending; by default memory.
+            limit: Items of one page, from 1 to `LIMITS.max_page_limit`; by default `LIMITS.default_page_limit`.
+            cursor: The `next_cursor` of a page of the same query, to continue after it.
+
+        Returns:
+            A page. Iterating over it walks every page.
+
+        Raises:
+            InvalidRequestError: If a parameter breaks a rule. Nothing is sent then.
+            UnsupportedByServerError: If the server ignored a part of the query.
+            OpenComputerError: If the call fails.
+        """
+        params = usage(from_, to, time_zone, interval, filter, exclude, sort, limit, cursor)
+        return self._client._walk(AsyncGroupUsagePage, "usage.by", {"groupBy": dimensions(group_by), **params})
+
+    @overload
+    def by_tag(
+        self, key: str, *, interval: Interval, **query: Unpack[UsageQuery]
+    ) -> _io.Walk[AsyncTagUsagePage[UsageSeries], TagUsageItem[UsageSeries]]: ...
+    @overload
+    def by_tag(
+        self, key: str, *, interval: None = None, **query: Unpack[UsageQuery]
+    ) -> _io.Walk[AsyncTagUsagePage[None], TagUsageItem[None]]: ...
+    @overload
+    def by_tag(
+        self, key: str, *, interval: Interval | None, **query: Unpack[UsageQuery]
+    ) -> _io.Walk[AsyncTagUsagePage, TagUsageItem]: ...
+    def by_tag(
+        self,
+        key: str,
+        *,
+        from_: When | None = None,
+        to: When | None = None,
+        time_zone: str | None = None,
+        interval: Interval | None = None,
+        filter: Filters | None = None,  # noqa: A002 - the name in the API
+        exclude: Filters | None = None,
+        sort: Sort | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> _io.Walk[AsyncTagUsagePage[Any], TagUsageItem[Any]]:
+        """Returns the usage by the values of the tag with this key. Parameters and errors are those of `by`.
+
+        The key is `team`, say, without `tag:`. `tag:team` is the key of another tag.
+
+        Returns:
+            A page. Iterating over it walks every page.
+        """
+        params = usage(from_, to, time_zone, interval, filter, exclude, sort, limit, cursor)
+        return self._client._walk(AsyncTagUsagePage, "usage.by_tag", {"key": key, **params})
+
+    @overload
+    def by_sandbox(
+        self, *, interval: Interval, **query: Unpack[UsageQuery]
+    ) -> _io.Walk[AsyncSandboxUsagePage[UsageSeries], SandboxUsageItem[UsageSeries]]: ...
+    @overload
+    def by_sandbox(
+        self, *, interval: None = None, **query: Unpack[UsageQuery]
+    ) -> _io.Walk[AsyncSandboxUsagePage[None], SandboxUsageItem[None]]: ...
+    @overload
+    def by_sandbox(
+        self, *, interval: Interval | None, **query: Unpack[UsageQuery]
+    ) -> _io.Walk[AsyncSandboxUsagePage, SandboxUsageItem]: ...
+    def by_sandbox(
+        self,
+        *,
+        from_: When | None = None,
+        to: When | None = None,
+        time_zone: str | None = None,
+        interval: Interval | None = None,
+        filter: Filters | None = None,  # noqa: A002 - the name in the API
+        exclude: Filters | None = None,
+        sort: Sort | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> _io.Walk[AsyncSandboxUsagePage[Any], SandboxUsageItem[Any]]:
+        """Returns the usage by sandbox. Parameters and errors are those of `by`.
+
+        Returns:
+            A page. Iterating over it walks every page.
+        """
+        params = usage(from_, to, time_zone, interval, filter, exclude, sort, limit, cursor)
+        return self._client._walk(AsyncSandboxUsagePage, "usage.by_sandbox", params)
+
+    async def for_sandbox(
+        self,
+        sandbox_id: str,
+        *,
+        from_: When | None = None,
+        to: When | None = None,
+        time_zone: str | None = None,
+        interval: Interval | None = None,
+    ) -> SandboxUsage:
+        """Returns the usage of one sandbox, whether it still exists or not.
+
+        Args:
+            sandbox_id: The id of the sandbox.
+            from_: Start of the window, inclusive; `LIMITS.default_window_days` days before its end by default.
+            to: End of the window, exclusive; now by default. At most `LIMITS.max_window_days` days after its start.
+            time_zone: The IANA name of the time zone in which dates and buckets begin; `UTC` by default.
+            interval: The length of the buckets that `points` describe: `1m`, `1h`, `1d`, `1w` or `1mo`. There are no
+                points by default.
+
+        Raises:
+            NotFoundError: If the organization has no such sandbox.
+            UnsupportedByServerError: If the server ignored a part of the query.
+            OpenComputerError: If the call fails for another reason.
+        """
+        params = {"sandboxId": sandbox_id, **window(from_, to, time_zone, interval)}
+        found: SandboxUsage = await self._client._call("usage.for_sandbox", params)
+        return found

@@ -1,0 +1,276 @@
+//! The models and the error codes of the Python package: their classes in Rust, and their stubs.
+
+mod classes;
+mod stubs;
+
+use anyhow::{Context as _, Result, ensure};
+use opencomputer_usage_core::limits::TABLE;
+use opencomputer_usage_core::wire::describe::{Description, MemberDescription, Presence};
+use opencomputer_usage_core::wire::shape::Shape;
+
+pub use classes::classes;
+pub use stubs::{codes, exports, stubs};
+
+use super::text::{described, name, sentences};
+
+/// A model of a wire type.
+struct Model {
+    wire: &'static str,
+    /// The fields that come first, if that is not the order of the wire.
+    first: &'static [&'static str],
+    /// Fields that a caller may leave out although the wire always has them. They come last.
+    optional: &'static [&'static str],
+    /// A field that is omitted with another one, and that one.
+    omitted_with: Option<[&'static str; 2]>,
+    /// The core's value, if it is not the wire type.
+    core: Option<&'static str>,
+    members: Members,
+    form: Form,
+}
+
+/// The origin of a model's members.
+enum Members {
+    /// The wire type.
+    Wire,
+    /// The wire type, and the entity tag, which the client adds.
+    WireAndEtag,
+}
+
+/// The form of a model's class.
+enum Form {
+    /// Holds Python objects.
+    Record,
+    /// Holds lists of numbers, which become tuples when they are read.
+    Packed,
+    /// Holds encoded values. Lists how fields become Python objects: `Eager`, `Cached` or `Shared`, by default `Fresh`.
+    Lazy(&'static [(&'static str, &'static str)]),
+    /// The base class of the package's pages, by name, and the kind of response that is such a page. Of a lazy model, the
+    /// core's value is the host's page.
+    Page { class: &'static str, reply: &'static str, is_lazy: bool },
+}
+
+const MODEL: Model = Model {
+    wire: "",
+    first: &[],
+    optional: &[],
+    omitted_with: None,
+    core: None,
+    members: Members::Wire,
+    form: Form::Record,
+};
+
+const MODELS: &[Model] = &[
+    Model { wire: "TagViolation", core: Some("opencomputer_usage_core::error::TagViolation"), ..MODEL },
+    Model { wire: "UsageSeries", form: Form::Packed, ..MODEL },
+    Model { wire: "UsageBucket", ..MODEL },
+    Model { wire: "UsageTotals", ..MODEL },
+    Model { wire: "UntaggedUsage", ..MODEL },
+    Model { wire: "TagUsageItem", ..MODEL },
+    Model { wire: "GroupUsageItem", ..MODEL },
+    Model { wire: "SandboxUsageTotals", ..MODEL },
+    Model { wire: "UsagePoint", ..MODEL },
+    Model { wire: "SandboxUsage", optional: &["totals", "points"], ..MODEL },
+    Model { wire: "TagKey", ..MODEL },
+    Model { wire: "SandboxTagsBody", core: Some("client::SandboxTags"), members: Members::WireAndEtag, ..MODEL },
+    Model { wire: "Sandbox", omitted_with: Some(["tags_last_updated_at", "tags"]), ..MODEL },
+    Model {
+        wire: "SandboxUsageItem",
+        first: &["sandbox_id", "memory_gb_seconds", "disk_overage_gb_seconds"],
+        form: Form::Lazy(&[
+            ("sandbox_id", "Eager"),
+            ("memory_gb_seconds", "Eager"),
+            ("tags", "Cached"),
+            ("series", "Cached"),
+            ("status", "Shared"),
+        ]),
+        ..MODEL
+    },
+    Model { wire: "TagUsagePage", form: Form::Page { class: "TagUsage", reply: "TagUsage", is_lazy: false }, ..MODEL },
+    Model {
+        wire: "GroupUsagePage",
+        form: Form::Page { class: "GroupUsage", reply: "GroupUsage", is_lazy: false },
+        ..MODEL
+    },
+    Model {
+        wire: "SandboxUsagePage",
+        form: Form::Page { class: "SandboxesUsage", reply: "SandboxUsagePage", is_lazy: true },
+        ..MODEL
+    },
+];
+
+impl Model {
+    /// Returns the name of the class.
+    fn class(&self) -> Result<&'static str> {
+        match self.form {
+            Form::Page { class, .. } => Ok(class),
+            _ => Ok(name(described(self.wire)?)),
+        }
+    }
+
+    const fn is_page(&self) -> bool {
+        matches!(self.form, Form::Page { .. })
+    }
+
+    /// Returns whether the class has a type parameter: the type of its series, or of those of its parts.
+    fn is_generic(&self) -> bool {
+        let members = described(self.wire).map_or(&[][..], |description| description.members);
+        matches!(self.members, Members::Wire) && members.iter().any(is_generic)
+    }
+
+    /// Returns the fields, in the order of the constructor.
+    fn fields(&self) -> Result<Vec<Field>> {
+        let description = described(self.wire)?;
+        let fields = description.members.iter().map(|member| Field::of(self, member));
+        let mut fields = fields.collect::<Result<Vec<_>>>().with_context(|| self.wire.to_owned())?;
+        for name in self.first.iter().chain(self.optional) {
+            ensure!(fields.iter().any(|field| field.name == *name), "no field `{name}` of {}", self.wire);
+        }
+        let place = |field: &Field| {
+            let first = self.first.iter().position(|name| *name == field.name);
+            let last = self.optional.iter().position(|name| *name == field.name);
+            (field.is_optional, first.unwrap_or(self.first.len()), last.map_or(0, |place| place + 1))
+        };
+        fields.sort_by_key(place);
+        if let Members::WireAndEtag = self.members {
+            let docs = "The entity tag, for `if_match`; None if the server sent none.".to_owned();
+            fields.push(Field { docs, is_nullable: true, ..field("etag", "etag") });
+        }
+        Ok(fields)
+    }
+}
+
+fn is_generic(member: &MemberDescription) -> bool {
+    let of_object = |object: &Description| object.members.iter().any(is_generic);
+    member.name == "series" || member.object.is_some_and(of_object)
+}
+
+/// A field of a model.
+struct Field {
+    name: String,
+    wire: &'static str,
+    /// The name of the core's field.
+    core: &'static str,
+    docs: String,
+    kind: Kind,
+    is_nullable: bool,
+    /// Whether the constructor has a default for it.
+    is_optional: bool,
+    /// The field without which the wire omits this one; often itself.
+    needs: Option<&'static str>,
+}
+
+/// The type of a field.
+enum Kind {
+    Text,
+    Time,
+    Number,
+    Numbers,
+    Count,
+    Flag,
+    Tags,
+    Group,
+    Model(&'static str),
+    Models(&'static str),
+}
+
+impl Field {
+    fn of(model: &Model, member: &MemberDescription) -> Result<Self> {
+        let mut shape = &member.shape;
+        let is_nullable = matches!(shape, Shape::Nullable(_));
+        while let Shape::Nullable(inner) = shape {
+            shape = inner;
+        }
+        let name = match member.field {
+            "from" => "from_",
+            "timezone" => "time_zone",
+            // The items of a page have one name in every list.
+            "values" => "items",
+            name => name,
+        };
+        let kind = kind(shape, member).with_context(|| name.to_owned())?;
+        let is_omitted = matches!(member.presence, Presence::Omitted | Presence::WithInterval);
+        let needs = match model.omitted_with {
+            Some([field, other]) if field == name => Some(other),
+            _ => is_omitted.then_some(name),
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            wire: member.name,
+            core: member.field,
+            docs: docs(member.docs),
+            // An omitted list is an empty one, and an omitted flag is false.
+            is_nullable: is_nullable && !(is_omitted && matches!(kind, Kind::Models(_) | Kind::Flag)),
+            kind,
+            is_optional: is_omitted || model.optional.contains(&name),
+            needs,
+        })
+    }
+
+    /// Returns the name of the field's twin that is a datetime.
+    fn datetime(&self) -> Option<String> {
+        let name = self.name.strip_suffix("_at").unwrap_or(&self.name).trim_end_matches('_');
+        matches!(self.kind, Kind::Time).then(|| format!("{name}_datetime"))
+    }
+}
+
+/// Returns a field of text that the wire always has.
+fn field(name: &'static str, wire: &'static str) -> Field {
+    Field {
+        name: name.to_owned(),
+        wire,
+        core: name,
+        docs: String::new(),
+        kind: Kind::Text,
+        is_nullable: false,
+        is_optional: false,
+        needs: None,
+    }
+}
+
+fn kind(shape: &Shape, member: &MemberDescription) -> Result<Kind> {
+    let object = || {
+        let object = member.object.context("an object has no description")?;
+        ensure!(MODELS.iter().any(|model| model.wire == object.name), "no model of {}", object.name);
+        Ok(name(object))
+    };
+    Ok(match shape {
+        Shape::Number => Kind::Number,
+        Shape::Count => Kind::Count,
+        Shape::Text => Kind::Text,
+        Shape::Time => Kind::Time,
+        Shape::Flag => Kind::Flag,
+        Shape::Tags => Kind::Tags,
+        Shape::Group => Kind::Group,
+        Shape::List(Shape::Number) => Kind::Numbers,
+        Shape::Object(_) => Kind::Model(object()?),
+        Shape::List(Shape::Object(_)) => Kind::Models(object()?),
+        Shape::Nullable(_) | Shape::List(_) => anyhow::bail!("{shape:?} has no kind in Python"),
+    })
+}
+
+/// Returns a doc comment in the words of Python.
+fn docs(docs: &str) -> String {
+    sentences(docs).replace("`None`", "None").replace("null", "None")
+}
+
+/// Returns the limits as fields.
+fn limits() -> Vec<Field> {
+    let limits = TABLE.iter().map(|limit| Field {
+        name: snake_case(limit.name),
+        docs: docs(limit.docs),
+        kind: Kind::Count,
+        ..field("value", limit.name)
+    });
+    limits.collect()
+}
+
+fn about(description: &Description) -> String {
+    docs(description.docs)
+}
+
+fn snake_case(camel_case: &str) -> String {
+    camel_case.chars().fold(String::new(), |name, c| {
+        let separator = if c.is_ascii_uppercase() { "_" } else { "" };
+        format!("{name}{separator}{}", c.to_ascii_lowercase())
+    })
+}
