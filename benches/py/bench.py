@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from figures import Figures
-from memory import measure_pages, measure_tags
+from memory import measure_pages, measure_series, measure_tags
 from network import measure_requests
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +41,7 @@ def main() -> None:
     figures = Figures()
     measure_tags(figures)
     measure_pages(figures)
+    measure_series(figures)
     measure_requests(server, figures)
     measure_imports(figures)
     figures.add("size of the wheel", "MB", [wheel.stat().st_size / 1e6])

@@ -6,6 +6,8 @@ import dataclasses
 import json
 import random
 import re
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Annotated, Any
 
 import opencomputer_usage as ocu
@@ -100,6 +102,7 @@ class Page:
 
 WIRE = {"from_": "from", "as_of": "asOf", "group_by": "groupBy", "next_cursor": "nextCursor"}
 WIRE |= {"sandbox_id": "sandboxId", "tags_last_updated_at": "tagsLastUpdatedAt"}
+WIRE |= {"sandbox_count": "sandboxCount"}
 WIRE |= {"memory_gb_seconds": "memoryGbSeconds", "disk_overage_gb_seconds": "diskOverageGbSeconds"}
 
 
@@ -220,6 +223,116 @@ def measure_pages(figures: Figures) -> None:
         for who, bar in peers.items():
             label = {"json": "json + dataclass", "msgspec": "msgspec Struct", "pydantic": "pydantic v2"}[who]
             figures.ratios(f"page, {name}, vs {label}", times["ours"], times[who], at_least=bar)
+
+
+BUCKETS = 90
+
+
+def series_page() -> bytes:
+    """Returns a page of 500 groups and 90 days, as compact as the server writes it."""
+    draw = random.Random(7)
+
+    def series() -> dict[str, list[float]]:
+        memory = [draw.getrandbits(44) / 1_024_000_000 for _ in range(BUCKETS)]
+        disk = [draw.getrandbits(41) / 1_024_000_000 if draw.random() < 0.5 else 0.0 for _ in range(BUCKETS)]
+        return {"memoryGbSeconds": memory, "diskOverageGbSeconds": disk}
+
+    def amounts() -> dict[str, Any]:
+        parts = series()
+        return {**{name: sum(numbers) for name, numbers in parts.items()}, "series": parts}
+
+    days = [date(2026, 1, 1) + timedelta(days=day) for day in range(BUCKETS + 1)]
+    whole = {
+        "from": f"{days[0]}T00:00:00Z",
+        "to": f"{days[-1]}T00:00:00Z",
+        "asOf": "2026-04-02T00:00:00Z",
+        "interval": "1d",
+        "timezone": "UTC",
+        "buckets": [{"from": f"{one}T00:00:00Z", "to": f"{next_}T00:00:00Z"} for one, next_ in pairwise(days)],
+        "groupBy": "tag:team,tag:customer",
+        "total": amounts(),
+        "untagged": {**amounts(), "sandboxCount": 7},
+        "items": [
+            {
+                "group": {"tag:team": f"team-{number % 20}", "tag:customer": f"customer-{number}"},
+                **amounts(),
+                "sandboxCount": draw.randrange(1, 900),
+            }
+            for number in range(ITEMS)
+        ],
+        "nextCursor": None,
+    }
+    return json.dumps(whole, separators=(",", ":")).encode()
+
+
+def msgspec_series() -> Any:
+    import msgspec
+
+    class Series(msgspec.Struct, rename=WIRE, frozen=True):
+        memory_gb_seconds: list[float]
+        disk_overage_gb_seconds: list[float]
+
+    class Amounts(msgspec.Struct, rename=WIRE, frozen=True):
+        memory_gb_seconds: float
+        disk_overage_gb_seconds: float
+        series: Series
+
+    class Part(Amounts, rename=WIRE, frozen=True):
+        sandbox_count: int
+
+    class Item(Part, rename=WIRE, frozen=True):
+        group: dict[str, str | None]
+
+    class Bucket(msgspec.Struct, rename=WIRE, frozen=True):
+        from_: str
+        to: str
+        partial: bool = False
+
+    Page = msgspec.defstruct(
+        "Page",
+        [
+            ("from_", str),
+            ("to", str),
+            ("as_of", str),
+            ("interval", str),
+            ("timezone", str),
+            ("buckets", list[Bucket]),
+            ("group_by", str),
+            ("total", Amounts),
+            ("untagged", Part),
+            ("items", list[Item]),
+            ("next_cursor", str | None),
+        ],
+        rename=WIRE,
+        frozen=True,
+    )
+    return msgspec.json.Decoder(Page).decode
+
+
+def count_of(items: Any) -> int:
+    return len(items)
+
+
+def every_number(items: Any) -> float:
+    return sum(sum(item.series.memory_gb_seconds) + sum(item.series.disk_overage_gb_seconds) for item in items)
+
+
+def measure_series(figures: Figures) -> None:
+    body = series_page()
+    figures.add("size of the page with series", "KB", [len(body) / 1000])
+    decode = msgspec_series()
+    readers: dict[str, Any] = {
+        "ours": lambda: ocu.GroupUsagePage.from_json(body).items,
+        "msgspec": lambda: decode(body).items,
+    }
+    for name, read, bar in (("bytes to page", count_of, 1), ("every number read", every_number, None)):
+        if len({read(make()) for make in readers.values()}) != 1:
+            raise SystemExit(f"the peers read other values for: {name}")
+        cases = {who: (lambda make=make, read=read: read(make())) for who, make in readers.items()}
+        times = interleaved(cases, rounds=ROUNDS)
+        figures.add(f"page with series, {name}", "us", [second * 1e6 for second in times["ours"]])
+        label = f"page with series, {name}, vs msgspec Struct"
+        figures.ratios(label, times["ours"], times["msgspec"], at_least=bar)
 
 
 ALLOWED_KEY = re.compile(r"[A-Za-z0-9_.:-]{1,128}").fullmatch

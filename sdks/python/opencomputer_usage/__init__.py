@@ -70,6 +70,7 @@ from ._pages import (
     SandboxUsagePage,
     TagUsagePage,
 )
+from ._shared import Interval
 from ._tags import Group, Tags
 
 __all__ = [
@@ -89,6 +90,7 @@ __all__ = [
     "Group",
     "GroupBy",
     "GroupUsagePage",
+    "Interval",
     "InvalidRequestError",
     "NotFoundError",
     "OpenComputerError",

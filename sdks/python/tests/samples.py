@@ -31,6 +31,36 @@ def tag_page(values: list[str], next_cursor: str | None = None) -> dict[str, Any
     return {**WINDOW, **page}
 
 
+BUCKETS: list[dict[str, Any]] = [
+    {"from": "2026-03-01T00:00:00Z", "to": "2026-03-15T00:00:00Z", "partial": True},
+    {"from": "2026-03-15T00:00:00Z", "to": "2026-04-01T00:00:00Z"},
+]
+SERIES = {"memoryGbSeconds": [0.5, 1.5], "diskOverageGbSeconds": [0.0, 0.25]}
+
+
+def group_page(groups: list[dict[str, str | None]], next_cursor: str | None = None) -> dict[str, Any]:
+    items = [
+        {"group": group, "memoryGbSeconds": 2.0, "diskOverageGbSeconds": 0.25, "sandboxCount": 1} for group in groups
+    ]
+    untagged = {"memoryGbSeconds": 0.0, "diskOverageGbSeconds": 0.0, "sandboxCount": 0}
+    page = {
+        "groupBy": "tag:team,region",
+        "total": TOTAL,
+        "untagged": untagged,
+        "items": items,
+        "nextCursor": next_cursor,
+    }
+    return {**WINDOW, **page}
+
+
+def with_series(page: dict[str, Any]) -> dict[str, Any]:
+    """Returns a page as the server sends it for a query with an interval."""
+    grid = {"interval": "1w", "timezone": "UTC", "buckets": BUCKETS}
+    items = [{**item, "series": SERIES} for item in page["items"]]
+    parts: dict[str, Any] = {name: {**page[name], "series": SERIES} for name in ("total", "untagged") if name in page}
+    return {**page, **parts, **grid, "items": items}
+
+
 def sandbox_page(ids: list[str], next_cursor: str | None = None) -> dict[str, Any]:
     items = [
         {

@@ -267,7 +267,7 @@ def test_a_refused_call_sends_nothing() -> None:
             assert refused.value.code == code
             assert (refused.value.status, refused.value.__cause__) == (None, None)
         with pytest.raises(TypeError, match="limt"):
-            usage_client.usage.by_tag("team", limt=5)  # type: ignore[call-arg]
+            usage_client.usage.by_tag("team", limt=5)  # type: ignore[call-overload]
     assert stub.requests == []
 
 

@@ -19,11 +19,11 @@ import pydantic
 import pytest
 from fastapi import FastAPI
 from fastapi.encoders import jsonable_encoder
-from samples import KEYS, STATE, cursor, error, sandbox_page, tag_page
+from samples import KEYS, STATE, cursor, error, group_page, sandbox_page, tag_page, with_series
 from stub import Answer, Stub
 
 import opencomputer_usage as ocu
-from opencomputer_usage import _async_client, _client
+from opencomputer_usage import _async_client, _async_resources, _async_usage, _client, _resources, _usage
 
 BASE = "https://api.example.com"
 SANDBOXES = [sandbox_page(["a", "b"], cursor(1)), sandbox_page(["c"])]
@@ -131,6 +131,9 @@ VALUES: list[Any] = [
     ocu.TagUsagePage.from_json(json.dumps(tag_page(["a", "b"], cursor(1)))),
     ocu.AsyncTagUsagePage.from_json(json.dumps(tag_page([]))),
     ocu.SandboxUsagePage.from_json(json.dumps(sandbox_page(["a", "b"]))),
+    ocu.SandboxUsagePage.from_json(json.dumps(with_series(sandbox_page(["a", "b"])))),
+    ocu.GroupUsagePage.from_json(json.dumps(with_series(group_page([{"tag:team": "a", "region": None}])))),
+    ocu.Group({"tag:team": "a", "region": None}),
     ocu.LIMITS,
 ]
 
@@ -195,12 +198,15 @@ def test_models_are_weakly_referenced() -> None:
     assert kept["page"] is page
 
 
-@pytest.mark.parametrize("module", [_client, _async_client], ids=lambda module: module.__name__)
+MODULES = [_client, _async_client, _resources, _async_resources, _usage, _async_usage]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_annotations_resolve_at_run_time(module: Any) -> None:
     classes = [
         known for known in vars(module).values() if isinstance(known, type) and known.__module__ == module.__name__
     ]
-    assert len(classes) == 4
+    assert classes
     for known in classes:
         for method in vars(known).values():
             if callable(method):
@@ -258,7 +264,7 @@ def test_numbers_of_other_libraries_are_accepted() -> None:
             with pytest.raises(ocu.InvalidRequestError, match=name):
                 ocu.UsageClient(api_key="key", base_url=BASE, **{name: boolean})
     with pytest.raises(ocu.InvalidRequestError):
-        client.usage.by_sandbox(limit=np.array([7, 8]))  # type: ignore[arg-type]
+        client.usage.by_sandbox(limit=np.array([7, 8]))  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(

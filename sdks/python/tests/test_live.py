@@ -139,7 +139,9 @@ def test_the_async_client_returns_the_same(client: ocu.UsageClient, served: tupl
 
     async def main() -> tuple[list[ocu.SandboxUsageItem], ocu.SandboxUsage]:
         async with ocu.AsyncUsageClient(api_key=key, base_url=url) as awaited:
-            rows = [row async for row in awaited.usage.by_sandbox(from_=FROM, to=TO, limit=100)]
+            rows: list[ocu.SandboxUsageItem] = [
+                row async for row in awaited.usage.by_sandbox(from_=FROM, to=TO, limit=100)
+            ]
             return rows, await awaited.usage.for_sandbox(rows[0].sandbox_id, from_=FROM, to=TO)
 
     rows, drilldown = asyncio.run(main())

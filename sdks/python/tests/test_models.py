@@ -13,11 +13,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from samples import cursor, sandbox_page, tag_page
+from samples import SERIES, cursor, group_page, sandbox_page, tag_page, with_series
 from test_vectors import KINDS
 
 import opencomputer_usage as ocu
-from opencomputer_usage import _async_client, _client, _core, _errors
+from opencomputer_usage import _client, _core, _errors
 
 TAGS = ocu.Tags({"team": "a"})
 AT = "2026-03-05T00:00:00.000250Z"
@@ -25,6 +25,9 @@ WINDOW = ("2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z", "2026-04-02T00:00:00Z"
 ITEM = ocu.SandboxUsageItem("sb-1", 2.0, 0.25, TAGS, AT, "mine", "running")
 TOTALS = ocu.SandboxUsageTotals(3600.0, 2180.5, 3600.0, 1024, 742)
 POINT = ocu.UsagePoint(AT, 60.0, 35.86, 60.0, 1024, 612, 720)
+AMOUNTS = ocu.UsageSeries([0.5, 1.5], [0.0, 0.25])
+BUCKET = ocu.UsageBucket(*WINDOW[:2], partial=True)
+GROUPS: list[dict[str, str | None]] = [{"tag:team": "a", "region": None}, {"tag:team": "", "region": "use2"}]
 VALUES: list[Any] = [
     ocu.TagViolation("key_empty", "", "no"),
     ocu.GroupBy("sandbox"),
@@ -32,6 +35,16 @@ VALUES: list[Any] = [
     ocu.UsageTotals(1.0, 2.0),
     ocu.UntaggedUsage(1.0, 2.0, 3),
     ocu.TagUsageItem("team", "a", 1.0, 2.0, 3),
+    ocu.GroupBy("dimensions", dimensions=[ocu.GroupBy("tag", "team"), ocu.GroupBy("region")]),
+    ocu.TagUsageItem("team", "a", 1.0, 2.0, 3, AMOUNTS),
+    ocu.GroupUsageItem(GROUPS[0], 1.0, 2.0, 3),
+    ocu.GroupUsageItem(GROUPS[1], 1.0, 2.0, 3, AMOUNTS),
+    ocu.UsageTotals(1.0, 2.0, AMOUNTS),
+    ocu.UntaggedUsage(1.0, 2.0, 3, AMOUNTS),
+    AMOUNTS,
+    ocu.UsageSeries([], []),
+    BUCKET,
+    ocu.UsageBucket(*WINDOW[:2]),
     ocu.TagKey("team", 3, 2),
     ocu.SandboxTags(TAGS, AT, '"e"'),
     ocu.SandboxUsage("sb-1", *WINDOW, 1.5, 0.0, TAGS, None, AT, None, alias="mine"),
@@ -45,11 +58,16 @@ VALUES: list[Any] = [
     ITEM,
     ocu.SandboxUsageItem("sb-1", 2.0, 0.25, None, None),
     ocu.SandboxUsageItem("sb-1", 2.0, 0.25, {}, None),
+    ocu.SandboxUsageItem("sb-1", 2.0, 0.25, {}, None, series=AMOUNTS),
     ocu.LIMITS,
     ocu.TagUsagePage.from_json(json.dumps(tag_page(["a", "b"], cursor(1))).encode()),
     ocu.AsyncTagUsagePage.from_json(json.dumps(tag_page(["a"])).encode()),
     ocu.SandboxUsagePage.from_json(json.dumps(sandbox_page(["sb-1", "sb-2"])).encode()),
     ocu.AsyncSandboxUsagePage.from_json(json.dumps(sandbox_page([])).encode()),
+    ocu.GroupUsagePage.from_json(json.dumps(group_page(GROUPS)).encode()),
+    ocu.AsyncGroupUsagePage.from_json(json.dumps(with_series(group_page(GROUPS, cursor(1)))).encode()),
+    ocu.TagUsagePage.from_json(json.dumps(with_series(tag_page(["a", "b"]))).encode()),
+    ocu.SandboxUsagePage.from_json(json.dumps(with_series(sandbox_page(["sb-1", "sb-2"]))).encode()),
     ocu.TagUsagePage(*WINDOW[:2], None, "tag:team", ocu.UsageTotals(1.0, 2.0), None, [], None),
     ocu.SandboxUsagePage(*WINDOW[:2], None, None, ocu.UsageTotals(1.0, 2.0), [], None),
 ]
@@ -92,8 +110,14 @@ def test_equality_depends_on_every_field(value: Any) -> None:
             TOTALS,
             ocu.UsageTotals(9.0, 9.0),
             ocu.UntaggedUsage(9.0, 9.0, 9),
+            ocu.UsageSeries([9.0], [9.0]),
+            True,
+            False,
+            (9.0,),
+            {"tag:x": None},
         ]
-        others += [(ITEM,), (ocu.TagUsageItem("team", "x", 9.0, 9.0, 9),), (POINT,)]
+        others += [(ITEM,), (ocu.TagUsageItem("team", "x", 9.0, 9.0, 9),), (POINT,), (BUCKET,)]
+        others += [(ocu.GroupUsageItem({"tag:x": "y"}, 9.0, 9.0, 9),), (ocu.GroupBy("status"),)]
         changed = 0
         for other in others:
             try:
@@ -110,6 +134,10 @@ def test_equality_depends_on_every_field(value: Any) -> None:
     [
         (ocu.TagUsagePage, tag_page(["a", "b"], cursor(1))),
         (ocu.AsyncTagUsagePage, tag_page([])),
+        (ocu.TagUsagePage, with_series(tag_page(["a"]))),
+        (ocu.GroupUsagePage, group_page(GROUPS)),
+        (ocu.AsyncGroupUsagePage, with_series(group_page(GROUPS))),
+        (ocu.SandboxUsagePage, with_series(sandbox_page(["sb-1", "sb-2"]))),
         (ocu.SandboxUsagePage, sandbox_page(["sb-1"], cursor(1))),
         (ocu.AsyncSandboxUsagePage, sandbox_page(['\u00e9\u0020"\\\n'])),
     ],
@@ -146,6 +174,53 @@ def test_a_page_shows_how_many_items_it_has() -> None:
     page = ocu.TagUsagePage.from_json(json.dumps(tag_page(["a", "b"])).encode())
     assert "group_by='tag:team'" in repr(page)
     assert "items=<2>, next_cursor=None)" in repr(page)
+
+
+def test_a_series_is_a_tuple_of_floats_that_is_made_once() -> None:
+    page = ocu.SandboxUsagePage.from_json(json.dumps(with_series(sandbox_page(["a"]))))
+    series = page.items[0].series
+    assert series is page.items[0].series
+    assert series is not None
+    assert (series.memory_gb_seconds, series.disk_overage_gb_seconds) == ((0.5, 1.5), (0.0, 0.25))
+    assert series.memory_gb_seconds is series.memory_gb_seconds
+    assert series.to_dict() == SERIES
+    for wrong in ("12", [True], ["1"], [None], 5):
+        with pytest.raises(TypeError):
+            ocu.UsageSeries(wrong, [])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="must be finite"):
+        ocu.UsageSeries([float("inf")], [])
+
+
+def test_a_page_without_an_interval_has_no_buckets() -> None:
+    page = ocu.TagUsagePage.from_json(json.dumps(tag_page(["a"])))
+    assert (page.interval, page.time_zone, page.buckets, page.items[0].series) == (None, None, (), None)
+    page = ocu.TagUsagePage.from_json(json.dumps(with_series(tag_page(["a"]))))
+    assert (page.interval, page.time_zone) == ("1w", "UTC")
+    assert [bucket.partial for bucket in page.buckets] == [True, False]
+    assert page.buckets[1].from_datetime == datetime(2026, 3, 15, tzinfo=timezone.utc)
+
+
+def test_a_group_is_a_dict_that_cannot_be_changed() -> None:
+    group: Any = ocu.Group({"tag:team": "a", "region": None})
+    assert list(group.items()) == [("tag:team", "a"), ("region", None)]
+    assert repr(group) == "Group({'tag:team': 'a', 'region': None})"
+    assert type({**group}) is type(group | {}) is dict
+    for twin in (copy.deepcopy(group), pickle.loads(pickle.dumps(group))):
+        assert (type(twin), twin, hash(twin)) == (ocu.Group, group, hash(group))
+    with pytest.raises(TypeError, match=r"group cannot be changed, take \{\*\*group"):
+        group["region"] = "use2"
+    with pytest.raises(TypeError, match="group must be a mapping of str to str or None, got str to int"):
+        ocu.Group({"region": 1})  # type: ignore[dict-item]
+
+
+def test_the_used_fraction_is_none_without_samples() -> None:
+    unused = ocu.SandboxUsageTotals(3600.0, 0.0, 3600.0, 1024, 0)
+    assert TOTALS.used_fraction == 2180.5 / 3600.0
+    assert POINT.used_fraction == 35.86 / 60.0
+    assert unused.used_fraction is None
+    for totals, fraction in ((TOTALS, TOTALS.used_fraction), (unused, None), (None, None)):
+        usage = ocu.SandboxUsage("sb-1", *WINDOW, 1.5, 0.0, TAGS, None, None, None, totals=totals)
+        assert usage.used_fraction == fraction
 
 
 def test_items_are_made_once() -> None:
@@ -276,7 +351,10 @@ def test_examples_in_docstrings_of_the_core_hold() -> None:
 
 
 def test_the_blocking_client_is_generated_from_the_async_one() -> None:
-    for name in ("Usage", "Tags", "Sandboxes", "UsageClient"):
-        own, twin = getattr(_client, name), getattr(_async_client, f"Async{name}")
+    client, awaited = _client.UsageClient, ocu.AsyncUsageClient
+    options: dict[str, Any] = {"api_key": "key", "base_url": "https://api.example.com"}
+    groups = ("usage", "tags", "sandboxes")
+    twins = [(type(getattr(client(**options), name)), type(getattr(awaited(**options), name))) for name in groups]
+    for own, twin in [*twins, (client, awaited)]:
         own_names = {each.replace("aclose", "close").replace("__a", "__") for each in vars(twin)}
         assert set(vars(own)) == own_names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import datetime, timezone
 from typing import Any
@@ -11,10 +12,12 @@ import pandas
 import polars as pl
 import pyarrow as pa
 import pytest
-from samples import cursor, sandbox_page, tag_page
+from samples import BUCKETS, cursor, group_page, sandbox_page, tag_page, with_series
 
 import opencomputer_usage as ocu
 
+COLUMNS = [name for name in ocu.SandboxUsageItem.__match_args__ if name != "series"]
+TAG_COLUMNS = [name for name in ocu.TagUsageItem.__match_args__ if name != "series"]
 AT = datetime(2026, 3, 5, 0, 0, 0, 250, timezone.utc)
 ITEMS = [
     ocu.SandboxUsageItem(
@@ -31,7 +34,7 @@ def page(*ids: str) -> ocu.SandboxUsagePage:
 
 def test_pyarrow_reads_every_column() -> None:
     table = pa.table(ocu.Table(ITEMS))
-    assert table.column_names == list(ocu.SandboxUsageItem.__match_args__)
+    assert table.column_names == COLUMNS
     assert table.to_pylist() == [
         {
             "sandbox_id": "sb-1",
@@ -85,16 +88,15 @@ def test_a_table_walks_every_page() -> None:
     table = ocu.Table(client.usage.by_tag("team"))
     assert len(table) == 3
     frame = pl.DataFrame(table)
-    assert frame.columns == list(ocu.TagUsageItem.__match_args__)
+    assert frame.columns == TAG_COLUMNS
     assert frame.rows() == [("team", value, 2.0, 0.25, 1) for value in "abc"]
 
 
 def test_empty_pages_have_their_columns() -> None:
     tags = ocu.TagUsagePage.from_json(json.dumps(tag_page([])).encode())
     for empty in (tags, ocu.Table(tags)):
-        assert pa.table(empty).column_names == list(ocu.TagUsageItem.__match_args__)
-    columns = list(ocu.SandboxUsageItem.__match_args__)
-    assert pa.table(page()).column_names == pa.table(ocu.Table([])).column_names == columns
+        assert pa.table(empty).column_names == TAG_COLUMNS
+    assert pa.table(page()).column_names == pa.table(ocu.Table([])).column_names == COLUMNS
 
 
 def test_items_of_two_kinds_are_not_a_table() -> None:
@@ -106,3 +108,77 @@ def test_items_of_two_kinds_are_not_a_table() -> None:
 def test_a_stream_outlives_its_page() -> None:
     reader = pa.RecordBatchReader.from_stream(page("sb-1"))
     assert reader.read_all().num_rows == 1
+
+
+def test_a_page_with_an_interval_has_one_row_per_item_and_bucket() -> None:
+    body = json.dumps(with_series(tag_page(["a", "b"])))
+    whole = ocu.TagUsagePage.from_json(body)
+    bounds = [tuple(datetime.fromisoformat(at.replace("Z", "+00:00")) for at in (b["from"], b["to"])) for b in BUCKETS]
+    for table in (whole, whole.to_table(), ocu.Table(whole), ocu.Table(whole.items, page=whole)):
+        frame = pl.DataFrame(table)
+        assert frame.columns == [
+            "tag_key",
+            "tag_value",
+            "bucket_from",
+            "bucket_to",
+            "bucket_partial",
+            "memory_gb_seconds",
+            "disk_overage_gb_seconds",
+            "sandbox_count",
+        ]
+        assert frame.rows() == [
+            ("team", value, *bounds[index], index == 0, memory, disk, 1)
+            for value in "ab"
+            for index, (memory, disk) in enumerate([(0.5, 0.0), (1.5, 0.25)])
+        ]
+    assert len(whole.to_table()) == 4
+    totals = pl.DataFrame(ocu.Table(whole.items))
+    assert (totals.columns, len(totals)) == (TAG_COLUMNS, 2)
+    sandboxes = pl.DataFrame(ocu.SandboxUsagePage.from_json(json.dumps(with_series(sandbox_page(["sb-1"])))))
+    assert sandboxes["tags"].to_list() == [[{"key": "team", "value": "a"}]] * 2
+    assert sandboxes["memory_gb_seconds"].to_list() == [0.5, 1.5]
+
+
+def test_groups_have_one_column_per_dimension() -> None:
+    body = json.dumps(group_page([{"tag:team": "a", "region": None}, {"tag:team": "", "region": "use2"}]))
+    page = ocu.GroupUsagePage.from_json(body)
+    frame = pl.DataFrame(page)
+    amounts = ["memory_gb_seconds", "disk_overage_gb_seconds", "sandbox_count"]
+    assert frame.columns == ["tag:team", "region", *amounts]
+    assert frame.rows() == [("a", None, 2.0, 0.25, 1), ("", "use2", 2.0, 0.25, 1)]
+    assert pl.DataFrame(ocu.Table(page.items)).rows() == frame.rows()
+    empty = ocu.GroupUsagePage.from_json(json.dumps(with_series(group_page([]))))
+    assert pa.table(empty).column_names == [
+        "tag:team",
+        "region",
+        "bucket_from",
+        "bucket_to",
+        "bucket_partial",
+        *amounts,
+    ]
+
+
+def test_the_table_of_an_async_page_has_its_buckets() -> None:
+    answers = [
+        with_series(group_page([{"tag:team": value, "region": None}], then))
+        for value, then in (("a", cursor(1)), ("b", None))
+    ]
+
+    async def transport(_: ocu.Request) -> tuple[int, dict[str, str], str]:
+        return 200, {}, json.dumps(answers.pop(0))
+
+    async def main() -> ocu.Table:
+        client = ocu.AsyncUsageClient(api_key="key", base_url="https://api.example.com", transport=transport)
+        page = await client.usage.by(["tag:team", "region"], interval="1w")
+        return await page.to_table()
+
+    frame = pl.DataFrame(asyncio.run(main()))
+    assert frame["tag:team"].to_list() == ["a", "a", "b", "b"]
+    assert frame["memory_gb_seconds"].to_list() == [0.5, 1.5] * 2
+
+
+def test_a_series_of_another_length_than_the_buckets_is_refused() -> None:
+    body = with_series(tag_page(["a"]))
+    page = ocu.TagUsagePage.from_json(json.dumps({**body, "buckets": body["buckets"][:1]}))
+    with pytest.raises(ValueError, match="2 numbers for 1 buckets"):
+        pa.table(page)

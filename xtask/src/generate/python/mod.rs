@@ -128,7 +128,8 @@ impl Model {
         let place = |field: &Field| {
             let first = self.first.iter().position(|name| *name == field.name);
             let last = self.optional.iter().position(|name| *name == field.name);
-            (field.is_optional, first.unwrap_or(self.first.len()), last.map_or(0, |place| place + 1))
+            let last = if field.has_buckets { usize::MAX } else { last.map_or(0, |place| place + 1) };
+            (field.is_optional, first.unwrap_or(self.first.len()), last)
         };
         fields.sort_by_key(place);
         if let Members::WireAndEtag = self.members {
@@ -155,6 +156,8 @@ struct Field {
     is_nullable: bool,
     /// Whether the constructor has a default for it.
     is_optional: bool,
+    /// Whether the wire has it if the query has an interval.
+    has_buckets: bool,
     /// The field without which the wire omits this one; often itself.
     needs: Option<&'static str>,
 }
@@ -202,6 +205,7 @@ impl Field {
             is_nullable: is_nullable && !(is_omitted && matches!(kind, Kind::Models(_) | Kind::Flag)),
             kind,
             is_optional: is_omitted || model.optional.contains(&name),
+            has_buckets: member.presence == Presence::WithInterval,
             needs,
         })
     }
@@ -223,6 +227,7 @@ fn field(name: &'static str, wire: &'static str) -> Field {
         kind: Kind::Text,
         is_nullable: false,
         is_optional: false,
+        has_buckets: false,
         needs: None,
     }
 }
