@@ -63,8 +63,11 @@ impl Answer {
 }
 
 /// Returns what a server ignored, if its page shows that it does not know a part of the query: the platform's own
-/// servers send no `asOf`.
+/// servers send no `asOf`, and only servers that know intervals send buckets.
 fn ignored(query: &UsageQuery, page: &Page) -> Option<String> {
+    if let Some(interval) = query.span.interval.filter(|_| !page.has_buckets) {
+        return Some(format!("the server does not understand `interval={interval}`, so its report has no buckets"));
+    }
     if page.as_of.is_some() {
         return None;
     }
@@ -79,9 +82,6 @@ fn ignored(query: &UsageQuery, page: &Page) -> Option<String> {
     }
     if let Some(zone) = &query.span.time_zone {
         return Some(format!("the server does not understand `timezone={zone}`, so its days are those of UTC"));
-    }
-    if let Some(interval) = query.span.interval {
-        return Some(format!("the server does not understand `interval={interval}`"));
     }
     match query.group_by.form() {
         Form::Groups => Some(format!("the server does not understand `groupBy={}`", query.group_by)),
