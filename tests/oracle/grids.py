@@ -128,7 +128,9 @@ def split(case: dict) -> dict:
     points, instants = [], sorted({at for span in spans for at in span})
     for index, (first, last) in enumerate(edges):
         up = sum(
-            overlap(first, last, a, b) for a, b in zip(instants, instants[1:]) if any(s <= a and b <= e for s, e in spans)
+            overlap(first, last, a, b)
+            for a, b in zip(instants, instants[1:])
+            if any(s <= a and b <= e for s, e in spans)
         )
         used, used_peak = 0, 0
         for minute, bytes_used in minutes.items():
@@ -189,21 +191,83 @@ GRIDS = [
     grid("Amman, midnight does not exist", "1d", "2021-03-25", "2021-03-28", "Asia/Amman"),
     grid("Amman, hours of the day without a midnight", "1h", "2021-03-26", "2021-03-27", "Asia/Amman"),
     grid("Cairo, midnight does not exist", "1d", "2026-04-23", "2026-04-26", "Africa/Cairo"),
-    grid("Cairo, a window that ends at a midnight that does not exist", "1h", "2026-04-23T18:00:00Z", "2026-04-24", "Africa/Cairo"),
-    grid("Havana, midnight happens twice, the day starts at the earlier", "1d", "2026-10-31", "2026-11-03", "America/Havana"),
-    grid("Havana, hours of the day with two midnights", "1h", "2026-11-01", "2026-11-01T09:00:00-05:00", "America/Havana"),
+    grid(
+        "Cairo, a window that ends at a midnight that does not exist",
+        "1h",
+        "2026-04-23T18:00:00Z",
+        "2026-04-24",
+        "Africa/Cairo",
+    ),
+    grid(
+        "Havana, midnight happens twice, the day starts at the earlier",
+        "1d",
+        "2026-10-31",
+        "2026-11-03",
+        "America/Havana",
+    ),
+    grid(
+        "Havana, hours of the day with two midnights", "1h", "2026-11-01", "2026-11-01T09:00:00-05:00", "America/Havana"
+    ),
     grid("Lord Howe, clocks change by half an hour", "1d", "2026-04-04", "2026-04-07", "Australia/Lord_Howe"),
-    grid("Lord Howe, the last hour of a day of 24.5 hours is cut", "1h", "2026-04-05", "2026-04-06", "Australia/Lord_Howe"),
-    grid("Lord Howe, the last hour of a day of 23.5 hours is cut", "1h", "2026-10-04", "2026-10-05", "Australia/Lord_Howe"),
+    grid(
+        "Lord Howe, the last hour of a day of 24.5 hours is cut",
+        "1h",
+        "2026-04-05",
+        "2026-04-06",
+        "Australia/Lord_Howe",
+    ),
+    grid(
+        "Lord Howe, the last hour of a day of 23.5 hours is cut",
+        "1h",
+        "2026-10-04",
+        "2026-10-05",
+        "Australia/Lord_Howe",
+    ),
     grid("Kathmandu, days start at a quarter past the hour in UTC", "1d", "2026-01-10", "2026-01-12", "Asia/Kathmandu"),
-    grid("Kathmandu, hours start at a quarter past the hour in UTC", "1h", "2026-01-09T23:00:00Z", "2026-01-10T02:00:00Z", "Asia/Kathmandu"),
+    grid(
+        "Kathmandu, hours start at a quarter past the hour in UTC",
+        "1h",
+        "2026-01-09T23:00:00Z",
+        "2026-01-10T02:00:00Z",
+        "Asia/Kathmandu",
+    ),
     grid("Kolkata, minutes are those of UTC", "1m", "2026-01-10T00:00:00Z", "2026-01-10T00:03:00Z", "Asia/Kolkata"),
     grid("Apia, the day that the zone skips has no bucket", "1d", "2011-12-28", "2012-01-02", "Pacific/Apia"),
-    grid("St. John's, a day whose first minute happens twice starts once", "1d", "2001-10-27", "2001-10-30", "America/St_Johns"),
-    grid("St. John's, an instant of the hour before the second midnight", "1h", "2001-10-28T03:00:00Z", "2001-10-28T05:00:00Z", "America/St_Johns"),
-    grid("Toronto, a gap that starts before midnight and ends after it", "1d", "1919-03-29", "1919-04-02", "America/Toronto"),
-    grid("a zone with an offset from Greenwich of seconds", "1m", "1900-01-01T00:00:00Z", "1900-01-01T00:02:00Z", "Europe/Paris"),
-    grid("instants keep their own offset in a time zone", "1d", "2026-01-10T00:00:00+05:45", "2026-01-12T00:00:00+05:45", "Asia/Kathmandu"),
+    grid(
+        "St. John's, a day whose first minute happens twice starts once",
+        "1d",
+        "2001-10-27",
+        "2001-10-30",
+        "America/St_Johns",
+    ),
+    grid(
+        "St. John's, an instant of the hour before the second midnight",
+        "1h",
+        "2001-10-28T03:00:00Z",
+        "2001-10-28T05:00:00Z",
+        "America/St_Johns",
+    ),
+    grid(
+        "Toronto, a gap that starts before midnight and ends after it",
+        "1d",
+        "1919-03-29",
+        "1919-04-02",
+        "America/Toronto",
+    ),
+    grid(
+        "a zone with an offset from Greenwich of seconds",
+        "1m",
+        "1900-01-01T00:00:00Z",
+        "1900-01-01T00:02:00Z",
+        "Europe/Paris",
+    ),
+    grid(
+        "instants keep their own offset in a time zone",
+        "1d",
+        "2026-01-10T00:00:00+05:45",
+        "2026-01-12T00:00:00+05:45",
+        "Asia/Kathmandu",
+    ),
     grid("an old name of a zone", "1d", "2026-07-01", "2026-07-03", "US/Pacific"),
     grid("a zone by its offset, with the sign of POSIX", "1d", "2026-07-01", "2026-07-03", "Etc/GMT+5"),
 ]
@@ -233,20 +297,48 @@ MIB = 1 << 20
 SPLITS = [
     *splits("no event", []),
     *splits("an event within one bucket", [event(1024, 30_720, "2026-01-10T01:10:00Z", "2026-01-10T01:20:00Z")]),
-    *splits("an event over all buckets and beyond", [event(1024, 30_720, "2026-01-09T00:00:00Z", "2026-01-11T00:00:00Z")]),
+    *splits(
+        "an event over all buckets and beyond", [event(1024, 30_720, "2026-01-09T00:00:00Z", "2026-01-11T00:00:00Z")]
+    ),
     *splits("an event over whole buckets", [event(1000, 20_480, "2026-01-10T00:00:00Z", "2026-01-10T02:00:00Z")]),
-    *splits("an event crosses an edge by one microsecond at its end", [event(1024, 20_481, "2026-01-10T00:30:00Z", "2026-01-10T01:00:00.000001Z")]),
-    *splits("an event crosses an edge by one microsecond at its start", [event(1024, 20_481, "2026-01-10T00:59:59.999999Z", "2026-01-10T01:30:00Z")]),
+    *splits(
+        "an event crosses an edge by one microsecond at its end",
+        [event(1024, 20_481, "2026-01-10T00:30:00Z", "2026-01-10T01:00:00.000001Z")],
+    ),
+    *splits(
+        "an event crosses an edge by one microsecond at its start",
+        [event(1024, 20_481, "2026-01-10T00:59:59.999999Z", "2026-01-10T01:30:00Z")],
+    ),
     *splits("an event ends at an edge", [event(1024, 20_481, "2026-01-10T00:30:00Z", "2026-01-10T01:00:00Z")]),
     *splits("an event starts at an edge", [event(1024, 20_481, "2026-01-10T01:00:00Z", "2026-01-10T01:30:00Z")]),
     *splits("an event of one microsecond", [event(3, 20_483, "2026-01-10T01:59:59.999999Z", "2026-01-10T02:00:00Z")]),
-    *splits("events that last zero, within a bucket and at an edge", [event(1024, 30_720, at, at) for at in ("2026-01-10T00:30:00Z", "2026-01-10T01:00:00Z")]),
+    *splits(
+        "events that last zero, within a bucket and at an edge",
+        [event(1024, 30_720, at, at) for at in ("2026-01-10T00:30:00Z", "2026-01-10T01:00:00Z")],
+    ),
     *splits("an open event", [event(2048, 20_480, "2026-01-10T00:15:00Z", None)]),
-    *splits("an open event is measured until asOf", [event(2048, 20_480, "2026-01-10T00:15:00Z", None)], asOf="2026-01-10T01:45:00Z"),
-    *splits("an event that ends after asOf is open", [event(2048, 20_480, "2026-01-10T00:15:00Z", "2026-01-10T02:45:00Z")], asOf="2026-01-10T01:45:00.5Z"),
-    *splits("an event that crossed the end of the window and ended since", [event(2048, 30_720, "2026-01-10T01:30:00Z", "2026-01-10T05:00:00Z")]),
-    *splits("an event in the last bucket that ended since", [event(2048, 30_720, "2026-01-10T02:59:59.999999Z", "2026-01-10T03:00:00.000001Z")]),
-    *splits("an event that crossed both ends and ended since", [event(512, 20_480, "2026-01-01T00:00:00Z", "2026-01-31T23:59:59.999999Z")]),
+    *splits(
+        "an open event is measured until asOf",
+        [event(2048, 20_480, "2026-01-10T00:15:00Z", None)],
+        asOf="2026-01-10T01:45:00Z",
+    ),
+    *splits(
+        "an event that ends after asOf is open",
+        [event(2048, 20_480, "2026-01-10T00:15:00Z", "2026-01-10T02:45:00Z")],
+        asOf="2026-01-10T01:45:00.500000Z",
+    ),
+    *splits(
+        "an event that crossed the end of the window and ended since",
+        [event(2048, 30_720, "2026-01-10T01:30:00Z", "2026-01-10T05:00:00Z")],
+    ),
+    *splits(
+        "an event in the last bucket that ended since",
+        [event(2048, 30_720, "2026-01-10T02:59:59.999999Z", "2026-01-10T03:00:00.000001Z")],
+    ),
+    *splits(
+        "an event that crossed both ends and ended since",
+        [event(512, 20_480, "2026-01-01T00:00:00Z", "2026-01-31T23:59:59.999999Z")],
+    ),
     *splits("asOf before the window", [event(512, 20_480, "2026-01-01T00:00:00Z", None)], asOf="2026-01-09T00:00:00Z"),
     *splits(
         "events that overlap add up, and their common time counts once",
@@ -256,11 +348,33 @@ SPLITS = [
             event(4096, 40_960, "2026-01-10T01:45:00Z", "2026-01-10T01:45:00.000001Z"),
         ],
     ),
-    *splits("the largest sizes over a long window", [event(2_147_483_647, 2_147_483_647, "2026-01-01T00:00:00Z", None)], interval="1mo", **{"from": "2026-01-15T00:00:00Z", "to": "2026-04-01T00:00:00Z"}, asOf="2026-04-02T00:00:00Z"),
+    *splits(
+        "the largest sizes over a long window",
+        [event(2_147_483_647, 2_147_483_647, "2026-01-01T00:00:00Z", None)],
+        interval="1mo",
+        **{"from": "2026-01-15T00:00:00Z", "to": "2026-04-01T00:00:00Z"},
+        asOf="2026-04-02T00:00:00Z",
+    ),
     *splits("a mean of half a MB is rounded up", [event(1, 0, "2026-01-10T00:00:00Z", "2026-01-10T00:30:00Z")]),
-    *splits("buckets that the window cuts", [event(1024, 30_720, "2026-01-10T00:00:00Z", "2026-01-11T00:00:00Z")], **{"from": "2026-01-10T00:59:59.999999Z", "to": "2026-01-10T02:00:00.000001Z"}),
-    *splits("a day of 25 hours", [event(1024, 30_720, "2022-11-01T00:00:00Z", "2022-11-30T00:00:00Z")], interval="1d", timezone="America/Chicago", **{"from": "2022-11-05T05:00:00Z", "to": "2022-11-08T06:00:00Z"}),
-    *splits("a day without a midnight", [event(1024, 30_720, "2021-03-25T00:00:00Z", "2021-03-26T00:00:00Z")], interval="1d", timezone="Asia/Amman", **{"from": "2021-03-24T22:00:00Z", "to": "2021-03-26T21:00:00Z"}),
+    *splits(
+        "buckets that the window cuts",
+        [event(1024, 30_720, "2026-01-10T00:00:00Z", "2026-01-11T00:00:00Z")],
+        **{"from": "2026-01-10T00:59:59.999999Z", "to": "2026-01-10T02:00:00.000001Z"},
+    ),
+    *splits(
+        "a day of 25 hours",
+        [event(1024, 30_720, "2022-11-01T00:00:00Z", "2022-11-30T00:00:00Z")],
+        interval="1d",
+        timezone="America/Chicago",
+        **{"from": "2022-11-05T05:00:00Z", "to": "2022-11-08T06:00:00Z"},
+    ),
+    *splits(
+        "a day without a midnight",
+        [event(1024, 30_720, "2021-03-25T00:00:00Z", "2021-03-26T00:00:00Z")],
+        interval="1d",
+        timezone="Asia/Amman",
+        **{"from": "2021-03-24T22:00:00Z", "to": "2021-03-26T21:00:00Z"},
+    ),
     *splits(
         "samples count for their minute",
         [event(1024, 20_480, "2026-01-10T00:00:00Z", "2026-01-10T01:00:00Z")],
@@ -269,7 +383,11 @@ SPLITS = [
     *splits(
         "samples of one minute count with their mean, rounded to a byte, and their largest is the peak",
         [event(1024, 20_480, "2026-01-10T00:00:00Z", "2026-01-10T01:00:00Z")],
-        [sample("2026-01-10T00:10:00Z", 1), sample("2026-01-10T00:10:20Z", 2), sample("2026-01-10T00:10:59.999999Z", 900 * MIB + 524_288)],
+        [
+            sample("2026-01-10T00:10:00Z", 1),
+            sample("2026-01-10T00:10:20Z", 2),
+            sample("2026-01-10T00:10:59.999999Z", 900 * MIB + 524_288),
+        ],
     ),
     *splits(
         "a minute that the window cuts counts in part",
