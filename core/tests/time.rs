@@ -282,22 +282,29 @@ fn a_cursor_belongs_to_one_interval_and_time_zone() {
     }
 }
 
+/// Returns a cursor with the ends of its window moved.
+fn moved(cursor: &str, from: i64, to: i64) -> String {
+    let window = Cursor::decode(cursor).unwrap().walk.unwrap().window;
+    let json = String::from_utf8(base64_decode(cursor)).unwrap();
+    let moved = |json: String, (end, shift): (Timestamp, i64)| {
+        json.replace(&end.micros().to_string(), &(end.micros() + shift).to_string())
+    };
+    base64_encode(&[(window.from(), from), (window.to(), to)].into_iter().fold(json, moved))
+}
+
 #[test]
-fn a_cursor_pins_a_longer_window_only_if_it_is_of_whole_days() {
+fn a_cursor_pins_a_longer_window_only_if_it_is_of_at_most_90_whole_days() {
     let now = at(20_500 * DAY);
     let base = "groupBy=sandbox&limit=1&timezone=America/New_York";
-    let dates = "&from=2024-10-01&to=2024-12-30";
-    let whole = second_page(&query(&format!("{base}{dates}"), now).plan(now, Rule::Clipped).unwrap());
+    let cursor = |dates: &str| second_page(&query(&format!("{base}{dates}"), now).plan(now, Rule::Clipped).unwrap());
     let plan = |cursor: String| query(&format!("{base}&cursor={cursor}"), now).plan(now, Rule::Clipped);
-    assert_eq!(plan(whole.clone()).unwrap().grid.window.to().to_string(), "2024-12-30T05:00:00Z");
-    for shift in [1, 60 * MINUTE] {
-        // Both ends move, so the window keeps its length.
-        let window = Cursor::decode(&whole).unwrap().walk.unwrap().window;
-        let json = String::from_utf8(base64_decode(&whole)).unwrap();
-        let moved =
-            |json: String, end: Timestamp| json.replace(&end.micros().to_string(), &(end.micros() + shift).to_string());
-        let json = [window.from(), window.to()].into_iter().fold(json, moved);
-        let error = plan(base64_encode(&json)).unwrap_err();
+    let longer = cursor("&from=2024-10-01&to=2024-12-30");
+    assert_eq!(plan(longer.clone()).unwrap().grid.window.to().to_string(), "2024-12-30T05:00:00Z");
+    let winter = cursor("&from=2024-11-10&to=2025-02-08");
+    assert!(plan(moved(&winter, DAY, DAY)).is_ok());
+    // Ends that start no day, and 91 days.
+    for cursor in [moved(&longer, 1, 1), moved(&longer, 60 * MINUTE, 60 * MINUTE), moved(&winter, 0, DAY)] {
+        let error = plan(cursor).unwrap_err();
         assert_eq!(error.code, Code::InvalidCursor, "{error}");
     }
 }
