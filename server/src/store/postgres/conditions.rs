@@ -2,19 +2,24 @@
 
 use std::fmt::Write as _;
 
-use opencomputer_usage_core::query::filter::{Filter, Filters};
+use opencomputer_usage_core::query;
+use opencomputer_usage_core::query::filter::Filter;
 use opencomputer_usage_core::usage::dimension::Dimension;
-use sqlx::PgConnection;
 use sqlx::postgres::PgArguments;
+use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
+use super::dimensions::latest_sessions;
 use super::session::WHOLE_ORG;
 use super::sql;
+use crate::store::Result;
 use crate::store::statements::{Arguments, Placeholder};
-use crate::store::{Result, StoreError};
 
 /// Up to this many sandboxes are looked up one by one.
 const FEW: u16 = 500;
+
+/// The sandbox of a row of `sandbox_scale_events AS event`.
+pub(super) const SANDBOX_OF_EVENT: &str = r#"event.sandbox_id COLLATE "C""#;
 
 /// The few sandboxes that the filter of one dimension keeps.
 pub(super) struct Few<'p> {
@@ -25,14 +30,23 @@ pub(super) struct Few<'p> {
 impl<'p> Few<'p> {
     /// Finds out whether a filter keeps only a few sandboxes. If none does, the settings for reading a whole org are
     /// made for the statements that follow.
-    pub(super) async fn find(db: &mut PgConnection, org: Uuid, filters: &'p Filters) -> Result<Option<Self>> {
-        for (dimension, filter) in filters.iter() {
-            let ids = match (dimension, filter) {
-                (_, Filter::Absent) | (Dimension::Template | Dimension::Region | Dimension::Status, _) => continue,
-                (Dimension::Sandbox, Filter::AnyOf(ids)) => ids.clone(),
-                (Dimension::Tag(key), Filter::AnyOf(values)) => {
+    pub(super) async fn find(
+        db: &mut PgConnection,
+        org: Uuid,
+        conditions: &'p query::Conditions,
+    ) -> Result<Option<Self>> {
+        for (dimension, filter) in conditions.filters.iter() {
+            let Filter::AnyOf(values) = filter else { continue };
+            let ids = match dimension {
+                Dimension::Sandbox => values.clone(),
+                Dimension::Tag(key) => {
                     let query = sqlx::query_scalar(sql::TAGGED).bind(org).bind(key.as_str()).bind(values);
                     query.bind(i64::from(FEW) + 1).fetch_all(&mut *db).await?
+                }
+                Dimension::Template | Dimension::Region | Dimension::Status => {
+                    let (sql, arguments) = by_latest_session(org, dimension, values)?;
+                    let query = sqlx::query_scalar_with(AssertSqlSafe(sql), arguments.into_inner());
+                    query.fetch_all(&mut *db).await?
                 }
             };
             if ids.len() <= usize::from(FEW) {
@@ -44,64 +58,104 @@ impl<'p> Few<'p> {
     }
 }
 
+/// Composes the sandboxes whose latest session has one of these values, until they are more than a few.
+pub(super) fn by_latest_session(
+    org: Uuid,
+    dimension: &Dimension,
+    values: &[String],
+) -> Result<(String, Arguments<PgArguments>)> {
+    let mut arguments = Arguments::new('$');
+    let org = arguments.bind(org)?;
+    let having = having(dimension, Some(values), org, &mut arguments)?;
+    let limit = arguments.bind(i64::from(FEW) + 1)?;
+    Ok((format!("SELECT has.sandbox_id {having} LIMIT {limit}"), arguments))
+}
+
 /// Conditions on sandboxes, to be appended to a `WHERE`.
 pub(super) struct Conditions {
-    /// For rows with a column `sandbox_id`: keeps sandboxes that have one of the requested values.
-    pub(super) present: String,
-    /// For `sums`, which has one row per sandbox: sandboxes without a tag are cheaper to find there than in the events.
-    pub(super) absent: String,
-    /// For the rows of `tag`: reads only the tags of a few sandboxes.
-    pub(super) tags: String,
+    /// For rows of `event`: keeps sandboxes that have one of the requested values.
+    pub(super) kept: String,
+    /// For rows with one row per sandbox, where sandboxes to be left out are cheaper to find than in the events.
+    pub(super) left_out: String,
+    few: Option<Placeholder>,
 }
 
 impl Conditions {
-    /// Compiles filters. The sandboxes in `few` stand for the filter that they were found by.
+    /// Compiles conditions. The sandboxes in `few` stand for the filter that they were found by. `sandbox` is the id in
+    /// the rows of `left_out`.
     pub(super) fn compile(
-        filters: &Filters,
-        few: Option<Few<'_>>,
+        conditions: &query::Conditions,
+        few: Option<&Few<'_>>,
+        sandbox: &str,
         org: Placeholder,
         arguments: &mut Arguments<PgArguments>,
     ) -> Result<Self> {
-        let (mut present, mut absent, mut tags) = (String::new(), String::new(), String::new());
-        let done = few.as_ref().map(|few| few.dimension);
+        let (mut kept, mut left_out) = (String::new(), String::new());
+        let done = few.map(|few| few.dimension);
+        let filters = conditions.filters.iter().filter(|(dimension, _)| Some(*dimension) != done);
+        let conditions = filters.map(|one| (true, one)).chain(conditions.exclusions.iter().map(|one| (false, one)));
         // Writing to a string cannot fail.
-        for (dimension, filter) in filters.iter().filter(|(dimension, _)| Some(*dimension) != done) {
-            let _ = match (dimension, filter) {
-                (Dimension::Sandbox, Filter::AnyOf(ids)) => {
-                    let ids = arguments.bind(ids.clone())?;
-                    write!(present, r#" AND sandbox_id COLLATE "C" = ANY ({ids})"#)
+        for (keep, (dimension, filter)) in conditions {
+            let values = match filter {
+                Filter::AnyOf(values) => Some(values.as_slice()),
+                Filter::Absent => None,
+            };
+            let _ = match (dimension, values) {
+                (Dimension::Sandbox, Some(ids)) => {
+                    let (ids, is) = (arguments.bind(ids.to_vec())?, if keep { "= ANY" } else { "<> ALL" });
+                    write!(kept, " AND {SANDBOX_OF_EVENT} {is} ({ids})")
                 }
-                (Dimension::Template | Dimension::Region | Dimension::Status, _) => {
-                    return Err(StoreError::internal("the dimension is not supported yet"));
-                }
-                (Dimension::Sandbox, Filter::Absent) => write!(present, " AND FALSE"),
-                (Dimension::Tag(key), Filter::AnyOf(values)) => {
-                    let (key, values) = (arguments.bind(key.as_str().to_owned())?, arguments.bind(values.clone())?);
+                // No sandbox lacks an id.
+                (Dimension::Sandbox, None) => write!(kept, " AND {}", if keep { "FALSE" } else { "TRUE" }),
+                // A sandbox that lacks a dimension has none of its values: to keep it is to leave the others out.
+                _ if keep == values.is_some() => {
+                    let having = having(dimension, values, org, arguments)?;
                     write!(
-                        present,
+                        kept,
                         r#"
-             AND sandbox_id COLLATE "C" IN (
-                 SELECT has.sandbox_id COLLATE "C" FROM sandbox_tags AS has
-                 WHERE has.org_id = {org} AND has.key = {key} AND has.value = ANY ({values}))"#
+             AND {SANDBOX_OF_EVENT} IN (
+                 SELECT has.sandbox_id COLLATE "C" {having})"#
                     )
                 }
-                (Dimension::Tag(key), Filter::Absent) => {
-                    let key = arguments.bind(key.as_str().to_owned())?;
+                _ => {
+                    let having = having(dimension, values, org, arguments)?;
                     write!(
-                        absent,
+                        left_out,
                         r#"
              AND NOT EXISTS (
-                 SELECT 1 FROM sandbox_tags AS has
-                 WHERE has.org_id = {org} AND has.key = {key} AND has.sandbox_id COLLATE "C" = sums.sandbox_id)"#
+                 SELECT 1 {having} AND has.sandbox_id COLLATE "C" = {sandbox})"#
                     )
                 }
             };
         }
-        if let Some(few) = few {
-            let ids = arguments.bind(few.ids)?;
-            let _ = write!(present, r#" AND sandbox_id COLLATE "C" = ANY ({ids})"#);
-            let _ = write!(tags, r#" AND tag.sandbox_id COLLATE "C" = ANY ({ids})"#);
-        }
-        Ok(Self { present, absent, tags })
+        let few = few.map(|few| arguments.bind(few.ids.clone())).transpose()?;
+        let mut conditions = Self { kept, left_out, few };
+        conditions.kept += &conditions.only_few("event.sandbox_id");
+        Ok(conditions)
     }
+
+    /// Returns a condition that reads only the rows of a few sandboxes, if the query keeps only a few.
+    pub(super) fn only_few(&self, sandbox: &str) -> String {
+        self.few.map(|ids| format!(r#" AND {sandbox} COLLATE "C" = ANY ({ids})"#)).unwrap_or_default()
+    }
+}
+
+/// Composes the source `has` of the sandboxes that have a dimension, with one of `values` if there are any.
+fn having(
+    dimension: &Dimension,
+    values: Option<&[String]>,
+    org: Placeholder,
+    arguments: &mut Arguments<PgArguments>,
+) -> Result<String> {
+    let (source, value) = match dimension.tag_key() {
+        Some(key) => {
+            let key = arguments.bind(key.as_str().to_owned())?;
+            (format!("FROM sandbox_tags AS has WHERE has.org_id = {org} AND has.key = {key}"), "value")
+        }
+        None => (format!("FROM ({}) AS has WHERE TRUE", latest_sessions(org, "")), dimension.kind()),
+    };
+    Ok(match values {
+        Some(values) => format!("{source} AND has.{value} = ANY ({})", arguments.bind(values.to_vec())?),
+        None => format!("{source} AND has.{value} IS NOT NULL"),
+    })
 }

@@ -1,11 +1,14 @@
 //! The engine for production: PostgreSQL 14 or later, with a schema of our own or in a platform's database.
 
 mod conditions;
+mod dimensions;
+mod events;
 mod import;
 mod migrate;
 mod prune;
 mod read;
 mod schema;
+mod series;
 mod session;
 mod snapshot;
 pub(super) mod sql;
@@ -31,10 +34,12 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Postgres as Engine, Transaction};
 use uuid::Uuid;
 
+use self::conditions::Few;
+use self::events::Events;
 use self::migrate::Migrated;
 use self::schema::Fault;
 use self::snapshot::{Snapshot, cancel_if_abandoned};
-use self::sums::Events;
+use self::sums::Products;
 use super::admission::{Abandoned, Queue, Queues};
 use super::error::reason;
 use super::{
@@ -140,14 +145,14 @@ async fn usage(pool: PgPool, events: Events, plan: Plan, abandoned: Abandoned) -
 }
 
 async fn usage_at(snapshot: &mut Snapshot, events: Events, plan: &Plan) -> Result<(Page, Details)> {
-    let parts = if let Some(parts) = sums::parts(snapshot, events, plan).await? {
-        parts
+    let page = if let Some(page) = page_at(snapshot, events, plan, Products::Database).await? {
+        page
     } else {
-        // The failed statement has ended the snapshot. Another one is as good, because nothing was taken from this one.
+        // The failed statement has ended the snapshot. Another one is as good, because nothing is kept from this one.
         snapshot.restart("").await?;
-        sums::parts_by_size(snapshot, events, plan).await?
+        let page = page_at(snapshot, events, plan, Products::Core).await?;
+        page.ok_or_else(|| StoreError::internal("the core's products do not fit"))?
     };
-    let page = plan.page(parts);
     let mut details = Details::new();
     if plan.group_by.dimensions() == [Dimension::Sandbox] {
         let ids: Vec<_> = page.items.iter().map(Group::name).collect();
@@ -155,6 +160,20 @@ async fn usage_at(snapshot: &mut Snapshot, events: Events, plan: &Plan) -> Resul
         details = read::details(snapshot, events.org, &ids).await?;
     }
     Ok((page, details))
+}
+
+/// Returns `None` if the products do not fit.
+async fn page_at(snapshot: &mut Snapshot, events: Events, plan: &Plan, products: Products) -> Result<Option<Page>> {
+    let few = Few::find(snapshot, events.org, &plan.conditions).await?;
+    let Some(parts) = sums::parts(snapshot, events, plan, few.as_ref(), products).await? else { return Ok(None) };
+    let mut page = plan.page(parts);
+    if let Some(buckets) = &plan.grid.buckets {
+        page.series = series::series(snapshot, events, plan, (&page, buckets), few.as_ref(), products).await?;
+        if page.series.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(page))
 }
 
 /// Reads the tag keys in use in a snapshot of its own.

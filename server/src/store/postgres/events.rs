@@ -1,0 +1,111 @@
+//! The scale events of an org as SQL: which of them count, and for how long.
+
+use opencomputer_usage_core::usage::accounting::Measure;
+use opencomputer_usage_core::usage::grid::Grid;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::QueryAs;
+use sqlx::{AssertSqlSafe, FromRow, Postgres};
+use uuid::Uuid;
+
+use super::types::Instant;
+use crate::store::Result;
+use crate::store::statements::{Arguments, Placeholder};
+
+/// The code of a number that does not fit.
+const OUT_OF_RANGE: &str = "22003";
+
+/// Up to this length a float of seconds rounds to the exact microsecond (35 years).
+const FLOAT_MICROS: i64 = 1 << 50;
+/// Up to this distance from 1970 a float holds an instant in microseconds (142 years).
+const FLOAT_INSTANT: i64 = 1 << 52;
+
+/// The events of an org, and the table that holds them.
+#[derive(Clone, Copy)]
+pub(super) struct Events {
+    pub(super) org: Uuid,
+    /// Whether the table is a platform's, which has no column `lasted_micros`.
+    pub(super) platform: bool,
+}
+
+/// A composed statement with its arguments.
+pub(super) struct Statement {
+    pub(super) sql: String,
+    pub(super) arguments: Arguments<PgArguments>,
+}
+
+impl Statement {
+    pub(super) fn query<T: for<'r> FromRow<'r, PgRow>>(self) -> QueryAs<'static, Postgres, T, PgArguments> {
+        // The texts are this engine's own; values from outside are arguments.
+        sqlx::query_as_with(AssertSqlSafe(self.sql), self.arguments.into_inner())
+    }
+}
+
+/// Returns `None` in place of the error that a number does not fit.
+pub(super) fn fitting<T>(result: sqlx::Result<T>) -> Result<Option<T>> {
+    match result {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(OUT_OF_RANGE) => Ok(None),
+        result => Ok(Some(result?)),
+    }
+}
+
+/// The pieces that the statements on events share.
+pub(super) struct Shared {
+    pub(super) arguments: Arguments<PgArguments>,
+    pub(super) org: Placeholder,
+    /// The conditions on the rows of `event` that count. `IS TRUE` and `IS NOT FALSE` keep conditions that no index can
+    /// seek by from being looked up in each entry before the entry is read.
+    pub(super) counted: String,
+    /// The billed microseconds of an event.
+    pub(super) billed: String,
+    /// The start of the billed time.
+    pub(super) start: String,
+    /// Whether instants are too far apart for floats.
+    pub(super) any_length: bool,
+}
+
+impl Events {
+    /// Binds the measure of a grid and writes the accounting rule with it.
+    pub(super) fn measured(self, grid: &Grid) -> Result<Shared> {
+        let Measure { from, as_of, started_before, open_end, last_end } = grid.measure();
+        let any_length = as_of.saturating_sub(from) >= FLOAT_MICROS || from.saturating_abs() >= FLOAT_INSTANT;
+        let mut arguments = Arguments::new('$');
+        let org = arguments.bind(self.org)?;
+        let whole_until = arguments.bind(Instant(as_of.min(last_end)))?;
+        let [from, as_of, started_before, open_end, last_end] =
+            [from, as_of, started_before, open_end, last_end].map(|at| arguments.bind(Instant(at)));
+        let (from, as_of, started_before, open_end, last_end) = (from?, as_of?, started_before?, open_end?, last_end?);
+        let counted = format!(
+            "event.org_id = {org} AND (event.started_at < {started_before}) IS TRUE
+                 AND (event.ended_at > {from}) IS NOT FALSE"
+        );
+        let start = format!("greatest(event.started_at, {from})");
+        let end =
+            format!("CASE WHEN event.ended_at <= {as_of} THEN least(event.ended_at, {last_end}) ELSE {open_end} END");
+        // Most events lie in the window and have ended: their length is stored.
+        let lasted = if self.platform {
+            at_least_0(&micros("event.started_at", "event.ended_at", any_length))
+        } else {
+            "event.lasted_micros".to_owned()
+        };
+        let part = at_least_0(&micros(&start, &end, any_length));
+        let billed = format!(
+            "CASE WHEN event.started_at >= {from} AND event.ended_at <= {whole_until} THEN {lasted}
+                 ELSE {part} END"
+        );
+        Ok(Shared { arguments, org, counted, billed, start, any_length })
+    }
+}
+
+/// Returns the expression for the microseconds between two instants. `tstzrange_subdiff`, the distance by which ranges
+/// are indexed, is several times as fast as `extract`, but a float of seconds.
+pub(super) fn micros(from: &str, to: &str, any_length: bool) -> String {
+    if any_length {
+        format!("(extract(epoch FROM ({to}) - ({from})) * 1000000)::bigint")
+    } else {
+        format!("(tstzrange_subdiff({to}, {from}) * 1000000)::bigint")
+    }
+}
+
+fn at_least_0(micros: &str) -> String {
+    format!("greatest({micros}, 0)")
+}
