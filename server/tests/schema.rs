@@ -100,9 +100,8 @@ async fn indexes_that_are_missing_invalid_or_of_an_older_definition_are_built_ag
         ("sandbox_sessions_running", "sandbox_sessions (org_id)"),
         ("sandbox_sessions_open", "sandbox_sessions (worker_id)"),
         ("sandbox_tags_by_value", "sandbox_tags (org_id, key)"),
-        ("sandbox_usage_samples_by_time", "sandbox_usage_samples (org_id)"),
     ];
-    for (engine, indexes) in [(Engine::Platform, &platform[..]), (Engine::Postgres, &own)] {
+    for (engine, indexes) in [(Engine::Platform, platform), (Engine::Postgres, own)] {
         let database = Database::create(engine).await;
         open(&database).await.unwrap();
         let whole = database.texts(INDEXES).await;

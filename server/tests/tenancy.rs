@@ -21,7 +21,8 @@ const TENANT_TABLES: [&str; 5] =
 const EXEMPT: [&str; 3] = ["CALLER", "LEFT_OPEN", "SAMPLED_ORGS"];
 
 /// Statements on a platform's samples, whose key does not contain the org. That table is not partitioned by org.
-const ON_PLATFORM_SAMPLES: [&str; 3] = ["PLATFORM_SAMPLES", "UPDATE_SAMPLES", "INSERT_SAMPLES"];
+const ON_PLATFORM_SAMPLES: [&str; 4] =
+    ["PLATFORM_SAMPLES", "PRUNE_PLATFORM_SAMPLES", "UPDATE_SAMPLES", "INSERT_SAMPLES"];
 
 /// A plan with all kinds of filters.
 fn with_filters() -> Plan {

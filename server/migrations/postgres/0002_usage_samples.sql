@@ -9,6 +9,3 @@ CREATE TABLE IF NOT EXISTS sandbox_usage_samples (
     pids integer NOT NULL,
     PRIMARY KEY (org_id, sandbox_id, sampled_at)
 );
-
--- For prune, which deletes the oldest samples of each org.
-CREATE INDEX IF NOT EXISTS sandbox_usage_samples_by_time ON sandbox_usage_samples (org_id, sampled_at);

@@ -9,6 +9,3 @@ CREATE TABLE sandbox_usage_samples (
     pids INTEGER NOT NULL,
     PRIMARY KEY (org_id, sandbox_id, sampled_at)
 ) STRICT, WITHOUT ROWID;
-
--- For prune, which deletes the oldest samples of each org.
-CREATE INDEX sandbox_usage_samples_by_time ON sandbox_usage_samples (org_id, sampled_at);

@@ -125,7 +125,7 @@ impl Fleet {
     }
 
     fn write(&mut self, number: u64, sandbox: &Sandbox) {
-        let Sandbox { id, habit, from, to, .. } = sandbox;
+        let Sandbox { id, habit, to, .. } = sandbox;
         let periods = self.periods(sandbox);
         let (Some(first), Some(last)) = (periods.first(), periods.last()) else { return };
         let status = match habit {

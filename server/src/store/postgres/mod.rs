@@ -344,7 +344,7 @@ impl Store for Postgres {
         if !self.has_samples {
             return Err(StoreError::NoSamples);
         }
-        prune::samples(&self.pool, before).await
+        prune::samples(&self.pool, before, self.platform).await
     }
 }
 

@@ -8,22 +8,25 @@ use super::types::Instant;
 use super::{session, sql};
 use crate::store::Result;
 
-/// The most samples that are deleted in one transaction.
-const BATCH: i64 = 10_000;
+/// The most keys that are read, and samples that are deleted, in one transaction.
+const RANGE: i64 = 10_000;
 
 /// Deletes the samples before a time, and returns their number.
-pub(super) async fn samples(pool: &PgPool, before: Timestamp) -> Result<u64> {
+pub(super) async fn samples(pool: &PgPool, before: Timestamp, platform: bool) -> Result<u64> {
+    let sql = if platform { sql::PRUNE_PLATFORM_SAMPLES } else { sql::PRUNE_SAMPLES };
     let orgs: Vec<Uuid> = sqlx::query_scalar(sql::SAMPLED_ORGS).fetch_all(pool).await?;
     let mut pruned = 0;
     for org in orgs {
-        let mut newest = Some(Instant(i64::MIN));
-        while let Some(from) = newest {
+        let mut after = (String::new(), Instant(i64::MIN));
+        loop {
+            let (id, at) = &after;
             let mut write = pool.begin_with(session::UNHURRIED).await?;
-            let query = sqlx::query_as(sql::PRUNE_SAMPLES).bind(org).bind(from).bind(Instant::from(before)).bind(BATCH);
-            let (deleted, last): (i64, Option<Instant>) = query.fetch_one(&mut *write).await?;
+            let query = sqlx::query_as(sql).bind(org).bind(id).bind(at).bind(Instant::from(before)).bind(RANGE);
+            let part: Option<(i64, String, Instant)> = query.fetch_optional(&mut *write).await?;
             write.commit().await?;
+            let Some((deleted, id, at)) = part else { break };
             pruned += deleted.unsigned_abs();
-            newest = last;
+            after = (id, at);
         }
     }
     Ok(pruned)

@@ -98,8 +98,8 @@ const PLATFORM_INDEXES: [Index; 3] = [
     },
 ];
 
-/// The secondary indexes of our own schema, as in its migrations.
-const OWN_INDEXES: [Index; 4] = [
+/// The secondary indexes of our own schema, as in `0001_schema.sql`.
+const OWN_INDEXES: [Index; 3] = [
     Index { name: "api_keys_by_hash", table: "api_keys", unique: true, keys: &["key_hash"], ..PLAIN },
     Index {
         name: "sandbox_sessions_running",
@@ -115,7 +115,6 @@ const OWN_INDEXES: [Index; 4] = [
         condition: Some("stopped_at IS NULL"),
         ..PLAIN
     },
-    Index { name: "sandbox_usage_samples_by_time", table: SAMPLES.0, keys: &["org_id", "sampled_at"], ..PLAIN },
 ];
 
 /// Extended statistics: the numbers of sandboxes and values of orgs, which are not the products of the columns'.
@@ -193,7 +192,7 @@ pub(super) async fn complete(db: &mut PgConnection, platform: bool) -> Result<()
     if equal_index(db, &key).await?.is_none() {
         return Err(OpenError::Damaged("the primary key of `sandbox_tags` is missing".to_owned()).into());
     }
-    for index in TAG_INDEXES.iter().chain(if platform { &PLATFORM_INDEXES[..] } else { &OWN_INDEXES }) {
+    for index in TAG_INDEXES.iter().chain(if platform { &PLATFORM_INDEXES } else { &OWN_INDEXES }) {
         ensure(db, index).await?;
     }
     for (name, definition) in STATISTICS {

@@ -274,18 +274,31 @@ statements! {
              UNION ALL SELECT (SELECT org_id FROM sandbox_usage_samples WHERE org_id > org.id ORDER BY org_id LIMIT 1)
              FROM org WHERE org.id IS NOT NULL)
          SELECT id FROM org WHERE id IS NOT NULL";
-    /// Deletes the oldest samples of an org, at most as many as the last argument says, and returns their number and
-    /// the time of the newest. The next batch starts there, so it does not read the index entries of deleted rows.
-    ///
-    /// Rows are deleted by their place: for a key, the planner may use the index on org and time, where many sandboxes
-    /// have the same time. In a partitioned table a place is not unique, so the other conditions are repeated.
-    PRUNE_SAMPLES = "WITH gone AS (
-             DELETE FROM sandbox_usage_samples AS sample USING (
-                 SELECT ctid AS place FROM sandbox_usage_samples
-                 WHERE org_id = $1 AND sampled_at >= $2 AND sampled_at < $3 ORDER BY sampled_at LIMIT $4) AS old
-             WHERE sample.ctid = old.place AND sample.org_id = $1 AND sample.sampled_at < $3
-             RETURNING sample.sampled_at)
-         SELECT count(*), max(sampled_at) FROM gone";
+    /// Deletes the samples before a time from a range of an org's keys: at most this many keys after the given one.
+    /// Returns the number of deleted samples and the last key of the range, or no row at the end.
+    PRUNE_SAMPLES = "WITH part AS (
+             SELECT sandbox_id, sampled_at FROM sandbox_usage_samples
+             WHERE org_id = $1 AND (sandbox_id, sampled_at) > ($2, $3) ORDER BY sandbox_id, sampled_at LIMIT $5),
+         gone AS (
+             DELETE FROM sandbox_usage_samples AS sample USING part
+             WHERE sample.org_id = $1 AND sample.sandbox_id = part.sandbox_id AND sample.sampled_at = part.sampled_at
+                 AND part.sampled_at < $4
+             RETURNING 1)
+         SELECT (SELECT count(*) FROM gone), sandbox_id, sampled_at
+         FROM part ORDER BY sandbox_id DESC, sampled_at DESC LIMIT 1";
+    /// The same on a platform's table, in the order of its index on org and time. Rows are deleted by their place,
+    /// because many sandboxes may have the same time. In a partitioned table a place is not unique, so the other
+    /// conditions are repeated.
+    PRUNE_PLATFORM_SAMPLES = "WITH part AS (
+             SELECT ctid AS place, sandbox_id, sampled_at FROM sandbox_usage_samples
+             WHERE org_id = $1 AND (sampled_at, sandbox_id) > ($3, $2) AND sampled_at < $4
+             ORDER BY sampled_at, sandbox_id LIMIT $5),
+         gone AS (
+             DELETE FROM sandbox_usage_samples AS sample USING part
+             WHERE sample.ctid = part.place AND sample.org_id = $1 AND sample.sampled_at < $4
+             RETURNING 1)
+         SELECT (SELECT count(*) FROM gone), sandbox_id, sampled_at
+         FROM part ORDER BY sampled_at DESC, sandbox_id DESC LIMIT 1";
     /// The sandboxes that a worker left open. This lookup crosses orgs.
     LEFT_OPEN = "SELECT DISTINCT org_id, sandbox_id FROM sandbox_sessions AS session
          WHERE worker_id = $1 AND stopped_at IS NULL AND status IN ('running', 'hibernated') AND $1 = (

@@ -8,9 +8,9 @@ use sqlx::SqlitePool;
 use super::{import, sql};
 use crate::store::Result;
 
-/// The most samples that are deleted under one write lock.
-const BATCH: u32 = 5_000;
-/// The shortest time between two batches.
+/// The most keys that are read, and samples that are deleted, under one write lock.
+const RANGE: u32 = 10_000;
+/// The shortest time between two deletions.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Deletes the samples before a time, and returns their number.
@@ -18,16 +18,20 @@ pub(super) async fn samples(writer: &SqlitePool, before: Timestamp) -> Result<u6
     let orgs: Vec<String> = sqlx::query_scalar(sql::SAMPLED_ORGS).fetch_all(writer).await?;
     let mut pruned = 0;
     for org in orgs {
+        let mut after = (String::new(), i64::MIN);
         loop {
+            let query = sqlx::query_as(sql::SAMPLES_PART).bind(&org).bind(&after.0).bind(after.1).bind(RANGE);
+            let Some(last): Option<(String, i64)> = query.fetch_optional(writer).await? else { break };
             let started = Instant::now();
-            let query = sqlx::query(sql::PRUNE_SAMPLES).bind(&org).bind(before.micros()).bind(BATCH);
+            let query = sqlx::query(sql::PRUNE_SAMPLES).bind(&org).bind(&after.0).bind(after.1);
+            let query = query.bind(&last.0).bind(last.1).bind(before.micros());
             let deleted = query.execute(writer).await?.rows_affected();
             pruned += deleted;
-            if deleted < BATCH.into() {
-                break;
+            after = last;
+            if deleted > 0 {
+                // Writers of other processes poll for the lock, so it is free for as long as it was held.
+                tokio::time::sleep(started.elapsed().max(PAUSE)).await;
             }
-            // Writers of other processes poll for the lock, so it is free for as long as it was held.
-            tokio::time::sleep(started.elapsed().max(PAUSE)).await;
         }
     }
     if pruned > 0

@@ -126,15 +126,19 @@ statements! {
              memory_bytes = excluded.memory_bytes, memory_mb = excluded.memory_mb, cpu_usec = excluded.cpu_usec,
              pids = excluded.pids";
     /// The orgs that have samples, each found by one lookup. This lookup crosses orgs.
-    SAMPLED_ORGS = "WITH RECURSIVE org (id) AS (
-             SELECT MIN(org_id) FROM sandbox_usage_samples
+    SAMPLED_ORGS = "WITH RECURSIVE org (id) AS (SELECT MIN(org_id) FROM sandbox_usage_samples
              UNION ALL SELECT (SELECT MIN(org_id) FROM sandbox_usage_samples WHERE org_id > org.id)
              FROM org WHERE org.id IS NOT NULL)
          SELECT id FROM org WHERE id IS NOT NULL";
-    /// Deletes the oldest samples of an org, at most as many as the last argument says.
-    PRUNE_SAMPLES = "DELETE FROM sandbox_usage_samples WHERE org_id = ?1 AND (sandbox_id, sampled_at) IN (
+    /// The last key of a range of an org's keys: at most this many after the given one. No row at the end.
+    SAMPLES_PART = "SELECT sandbox_id, sampled_at FROM (
              SELECT sandbox_id, sampled_at FROM sandbox_usage_samples
-             WHERE org_id = ?1 AND sampled_at < ?2 ORDER BY sampled_at LIMIT ?3)";
+             WHERE org_id = ?1 AND (sandbox_id, sampled_at) > (?2, ?3) ORDER BY sandbox_id, sampled_at LIMIT ?4)
+         ORDER BY sandbox_id DESC, sampled_at DESC LIMIT 1";
+    /// Deletes the samples before a time from a range of an org's keys.
+    PRUNE_SAMPLES = "DELETE FROM sandbox_usage_samples
+         WHERE org_id = ?1 AND (sandbox_id, sampled_at) > (?2, ?3) AND (sandbox_id, sampled_at) <= (?4, ?5)
+             AND sampled_at < ?6";
     /// The sandboxes that a worker left open. This lookup crosses orgs.
     LEFT_OPEN = "SELECT DISTINCT org_id, sandbox_id FROM sandbox_sessions AS session
          WHERE worker_id = ?1 AND stopped_at IS NULL AND status IN ('running', 'hibernated') AND ?1 = (
