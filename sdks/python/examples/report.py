@@ -23,6 +23,10 @@ def share(part: float, of: float) -> str:
     return f"{permille // 10}.{permille % 10}%"
 
 
+def bar(amount: float, largest: float) -> str:
+    return "▁▂▃▄▅▆▇█"[min(7, math.floor(8 * amount / largest))] if amount else " "
+
+
 def table(rows: list[list[str]], text_columns: int) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -37,9 +41,10 @@ def main() -> None:
     with UsageClient() as client:
         print(f"Usage from {FROM:%Y-%m-%d} to {TO:%Y-%m-%d}, in GB-seconds\n")
 
-        teams = client.usage.by_tag("team", from_=FROM, to=TO)
+        teams = client.usage.by_tag("team", from_=FROM, to=TO, interval="1w")
         total = teams.total
         untagged = teams.untagged
+        items = list(teams)
         groups = [
             (
                 item.tag_value,
@@ -47,7 +52,7 @@ def main() -> None:
                 item.memory_gb_seconds,
                 item.disk_overage_gb_seconds,
             )
-            for item in teams
+            for item in items
         ]
         if untagged:
             groups.append(
@@ -81,6 +86,18 @@ def main() -> None:
             f"\n  memory: teams + untagged {whole(by_team)} = {len(sandboxes)} sandboxes {whole(by_sandbox)}"
             f" = total {whole(total.memory_gb_seconds)}: {'the sums reconcile' if holds else 'THE SUMS DIFFER'}"
         )
+
+        print("\nMemory by week\n")
+        weekly = [(item.tag_value, item.series.memory_gb_seconds) for item in items]
+        if untagged:
+            weekly.append(("(untagged)", untagged.series.memory_gb_seconds))
+        weekly.append(("total", total.series.memory_gb_seconds))
+        rows = [["week", *(f"{name}  " for name, _ in weekly)]]
+        for index, bucket in enumerate(teams.buckets):
+            cells = [f"{whole(amounts[index])} {bar(amounts[index], max(amounts))}" for _, amounts in weekly]
+            rows.append([bucket.from_[:10] + ("*" if bucket.partial else ""), *cells])
+        table(rows, 1)
+        print("\n  * cut by the window; bars compare the weeks of a column")
 
         print("\nTop five sandboxes\n")
         rows = [["sandbox", "alias", "team", "status", "memory", "disk overage"]]

@@ -17,6 +17,10 @@ const share = (part, of) => {
   return `${Math.floor(permille / 10)}.${permille % 10}%`;
 };
 
+/** @param {number} amount @param {number} largest */
+const bar = (amount, largest) =>
+  amount ? "▁▂▃▄▅▆▇█".charAt(Math.min(7, Math.floor((8 * amount) / largest))) : " ";
+
 /** @param {string[][]} rows @param {number} textColumns */
 const table = (rows, textColumns) => {
   const widths = (rows[0] ?? []).map((_, column) =>
@@ -35,7 +39,7 @@ const client = new UsageClient();
 const day = (date) => date.toISOString().slice(0, 10);
 console.log(`Usage from ${day(from)} to ${day(to)}, in GB-seconds\n`);
 
-const teams = await client.usage.byTag("team", { from, to });
+const teams = await client.usage.byTag("team", { from, to, interval: "1w" });
 const { total, untagged } = teams;
 const groups = [];
 for await (const item of teams) groups.push({ name: item.tagValue, ...item });
@@ -65,6 +69,21 @@ console.log(
   `\n  memory: teams + untagged ${whole(byTeam)} = ${sandboxes.length} sandboxes ${whole(bySandbox)}` +
     ` = total ${whole(total.memoryGbSeconds)}: ${holds ? "the sums reconcile" : "THE SUMS DIFFER"}`,
 );
+
+console.log("\nMemory by week\n");
+const weekly = [...groups, { name: "total", ...total }].map(({ name, series }) => ({
+  name,
+  amounts: series.memoryGbSeconds,
+}));
+const weeks = teams.buckets.map((bucket, index) => [
+  bucket.from.slice(0, 10) + (bucket.partial ? "*" : ""),
+  ...weekly.map(({ amounts }) => {
+    const amount = amounts[index] ?? 0;
+    return `${whole(amount)} ${bar(amount, Math.max(...amounts))}`;
+  }),
+]);
+table([["week", ...weekly.map(({ name }) => `${name}  `)], ...weeks], 1);
+console.log("\n  * cut by the window; bars compare the weeks of a column");
 
 console.log("\nTop five sandboxes\n");
 const header = ["sandbox", "alias", "team", "status", "memory", "disk overage"];
