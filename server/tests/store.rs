@@ -46,7 +46,7 @@ async fn every_sum_equals_the_rollup_in_integers(engine: Engine) {
             let day = |days: i64| Timestamp::from_micros(today - days * 86_400_000_000).unwrap();
             let window = format!("from={}&to={}&limit=37", day(from_days), day(to_days));
             let (by_sandbox, reading) = pages(store, demo::ORG, &format!("groupBy=sandbox&{window}"), now, rule).await;
-            let rollup: Usage = store.rollup(demo::ORG, reading).await.unwrap().unwrap().iter().map(Tier::usage).sum();
+            let rollup: Usage = store.rollup(demo::ORG, &reading).await.unwrap().unwrap().iter().map(Tier::usage).sum();
             assert!(rollup.memory > 0 && rollup.disk_overage > 0);
             assert_eq!(by_sandbox[0].total, rollup);
             assert_eq!(items(&by_sandbox), rollup);
@@ -60,7 +60,7 @@ async fn every_sum_equals_the_rollup_in_integers(engine: Engine) {
             let mut drilled = Usage::default();
             for group in by_sandbox.iter().flat_map(|page| &page.items) {
                 let id = group.name().parse().unwrap();
-                let one = store.sandbox_usage(demo::ORG, &id, reading).await.unwrap().unwrap();
+                let one = store.sandbox_usage(demo::ORG, &id, &reading).await.unwrap().unwrap();
                 assert_eq!(one.totals.usage, group.usage);
                 drilled += one.totals.usage;
             }
@@ -105,7 +105,7 @@ async fn an_event_that_ends_before_it_starts_is_billed_as_zero(engine: Engine) {
     let (pages, reading) =
         pages(&*server.store, ORG, "groupBy=sandbox&from=2026-01-01&to=2026-01-05", now, Rule::default()).await;
     assert_eq!((pages[0].total, pages[0].items.len()), (Usage::default(), 1));
-    let tiers = server.store.rollup(ORG, reading).await.unwrap().unwrap();
+    let tiers = server.store.rollup(ORG, &reading).await.unwrap().unwrap();
     assert_eq!(tiers, [Tier { memory_mb: 1024, disk_mb: 30_000, micros: 0 }]);
 }
 
