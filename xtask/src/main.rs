@@ -4,6 +4,7 @@
 mod check_core;
 mod circles;
 mod generate;
+mod split;
 mod wasm;
 
 use anyhow::{Context as _, Result, bail, ensure};

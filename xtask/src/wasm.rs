@@ -1,4 +1,5 @@
-//! Builds the modules of the npm package: rustc, wasm-bindgen, wasm-opt, LZMA, then base64 for a JavaScript string.
+//! Builds the modules of the npm package: rustc, wasm-bindgen, wasm-opt, a split of the code by kind, LZMA, then base64
+//! for a JavaScript string.
 
 use anyhow::{Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -10,6 +11,8 @@ use std::{
     process::Command,
 };
 use wasm_bindgen_cli_support::Bindgen;
+
+use crate::split::Split;
 
 /// The features that rustc's wasm target enables by default, by `wasm-opt`'s names.
 const FEATURES: [&str; 6] = [
@@ -45,8 +48,9 @@ pub fn run(root: &Path) -> Result<()> {
         crate::run(Command::new(&wasm_opt).args(FEATURES).args(PASSES).arg(&module).arg("-o").arg(&module))?;
 
         let bytes = fs::read(&module)?;
-        let packed = pack(&bytes)?;
-        fs::write(module.with_extension("ts"), inline(name, &bytes, &packed))?;
+        let split = Split::new(&bytes)?;
+        let packed = pack(&split.parts())?;
+        fs::write(module.with_extension("ts"), inline(name, &split, &packed))?;
         println!("{name}.wasm: {} bytes, {} packed", bytes.len(), packed.len());
     }
     Ok(())
@@ -87,18 +91,19 @@ fn exported(module: &Path) -> Result<Vec<u8>> {
 
 /// Returns the source of a file with the module in base64. It is compressed first, because base64 hides repetitions
 /// from a server's compression.
-fn inline(name: &str, bytes: &[u8], packed: &[u8]) -> String {
-    let (size, text) = (bytes.len(), BASE64_STANDARD.encode(packed));
+fn inline(name: &str, split: &Split, packed: &[u8]) -> String {
+    let (ends, functions, text) = (split.ends(), split.functions(), BASE64_STANDARD.encode(packed));
     format!(
-        "/** Bytes of `{name}.wasm`. */\nexport const size: number = {size};\n\n\
-         /** `{name}.wasm`, packed, in base64. */\nexport const packed: string =\n  \"{text}\";\n"
+        "/** Where each part of `{name}.wasm` ends. */\nexport const ends: readonly number[] = {ends:?};\n\n\
+         /** The number of its functions. */\nexport const functions: number = {functions};\n\n\
+         /** Its parts, packed, in base64. */\nexport const packed: string =\n  \"{text}\";\n"
     )
 }
 
-/// Compresses for `unpack.ts`: without a header or an end marker, and without position bits, which do not help for
-/// code.
+/// Compresses for `unpack.ts`: without a header or an end marker, with one bit of the byte before as context, and without
+/// position bits, which do not help for code.
 fn pack(bytes: &[u8]) -> Result<Vec<u8>> {
-    let options = LzmaOptions { lc: 3, lp: 0, pb: 0, nice_len: 273, ..LzmaOptions::with_preset(9) };
+    let options = LzmaOptions { lc: 1, lp: 0, pb: 0, nice_len: 273, ..LzmaOptions::with_preset(9) };
     let mut writer = LzmaWriter::new_no_header(Vec::new(), &options, false)?;
     writer.write_all(bytes)?;
     Ok(writer.finish()?)

@@ -1,9 +1,11 @@
+import { join } from "./join.js";
 import { unpack } from "./unpack.js";
-import { packed, size } from "./wasm/core.js";
+import { ends, functions, packed } from "./wasm/core.js";
 
 /** Returns the core's module from base64, which every bundler and runtime supports. */
 export function wasmModule(): WebAssembly.Module {
-  return new WebAssembly.Module(unpack(bytes(packed), size));
+  const parts = unpack(bytes(packed), ends.at(-1) as number);
+  return new WebAssembly.Module(join(parts, ends, functions));
 }
 
 function bytes(base64: string): Uint8Array {

@@ -1,4 +1,4 @@
-// Offsets of the probabilities of LZMA, for lc = 3, lp = 0 and pb = 0.
+// Offsets of the probabilities of LZMA, for lc = 1, lp = 0 and pb = 0.
 const IS_MATCH = 0;
 const IS_REP = 12;
 const IS_REP_0 = 24;
@@ -18,7 +18,7 @@ const LITERAL = REP_LENGTH + 2 + 8 + 8 + 256;
  */
 export function unpack(packed: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(size);
-  const probabilities = new Uint16Array(LITERAL + 8 * 768).fill(1024);
+  const probabilities = new Uint16Array(LITERAL + 2 * 768).fill(1024);
   // 32 bits each, as signed integers, which engines store unboxed.
   let range = -1;
   let code = 0;
@@ -86,7 +86,7 @@ export function unpack(packed: Uint8Array, size: number): Uint8Array<ArrayBuffer
   let [last, second, third, fourth] = [0, 0, 0, 0];
   while (written < size) {
     if (!bit(IS_MATCH + state)) {
-      const at = LITERAL + 768 * ((out[written - 1] ?? 0) >> 5);
+      const at = LITERAL + 768 * ((out[written - 1] ?? 0) >> 7);
       let node = 1;
       if (state >= 7) {
         let expected = out[written - last - 1] as number;
