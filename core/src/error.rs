@@ -58,6 +58,9 @@ code_table! {
     InvalidTimezone "invalid_timezone" 400 "`timezone` is not a name of the IANA time zone database";
     InvalidInterval "invalid_interval" 400 "`interval` is not `1m`, `1h`, `1d`, `1w` or `1mo`";
     TooManyBuckets "too_many_buckets" 400 "the interval splits the window into too many buckets";
+    InvalidState "invalid_state" 400 "`state` is not `running` or `all`";
+    InvalidTagKey "invalid_tag_key" 400 "the tag key is invalid";
+    InvalidPrefix "invalid_prefix" 400 "`prefix` is empty or cannot be the start of a tag value";
     InvalidSort "invalid_sort" 400 "`sort` is not `-memoryGbSeconds` or `-diskOverageGbSeconds`";
     InvalidLimit "invalid_limit" 400 "`limit` is not a whole number from 1 to {MAX_PAGE_LIMIT}";
     InvalidCursor "invalid_cursor" 400 "the cursor is malformed or belongs to another query";

@@ -33,6 +33,8 @@ limits! {
     MAX_WINDOW_DAYS = 90 as "maxWindowDays";
     /// The number of items on a page without a limit.
     DEFAULT_PAGE_LIMIT = 50 as "defaultPageLimit";
+    /// The number of sandboxes or tag values on a page of a list without a limit.
+    DEFAULT_LIST_LIMIT = 100 as "defaultListLimit";
     /// The most items on a page.
     MAX_PAGE_LIMIT = 500 as "maxPageLimit";
     /// The most values in one filter, counted before duplicates are dropped.

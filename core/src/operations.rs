@@ -5,10 +5,10 @@
 
 use crate::error::Code::{
     self, DuplicateFilter, DuplicateParameter, Internal, InvalidBody, InvalidCursor, InvalidFilter, InvalidGroupBy,
-    InvalidInterval, InvalidLimit, InvalidSandboxId, InvalidSort, InvalidTags, InvalidTimestamp, InvalidTimezone,
-    InvalidWindow, MethodNotAllowed, MissingGroupBy, PayloadTooLarge, QueryTimeout, QueryTooLong, RateLimited,
-    RouteNotFound, SandboxNotFound, TagsChanged, TooManyBuckets, Unauthorized, Unavailable, UnknownParameter,
-    UnsupportedMediaType, WindowTooLarge,
+    InvalidInterval, InvalidLimit, InvalidPrefix, InvalidSandboxId, InvalidSort, InvalidState, InvalidTagKey,
+    InvalidTags, InvalidTimestamp, InvalidTimezone, InvalidWindow, MethodNotAllowed, MissingGroupBy, PayloadTooLarge,
+    QueryTimeout, QueryTooLong, RateLimited, RouteNotFound, SandboxNotFound, TagsChanged, TooManyBuckets, Unauthorized,
+    Unavailable, UnknownParameter, UnsupportedMediaType, WindowTooLarge,
 };
 use crate::query::{self, Names};
 use crate::wire::reply::Reply;
@@ -42,7 +42,7 @@ macro_rules! endpoints {
                 match self { $(Self::$name => Method::$method,)* }
             }
 
-            /// Returns the path. `{id}` stands for the percent-encoded id of a sandbox.
+            /// Returns the path. `{id}` stands for the percent-encoded id of a sandbox, `{key}` for that of a tag key.
             #[must_use]
             pub const fn path(self) -> &'static str {
                 match self { $(Self::$name => $path,)* }
@@ -134,6 +134,19 @@ endpoints! {
         codes: [UnknownParameter],
     }
 
+    /// The values of one tag
+    ///
+    /// Ordered by the UTF-8 bytes of the value. A key that is not in use has no values.
+    GetTagValues {
+        request: Get "/api/tags/{key}",
+        query: query::TAG_VALUES,
+        replies: [TagValues],
+        codes: [
+            InvalidTagKey, UnknownParameter, DuplicateParameter, InvalidPrefix, InvalidLimit, InvalidCursor,
+            RouteNotFound,
+        ],
+    }
+
     /// The tags of one sandbox
     ///
     /// System tags (`oc:`) are included.
@@ -160,14 +173,18 @@ endpoints! {
         ],
     }
 
-    /// The newest 100 running sandboxes
+    /// Sandboxes, newest first
     ///
-    /// One entry for each sandbox, from its latest session.
+    /// One entry for each sandbox, from its latest session; by default the newest 100 running. If more follow, the
+    /// header `Link` refers to the next page.
     ListSandboxes {
         request: Get "/api/sandboxes",
-        query: query::NOTHING,
+        query: query::SANDBOXES,
         replies: [Sandboxes],
-        codes: [UnknownParameter],
+        codes: [
+            InvalidFilter, DuplicateFilter, UnknownParameter, DuplicateParameter, InvalidState, InvalidLimit,
+            InvalidCursor,
+        ],
     }
 
     /// One sandbox

@@ -8,7 +8,6 @@ use crate::host::json::{ToJson, object};
 use crate::host::value::{Raw, text_of, whole_number};
 use crate::operations::Endpoint;
 use crate::query::parameter::percent_encode;
-use crate::sandbox::SandboxId;
 
 /// The default timeout of a call including its retries, in milliseconds.
 pub const DEFAULT_TIMEOUT_MS: f64 = 30_000.0;
@@ -181,13 +180,13 @@ impl Client {
         &self.settings
     }
 
-    /// Builds a request without a body. `sandbox` is the sandbox in the path.
-    pub(super) fn request(&self, endpoint: Endpoint, sandbox: Option<&SandboxId>, query: String) -> Request {
+    /// Builds a request without a body. `name` is the sandbox id or tag key in the path.
+    pub(super) fn request(&self, endpoint: Endpoint, name: Option<&str>, query: String) -> Request {
         let mut path = String::new();
         for part in endpoint.path().split('/').skip(1) {
             path.push('/');
-            match (part, sandbox) {
-                ("{id}", Some(sandbox)) => path.push_str(&percent_encode(sandbox.as_str())),
+            match (part, name) {
+                ("{id}" | "{key}", Some(name)) => path.push_str(&percent_encode(name)),
                 _ => path.push_str(part),
             }
         }

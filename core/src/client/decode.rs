@@ -5,9 +5,10 @@ use super::walk::{NextPage, Walk};
 use super::{Answer, ClientError, Operation, Value};
 use crate::error::quoted;
 use crate::query::cursor::Cursor;
-use crate::query::{Conditions, End, UsageQuery};
+use crate::query::position::{ListCursor, SandboxPosition, TagValuePosition};
+use crate::query::{Conditions, End, ListLimit, SandboxesQuery, UsageQuery};
 use crate::usage::dimension::Form;
-use crate::wire::reply::Page;
+use crate::wire::reply::{List, Page};
 
 impl Answer {
     /// Decodes the result of `operation` and the parameters of the next page, if the status is a success.
@@ -27,9 +28,41 @@ impl Answer {
         }
         let next = match (operation, value.page()) {
             (Operation::Usage(query, walk), Some(page)) => self.check_page(query, walk, &page)?,
-            _ => None,
+            _ => self.check_list(operation, value.list())?,
         };
         Ok((value, next))
+    }
+
+    /// Checks that a page of a list matches its query, and returns the parameters of the next page.
+    fn check_list(&self, operation: &Operation, list: Option<List>) -> Result<Option<NextPage>, ClientError> {
+        let Some(List { key, next_cursor, items, all_tagged }) = list else {
+            return Ok(None);
+        };
+        let (walk, sent, is_cursor): (_, _, fn(&str) -> bool) = match operation {
+            Operation::ListTagValues(query, walk) => {
+                if let Some(got) = key.filter(|got| got != query.key.as_str()) {
+                    return Err(self.undecodable(&format!("it describes another tag, {}", quoted(&got))));
+                }
+                let sent = query.cursor.as_ref().map(ListCursor::as_str);
+                (walk, sent, |text| ListCursor::<TagValuePosition>::decode(text).is_ok())
+            }
+            Operation::ListSandboxes(query, walk) => {
+                if let Some(why) = ignored_in_list(query, items, all_tagged) {
+                    return Err(self.unsupported(why));
+                }
+                let sent = query.cursor.as_ref().map(ListCursor::as_str);
+                (walk, sent, |text| ListCursor::<SandboxPosition>::decode(text).is_ok())
+            }
+            _ => return Ok(None),
+        };
+        let Some(cursor) = next_cursor else {
+            return Ok(None);
+        };
+        if !is_cursor(&cursor) {
+            return Err(self.undecodable("its cursor of the next page is not a cursor"));
+        }
+        let next = walk.next_of_list(sent, &cursor);
+        next.map(Some).ok_or_else(|| self.undecodable("its cursor of the next page leads back to an earlier page"))
     }
 
     /// Checks that a page matches the query, and returns the parameters of the next page.
@@ -60,6 +93,16 @@ impl Answer {
         let next = walk.next(query, page, cursor);
         next.map(Some).ok_or_else(|| self.undecodable("its `nextCursor` leads back to an earlier page"))
     }
+}
+
+/// Returns what a server ignored, if its list of sandboxes shows that it does not know a part of the query: the
+/// platform's own servers take no parameters and send no tags.
+fn ignored_in_list(query: &SandboxesQuery, items: usize, all_tagged: bool) -> Option<&'static str> {
+    if !query.conditions.is_empty() && !all_tagged {
+        return Some("the server sends sandboxes without tags, so it may have ignored the filters and exclusions");
+    }
+    let exceeds = query.limit != ListLimit::default() && items > query.limit.get();
+    exceeds.then_some("the server sends more sandboxes than `limit` allows, so it ignores the parameters of the list")
 }
 
 /// Returns what a server ignored, if its page shows that it does not know a part of the query: the platform's own

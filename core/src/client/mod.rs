@@ -23,6 +23,7 @@ mod config;
 mod decode;
 mod exchange;
 mod fault;
+mod link;
 mod operation;
 mod retry;
 mod value;
@@ -37,4 +38,4 @@ pub use operation::Operation;
 pub use value::{JsonValue, Value};
 pub use walk::{NextPage, Walk};
 
-pub use crate::wire::reply::{Host, Outcome, Page, Reply, SandboxTags, UnexpectedReply};
+pub use crate::wire::reply::{Host, List, Outcome, Page, Reply, SandboxPage, SandboxTags, UnexpectedReply};

@@ -6,7 +6,7 @@ use crate::error::{Code, Error};
 use crate::host::json::ToJson as _;
 use crate::host::value::{Raw, Text, text_of};
 use crate::operations::Endpoint;
-use crate::query::{self, DrilldownQuery, Parameters, UsageQuery};
+use crate::query::{self, DrilldownQuery, Parameters, SandboxesQuery, TagValuesQuery, UsageQuery};
 use crate::sandbox::SandboxId;
 use crate::tags::TagSet;
 use crate::usage::dimension::{Dimension, Form};
@@ -21,14 +21,16 @@ pub enum Operation {
     SandboxUsage(SandboxId, DrilldownQuery),
     /// `GET /api/tags`
     ListTagKeys,
+    /// `GET /api/tags/{key}`, as a page of a walk
+    ListTagValues(Box<TagValuesQuery>, Walk),
     /// `GET /api/sandboxes/{id}/tags`
     GetTags(SandboxId),
     /// `PUT /api/sandboxes/{id}/tags`, with `If-Match` if one is given.
     SetTags(SandboxId, TagSet, Option<String>),
     /// Reads, changes and writes back the tags.
     UpdateTags(SandboxId),
-    /// `GET /api/sandboxes`
-    ListSandboxes,
+    /// `GET /api/sandboxes`, as a page of a walk
+    ListSandboxes(Box<SandboxesQuery>, Walk),
     /// `GET /api/sandboxes/{id}`
     GetSandbox(SandboxId),
 }
@@ -61,6 +63,14 @@ impl Operation {
                 Self::SandboxUsage(sandbox, DrilldownQuery::parse(&Parameters::from_options(params.0), None)?)
             }
             "tags.list_keys" => params.none_left(&[]).map(|()| Self::ListTagKeys)?,
+            "tags.list_values" => {
+                let key = text_of(&params.take("key"));
+                let key = key.map_err(|fault| Code::InvalidTagKey.error(format!("invalid tag key: {fault}")))?;
+                let key = TagValuesQuery::parse_key(&key)?;
+                let walk = Walk::take(&mut params.0)?;
+                let query = TagValuesQuery::parse(key, &Parameters::from_options(params.0))?;
+                Self::ListTagValues(Box::new(query), walk)
+            }
             "tags.get" => Self::GetTags(params.last_sandbox()?),
             "tags.set" => {
                 let sandbox = params.sandbox()?;
@@ -69,7 +79,12 @@ impl Operation {
                 Self::SetTags(sandbox, TagSet::parse(&tags)?, entity_tag(&if_match)?)
             }
             "tags.update" => Self::UpdateTags(params.last_sandbox()?),
-            "sandboxes.list" => params.none_left(&[]).map(|()| Self::ListSandboxes)?,
+            "sandboxes.list" => {
+                let walk = Walk::take(&mut params.0)?;
+                let query = SandboxesQuery::parse(&Parameters::from_options(params.0))?;
+                query::check_length(&query.encode())?;
+                Self::ListSandboxes(Box::new(query), walk)
+            }
             "sandboxes.get" => Self::GetSandbox(params.last_sandbox()?),
             _ => return Err(ClientError::usage(format!("unknown operation `{name}`"))),
         })
@@ -86,7 +101,8 @@ impl Operation {
             Self::SandboxUsage(..) => Reply::SandboxUsage,
             Self::ListTagKeys => Reply::TagKeys,
             Self::GetTags(_) | Self::SetTags(..) | Self::UpdateTags(_) => Reply::Tags,
-            Self::ListSandboxes => Reply::Sandboxes,
+            Self::ListTagValues(..) => Reply::TagValues,
+            Self::ListSandboxes(..) => Reply::Sandboxes,
             Self::GetSandbox(_) => Reply::Sandbox,
         }
     }
@@ -101,7 +117,9 @@ impl Operation {
 
     /// Builds the read request.
     pub(super) fn read(&self, client: &Client) -> Result<Request, Error> {
-        let get = |endpoint, sandbox| client.request(endpoint, sandbox, String::new());
+        let get = |endpoint, sandbox: Option<&SandboxId>| {
+            client.request(endpoint, sandbox.map(SandboxId::as_str), String::new())
+        };
         Ok(match self {
             Self::Usage(usage, _) => {
                 let query = usage.encode();
@@ -109,13 +127,16 @@ impl Operation {
                 client.request(Endpoint::GetUsage, None, query)
             }
             Self::SandboxUsage(sandbox, query) => {
-                client.request(Endpoint::GetSandboxUsage, Some(sandbox), query.encode())
+                client.request(Endpoint::GetSandboxUsage, Some(sandbox.as_str()), query.encode())
             }
             Self::ListTagKeys => get(Endpoint::GetTagKeys, None),
             Self::GetTags(sandbox) | Self::SetTags(sandbox, ..) | Self::UpdateTags(sandbox) => {
                 get(Endpoint::GetSandboxTags, Some(sandbox))
             }
-            Self::ListSandboxes => get(Endpoint::ListSandboxes, None),
+            Self::ListTagValues(values, _) => {
+                client.request(Endpoint::GetTagValues, Some(values.key.as_str()), values.encode())
+            }
+            Self::ListSandboxes(sandboxes, _) => client.request(Endpoint::ListSandboxes, None, sandboxes.encode()),
             Self::GetSandbox(sandbox) => get(Endpoint::GetSandbox, Some(sandbox)),
         })
     }
@@ -123,7 +144,7 @@ impl Operation {
 
 /// Builds the request that replaces a sandbox's tags.
 pub(super) fn write(client: &Client, sandbox: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Request {
-    let mut request = client.request(Endpoint::ReplaceSandboxTags, Some(sandbox), String::new());
+    let mut request = client.request(Endpoint::ReplaceSandboxTags, Some(sandbox.as_str()), String::new());
     request.headers.push(("content-type".to_owned(), "application/json".to_owned()));
     if let Some(if_match) = if_match {
         request.headers.push(("if-match".to_owned(), if_match.to_owned()));

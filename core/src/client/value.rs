@@ -4,7 +4,7 @@ use super::Answer;
 use crate::host::json::{Json, Numbers, ToJson};
 use crate::tags::TagSet;
 use crate::usage::window::Timestamp;
-use crate::wire::reply::{Facts, Form, Host, Outcome, Page, Reply};
+use crate::wire::reply::{Facts, Form, Headers, Host, List, Outcome, Page, Reply};
 use crate::wire::shape::{Shape, rewrite};
 
 /// A host's type for the results of calls.
@@ -19,6 +19,9 @@ pub trait Value: Sized {
     /// Returns the metadata of a page of usage.
     fn page(&self) -> Option<Page>;
 
+    /// Returns the metadata of a page of a list.
+    fn list(&self) -> Option<List>;
+
     /// Returns the sandbox of [`Reply::SandboxUsage`] and [`Reply::Sandbox`].
     fn sandbox_id(&self) -> Option<&str>;
 
@@ -28,13 +31,17 @@ pub trait Value: Sized {
 
 impl<P: Host> Value for Outcome<P> {
     fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String> {
-        let etag = answer.etag().map(str::to_owned);
+        let headers = reply.headers(answer)?;
         let body = &mut answer.body;
-        Self::decode(reply, body, etag.as_deref()).map_err(|fault| P::explain(reply, body, fault))
+        Self::decode(reply, body, headers).map_err(|fault| P::explain(reply, body, fault))
     }
 
     fn page(&self) -> Option<Page> {
         self.page()
+    }
+
+    fn list(&self) -> Option<List> {
+        self.list()
     }
 
     fn sandbox_id(&self) -> Option<&str> {
@@ -46,6 +53,15 @@ impl<P: Host> Value for Outcome<P> {
     }
 }
 
+impl Reply {
+    /// Reads the headers that belong to the result.
+    fn headers(self, answer: &Answer) -> Result<Headers, String> {
+        let etag = answer.etag().map(str::to_owned);
+        let next_cursor = if self == Self::Sandboxes { answer.next_cursor()? } else { None };
+        Ok(Headers { etag, next_cursor })
+    }
+}
+
 /// The result of a call as JSON text, with only the members of the contract.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonValue {
@@ -54,6 +70,7 @@ pub struct JsonValue {
     /// The lists that the text refers to.
     pub numbers: Numbers,
     page: Option<Page>,
+    list: Option<List>,
     sandbox_id: Option<String>,
     user_tags: TagSet,
 }
@@ -69,7 +86,7 @@ impl Value for JsonValue {
         let form = reply.form();
         let mut text = String::new();
         form.write(&body, &mut text)?;
-        let mut value = Self { text, numbers, page: None, sandbox_id: None, user_tags: TagSet::default() };
+        let mut value = Self { text, numbers, page: None, list: None, sandbox_id: None, user_tags: TagSet::default() };
         match form.facts {
             Facts::None => {}
             Facts::Page => value.page = Page::of(&body),
@@ -84,12 +101,35 @@ impl Value for JsonValue {
                 answer.etag().write_json(&mut value.text);
                 value.text.push('}');
             }
+            Facts::List => {
+                let text = |name| body.text(name).map(str::to_owned);
+                let items = match body.member("values") {
+                    Ok(Some(Json::List(values))) => values.len(),
+                    _ => 0,
+                };
+                value.list = Some(List { key: text("key"), next_cursor: text("nextCursor"), items, all_tagged: true });
+            }
+            Facts::Items => {
+                let next_cursor = answer.next_cursor()?;
+                value.text.insert_str(0, "{\"items\":");
+                value.text.push_str(",\"nextCursor\":");
+                next_cursor.write_json(&mut value.text);
+                value.text.push('}');
+                let sandboxes = if let Json::List(sandboxes) = &body { sandboxes.as_slice() } else { &[] };
+                let is_tagged = |sandbox: &Json<'_>| matches!(sandbox.member("tags"), Ok(Some(Json::Map(_))));
+                let (items, all_tagged) = (sandboxes.len(), sandboxes.iter().all(is_tagged));
+                value.list = Some(List { key: None, next_cursor, items, all_tagged });
+            }
         }
         Ok(value)
     }
 
     fn page(&self) -> Option<Page> {
         self.page.clone()
+    }
+
+    fn list(&self) -> Option<List> {
+        self.list.clone()
     }
 
     fn sandbox_id(&self) -> Option<&str> {

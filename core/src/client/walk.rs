@@ -3,21 +3,21 @@
 use std::fmt::{self, Write as _};
 
 use crate::error::{Code, Error};
-use crate::host::json::{ToJson, object};
+use crate::host::json::{ToJson, entries};
 use crate::host::value::{Raw, Text, text_of};
+use crate::query::cursor::CursorText;
 use crate::query::{End, Period, Span, UsageQuery};
 use crate::usage::window::Timestamp;
 use crate::wire::reply::Page;
 
 /// The parameters that turn the call for one page into the call for the next.
 ///
-/// They pin the window, for servers whose cursors do not, and contain the state of the walk, so that a cursor that
-/// leads back to an earlier page ends it.
+/// Those of a page of usage pin the window, for servers whose cursors do not. All contain the state of the walk, so that
+/// a cursor that leads back to an earlier page ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextPage {
     cursor: String,
-    from: End,
-    to: End,
+    window: Option<[End; 2]>,
     walk: Walk,
 }
 
@@ -31,15 +31,15 @@ impl NextPage {
     /// Returns the parameters by name. They replace those of the call that returned the page.
     pub fn into_params(self) -> impl Iterator<Item = (&'static str, String)> {
         let walk = self.walk.to_string();
-        let params = [("cursor", self.cursor), ("from", self.from.to_string()), ("to", self.to.to_string())];
-        params.into_iter().chain([("walk", walk)])
+        let window = self.window.map(|[from, to]| [("from", from.to_string()), ("to", to.to_string())]);
+        [("cursor", self.cursor)].into_iter().chain(window.into_iter().flatten()).chain([("walk", walk)])
     }
 }
 
 impl ToJson for NextPage {
     fn write_json(&self, out: &mut String) {
-        let (from, to, walk) = (self.from.to_string(), self.to.to_string(), self.walk.to_string());
-        object(out, &[("cursor", &self.cursor), ("from", &from), ("to", &to), ("walk", &walk)]);
+        let params: Vec<_> = self.clone().into_params().collect();
+        entries(out, params.iter().map(|(name, value)| (*name, value)));
     }
 }
 
@@ -75,14 +75,24 @@ impl Walk {
 
     /// Returns the parameters after this page; `None` if its cursor was followed before.
     pub(super) fn next(&self, query: &UsageQuery, page: &Page, cursor: &str) -> Option<NextPage> {
-        let mut walk = self.clone();
+        let mut walk = self.following(query.cursor.as_ref().map(CursorText::as_str), cursor)?;
         walk.as_of = walk.as_of.or(page.as_of);
-        walk.followed.extend(query.cursor.as_ref().map(|sent| hash(sent.as_str())));
-        if walk.followed.contains(&hash(cursor)) {
-            return None;
-        }
-        let (from, to) = ends(query, page);
-        Some(NextPage { cursor: cursor.to_owned(), from, to, walk })
+        Some(NextPage { cursor: cursor.to_owned(), window: Some(ends(query, page)), walk })
+    }
+
+    /// Returns the parameters after a page of a list, which was requested with the cursor `sent`; `None` if its cursor was
+    /// followed before.
+    pub(super) fn next_of_list(&self, sent: Option<&str>, cursor: &str) -> Option<NextPage> {
+        let walk = self.following(sent, cursor)?;
+        Some(NextPage { cursor: cursor.to_owned(), window: None, walk })
+    }
+
+    /// Returns the walk after a page that was requested with the cursor `sent` and leads to `cursor`; `None` if that cursor
+    /// was followed before.
+    fn following(&self, sent: Option<&str>, cursor: &str) -> Option<Self> {
+        let mut walk = self.clone();
+        walk.followed.extend(sent.map(hash));
+        (!walk.followed.contains(&hash(cursor))).then_some(walk)
     }
 }
 
@@ -97,16 +107,16 @@ pub(super) fn pinned(query: &UsageQuery, page: &Page) -> Option<UsageQuery> {
     if !open || page.as_of.is_some() || page.next_cursor.is_none() || query.cursor.is_some() {
         return None;
     }
-    let (from, to) = ends(query, page);
+    let [from, to] = ends(query, page);
     let period = Period::new(Some(from), Some(to)).ok()?;
     Some(UsageQuery { span: Span { period, ..query.span.clone() }, ..query.clone() })
 }
 
 /// Returns the window of a walk: the given ends, and the others from its first page. A server may round the window in
 /// its response.
-fn ends(query: &UsageQuery, page: &Page) -> (End, End) {
+fn ends(query: &UsageQuery, page: &Page) -> [End; 2] {
     let period = query.span.period;
-    (period.from().unwrap_or(End::Instant(page.from)), period.to().unwrap_or(End::Instant(page.to)))
+    [period.from().unwrap_or(End::Instant(page.from)), period.to().unwrap_or(End::Instant(page.to))]
 }
 
 impl fmt::Display for Walk {

@@ -111,9 +111,8 @@ impl Cursor {
     ///
     /// `invalid_cursor`.
     pub fn decode(text: &str) -> Result<Self, Error> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-        let bytes = bytes.ok_or_else(|| invalid(&format!("{} is not base64url without padding", quoted(text))))?;
-        let json = str::from_utf8(&bytes).ok().and_then(|json| Json::parse(json).ok());
+        let json = json(text)?;
+        let json = Json::parse(&json).ok();
         let wire = json.as_ref().and_then(Wire::read);
         let wire = wire.ok_or_else(|| invalid(&format!("{} does not decode to a cursor", quoted(text))))?;
         let instant = |micros| {
@@ -228,12 +227,23 @@ impl Walk {
         if !to.can_end_a_window() || !as_of.can_end_a_window() {
             return Err(invalid("it contains an instant before the earliest possible window"));
         }
-        let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if digest.len() != 16 || !digest.bytes().all(hex) {
+        if !is_digest(digest) {
             return Err(invalid(&format!("its digest {} is not 16 hex digits", quoted(digest))));
         }
         Ok(Self { sum, window, as_of, digest: digest.to_owned() })
     }
+}
+
+/// Returns whether a text is 16 hex digits.
+pub(super) fn is_digest(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Returns the JSON text of a cursor.
+pub(super) fn json(text: &str) -> Result<String, Error> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+    let bytes = bytes.ok_or_else(|| invalid(&format!("{} is not base64url without padding", quoted(text))))?;
+    String::from_utf8(bytes).map_err(|_| invalid(&format!("{} does not decode to a cursor", quoted(text))))
 }
 
 fn partial() -> Error {

@@ -4,15 +4,18 @@ use super::parameter::{Digest, Digested, Parameter, QueryString};
 use super::parameters::{Parameters, Scalar};
 use crate::error::{Code, Error, quoted};
 use crate::host::value::{Raw, whole_number};
-use crate::limits::{DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT};
+use crate::limits::{DEFAULT_LIST_LIMIT, DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT};
 
 pub(super) const NAME: &str = "limit";
 
 /// The number of items of a page, within the limits of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit(usize);
+pub struct Limit<const DEFAULT: usize = DEFAULT_PAGE_LIMIT>(usize);
 
-impl Limit {
+/// The number of items of a page of a list.
+pub type ListLimit = Limit<DEFAULT_LIST_LIMIT>;
+
+impl<const DEFAULT: usize> Limit<DEFAULT> {
     /// Returns the number of items.
     #[must_use]
     pub const fn get(self) -> usize {
@@ -30,14 +33,14 @@ impl Limit {
     }
 }
 
-impl Default for Limit {
+impl<const DEFAULT: usize> Default for Limit<DEFAULT> {
     fn default() -> Self {
-        Self(DEFAULT_PAGE_LIMIT)
+        Self(DEFAULT)
     }
 }
 
 /// Parses the parameter, or returns the default.
-pub(super) fn parse(parameters: &Parameters) -> Result<Limit, Error> {
+pub(super) fn parse<const DEFAULT: usize>(parameters: &Parameters) -> Result<Limit<DEFAULT>, Error> {
     let invalid = |fault: String| Code::InvalidLimit.error(format!("invalid `{NAME}`: {fault}"));
     match parameters.scalar(NAME) {
         None => Ok(Limit::default()),
@@ -53,7 +56,7 @@ pub(super) fn parse(parameters: &Parameters) -> Result<Limit, Error> {
     }
 }
 
-impl Parameter for Limit {
+impl<const DEFAULT: usize> Parameter for Limit<DEFAULT> {
     fn write(&self, query: &mut QueryString) {
         if *self != Self::default() {
             query.push(NAME, &self.0.to_string());
@@ -61,7 +64,7 @@ impl Parameter for Limit {
     }
 }
 
-impl Digested for Limit {
+impl<const DEFAULT: usize> Digested for Limit<DEFAULT> {
     fn digest(&self, _: &mut Digest) {
         // A walk may change the size of its pages.
     }

@@ -6,11 +6,15 @@ pub mod filter;
 pub(crate) mod group_by;
 mod interval;
 mod limit;
+mod lists;
 pub(crate) mod parameter;
 mod parameters;
 mod period;
+pub mod position;
+mod prefix;
 mod sort;
 mod span;
+mod state;
 mod time_zone;
 
 use crate::error::Error;
@@ -22,14 +26,18 @@ use exclude::Exclusions;
 use filter::Filters;
 use parameter::{Digest, Digested, Parameter, QueryString};
 
-pub use limit::Limit;
+pub use limit::{Limit, ListLimit};
+pub(crate) use lists::{SANDBOXES, TAG_VALUES};
+pub use lists::{SandboxesQuery, TagValuesQuery};
 pub(crate) use parameters::NOTHING;
 pub use parameters::{Names, Parameters, check_length, parse_nothing};
 pub(crate) use period::End;
 pub use period::Period;
+pub use prefix::Prefix;
 pub use sort::Sort;
 pub(crate) use span::DRILLDOWN;
 pub use span::{DrilldownQuery, Span};
+pub use state::State;
 
 /// A valid query for aggregated usage.
 ///

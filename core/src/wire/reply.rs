@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::shape::{Shape, Shaped};
 use super::types::{
-    GroupUsagePage, Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsagePage, TagKey, TagKeys, TagUsagePage,
+    GroupUsagePage, Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsagePage, TagKey, TagKeys, TagUsagePage, TagValues,
 };
 use crate::tags::{TagSet, Tags};
 use crate::usage::window::Timestamp;
@@ -42,14 +42,19 @@ macro_rules! replies {
         }
 
         impl<P: Host> Outcome<P> {
-            /// Decodes a body. `etag` is the entity tag that came with it.
-            pub(crate) fn decode(reply: Reply, body: &mut Vec<u8>, etag: Option<&str>) -> Result<Self, String> {
-                Ok(match reply { $(Reply::$name => Self::$name(<$result as Body>::decode::<P>(body, etag)?),)* })
+            /// Decodes a body and the headers that came with it.
+            pub(crate) fn decode(reply: Reply, body: &mut Vec<u8>, headers: Headers) -> Result<Self, String> {
+                Ok(match reply { $(Reply::$name => Self::$name(<$result as Body>::decode::<P>(body, headers)?),)* })
             }
 
             /// Returns the metadata of a page of usage.
             pub(crate) fn page(&self) -> Option<Page> {
                 match self { $(Self::$name(result) => Body::page(result),)* }
+            }
+
+            /// Returns the metadata of a page of a list.
+            pub(crate) fn list(&self) -> Option<List> {
+                match self { $(Self::$name(result) => Body::list(result),)* }
             }
 
             /// Returns the sandbox that the result describes.
@@ -90,10 +95,12 @@ replies! {
     SandboxUsage(SandboxUsage);
     /// `tags.list_keys`
     TagKeys(Vec<TagKey>);
+    /// `tags.list_values`
+    TagValues(TagValues);
     /// `tags.get`, `tags.set`, `tags.update`
     Tags(SandboxTags);
     /// `sandboxes.list`
-    Sandboxes(Vec<Sandbox>);
+    Sandboxes(SandboxPage);
     /// `sandboxes.get`
     Sandbox(Sandbox);
 }
@@ -171,15 +178,32 @@ pub(crate) enum Facts {
     SandboxId(&'static str),
     /// The user's tags. The entity tag is added to the result.
     Tags,
+    /// The key and the cursor of a list.
+    List,
+    /// Nothing. The result has the body as `items`, and the cursor of the header `Link`.
+    Items,
+}
+
+/// The headers of a response that belong to its result.
+#[derive(Default)]
+pub(crate) struct Headers {
+    /// The entity tag.
+    pub(crate) etag: Option<String>,
+    /// The cursor in the link to the next page.
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// The result of a call, as Rust values.
 pub(crate) trait Body: Sized {
     const FORM: Form;
 
-    fn decode<P: Host>(body: &mut Vec<u8>, etag: Option<&str>) -> Result<Self, String>;
+    fn decode<P: Host>(body: &mut Vec<u8>, headers: Headers) -> Result<Self, String>;
 
     fn page(&self) -> Option<Page> {
+        None
+    }
+
+    fn list(&self) -> Option<List> {
         None
     }
 
@@ -201,7 +225,7 @@ impl Form {
 impl Body for TagUsagePage {
     const FORM: Form = Form::new(Self::SHAPE, Facts::Page);
 
-    fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
+    fn decode<P: Host>(body: &mut Vec<u8>, _: Headers) -> Result<Self, String> {
         P::decode(body)
     }
 
@@ -213,7 +237,7 @@ impl Body for TagUsagePage {
 impl Body for GroupUsagePage {
     const FORM: Form = Form::new(Self::SHAPE, Facts::Page);
 
-    fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
+    fn decode<P: Host>(body: &mut Vec<u8>, _: Headers) -> Result<Self, String> {
         P::decode(body)
     }
 
@@ -225,7 +249,7 @@ impl Body for GroupUsagePage {
 impl<P: Host> Body for P {
     const FORM: Form = Form::new(SandboxUsagePage::<String>::SHAPE, Facts::Page);
 
-    fn decode<Q: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
+    fn decode<Q: Host>(body: &mut Vec<u8>, _: Headers) -> Result<Self, String> {
         Self::decode_page(body)
     }
 
@@ -237,7 +261,7 @@ impl<P: Host> Body for P {
 impl Body for SandboxUsage {
     const FORM: Form = Form::new(Self::SHAPE, Facts::SandboxId("sandboxId"));
 
-    fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
+    fn decode<P: Host>(body: &mut Vec<u8>, _: Headers) -> Result<Self, String> {
         P::decode(body)
     }
 
@@ -249,7 +273,7 @@ impl Body for SandboxUsage {
 impl Body for Vec<TagKey> {
     const FORM: Form = Form { shape: Self::SHAPE, member: Some("keys"), facts: Facts::None };
 
-    fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
+    fn decode<P: Host>(body: &mut Vec<u8>, _: Headers) -> Result<Self, String> {
         P::decode::<TagKeys>(body).map(|body| body.keys)
     }
 }
@@ -269,9 +293,9 @@ pub struct SandboxTags {
 impl Body for SandboxTags {
     const FORM: Form = Form::new(SandboxTagsBody::<Tags>::SHAPE, Facts::Tags);
 
-    fn decode<P: Host>(body: &mut Vec<u8>, etag: Option<&str>) -> Result<Self, String> {
+    fn decode<P: Host>(body: &mut Vec<u8>, headers: Headers) -> Result<Self, String> {
         let SandboxTagsBody { tags, tags_last_updated_at } = P::decode(body)?;
-        Ok(Self { tags, tags_last_updated_at, etag: etag.map(str::to_owned) })
+        Ok(Self { tags, tags_last_updated_at, etag: headers.etag })
     }
 
     fn user_tags(&self) -> TagSet {
@@ -279,25 +303,67 @@ impl Body for SandboxTags {
     }
 }
 
-impl Body for Vec<Sandbox> {
-    const FORM: Form = Form::new(Self::SHAPE, Facts::None);
+impl Body for TagValues {
+    const FORM: Form = Form::new(Self::SHAPE, Facts::List);
+
+    fn decode<P: Host>(body: &mut Vec<u8>, _: Headers) -> Result<Self, String> {
+        P::decode(body)
+    }
+
+    fn list(&self) -> Option<List> {
+        let (key, next_cursor) = (Some(self.key.clone()), self.next_cursor.clone());
+        Some(List { key, next_cursor, items: self.values.len(), all_tagged: true })
+    }
+}
+
+/// A page of sandboxes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SandboxPage {
+    /// The sandboxes of this page.
+    pub items: Vec<Sandbox>,
+    /// The cursor of the next page; `None` on the last page.
+    pub next_cursor: Option<String>,
+}
+
+impl Body for SandboxPage {
+    const FORM: Form = Form::new(Vec::<Sandbox>::SHAPE, Facts::Items);
 
     /// Reads null as an empty list, because servers in Go write an empty list as null.
-    fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
-        P::decode::<Option<Self>>(body).map(Option::unwrap_or_default)
+    fn decode<P: Host>(body: &mut Vec<u8>, headers: Headers) -> Result<Self, String> {
+        let items = P::decode::<Option<Vec<Sandbox>>>(body)?.unwrap_or_default();
+        Ok(Self { items, next_cursor: headers.next_cursor })
+    }
+
+    fn list(&self) -> Option<List> {
+        let all_tagged = self.items.iter().all(|sandbox| sandbox.tags.is_some());
+        Some(List { key: None, next_cursor: self.next_cursor.clone(), items: self.items.len(), all_tagged })
     }
 }
 
 impl Body for Sandbox {
     const FORM: Form = Form::new(Self::SHAPE, Facts::SandboxId("sandboxID"));
 
-    fn decode<P: Host>(body: &mut Vec<u8>, _: Option<&str>) -> Result<Self, String> {
+    fn decode<P: Host>(body: &mut Vec<u8>, _: Headers) -> Result<Self, String> {
         P::decode(body)
     }
 
     fn sandbox_id(&self) -> Option<&str> {
         Some(&self.sandbox_id)
     }
+}
+
+/// The metadata of a page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// The tag key that the list belongs to.
+    pub key: Option<String>,
+    /// The cursor of the next page.
+    pub next_cursor: Option<String>,
+    /// The number of items.
+    pub items: usize,
+    /// Whether every item has tags, if the items are sandboxes.
+    pub all_tagged: bool,
 }
 
 /// The metadata of a page.

@@ -136,8 +136,7 @@ pub(crate) fn rewrite(value: &Json<'_>, shape: &Shape, out: &mut String) -> Resu
                 (Json::Null, Shape::Group) => Some(None),
                 _ => None,
             };
-            let members: Option<Vec<_>> =
-                members.iter().map(|(name, value)| Some((&**name, text(value)?))).collect();
+            let members: Option<Vec<_>> = members.iter().map(|(name, value)| Some((&**name, text(value)?))).collect();
             let members = members.ok_or(None)?;
             let mut names: Vec<_> = members.iter().map(|(name, _)| *name).collect();
             names.sort_unstable();

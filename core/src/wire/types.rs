@@ -422,6 +422,26 @@ wire! {
         value_count: u64 = "valueCount",
     }
 
+    /// The response of `GET /api/tags/{key}`: the values of one tag.
+    #[derive(Eq)]
+    TagValues<S = String> {
+        /// The key of the tag. Example: `"team"`
+        key: S = "key",
+        /// The values of this page, ordered by their UTF-8 bytes.
+        values: Vec<TagValue<S>> => "values" (empty),
+        /// The cursor of the next page; null on the last page. Example: `null`
+        next_cursor: Option<String> = "nextCursor",
+    }
+
+    /// A value of a tag key.
+    #[derive(Eq)]
+    TagValue<S = String> {
+        /// The value. Example: `"payments"`
+        value: S = "value",
+        /// The number of sandboxes that have it. Example: `12`
+        sandbox_count: u64 = "sandboxCount",
+    }
+
     /// The tags of one sandbox: the response of `GET` and `PUT /api/sandboxes/{id}/tags`.
     #[derive(Default, Eq)]
     SandboxTagsBody<M = Tags> {

@@ -167,13 +167,17 @@ fn walks_request_the_expected_pages() {
             let mut step = exchange.advance::<JsonValue>(Event::Begin, START_MS, 0.0);
             while let Step::Send { .. } = step {
                 let page = pages.next().ok_or("one request too many")?;
-                sends(&step, &json!({ "method": "GET", "path": "/api/usage", "query": page["query"] }))?;
+                let path = page.get("path").cloned().unwrap_or_else(|| json!("/api/usage"));
+                sends(&step, &json!({ "method": "GET", "path": path, "query": page["query"] }))?;
                 step = exchange.advance(Event::Answer(answer(&page["answer"])), START_MS, 0.0);
             }
             match step {
                 Step::Done { value, next } => {
-                    let name = |item: &Value| item.get("sandboxId").or(item.get("tagValue")).cloned();
-                    items.extend(told(&value)["items"].as_array().unwrap().iter().filter_map(name));
+                    let names = ["sandboxId", "tagValue", "sandboxID", "value"];
+                    let name = |item: &Value| names.iter().find_map(|name| item.get(name)).cloned();
+                    let page = told(&value);
+                    let rows = page.get("items").or(page.get("values")).and_then(Value::as_array);
+                    items.extend(rows.unwrap().iter().filter_map(name));
                     let Some(next) = next else { break None };
                     params
                         .as_object_mut()

@@ -10,7 +10,7 @@ use super::MARK;
 use super::text::{described, name, sentences};
 
 /// The wire types that the package exports.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "UsageTotals",
     "UsageSeries",
     "UsageBucket",
@@ -22,6 +22,7 @@ const NAMES: [&str; 14] = [
     "SandboxUsageTotals",
     "UsagePoint",
     "TagKey",
+    "TagValue",
     SANDBOX_TAGS,
     "Sandbox",
     "TagViolation",

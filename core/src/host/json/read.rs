@@ -263,8 +263,10 @@ mod tests {
                 out = format!("[{}]", items.join(","));
             }
             Json::Map(members) => {
-                let members: Vec<_> =
-                    members.iter().map(|(name, value)| format!("{}:{}", name.to_json(), text_of(value, numbers))).collect();
+                let members: Vec<_> = members
+                    .iter()
+                    .map(|(name, value)| format!("{}:{}", name.to_json(), text_of(value, numbers)))
+                    .collect();
                 out = format!("{{{}}}", members.join(","));
             }
         }

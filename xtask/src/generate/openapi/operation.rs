@@ -4,19 +4,17 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use opencomputer_usage_core::Code::{self, MethodNotAllowed, Unavailable};
+use opencomputer_usage_core::limits::MAX_PAGE_LIMIT;
 use opencomputer_usage_core::operations::Endpoint;
 use opencomputer_usage_core::wire::describe::{Described, Description};
 use opencomputer_usage_core::wire::reply::Reply;
 use opencomputer_usage_core::wire::{
-    GroupUsagePage, Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsagePage, TagKeys, TagUsagePage,
+    GroupUsagePage, Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsagePage, TagKeys, TagUsagePage, TagValues,
 };
 use serde_json::{Map, Value, json};
 
 use super::schemas::{self, reference, with};
 use crate::generate::text::{example, name};
-
-/// The largest number of sandboxes that the list of sandboxes has.
-const LISTED_SANDBOXES: usize = 100;
 
 /// Returns every path and its operations.
 pub(super) fn paths() -> Result<Value> {
@@ -44,7 +42,7 @@ fn operation(endpoint: Endpoint) -> Result<Value> {
     let (summary, description) =
         endpoint.documentation().split_once("\n\n").context("an endpoint has no description")?;
     let query = endpoint.query();
-    let parameters = (endpoint.path().contains("{id}").then_some("id").into_iter())
+    let parameters = (["id", "key"].into_iter().filter(|name| endpoint.path().contains(&format!("{{{name}}}"))))
         .chain(query.scalars.iter().chain(query.maps).copied())
         .chain(endpoint.condition())
         .map(|name| json!({ "$ref": format!("#/components/parameters/{name}") }));
@@ -69,7 +67,7 @@ fn operation(endpoint: Endpoint) -> Result<Value> {
 fn tag(path: &str) -> &'static str {
     match path.rsplit('/').next() {
         Some("usage") => "usage",
-        Some("tags") => "tags",
+        Some("tags" | "{key}") => "tags",
         _ => "sandboxes",
     }
 }
@@ -93,12 +91,14 @@ fn answer(endpoint: Endpoint, summary: &str) -> Result<Value> {
             Reply::SandboxUsagePage => "sandbox",
             _ => "example",
         };
-        if reply == Reply::Tags {
-            headers.push("ETag");
+        match reply {
+            Reply::Tags => headers.push("ETag"),
+            Reply::Sandboxes => headers.push("Link"),
+            _ => {}
         }
         schemas.push(if reply == Reply::Sandboxes {
             value = json!([value]);
-            json!({ "type": "array", "maxItems": LISTED_SANDBOXES, "items": schema })
+            json!({ "type": "array", "maxItems": MAX_PAGE_LIMIT, "items": schema })
         } else {
             schema
         });
@@ -119,6 +119,7 @@ const fn body(reply: Reply) -> Option<&'static Description> {
         Reply::SandboxUsagePage => SandboxUsagePage::<String>::DESCRIPTION,
         Reply::SandboxUsage => SandboxUsage::<String>::DESCRIPTION,
         Reply::TagKeys => TagKeys::<String>::DESCRIPTION,
+        Reply::TagValues => TagValues::<String>::DESCRIPTION,
         Reply::Tags => <SandboxTagsBody>::DESCRIPTION,
         Reply::Sandboxes | Reply::Sandbox => Sandbox::<String>::DESCRIPTION,
     }
@@ -191,6 +192,7 @@ fn named(headers: &[&str]) -> Map<String, Value> {
 
 /// Returns the headers of responses.
 pub(super) fn headers() -> Value {
+    let link = "Refers to the next page (RFC 8288), if there is one";
     let header = |description: &str, schema: Value, example: &str| json!({ "description": description, "required": true, "schema": schema, "example": example });
     let text = || json!({ "type": "string" });
     json!({
@@ -201,6 +203,9 @@ pub(super) fn headers() -> Value {
             json!({ "type": "string", "pattern": "^\"[0-9a-f]{32}\"$" }), "\"0123456789abcdef0123456789abcdef\""),
         "Retry-After": header("Seconds to wait", json!({ "type": "string", "pattern": "^[1-9][0-9]*$" }), "1"),
         "WWW-Authenticate": header("How to send a key", json!({ "const": "Bearer" }), "Bearer"),
+        "Link": {
+            "description": link, "schema": text(), "example": "<?limit=1&cursor=eyJ0Ijoic2ItYWJjIn0>; rel=\"next\"",
+        },
         "Allow": header("The methods of the path", text(), "GET,HEAD"),
     })
 }

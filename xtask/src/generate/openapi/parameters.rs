@@ -1,10 +1,10 @@
 //! The parameters of requests.
 
 use opencomputer_usage_core::limits::{
-    DEFAULT_PAGE_LIMIT, DEFAULT_WINDOW_DAYS, MAX_EXCLUSIONS, MAX_FILTERS, MAX_GROUP_BY_DIMENSIONS, MAX_PAGE_LIMIT,
-    MAX_TAG_KEY_CHARACTERS, MAX_WINDOW_DAYS,
+    DEFAULT_LIST_LIMIT, DEFAULT_PAGE_LIMIT, DEFAULT_WINDOW_DAYS, MAX_EXCLUSIONS, MAX_FILTERS, MAX_GROUP_BY_DIMENSIONS,
+    MAX_PAGE_LIMIT, MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_WINDOW_DAYS,
 };
-use opencomputer_usage_core::query::Sort;
+use opencomputer_usage_core::query::{Sort, State};
 use serde_json::{Value, json};
 
 use super::schemas::{KEY_CHARACTERS, reference};
@@ -24,9 +24,16 @@ pub(super) fn all() -> Value {
     // The lookahead rejects a dimension that is there twice.
     let more = MAX_GROUP_BY_DIMENSIONS - 1;
     let group_by = format!(r"^(?!(.*,)?([^,]+),(.*,)?\2(,|$))(sandbox|{combined}(,{combined}){{0,{more}}})$");
+    let key = format!("^{KEY_CHARACTERS}{{1,{MAX_TAG_KEY_CHARACTERS}}}$");
     let sorts = [Sort::Memory, Sort::DiskOverage].map(Sort::as_str);
     let sort = json!({ "type": "string", "enum": sorts, "default": Sort::default().as_str() });
-    let limit = json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE_LIMIT, "default": DEFAULT_PAGE_LIMIT });
+    let limit = json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE_LIMIT });
+    let limits = format!(
+        "The number of items of a page; by default {DEFAULT_PAGE_LIMIT} of usage, and {DEFAULT_LIST_LIMIT} of a list"
+    );
+    let states = State::ALL.map(State::as_str);
+    let state = json!({ "type": "string", "enum": states, "default": State::default().as_str() });
+    let prefix = json!({ "type": "string", "minLength": 1, "maxLength": MAX_TAG_VALUE_CHARACTERS });
     let cursor = json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$" });
     let from = format!("Start of the window, inclusive; by default {DEFAULT_WINDOW_DAYS} days before `to`");
     let to = format!("End of the window, exclusive; by default now. At most {MAX_WINDOW_DAYS} days after `from`");
@@ -34,6 +41,10 @@ pub(super) fn all() -> Value {
         "id": {
             "name": "id", "in": "path", "required": true, "description": "The sandbox", "example": "sb-shared",
             "schema": reference("SandboxId"),
+        },
+        "key": {
+            "name": "key", "in": "path", "required": true, "description": "The key of the tag", "example": "team",
+            "schema": { "type": "string", "pattern": key, "not": { "enum": [".", ".."] } },
         },
         "from": query("from", reference("Instant"), &from),
         "to": query("to", reference("Instant"), &to),
@@ -75,8 +86,11 @@ pub(super) fn all() -> Value {
             },
         },
         "sort": query("sort", sort, "The order of the items, descending"),
-        "limit": query("limit", limit, "The number of items of a page"),
-        "cursor": query("cursor", cursor, "`nextCursor` of the previous page; it carries that page's window"),
+        "limit": query("limit", limit, &limits),
+        "cursor": query("cursor", cursor, "`nextCursor` of the previous page, or the `cursor` in its `Link`. That of a page of \
+            usage carries the page's window"),
+        "state": query("state", state, "The sandboxes to list: those that run, or all, also those that were torn down"),
+        "prefix": query("prefix", prefix, "Only values that start with this text"),
         "If-Match": {
             "name": "If-Match", "in": "header", "schema": { "type": "string" },
             "description": "Write only if the current tags have this `ETag`. A list matches if any member does, `*` \

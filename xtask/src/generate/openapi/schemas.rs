@@ -134,8 +134,8 @@ fn schema(shape: &Shape, member: &MemberDescription) -> Result<Value> {
 mod tests {
     use opencomputer_usage_core::wire::{
         ErrorBody, GroupUsageItem, GroupUsagePage, Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsageItem,
-        SandboxUsagePage, SandboxUsageTotals, TagKey, TagKeys, TagUsageItem, TagUsagePage, UntaggedUsage, UsageBucket,
-        UsagePoint, UsageSeries, UsageTotals,
+        SandboxUsagePage, SandboxUsageTotals, TagKey, TagKeys, TagUsageItem, TagUsagePage, TagValue, TagValues,
+        UntaggedUsage, UsageBucket, UsagePoint, UsageSeries, UsageTotals,
     };
     use serde::Serialize;
     use serde::de::DeserializeOwned;
@@ -168,6 +168,8 @@ mod tests {
             typed::<UsagePoint>("UsagePoint"),
             typed::<TagKeys>("TagKeys"),
             typed::<TagKey>("TagKey"),
+            typed::<TagValues>("TagValues"),
+            typed::<TagValue>("TagValue"),
             typed::<SandboxTagsBody>("SandboxTagsBody"),
             typed::<ErrorBody>("ErrorBody"),
             typed::<Sandbox>("Sandbox"),
