@@ -6,15 +6,15 @@ use std::env;
 use std::time::Duration;
 
 use opencomputer_usage_core::client::{
-    self, ClientError, Event, NextPage, Operation, OptionNames, Outcome, SandboxTags, Step,
+    self, ClientError, Event, NextPage, Operation, OptionNames, Outcome, SandboxPage, SandboxTags, Step,
 };
 use opencomputer_usage_core::host::value::{Raw, Text};
 use opencomputer_usage_core::query::{DrilldownQuery, Period, Span};
 use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::wire::{Sandbox, SandboxUsage, SandboxUsagePage, TagKey, TagUsagePage};
+use opencomputer_usage_core::wire::{Sandbox, SandboxUsage, SandboxUsagePage, TagKey, TagUsagePage, TagValues};
 
 use crate::call::{Call, Clock};
-use crate::options::{SandboxQuery, UsageOptions};
+use crate::options::{Params, SandboxQuery, TagValueQuery, UsageOptions};
 use crate::transport::{Transport, TransportOptions};
 
 /// The environment variable of the API key.
@@ -157,6 +157,15 @@ impl Client {
         self.drive(Operation::parse(name, params)?, unchanged).await.map(|(reply, _)| reply)
     }
 
+    /// Fetches one page, and returns the parameters of the next.
+    pub(crate) async fn page<P: TryFrom<Outcome>>(
+        &self,
+        name: &str,
+        params: Params,
+    ) -> Result<(P, Option<NextPage>), ClientError> {
+        self.drive(Operation::parse(name, params.into_raw())?, unchanged).await
+    }
+
     /// Runs a call to its end; `change` computes the new tags of an update.
     async fn drive<T: TryFrom<Outcome>>(
         &self,
@@ -184,19 +193,19 @@ fn unexpected() -> ClientError {
 
 /// Usage calls. Amounts are GB-seconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Usage<'a>(&'a Client);
+pub struct Usage<'a>(pub(crate) &'a Client);
 
 impl Usage<'_> {
     /// Returns one page of usage by the values of a tag.
     ///
     /// `key` is the key alone, such as `team`. `tag:team` is the key of another tag.
     pub async fn by_tag(&self, key: &str, options: impl Borrow<UsageOptions>) -> Result<TagUsagePage, ClientError> {
-        self.page(Some(key), options.borrow()).await.map(|(page, _)| page)
+        self.0.call("usage.by_tag", options.borrow().params(Some(key)).into_raw()).await
     }
 
     /// Returns one page of usage by sandbox.
     pub async fn by_sandbox(&self, options: impl Borrow<UsageOptions>) -> Result<SandboxUsagePage, ClientError> {
-        self.page(None, options.borrow()).await.map(|(page, _)| page)
+        self.0.call("usage.by_sandbox", options.borrow().params(None).into_raw()).await
     }
 
     /// Returns the usage of one sandbox.
@@ -205,25 +214,21 @@ impl Usage<'_> {
         let operation = Operation::SandboxUsage(sandbox_id.parse().map_err(ClientError::from)?, query);
         self.0.drive(operation, unchanged).await.map(|(reply, _)| reply)
     }
-
-    pub(crate) async fn page<P: TryFrom<Outcome>>(
-        &self,
-        key: Option<&str>,
-        options: &UsageOptions,
-    ) -> Result<(P, Option<NextPage>), ClientError> {
-        let name = if key.is_some() { "usage.by_tag" } else { "usage.by_sandbox" };
-        self.0.drive(Operation::parse(name, options.params(key))?, unchanged).await
-    }
 }
 
 /// Tag calls.
 #[derive(Clone, Copy, Debug)]
-pub struct Tags<'a>(&'a Client);
+pub struct Tags<'a>(pub(crate) &'a Client);
 
 impl Tags<'_> {
     /// Returns every tag key in use, ordered by its UTF-8 bytes.
     pub async fn list_keys(&self) -> Result<Vec<TagKey>, ClientError> {
         self.0.call("tags.list_keys", Raw::Undefined).await
+    }
+
+    /// Returns one page of the values of a tag, ordered by their UTF-8 bytes.
+    pub async fn list_values(&self, key: &str, query: impl Borrow<TagValueQuery>) -> Result<TagValues, ClientError> {
+        self.0.call("tags.list_values", query.borrow().params(key).into_raw()).await
     }
 
     /// Returns the tags of one sandbox, and the entity tag to write them back with.
@@ -265,24 +270,23 @@ impl Tags<'_> {
 
 /// Sandbox calls.
 #[derive(Clone, Copy, Debug)]
-pub struct Sandboxes<'a>(&'a Client);
+pub struct Sandboxes<'a>(pub(crate) &'a Client);
 
 impl Sandboxes<'_> {
-    /// Returns the newest 100 running sandboxes.
+    /// Returns one page of sandboxes, newest first; by default the newest 100 running.
     ///
     /// ```no_run
     /// # async fn example(client: opencomputer_usage::Client) -> Result<(), opencomputer_usage::ClientError> {
     /// use opencomputer_usage::SandboxQuery;
     ///
-    /// for sandbox in client.sandboxes().list(SandboxQuery::new()).await? {
+    /// for sandbox in client.sandboxes().list(SandboxQuery::new()).await?.items {
     ///     println!("{} is {}", sandbox.sandbox_id, sandbox.status);
     /// }
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn list(&self, query: impl Borrow<SandboxQuery>) -> Result<Vec<Sandbox>, ClientError> {
-        let SandboxQuery {} = query.borrow();
-        self.0.call("sandboxes.list", Raw::Undefined).await
+    pub async fn list(&self, query: impl Borrow<SandboxQuery>) -> Result<SandboxPage, ClientError> {
+        self.0.call("sandboxes.list", query.borrow().0.clone().into_raw()).await
     }
 
     /// Returns one sandbox.

@@ -1,10 +1,45 @@
-//! Options of usage calls.
+//! Options of calls that return pages.
 
 use std::fmt;
 
 use opencomputer_usage_core::client::NextPage;
 use opencomputer_usage_core::host::value::{Raw, Text};
-use opencomputer_usage_core::query::Sort;
+use opencomputer_usage_core::query::{Sort, State};
+
+/// The parameters of a call by name, as the core takes them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Params(Vec<(Text, Raw)>);
+
+impl Params {
+    pub(crate) fn set(mut self, name: &str, value: Raw) -> Self {
+        self.0.retain(|(known, _)| known.as_str() != Some(name));
+        self.0.push((name.into(), value));
+        self
+    }
+
+    /// Adds an entry to a map. The core rejects a map with the same key twice.
+    fn insert(mut self, map: &str, key: &str, value: Raw) -> Self {
+        match self.0.iter_mut().find(|(known, _)| known.as_str() == Some(map)) {
+            Some((_, Raw::Map(entries))) => entries.push((key.into(), value)),
+            _ => self.0.push((map.into(), Raw::Map(vec![(key.into(), value)]))),
+        }
+        self
+    }
+
+    fn filter<V: AsRef<str>>(self, dimension: &str, values: impl IntoIterator<Item = V>) -> Self {
+        let values = values.into_iter().map(|value| value.as_ref().into()).collect();
+        self.insert("filter", dimension, Raw::List(values))
+    }
+
+    /// Returns the parameters of the next page.
+    pub(crate) fn continued(self, next: NextPage) -> Self {
+        next.into_params().fold(self, |params, (name, value)| params.set(name, value.as_str().into()))
+    }
+
+    pub(crate) fn into_raw(self) -> Raw {
+        Raw::Map(self.0)
+    }
+}
 
 /// Options of a usage call, which are checked before a request is sent. The server has a default for each of them.
 ///
@@ -21,10 +56,7 @@ use opencomputer_usage_core::query::Sort;
 /// # let _ = options;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct UsageOptions {
-    scalars: Vec<(Text, Raw)>,
-    filters: Vec<(Text, Raw)>,
-}
+pub struct UsageOptions(Params);
 
 impl UsageOptions {
     /// Returns options with every default.
@@ -33,10 +65,8 @@ impl UsageOptions {
         Self::default()
     }
 
-    fn set(mut self, name: &str, value: Raw) -> Self {
-        self.scalars.retain(|(known, _)| known.as_str() != Some(name));
-        self.scalars.push((name.into(), value));
-        self
+    fn set(self, name: &str, value: Raw) -> Self {
+        Self(self.0.set(name, value))
     }
 
     /// Sets the start of the window, inclusive: a [`Timestamp`](crate::Timestamp), RFC 3339 with an offset, or `YYYY-MM-DD`.
@@ -55,17 +85,14 @@ impl UsageOptions {
 
     /// Keeps sandboxes with any of these exact values of a dimension, `tag:<key>` or `sandbox`.
     #[must_use]
-    pub fn filter<V: AsRef<str>>(mut self, dimension: &str, values: impl IntoIterator<Item = V>) -> Self {
-        let values = values.into_iter().map(|value| value.as_ref().into()).collect();
-        self.filters.push((dimension.into(), Raw::List(values)));
-        self
+    pub fn filter<V: AsRef<str>>(self, dimension: &str, values: impl IntoIterator<Item = V>) -> Self {
+        Self(self.0.filter(dimension, values))
     }
 
     /// Keeps sandboxes that lack a tag, `tag:<key>`.
     #[must_use]
-    pub fn filter_absent(mut self, dimension: &str) -> Self {
-        self.filters.push((dimension.into(), Raw::Null));
-        self
+    pub fn filter_absent(self, dimension: &str) -> Self {
+        Self(self.0.insert("filter", dimension, Raw::Null))
     }
 
     /// Sets the amount that items are ordered by, descending.
@@ -88,27 +115,98 @@ impl UsageOptions {
         self.set("cursor", cursor.into())
     }
 
-    /// Returns the options of the next page.
-    pub(crate) fn continued(self, next: NextPage) -> Self {
-        next.into_params().fold(self, |options, (name, value)| options.set(name, value.as_str().into()))
-    }
-
-    pub(crate) fn params(&self, key: Option<&str>) -> Raw {
-        let key = key.map(|key| ("key".into(), key.into()));
-        let filters = ("filter".into(), Raw::Map(self.filters.clone()));
-        Raw::Map(self.scalars.iter().cloned().chain([filters]).chain(key).collect())
+    pub(crate) fn params(&self, key: Option<&str>) -> Params {
+        let params = self.0.clone();
+        match key {
+            Some(key) => params.set("key", key.into()),
+            None => params,
+        }
     }
 }
 
-/// Selects the sandboxes that [`Sandboxes::list`](crate::Sandboxes::list) returns. There are no filters yet.
+/// Selects the sandboxes of a list; by default the newest running ones.
+///
+/// ```
+/// use opencomputer_usage::{SandboxQuery, State};
+///
+/// let query = SandboxQuery::new().filter("tag:team", ["payments"]).state(State::All).limit(500);
+/// # let _ = query;
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct SandboxQuery {}
+pub struct SandboxQuery(pub(crate) Params);
 
 impl SandboxQuery {
     /// Selects the newest running sandboxes.
     #[must_use]
-    pub const fn new() -> Self {
-        Self {}
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps sandboxes with any of these exact values of a dimension, `tag:<key>` or `sandbox`.
+    #[must_use]
+    pub fn filter<V: AsRef<str>>(self, dimension: &str, values: impl IntoIterator<Item = V>) -> Self {
+        Self(self.0.filter(dimension, values))
+    }
+
+    /// Keeps sandboxes that lack a tag, `tag:<key>`.
+    #[must_use]
+    pub fn filter_absent(self, dimension: &str) -> Self {
+        Self(self.0.insert("filter", dimension, Raw::Null))
+    }
+
+    /// Selects running sandboxes only, or all.
+    #[must_use]
+    pub fn state(self, state: State) -> Self {
+        Self(self.0.set("state", state.as_str().into()))
+    }
+
+    /// Limits the sandboxes of one page, from 1 to [`MAX_PAGE_LIMIT`].
+    ///
+    /// [`MAX_PAGE_LIMIT`]: crate::core::limits::MAX_PAGE_LIMIT
+    #[must_use]
+    pub fn limit(self, limit: u16) -> Self {
+        Self(self.0.set("limit", Raw::Number(limit.into())))
+    }
+
+    /// Continues after a page of the same query: its `next_cursor`.
+    #[must_use]
+    pub fn cursor(self, cursor: &str) -> Self {
+        Self(self.0.set("cursor", cursor.into()))
+    }
+}
+
+/// Selects the values of a tag; by default all of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagValueQuery(Params);
+
+impl TagValueQuery {
+    /// Selects every value.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps the values that start with this text.
+    #[must_use]
+    pub fn prefix(self, prefix: &str) -> Self {
+        Self(self.0.set("prefix", prefix.into()))
+    }
+
+    /// Limits the values of one page, from 1 to [`MAX_PAGE_LIMIT`].
+    ///
+    /// [`MAX_PAGE_LIMIT`]: crate::core::limits::MAX_PAGE_LIMIT
+    #[must_use]
+    pub fn limit(self, limit: u16) -> Self {
+        Self(self.0.set("limit", Raw::Number(limit.into())))
+    }
+
+    /// Continues after a page of the same query: its `next_cursor`.
+    #[must_use]
+    pub fn cursor(self, cursor: &str) -> Self {
+        Self(self.0.set("cursor", cursor.into()))
+    }
+
+    pub(crate) fn params(&self, key: &str) -> Params {
+        self.0.clone().set("key", key.into())
     }
 }

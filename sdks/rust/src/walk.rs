@@ -1,17 +1,19 @@
-//! Walks over every page of a query, in one window and at one `asOf`.
+//! Walks over every page of a query. A walk over usage stays in one window and at one `asOf`.
 
 use std::borrow::Borrow;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 
-use opencomputer_usage_core::client::{ClientError, Outcome};
-use opencomputer_usage_core::wire::{SandboxUsageItem, SandboxUsagePage, TagUsageItem, TagUsagePage};
+use opencomputer_usage_core::client::{ClientError, Outcome, SandboxPage};
+use opencomputer_usage_core::wire::{
+    Sandbox, SandboxUsageItem, SandboxUsagePage, TagUsageItem, TagUsagePage, TagValue, TagValues,
+};
 
-use crate::client::Usage;
-use crate::options::UsageOptions;
+use crate::client::{Client, Sandboxes, Tags, Usage};
+use crate::options::{Params, SandboxQuery, TagValueQuery, UsageOptions};
 
-/// A page of usage.
-pub trait UsagePage: TryFrom<Outcome> {
+/// A page of items.
+pub trait Page: TryFrom<Outcome> {
     /// An item of the page.
     type Item;
 
@@ -20,57 +22,100 @@ pub trait UsagePage: TryFrom<Outcome> {
 }
 
 macro_rules! page {
-    ($page:ty, $item:ty) => {
-        impl UsagePage for $page {
+    ($page:ty, $items:ident: $item:ty) => {
+        impl Page for $page {
             type Item = $item;
 
             fn into_items(self) -> Vec<$item> {
-                self.items
+                self.$items
             }
         }
     };
 }
 
-page!(TagUsagePage, TagUsageItem);
-page!(SandboxUsagePage, SandboxUsageItem);
+page!(TagUsagePage, items: TagUsageItem);
+page!(SandboxUsagePage, items: SandboxUsageItem);
+page!(TagValues, values: TagValue);
+page!(SandboxPage, items: Sandbox);
 
 impl<'a> Usage<'a> {
     /// Walks over the usage by the values of a tag.
     #[must_use]
     pub fn walk_by_tag(&self, key: &str, options: impl Borrow<UsageOptions>) -> Walk<'a, TagUsagePage> {
-        Walk::new(*self, Some(key.to_owned()), options.borrow().clone())
+        Walk::new(self.0, "usage.by_tag", options.borrow().params(Some(key)))
     }
 
     /// Walks over the usage by sandbox.
     #[must_use]
     pub fn walk_by_sandbox(&self, options: impl Borrow<UsageOptions>) -> Walk<'a, SandboxUsagePage> {
-        Walk::new(*self, None, options.borrow().clone())
+        Walk::new(self.0, "usage.by_sandbox", options.borrow().params(None))
+    }
+}
+
+impl<'a> Tags<'a> {
+    /// Walks over the values of a tag.
+    ///
+    /// ```no_run
+    /// # async fn example(client: opencomputer_usage::Client) -> Result<(), opencomputer_usage::ClientError> {
+    /// use opencomputer_usage::TagValueQuery;
+    ///
+    /// let mut values = client.tags().walk_values("team", TagValueQuery::new().prefix("pay"));
+    /// while let Some(value) = values.next().await? {
+    ///     println!("{} has {} sandboxes", value.value, value.sandbox_count);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn walk_values(&self, key: &str, query: impl Borrow<TagValueQuery>) -> Walk<'a, TagValues> {
+        Walk::new(self.0, "tags.list_values", query.borrow().params(key))
+    }
+}
+
+impl<'a> Sandboxes<'a> {
+    /// Walks over sandboxes, newest first.
+    ///
+    /// ```no_run
+    /// # async fn example(client: opencomputer_usage::Client) -> Result<(), opencomputer_usage::ClientError> {
+    /// use opencomputer_usage::{SandboxQuery, State};
+    ///
+    /// let query = SandboxQuery::new().filter("tag:team", ["payments"]).state(State::All);
+    /// let mut sandboxes = client.sandboxes().walk(query);
+    /// while let Some(sandbox) = sandboxes.next().await? {
+    ///     println!("{} is {}", sandbox.sandbox_id, sandbox.status);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn walk(&self, query: impl Borrow<SandboxQuery>) -> Walk<'a, SandboxPage> {
+        Walk::new(self.0, "sandboxes.list", query.borrow().0.clone())
     }
 }
 
 /// A walk over pages. Each page is fetched when its first item is needed.
 #[derive(Debug)]
-pub struct Walk<'a, P: UsagePage> {
-    usage: Usage<'a>,
-    key: Option<String>,
-    /// The options of the next page; `None` after the last.
-    options: Option<UsageOptions>,
+pub struct Walk<'a, P: Page> {
+    client: &'a Client,
+    call: &'static str,
+    /// The parameters of the next page; `None` after the last.
+    params: Option<Params>,
     items: VecDeque<P::Item>,
     page: PhantomData<P>,
 }
 
-impl<'a, P: UsagePage> Walk<'a, P> {
-    fn new(usage: Usage<'a>, key: Option<String>, options: UsageOptions) -> Self {
-        Self { usage, key, options: Some(options), items: VecDeque::new(), page: PhantomData }
+impl<'a, P: Page> Walk<'a, P> {
+    fn new(client: &'a Client, call: &'static str, params: Params) -> Self {
+        Self { client, call, params: Some(params), items: VecDeque::new(), page: PhantomData }
     }
 
     /// Fetches the next page, or returns `None` after the last.
     pub async fn next_page(&mut self) -> Result<Option<P>, ClientError> {
-        let Some(options) = &self.options else {
+        let Some(params) = &self.params else {
             return Ok(None);
         };
-        let (page, next) = self.usage.page(self.key.as_deref(), options).await?;
-        self.options = next.map(|next| options.clone().continued(next));
+        let (page, next) = self.client.page(self.call, params.clone()).await?;
+        self.params = next.map(|next| params.clone().continued(next));
         Ok(Some(page))
     }
 
