@@ -183,7 +183,7 @@ fn live(url: &str) {
         command
     };
     let run = |directory: &TempDir, arguments: &[&str]| command(directory, arguments).output().unwrap();
-    assert_eq!(stdout(&run(&directory, &["migrate"])), "the schema is at version 2\n");
+    assert_eq!(stdout(&run(&directory, &["migrate"])), "the schema is at version 3\n");
     let mut import = command(&directory, &["import", "-", "--org", ORG]).stdin(Stdio::piped()).spawn().unwrap();
     let line = r#"{"type":"scale","sandboxId":"sb-1","memoryMb":4096,"cpuPercent":100,"diskMb":30720,"startedAt":"2026-01-01T00:00:00Z","endedAt":"2026-01-01T01:00:00Z"}"#;
     writeln!(import.stdin.take().unwrap(), "{line}").unwrap();

@@ -167,7 +167,7 @@ fn other_origins_are_allowed_only_if_listed() {
         let answer = open.ask("GET", target, &format!("{key}{ORIGIN}"));
         assert_eq!(status(&answer), wanted);
         assert!(answer.contains("access-control-allow-origin: https://app.example.com\r\n"), "{answer}");
-        assert!(answer.contains("access-control-expose-headers: etag,x-request-id,retry-after\r\n"), "{answer}");
+        assert!(answer.contains("access-control-expose-headers: etag,x-request-id,retry-after,link\r\n"), "{answer}");
     }
     let stranger = open.ask("GET", "/api/tags", &format!("{own}origin: https://evil.example.com\r\n"));
     assert!(!stranger.contains("access-control-allow-origin"), "{stranger}");

@@ -31,7 +31,8 @@ async fn each_path_of_the_table_accepts_only_its_methods() {
     let server = Server::start(Engine::Sqlite).await;
     for (path, methods) in table() {
         for method in METHODS {
-            let answer = Request::new(method, &path.replace("{id}", "sb-1")).key(&server.key).send(&server).await;
+            let target = path.replace("{id}", "sb-1").replace("{key}", "team");
+            let answer = Request::new(method, &target).key(&server.key).send(&server).await;
             if methods.contains(method) {
                 assert_ne!(answer.status, 405, "{method} {path}");
                 assert_ne!(answer.code(), "route_not_found", "{method} {path}");
@@ -53,12 +54,12 @@ async fn paths_outside_of_the_table_are_not_routed() {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         let beside = ["", "/", "/other", "x", "/{id}"].map(|end| format!("{path}{end}"));
         for other in beside.into_iter().chain([parent.to_owned(), format!("{parent}/other")]) {
-            let is_sandbox = |other: &str| other.strip_prefix("/api/sandboxes/").is_some_and(|id| !id.contains('/'));
-            if known.contains(&*other) || is_sandbox(&other) || other.is_empty() {
+            let is_named = |place: &str| other.strip_prefix(place).is_some_and(|name| !name.contains('/'));
+            if known.contains(&*other) || is_named("/api/sandboxes/") || is_named("/api/tags/") || other.is_empty() {
                 continue;
             }
             for method in METHODS {
-                let target = other.replace("{id}", "sb-1");
+                let target = other.replace("{id}", "sb-1").replace("{key}", "team");
                 let answer = Request::new(method, &target).key(&server.key).send(&server).await;
                 let is_head = method == "HEAD";
                 assert!(answer.status == 404, "{method} {target}: {}", answer.status);

@@ -83,7 +83,7 @@ async fn an_index_that_only_looks_alike_does_not_count() {
         database.execute(&format!("CREATE INDEX alike ON {alike}")).await;
         let before = database.texts(INDEXES).await.len();
         open(&database).await.unwrap();
-        assert_eq!(database.texts(INDEXES).await.len(), before + 4, "{alike}");
+        assert_eq!(database.texts(INDEXES).await.len(), before + 6, "{alike}");
     }
 }
 
@@ -93,11 +93,14 @@ async fn indexes_that_are_missing_invalid_or_of_an_older_definition_are_built_ag
         ("usage_scale_events_cover", "sandbox_scale_events (org_id, sandbox_id)"),
         ("usage_sessions_by_sandbox", "sandbox_sessions (org_id, sandbox_id)"),
         ("usage_sessions_running", "sandbox_sessions (org_id)"),
+        ("usage_sessions_newest", "sandbox_sessions (org_id)"),
+        ("usage_tags_by_value", "sandbox_tags (org_id, key)"),
         ("usage_tags_by_sandbox", "sandbox_tags (org_id, sandbox_id)"),
     ];
     let own = [
         ("api_keys_by_hash", "api_keys (key_hash)"),
         ("sandbox_sessions_running", "sandbox_sessions (org_id)"),
+        ("sandbox_sessions_newest", "sandbox_sessions (org_id)"),
         ("sandbox_sessions_open", "sandbox_sessions (worker_id)"),
         ("sandbox_tags_by_value", "sandbox_tags (org_id, key)"),
     ];

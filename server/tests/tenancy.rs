@@ -182,8 +182,20 @@ async fn colliding_ids_stay_apart_on_every_endpoint(engine: Engine) {
         assert_eq!(get(key, "/api/sandboxes/same/tags").await["tags"], json!({ "team": team }));
         assert_eq!(get(key, "/api/sandboxes/same").await["template"], json!(team));
         assert_eq!(get(key, "/api/tags").await["keys"][0]["sandboxCount"], json!(sandboxes));
-        let listed = get(key, "/api/sandboxes").await;
-        assert!(listed.as_array().unwrap().iter().all(|one| one["alias"] == *team), "{listed}");
+        let values = get(key, "/api/tags/team").await;
+        assert_eq!(values["values"], json!([{ "value": team, "sandboxCount": sandboxes }]));
+        let lists = ["", "?state=all", "?filter[sandbox]=same,alone", "?exclude[tag:team]=none&state=all"];
+        for list in lists {
+            let listed = get(key, &format!("/api/sandboxes{list}")).await;
+            let listed = listed.as_array().unwrap();
+            assert_eq!(listed.len(), *sandboxes, "{list}");
+            assert!(listed.iter().all(|one| one["alias"] == *team && one["tags"]["team"] == *team), "{listed:?}");
+        }
+        for condition in ["filter[tag:team]=theirs", "filter[template]=theirs", "exclude[tag:team]=ours"] {
+            let listed = get(key, &format!("/api/sandboxes?state=all&{condition}")).await;
+            let wanted = if *team == "theirs" { *sandboxes } else { 0 };
+            assert_eq!(listed.as_array().unwrap().len(), wanted, "{team} {condition}");
+        }
     }
     let put = |key: &str| Request::new("PUT", "/api/sandboxes/same/tags").key(key).json(r#"{"team":"new"}"#);
     assert_eq!(put(&server.key).send(&server).await.status, 200);

@@ -211,10 +211,10 @@ fn unchecked(case: &Case) -> Option<(&'static str, String, Option<String>)> {
     for (name, value) in params {
         match (name.as_str(), value) {
             ("sandboxId" | "tags" | "ifMatch", _) => (),
-            ("key", _) if operation == "usage.by_tag" => (),
-            ("filter", Value::Object(filters)) => {
+            ("key", _) if matches!(operation, "usage.by_tag" | "tags.list_values") => (),
+            ("filter" | "exclude", Value::Object(filters)) => {
                 for (dimension, value) in filters {
-                    query.push(format!("{}={}", encode(&format!("filter[{dimension}]")), encode(value.as_str()?)));
+                    query.push(format!("{}={}", encode(&format!("{name}[{dimension}]")), encode(value.as_str()?)));
                 }
             }
             (_, value) => query.push(format!("{}={}", encode(name), encode(&scalar(value)?))),
@@ -223,6 +223,8 @@ fn unchecked(case: &Case) -> Option<(&'static str, String, Option<String>)> {
     let (method, path, body) = match operation {
         "usage.by_sandbox" | "usage.by_tag" => ("GET", "/api/usage".to_owned(), None),
         "usage.for_sandbox" => ("GET", format!("/api/sandboxes/{}/usage", id()?), None),
+        "tags.list_values" => ("GET", format!("/api/tags/{}", encode(params.get("key")?.as_str()?)), None),
+        "sandboxes.list" => ("GET", "/api/sandboxes".to_owned(), None),
         "tags.get" => ("GET", format!("/api/sandboxes/{}/tags", id()?), None),
         "tags.set" => ("PUT", format!("/api/sandboxes/{}/tags", id()?), Some(to_json(params.get("tags")?))),
         "sandboxes.get" => ("GET", format!("/api/sandboxes/{}", id()?), None),

@@ -41,7 +41,7 @@ pub(super) fn layer(origins: &[Origin]) -> CorsLayer {
         .allow_origin(if any { AllowOrigin::any() } else { AllowOrigin::list(listed) })
         .allow_methods([Method::GET, Method::PUT])
         .allow_headers([header::IF_MATCH, API_KEY, header::AUTHORIZATION, header::CONTENT_TYPE])
-        .expose_headers([header::ETAG, REQUEST_ID, header::RETRY_AFTER])
+        .expose_headers([header::ETAG, REQUEST_ID, header::RETRY_AFTER, header::LINK])
         .max_age(REMEMBERED)
 }
 

@@ -7,8 +7,9 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use opencomputer_usage_core::Code;
-use opencomputer_usage_core::query::Parameters;
+use opencomputer_usage_core::query::{Parameters, TagValuesQuery};
 use opencomputer_usage_core::sandbox::SandboxId;
+use opencomputer_usage_core::tags::TagKey;
 use opencomputer_usage_core::usage::accounting::Rule;
 use serde::Serialize;
 
@@ -40,6 +41,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
         let path = path.map_err(|_| Code::InvalidSandboxId.error("sandbox id is not valid UTF-8"))?;
         let id = path.iter().find(|(name, _)| *name == "id").map(|(_, id)| id).unwrap_or_default();
         Ok(Self(id.parse()?))
+    }
+}
+
+/// The tag key that a path names.
+pub(super) struct Keyed(pub(super) TagKey);
+
+impl<S: Send + Sync> FromRequestParts<S> for Keyed {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let path = RawPathParams::from_request_parts(parts, state).await;
+        let path = path.map_err(|_| Code::InvalidTagKey.error("tag key is not valid UTF-8"))?;
+        let key = path.iter().find(|(name, _)| *name == "key").map(|(_, key)| key).unwrap_or_default();
+        Ok(Self(TagValuesQuery::parse_key(key)?))
     }
 }
 

@@ -1,15 +1,15 @@
 //! Sandbox reads, with tags if they can be read.
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{HeaderValue, Uri, header};
 use axum::routing::get;
 use axum::{Extension, Router};
 use opencomputer_usage_core::Code;
-use opencomputer_usage_core::query::parse_nothing;
+use opencomputer_usage_core::query::{SandboxesQuery, parse_nothing};
 use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody};
 use uuid::Uuid;
 
-use super::error::Result;
+use super::error::{Failure, Result};
 use super::handler::{App, Named, json, parameters};
 use crate::store::Caller;
 
@@ -24,10 +24,15 @@ pub(super) fn router() -> Router<App> {
 
 /// `GET /api/sandboxes`
 async fn list(State(app): State<App>, Extension(caller): Extension<Caller>, uri: Uri) -> Result {
-    parse_nothing(&parameters(&uri))?;
-    let mut sandboxes = app.store.running_sandboxes(caller.org).await?;
-    add_tags(&app, caller.org, &mut sandboxes).await;
-    json(&sandboxes)
+    let query = SandboxesQuery::parse(&parameters(&uri))?;
+    let mut page = app.store.sandboxes(caller.org, &query, &query.slice()?).await?;
+    add_tags(&app, caller.org, &mut page.items).await;
+    let mut response = json(&page.items)?;
+    if let Some(cursor) = page.next {
+        let link = HeaderValue::from_str(&query.continued(cursor).link()).map_err(Failure::internal)?;
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
 }
 
 /// `GET /api/sandboxes/{id}`

@@ -8,14 +8,14 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use futures_util::StreamExt;
 use opencomputer_usage_core::limits::MAX_BODY_BYTES;
-use opencomputer_usage_core::query::parse_nothing;
+use opencomputer_usage_core::query::{TagValuesQuery, parse_nothing};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::wire::{SandboxTagsBody, TagKeys};
+use opencomputer_usage_core::wire::{SandboxTagsBody, TagKeys, TagValues};
 use opencomputer_usage_core::{Code, Error};
 
 use super::error::{Failure, Result};
-use super::handler::{App, Named, json, parameters};
+use super::handler::{App, Keyed, Named, json, parameters};
 use crate::store::{Caller, TagWrite};
 
 /// The most bytes of a rejected body that are still read, so that the client sees the response.
@@ -23,13 +23,26 @@ const MAX_DRAINED_BYTES: usize = 4 * MAX_BODY_BYTES;
 
 /// Returns the routes of this area.
 pub(super) fn router() -> Router<App> {
-    Router::new().route("/api/tags", get(keys)).route("/api/sandboxes/{id}/tags", get(read).put(replace))
+    Router::new()
+        .route("/api/tags", get(keys))
+        .route("/api/tags/{key}", get(values))
+        // An empty key.
+        .route("/api/tags/", get(values))
+        .route("/api/sandboxes/{id}/tags", get(read).put(replace))
 }
 
 /// `GET /api/tags`
 async fn keys(State(app): State<App>, Extension(caller): Extension<Caller>, uri: Uri) -> Result {
     parse_nothing(&parameters(&uri))?;
     json(&TagKeys { keys: app.store.tag_keys(caller.org).await? })
+}
+
+/// `GET /api/tags/{key}`
+async fn values(State(app): State<App>, Extension(caller): Extension<Caller>, Keyed(key): Keyed, uri: Uri) -> Result {
+    let query = TagValuesQuery::parse(key, &parameters(&uri))?;
+    let page = app.store.tag_values(caller.org, &query, &query.slice()?).await?;
+    let next_cursor = page.next.map(|cursor| cursor.as_str().to_owned());
+    json(&TagValues { key: query.key.as_str().to_owned(), values: page.items, next_cursor })
 }
 
 /// `GET /api/sandboxes/{id}/tags`

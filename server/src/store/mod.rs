@@ -4,6 +4,7 @@
 
 mod admission;
 mod error;
+mod lists;
 mod postgres;
 mod samples;
 mod sqlite;
@@ -14,6 +15,8 @@ use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use opencomputer_usage_core::query::position::{ListPage, SandboxPosition, Slice, TagValuePosition};
+use opencomputer_usage_core::query::{SandboxesQuery, TagValuesQuery};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::usage::accounting::Usage;
@@ -22,7 +25,7 @@ use opencomputer_usage_core::usage::page::Page;
 use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::tally::{Point, Totals};
 use opencomputer_usage_core::usage::window::Timestamp;
-use opencomputer_usage_core::wire::{Sandbox, SandboxDetails, SandboxTagsBody, TagKey};
+use opencomputer_usage_core::wire::{Sandbox, SandboxDetails, SandboxTagsBody, TagKey, TagValue};
 use uuid::Uuid;
 
 pub use self::error::{OpenError, StoreError};
@@ -156,6 +159,14 @@ pub trait Store: Send + Sync {
     /// Returns every tag key in use, in order.
     async fn tag_keys(&self, org: Uuid) -> Result<Vec<TagKey>>;
 
+    /// Returns a page of the values of a tag, in order.
+    async fn tag_values(
+        &self,
+        org: Uuid,
+        query: &TagValuesQuery,
+        slice: &Slice<TagValuePosition>,
+    ) -> Result<ListPage<TagValue, TagValuePosition>>;
+
     /// Returns whether the org has a session or a scale event of this id.
     async fn has_sandbox(&self, org: Uuid, id: &SandboxId) -> Result<bool>;
 
@@ -168,8 +179,13 @@ pub trait Store: Send + Sync {
     /// Replaces the user tags of one sandbox atomically, if `if_match` matches the current ones.
     async fn replace_tags(&self, org: Uuid, id: &SandboxId, tags: &TagSet, if_match: Option<&str>) -> Result<TagWrite>;
 
-    /// Returns the newest 100 running sandboxes by their latest session, without tags.
-    async fn running_sandboxes(&self, org: Uuid) -> Result<Vec<Sandbox>>;
+    /// Returns a page of sandboxes by their latest session, newest first, without tags.
+    async fn sandboxes(
+        &self,
+        org: Uuid,
+        query: &SandboxesQuery,
+        slice: &Slice<SandboxPosition>,
+    ) -> Result<ListPage<Sandbox, SandboxPosition>>;
 
     /// Returns the latest session of one sandbox, without tags.
     async fn sandbox(&self, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>>;

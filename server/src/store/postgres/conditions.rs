@@ -159,3 +159,80 @@ fn having(
         None => format!("{source} AND has.{value} IS NOT NULL"),
     })
 }
+
+/// Compiles conditions on the latest sessions of sandboxes, in rows of `session`, to be appended to a `WHERE`. Each row is
+/// looked up by itself. The filter of the dimension `done` is left out.
+pub(super) fn of_sessions(
+    conditions: &query::Conditions,
+    done: Option<&Dimension>,
+    org: Placeholder,
+    arguments: &mut Arguments<PgArguments>,
+) -> Result<String> {
+    let mut sql = String::new();
+    // Writing to a string cannot fail.
+    for (dimension, filter) in conditions.filters.iter().filter(|(dimension, _)| Some(*dimension) != done) {
+        let _ = write!(sql, "\n             AND {}", matches(dimension, filter, org, arguments)?);
+    }
+    for (dimension, filter) in conditions.exclusions.iter() {
+        let _ = write!(sql, "\n             AND NOT ({})", matches(dimension, filter, org, arguments)?);
+    }
+    Ok(sql)
+}
+
+/// Compiles whether a sandbox, by its latest session in a row of `session`, matches a filter; never null.
+fn matches(
+    dimension: &Dimension,
+    filter: &Filter,
+    org: Placeholder,
+    arguments: &mut Arguments<PgArguments>,
+) -> Result<String> {
+    Ok(match (dimension, filter) {
+        (Dimension::Sandbox, Filter::AnyOf(ids)) => {
+            format!(r#"session.sandbox_id COLLATE "C" = ANY ({})"#, arguments.bind(ids.clone())?)
+        }
+        (Dimension::Sandbox, Filter::Absent) => "FALSE".to_owned(),
+        (Dimension::Tag(key), filter) => {
+            let key = arguments.bind(key.as_str().to_owned())?;
+            let (not, of_value) = match filter {
+                Filter::Absent => ("NOT ", String::new()),
+                Filter::AnyOf(values) => ("", format!(" AND has.value = ANY ({})", arguments.bind(values.clone())?)),
+            };
+            format!(
+                r#"{not}EXISTS (
+                 SELECT 1 FROM sandbox_tags AS has
+                 WHERE has.org_id = {org} AND has.sandbox_id COLLATE "C" = session.sandbox_id COLLATE "C"
+                     AND has.key = {key}{of_value} OFFSET 0)"#
+            )
+        }
+        (Dimension::Template | Dimension::Region | Dimension::Status, filter) => {
+            let value = format!("coalesce(session.{}::text, '')", dimension.kind());
+            match filter {
+                Filter::Absent => format!("{value} = ''"),
+                Filter::AnyOf(values) => format!("{value} = ANY ({})", arguments.bind(values.clone())?),
+            }
+        }
+    })
+}
+
+/// Composes the ids of the sandboxes that a filter by values keeps, each once. `None` if no index has them.
+pub(super) fn kept(
+    dimension: &Dimension,
+    filter: &Filter,
+    org: Placeholder,
+    arguments: &mut Arguments<PgArguments>,
+) -> Result<Option<String>> {
+    Ok(match (dimension, filter) {
+        (Dimension::Sandbox, Filter::AnyOf(ids)) => {
+            let ids = arguments.bind(ids.clone())?;
+            Some(format!("SELECT sandbox_id FROM unnest({ids}::text[]) AS wanted (sandbox_id)"))
+        }
+        (Dimension::Tag(key), Filter::AnyOf(values)) => {
+            let (key, values) = (arguments.bind(key.as_str().to_owned())?, arguments.bind(values.clone())?);
+            Some(format!(
+                r#"SELECT has.sandbox_id COLLATE "C" AS sandbox_id FROM sandbox_tags AS has
+             WHERE has.org_id = {org} AND has.key = {key} AND has.value = ANY ({values})"#
+            ))
+        }
+        _ => None,
+    })
+}

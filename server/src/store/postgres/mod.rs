@@ -4,6 +4,7 @@ mod conditions;
 mod dimensions;
 mod events;
 mod import;
+mod lists;
 mod migrate;
 mod prune;
 mod read;
@@ -22,6 +23,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use opencomputer_usage_core::query::position::{ListPage, SandboxPosition, Slice, TagValuePosition};
+use opencomputer_usage_core::query::{SandboxesQuery, TagValuesQuery};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::usage::dimension::Dimension;
@@ -29,7 +32,7 @@ use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::{Group, Page};
 use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::window::Timestamp;
-use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey};
+use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey, TagValue};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Postgres as Engine, Transaction};
 use uuid::Uuid;
@@ -185,6 +188,38 @@ async fn tag_keys(pool: PgPool, org: Uuid, abandoned: Abandoned) -> Result<Vec<T
     found.and_then(|found| ended.map(|()| found))
 }
 
+/// Reads a page of sandboxes in a snapshot of its own.
+async fn sandboxes(
+    pool: PgPool,
+    org: Uuid,
+    query: SandboxesQuery,
+    slice: Slice<SandboxPosition>,
+    abandoned: Abandoned,
+) -> Result<ListPage<Sandbox, SandboxPosition>> {
+    let mut snapshot = Snapshot::begin(&pool, lists::IN_ORDER).await?;
+    let process = snapshot.process();
+    let work = lists::sandboxes(&mut snapshot, org, &query, &slice);
+    let found = cancel_if_abandoned(&pool, process, abandoned, work).await;
+    let ended = snapshot.end().await;
+    found.and_then(|found| ended.map(|()| found))
+}
+
+/// Reads a page of the values of a tag in a snapshot of its own.
+async fn tag_values(
+    pool: PgPool,
+    org: Uuid,
+    query: TagValuesQuery,
+    slice: Slice<TagValuePosition>,
+    abandoned: Abandoned,
+) -> Result<ListPage<TagValue, TagValuePosition>> {
+    let mut snapshot = Snapshot::begin(&pool, lists::IN_ORDER).await?;
+    let process = snapshot.process();
+    let work = lists::tag_values(&mut snapshot, org, &query, &slice);
+    let found = cancel_if_abandoned(&pool, process, abandoned, work).await;
+    let ended = snapshot.end().await;
+    found.and_then(|found| ended.map(|()| found))
+}
+
 #[async_trait]
 impl Store for Postgres {
     async fn schema_version(&self) -> Result<u32> {
@@ -236,6 +271,17 @@ impl Store for Postgres {
         permit.finish(|abandoned| tag_keys(pool, org, abandoned)).await
     }
 
+    async fn tag_values(
+        &self,
+        org: Uuid,
+        query: &TagValuesQuery,
+        slice: &Slice<TagValuePosition>,
+    ) -> Result<ListPage<TagValue, TagValuePosition>> {
+        let permit = self.queues.heavy.acquire(org).await?;
+        let (pool, query, slice) = (self.pool.clone(), query.clone(), slice.clone());
+        permit.finish(|abandoned| tag_values(pool, org, query, slice, abandoned)).await
+    }
+
     async fn has_sandbox(&self, org: Uuid, id: &SandboxId) -> Result<bool> {
         let _permit = self.queues.light.acquire(org).await?;
         read::has_sandbox(&mut *self.pool.acquire().await?, org, id).await
@@ -275,9 +321,16 @@ impl Store for Postgres {
         replaced
     }
 
-    async fn running_sandboxes(&self, org: Uuid) -> Result<Vec<Sandbox>> {
-        let _permit = self.queues.light.acquire(org).await?;
-        read::running(&mut *self.pool.acquire().await?, org).await
+    async fn sandboxes(
+        &self,
+        org: Uuid,
+        query: &SandboxesQuery,
+        slice: &Slice<SandboxPosition>,
+    ) -> Result<ListPage<Sandbox, SandboxPosition>> {
+        let queue = if query.conditions.is_empty() { &self.queues.light } else { &self.queues.heavy };
+        let permit = queue.acquire(org).await?;
+        let (pool, query, slice) = (self.pool.clone(), query.clone(), slice.clone());
+        permit.finish(|abandoned| sandboxes(pool, org, query, slice, abandoned)).await
     }
 
     async fn sandbox(&self, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
@@ -351,5 +404,5 @@ impl Store for Postgres {
 /// Returns every statement with its name. The composed ones have the conditions of a plan.
 pub(super) fn statements(plan: &Plan) -> Result<Vec<(&'static str, String)>> {
     let fixed = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
-    Ok(fixed.chain(sums::texts(plan)?).collect())
+    Ok(fixed.chain(sums::texts(plan)?).chain(lists::texts(&plan.conditions)?).collect())
 }

@@ -61,7 +61,7 @@ const PLAIN: Index =
 const RUNNING: &str = "status = 'running' AND stopped_at IS NULL";
 
 /// The indexes on tags, on every schema.
-const TAG_INDEXES: [Index; 2] = [
+const TAG_INDEXES: [Index; 3] = [
     Index { name: "sandbox_tags_by_value", table: TAGS.0, keys: &["org_id", "key", "value"], ..PLAIN },
     Index {
         name: "usage_tags_by_sandbox",
@@ -70,10 +70,17 @@ const TAG_INDEXES: [Index; 2] = [
         bytewise: Some("sandbox_id"),
         ..PLAIN
     },
+    Index {
+        name: "usage_tags_by_value",
+        table: TAGS.0,
+        keys: &["org_id", "key", "value"],
+        bytewise: Some("value"),
+        ..PLAIN
+    },
 ];
 
 /// The indexes on a platform's tables.
-const PLATFORM_INDEXES: [Index; 3] = [
+const PLATFORM_INDEXES: [Index; 4] = [
     Index {
         name: "usage_scale_events_cover",
         table: "sandbox_scale_events",
@@ -96,10 +103,11 @@ const PLATFORM_INDEXES: [Index; 3] = [
         condition: Some(RUNNING),
         ..PLAIN
     },
+    Index { name: "usage_sessions_newest", table: "sandbox_sessions", keys: &["org_id", "started_at"], ..PLAIN },
 ];
 
-/// The secondary indexes of our own schema, as in `0001_schema.sql`.
-const OWN_INDEXES: [Index; 3] = [
+/// The secondary indexes of our own schema. Those that its migrations lack are built without blocking writes.
+const OWN_INDEXES: [Index; 4] = [
     Index { name: "api_keys_by_hash", table: "api_keys", unique: true, keys: &["key_hash"], ..PLAIN },
     Index {
         name: "sandbox_sessions_running",
@@ -108,6 +116,7 @@ const OWN_INDEXES: [Index; 3] = [
         condition: Some(RUNNING),
         ..PLAIN
     },
+    Index { name: "sandbox_sessions_newest", table: "sandbox_sessions", keys: &["org_id", "started_at"], ..PLAIN },
     Index {
         name: "sandbox_sessions_open",
         table: "sandbox_sessions",

@@ -20,6 +20,10 @@ statements! {
              SELECT sandbox_id COLLATE "C" AS sandbox_id FROM sandbox_tags
              WHERE org_id = $1 AND key = $2 AND value = wanted.value OFFSET 0) AS has
          LIMIT $4"#;
+    /// The number of sandboxes that have one of these values of a tag, from the index by value. The limit bounds what is
+    /// read.
+    COUNT_TAGGED = "SELECT count(*) FROM (
+             SELECT 1 FROM sandbox_tags WHERE org_id = $1 AND key = $2 AND value = ANY ($3) LIMIT $4) AS has";
     /// The start and end of a sandbox's sessions in a window, and whether one is open.
     SESSION_SPAN = r#"SELECT min(greatest(started_at, $3)), max(least(coalesce(stopped_at, $5), $6)),
              bool_or(stopped_at IS NULL AND status NOT IN ('stopped', 'error'))
@@ -53,17 +57,6 @@ statements! {
     HAS_SANDBOX = r#"SELECT EXISTS (SELECT 1 FROM sandbox_sessions WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2)
          OR EXISTS (SELECT 1 FROM sandbox_scale_events WHERE org_id = $1 AND sandbox_id COLLATE "C" = $2)"#;
     HAS_ORG = "SELECT EXISTS (SELECT 1 FROM orgs WHERE id = $1)";
-    /// The newest running sandboxes. The partial index of running sessions gives the order; for each of them one
-    /// lookup finds out whether a later session exists, until 100 are found.
-    RUNNING = r#"SELECT sandbox_id, status::text, coalesce(region::text, ''), coalesce(worker_id::text, ''),
-             coalesce(template::text, ''), started_at, config ->> 'alias'
-         FROM sandbox_sessions AS session
-         WHERE org_id = $1 AND status = 'running' AND stopped_at IS NULL AND NOT EXISTS (
-             SELECT 1 FROM sandbox_sessions AS later
-             WHERE later.org_id = session.org_id AND later.org_id = $1
-                 AND later.sandbox_id COLLATE "C" = session.sandbox_id COLLATE "C"
-                 AND (later.started_at, later.id) > (session.started_at, session.id) OFFSET 0)
-         ORDER BY started_at DESC, sandbox_id COLLATE "C" LIMIT 100"#;
     /// The latest session of one sandbox.
     SANDBOX = r#"SELECT sandbox_id, status::text, coalesce(region::text, ''), coalesce(worker_id::text, ''),
              coalesce(template::text, ''), started_at, config ->> 'alias'

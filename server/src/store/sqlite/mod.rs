@@ -2,6 +2,7 @@
 
 mod conditions;
 mod import;
+mod lists;
 mod prune;
 mod read;
 mod schema;
@@ -19,6 +20,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use opencomputer_usage_core::query::position::{ListPage, SandboxPosition, Slice, TagValuePosition};
+use opencomputer_usage_core::query::{SandboxesQuery, TagValuesQuery};
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::usage::dimension::Dimension;
@@ -26,7 +29,7 @@ use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::page::{Group, Page};
 use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::window::Timestamp;
-use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey};
+use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey, TagValue};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection as _, Sqlite as Engine, SqliteConnection, Transaction};
 use uuid::Uuid;
@@ -42,9 +45,10 @@ use crate::deadline;
 use crate::keys::NewKey;
 
 /// The steps in order. The version of a database is the number of those that it has.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/sqlite/0001_schema.sql"),
     include_str!("../../../migrations/sqlite/0002_usage_samples.sql"),
+    include_str!("../../../migrations/sqlite/0003_newest_sessions.sql"),
 ];
 
 /// The readers for key lookups, short reads and sums. One more is for work without an org, such as `/readyz`.
@@ -223,6 +227,23 @@ impl Store for Sqlite {
             .await
     }
 
+    async fn tag_values(
+        &self,
+        org: Uuid,
+        query: &TagValuesQuery,
+        slice: &Slice<TagValuePosition>,
+    ) -> Result<ListPage<TagValue, TagValuePosition>> {
+        let permit = self.queues.heavy.acquire(org).await?;
+        let (readers, query, slice) = (self.readers.clone(), query.clone(), slice.clone());
+        permit
+            .finish(|abandoned| async move {
+                let mut db = readers.acquire().await?;
+                end_if_abandoned(&mut db, abandoned).await?;
+                lists::tag_values(&mut db, org, &query, &slice).await
+            })
+            .await
+    }
+
     async fn has_sandbox(&self, org: Uuid, id: &SandboxId) -> Result<bool> {
         let _permit = self.queues.light.acquire(org).await?;
         read::has_sandbox(&mut *self.readers.acquire().await?, org, id).await
@@ -259,9 +280,22 @@ impl Store for Sqlite {
         }
     }
 
-    async fn running_sandboxes(&self, org: Uuid) -> Result<Vec<Sandbox>> {
-        let _permit = self.queues.light.acquire(org).await?;
-        read::running(&mut *self.readers.acquire().await?, org).await
+    async fn sandboxes(
+        &self,
+        org: Uuid,
+        query: &SandboxesQuery,
+        slice: &Slice<SandboxPosition>,
+    ) -> Result<ListPage<Sandbox, SandboxPosition>> {
+        let queue = if query.conditions.is_empty() { &self.queues.light } else { &self.queues.heavy };
+        let permit = queue.acquire(org).await?;
+        let (readers, query, slice) = (self.readers.clone(), query.clone(), slice.clone());
+        permit
+            .finish(|abandoned| async move {
+                let mut db = readers.acquire().await?;
+                end_if_abandoned(&mut db, abandoned).await?;
+                lists::sandboxes(&mut db, org, &query, &slice).await
+            })
+            .await
     }
 
     async fn sandbox(&self, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
@@ -335,5 +369,5 @@ impl Store for Sqlite {
 /// Returns every statement with its name. The composed ones have the conditions of a plan.
 pub(super) fn statements(plan: &Plan) -> Result<Vec<(&'static str, String)>> {
     let fixed = sql::ALL.iter().map(|(name, sql)| (*name, (*sql).to_owned()));
-    Ok(fixed.chain(sums::texts(plan)?).collect())
+    Ok(fixed.chain(sums::texts(plan)?).chain(lists::texts(&plan.conditions)?).collect())
 }

@@ -119,13 +119,7 @@ pub(super) async fn has_org(db: &mut SqliteConnection, org: Uuid) -> Result<bool
     Ok(sqlx::query_scalar(sql::HAS_ORG).bind(org.to_string()).fetch_one(db).await?)
 }
 
-type SessionRow = (String, String, String, String, String, i64, Option<String>);
-
-/// Returns the newest sandboxes whose latest session is running.
-pub(super) async fn running(db: &mut SqliteConnection, org: Uuid) -> Result<Vec<Sandbox>> {
-    let rows: Vec<SessionRow> = sqlx::query_as(sql::RUNNING).bind(org.to_string()).fetch_all(db).await?;
-    Ok(rows.into_iter().map(sandbox_of).collect())
-}
+pub(super) type SessionRow = (String, String, String, String, String, i64, Option<String>);
 
 /// Returns one sandbox by its latest session.
 pub(super) async fn sandbox(db: &mut SqliteConnection, org: Uuid, id: &SandboxId) -> Result<Option<Sandbox>> {
@@ -134,7 +128,8 @@ pub(super) async fn sandbox(db: &mut SqliteConnection, org: Uuid, id: &SandboxId
     Ok(row.map(sandbox_of))
 }
 
-fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alias): SessionRow) -> Sandbox {
+/// Makes a sandbox of its latest session, without tags.
+pub(super) fn sandbox_of((sandbox_id, status, region, worker_id, template, started_at, alias): SessionRow) -> Sandbox {
     let started_at = Timestamp::nearest(started_at);
     let (tags, tags_last_updated_at) = (None, None);
     let (region, worker_id, template) = (Some(region), Some(worker_id), Some(template));

@@ -9,13 +9,6 @@ macro_rules! clock {
     };
 }
 
-macro_rules! session_columns {
-    () => {
-        "SELECT sandbox_id, status, region, worker_id, template, started_at, config ->> 'alias'
-         FROM sandbox_sessions AS session"
-    };
-}
-
 statements! {
     /// The events of a sandbox in a window. The core adds them up.
     SANDBOX_EVENTS = "SELECT memory_mb, disk_mb, started_at, ended_at FROM sandbox_scale_events
@@ -38,22 +31,18 @@ statements! {
                  AND later.started_at > session.started_at)";
     TAGS_OF = "SELECT sandbox_id, key, value, updated_at FROM sandbox_tags
          WHERE org_id = ?1 AND sandbox_id IN (SELECT value FROM json_each(?2))";
+    /// The number of sandboxes that have one of these values of a tag. The limit bounds what is read.
+    COUNT_TAGGED = "SELECT COUNT(*) FROM (
+             SELECT 1 FROM sandbox_tags
+             WHERE org_id = ?1 AND key = ?2 AND value IN (SELECT value FROM json_each(?3)) LIMIT ?4)";
     TAG_KEYS = "SELECT key, COUNT(*), COUNT(DISTINCT value) FROM sandbox_tags
          WHERE org_id = ?1 GROUP BY key ORDER BY key";
     HAS_SANDBOX = "SELECT EXISTS (SELECT 1 FROM sandbox_sessions WHERE org_id = ?1 AND sandbox_id = ?2)
          OR EXISTS (SELECT 1 FROM sandbox_scale_events WHERE org_id = ?1 AND sandbox_id = ?2)";
     HAS_ORG = "SELECT EXISTS (SELECT 1 FROM orgs WHERE id = ?1)";
-    RUNNING = concat!(
-        session_columns!(),
-        " WHERE org_id = ?1 AND status = 'running' AND stopped_at IS NULL AND NOT EXISTS (
-             SELECT 1 FROM sandbox_sessions AS later
-             WHERE later.org_id = session.org_id AND later.sandbox_id = session.sandbox_id
-                 AND later.started_at > session.started_at)
-         ORDER BY started_at DESC, sandbox_id LIMIT 100"
-    );
-    SANDBOX = concat!(
-        session_columns!(), " WHERE org_id = ?1 AND sandbox_id = ?2 ORDER BY started_at DESC LIMIT 1"
-    );
+    SANDBOX = "SELECT sandbox_id, status, region, worker_id, template, started_at, config ->> 'alias'
+         FROM sandbox_sessions AS session
+         WHERE org_id = ?1 AND sandbox_id = ?2 ORDER BY started_at DESC LIMIT 1";
     /// The owner of a key, and the database's clock. This lookup cannot know the org.
     CALLER = concat!(
         "SELECT org_id, ", clock!(), " AS now FROM api_keys

@@ -28,13 +28,13 @@ use crate::store::{Result, StoreError, Tier};
 const OVERFLOW: &str = "integer overflow";
 
 /// A composed statement with its arguments.
-struct Statement {
-    sql: String,
-    arguments: Arguments<SqliteArguments>,
+pub(super) struct Statement {
+    pub(super) sql: String,
+    pub(super) arguments: Arguments<SqliteArguments>,
 }
 
 impl Statement {
-    fn query<T: for<'r> FromRow<'r, SqliteRow>>(self) -> QueryAs<'static, Sqlite, T, SqliteArguments> {
+    pub(super) fn query<T: for<'r> FromRow<'r, SqliteRow>>(self) -> QueryAs<'static, Sqlite, T, SqliteArguments> {
         // The texts are this module's own; values from outside are arguments.
         sqlx::query_as_with(AssertSqlSafe(self.sql), self.arguments.into_inner())
     }
