@@ -59,7 +59,7 @@ pub fn validate_tag_value(py: Python<'_>, value: Any) -> Made {
 /// Parses a `groupBy`.
 ///
 /// >>> parse_group_by("tag:team:payments")
-/// GroupBy(kind='tag', key='team:payments', dimensions=<0>)
+/// GroupBy(kind='tag', key='team:payments')
 /// >>> [dimension.kind for dimension in parse_group_by("tag:team,region").dimensions]
 /// ['tag', 'region']
 ///

@@ -31,10 +31,11 @@ fn values<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Vec<Bound<'py, PyAny>
     slf.get().values(slf.py())
 }
 
-/// Returns `Name(field=value, …)`, with only the length of a tuple, which may have many items.
+/// Returns `Name(field=value, …)` without fields that the wire omits, and with only the length of a tuple, which may have
+/// many items.
 pub fn repr<T: Model>(slf: Slf<'_, '_, T>) -> PyResult<String> {
     let mut fields = Vec::with_capacity(T::FIELDS.len());
-    for (field, value) in T::FIELDS.iter().zip(values(slf)?) {
+    for (field, value) in written(slf)? {
         let shown = match value.cast::<PyTuple>() {
             Ok(items) => format!("<{}>", items.len()),
             Err(_) => value.repr()?.to_string(),
@@ -79,18 +80,18 @@ pub fn reduce<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<(Bound<'py, PyTyp
 /// Returns the model as plain dicts and lists under wire names.
 pub fn to_dict<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(slf.py());
-    for (wire, value) in written(slf)? {
-        dict.set_item(wire, plain(&value)?)?;
+    for (field, value) in written(slf)? {
+        dict.set_item(field.wire, plain(&value)?)?;
     }
     Ok(dict)
 }
 
-/// Returns wire names and values, without fields that the wire omits.
-fn written<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Vec<(&'static str, Bound<'py, PyAny>)>> {
+/// Returns the fields and their values, without fields that the wire omits.
+fn written<'py, T: Model>(slf: Slf<'_, 'py, T>) -> PyResult<Vec<(&'static Field, Bound<'py, PyAny>)>> {
     let values = values(slf)?;
     let lacks = |name| T::FIELDS.iter().zip(&values).any(|(field, value)| field.name == name && is_absent(value));
     let shown = T::FIELDS.iter().zip(&values).filter(|(field, _)| !field.needs.is_some_and(lacks));
-    Ok(shown.map(|(field, value)| (field.wire, value.clone())).collect())
+    Ok(shown.map(|(field, value)| (field, value.clone())).collect())
 }
 
 /// Returns whether a value stands for a missing one: None, False or an empty tuple.
@@ -101,13 +102,13 @@ fn is_absent(value: &Bound<'_, PyAny>) -> bool {
 
 /// Returns the keys of `to_dict`, for `dict(model)`.
 pub fn keys<T: Model>(slf: Slf<'_, '_, T>) -> PyResult<Vec<&'static str>> {
-    Ok(written(slf)?.into_iter().map(|(wire, _)| wire).collect())
+    Ok(written(slf)?.into_iter().map(|(field, _)| field.wire).collect())
 }
 
 /// Returns the value of `to_dict` for a key.
 pub fn item<'py, T: Model>(slf: Slf<'_, 'py, T>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let name = key.cast::<PyString>().ok().and_then(|key| key.to_str().ok());
-    let found = written(slf)?.into_iter().find(|(wire, _)| Some(*wire) == name);
+    let found = written(slf)?.into_iter().find(|(field, _)| Some(field.wire) == name);
     let (_, value) = found.ok_or_else(|| PyKeyError::new_err(key.clone().unbind()))?;
     plain(&value)
 }

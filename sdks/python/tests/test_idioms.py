@@ -139,7 +139,7 @@ VALUES: list[Any] = [
 
 
 def wire(value: Any) -> Any:
-    return dict(value) if isinstance(value, ocu.Tags) else value.to_dict()
+    return dict(value) if isinstance(value, dict) else value.to_dict()
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
