@@ -200,17 +200,17 @@ models! {
         alias = none: TEXT.maybe() => "alias" (optional),
         /// `running`, `hibernated`, `stopped`, `error` or another status of the platform, from the latest session.
         status = none: TEXT.maybe() => "status" (optional),
+        /// Allocated and used memory over the window; None from the platform's servers before June 2026.
+        totals = none: Kind::one::<SandboxUsageTotals>().maybe() => "totals",
+        /// Allocated and used memory over time, one point per bucket; None from the platform's servers before June
+        /// 2026.
+        points = none: Kind::many::<UsagePoint>().maybe() => "points",
         /// The interval of the buckets, if the query has one.
         interval = none: TEXT.maybe() => "interval" (optional),
         /// The time zone of the buckets, if the query has an interval.
         time_zone = none: TEXT.maybe() => "timezone" (optional),
         /// The buckets, contiguous and in order, if the query has an interval.
         buckets = none: Kind::many::<UsageBucket>() => "buckets" (optional),
-        /// Allocated and used memory over the window; None from the platform's servers before June 2026.
-        totals = none: Kind::one::<SandboxUsageTotals>().maybe() => "totals",
-        /// Allocated and used memory over time, one point per bucket; None from the platform's servers before June
-        /// 2026.
-        points = none: Kind::many::<UsagePoint>().maybe() => "points",
     } + {
         /// The tags that you can write back: all tags except system tags.
         #[getter]
@@ -249,6 +249,15 @@ models! {
         sandbox_count: COUNT => "sandboxCount",
         /// The number of its distinct values.
         value_count: COUNT => "valueCount",
+    } + {
+    }
+
+    /// A value of a tag.
+    TagValue {
+        /// The value.
+        value: TEXT => "value",
+        /// The number of sandboxes that have it.
+        sandbox_count: COUNT => "sandboxCount",
     } + {
     }
 
@@ -323,6 +332,8 @@ models! {
         max_window_days: COUNT => "maxWindowDays",
         /// The number of items on a page without a limit.
         default_page_limit: COUNT => "defaultPageLimit",
+        /// The number of sandboxes or tag values on a page of a list without a limit.
+        default_list_limit: COUNT => "defaultListLimit",
         /// The most items on a page.
         max_page_limit: COUNT => "maxPageLimit",
         /// The most values in one filter, counted before duplicates are dropped.
@@ -537,6 +548,38 @@ pages! {
             generic_alias(cls, item)
         }
     }
+
+    /// The response of `GET /api/tags/{key}`: the values of one tag.
+    TagValueList (TagValues)
+    {
+        /// The key of the tag.
+        key: TEXT => "key",
+    }
+    {
+        /// The values of this page, ordered by their UTF-8 bytes.
+        items: Kind::many::<TagValue>() => "values",
+        /// The cursor of the next page; None on the last page.
+        next_cursor: TEXT.maybe() => "nextCursor",
+    }
+    {
+    }
+    + {
+    }
+
+    /// A page of a list.
+    SandboxList (Sandboxes)
+    {
+    }
+    {
+        /// The sandboxes of this page.
+        items: Kind::many::<Sandbox>() => "items",
+        /// The cursor of the next page; None on the last page.
+        next_cursor: TEXT.maybe() => "nextCursor",
+    }
+    {
+    }
+    + {
+    }
 }
 
 impl IntoPython for opencomputer_usage_core::error::TagViolation {
@@ -664,11 +707,11 @@ impl IntoPython for wire::SandboxUsage {
             self.last_ended_at.into_python(py)?,
             self.alias.into_python(py)?,
             self.status.into_python(py)?,
+            self.totals.into_python(py)?,
+            self.points.into_python(py)?,
             self.interval.into_python(py)?,
             self.timezone.into_python(py)?,
             self.buckets.unwrap_or_default().into_python(py)?,
-            self.totals.into_python(py)?,
-            self.points.into_python(py)?,
         );
         Ok(Py::new(py, model)?.into_any())
     }
@@ -680,6 +723,16 @@ impl IntoPython for wire::TagKey {
             self.key.into_python(py)?,
             self.sandbox_count.into_python(py)?,
             self.value_count.into_python(py)?,
+        );
+        Ok(Py::new(py, model)?.into_any())
+    }
+}
+
+impl IntoPython for wire::TagValue {
+    fn into_python(self, py: Python<'_>) -> Made {
+        let model = TagValue::new(
+            self.value.into_python(py)?,
+            self.sandbox_count.into_python(py)?,
         );
         Ok(Py::new(py, model)?.into_any())
     }
@@ -767,6 +820,25 @@ impl IntoPython for SandboxesPage {
     }
 }
 
+impl IntoPython for wire::TagValues {
+    fn into_python(self, py: Python<'_>) -> Made {
+        fields(py, [
+            self.key.into_python(py)?,
+            self.values.into_python(py)?,
+            self.next_cursor.into_python(py)?,
+        ])
+    }
+}
+
+impl IntoPython for client::SandboxPage {
+    fn into_python(self, py: Python<'_>) -> Made {
+        fields(py, [
+            self.items.into_python(py)?,
+            self.next_cursor.into_python(py)?,
+        ])
+    }
+}
+
 /// Returns the limits from the core's table.
 fn limits(py: Python<'_>) -> PyResult<Limits> {
     let number = |name| {
@@ -780,6 +852,7 @@ fn limits(py: Python<'_>) -> PyResult<Limits> {
         number("defaultWindowDays")?,
         number("maxWindowDays")?,
         number("defaultPageLimit")?,
+        number("defaultListLimit")?,
         number("maxPageLimit")?,
         number("maxFilterValues")?,
         number("maxFilters")?,
@@ -805,6 +878,7 @@ impl IntoPython for Value {
             Self::SandboxUsagePage(result) => result.into_result(py),
             Self::SandboxUsage(result) => result.into_result(py),
             Self::TagKeys(result) => result.into_result(py),
+            Self::TagValues(result) => result.into_result(py),
             Self::Tags(result) => result.into_result(py),
             Self::Sandboxes(result) => result.into_result(py),
             Self::Sandbox(result) => result.into_result(py),
@@ -825,12 +899,15 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<UsagePoint>()?;
     module.add_class::<SandboxUsage>()?;
     module.add_class::<TagKey>()?;
+    module.add_class::<TagValue>()?;
     module.add_class::<SandboxTags>()?;
     module.add_class::<Sandbox>()?;
     module.add_class::<SandboxUsageItem>()?;
     module.add_class::<TagUsage>()?;
     module.add_class::<GroupUsage>()?;
     module.add_class::<SandboxesUsage>()?;
+    module.add_class::<TagValueList>()?;
+    module.add_class::<SandboxList>()?;
     module.add_class::<Limits>()?;
     module.add("LIMITS", limits(module.py())?)
 }
@@ -850,12 +927,15 @@ pub fn fields_of(class: &Bound<'_, PyType>) -> Option<&'static [Field]> {
         (py.get_type::<UsagePoint>(), UsagePoint::FIELDS),
         (py.get_type::<SandboxUsage>(), SandboxUsage::FIELDS),
         (py.get_type::<TagKey>(), TagKey::FIELDS),
+        (py.get_type::<TagValue>(), TagValue::FIELDS),
         (py.get_type::<SandboxTags>(), SandboxTags::FIELDS),
         (py.get_type::<Sandbox>(), Sandbox::FIELDS),
         (py.get_type::<SandboxUsageItem>(), SandboxUsageItem::FIELDS),
         (py.get_type::<TagUsage>(), TagUsage::FIELDS),
         (py.get_type::<GroupUsage>(), GroupUsage::FIELDS),
         (py.get_type::<SandboxesUsage>(), SandboxesUsage::FIELDS),
+        (py.get_type::<TagValueList>(), TagValueList::FIELDS),
+        (py.get_type::<SandboxList>(), SandboxList::FIELDS),
         (py.get_type::<Limits>(), Limits::FIELDS),
     ];
     known.into_iter().find(|(known, _)| known.is(class)).map(|(_, fields)| fields)

@@ -64,11 +64,15 @@ from ._errors import (
 from ._models import *  # noqa: F403
 from ._pages import (
     AsyncGroupUsagePage,
+    AsyncSandboxPage,
     AsyncSandboxUsagePage,
     AsyncTagUsagePage,
+    AsyncTagValuePage,
     GroupUsagePage,
+    SandboxPage,
     SandboxUsagePage,
     TagUsagePage,
+    TagValuePage,
 )
 from ._shared import Interval
 from ._tags import Group, Tags
@@ -79,8 +83,10 @@ __all__ = [
     "APIError",
     "APITimeoutError",
     "AsyncGroupUsagePage",
+    "AsyncSandboxPage",
     "AsyncSandboxUsagePage",
     "AsyncTagUsagePage",
+    "AsyncTagValuePage",
     "AsyncUsageClient",
     "AuthenticationError",
     "ConflictError",
@@ -97,11 +103,13 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitError",
     "Request",
+    "SandboxPage",
     "SandboxUsagePage",
     "ServerError",
     "Table",
     "TagUsagePage",
     "TagValidationError",
+    "TagValuePage",
     "Tags",
     "UnsupportedByServerError",
     "UsageClient",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from . import _async_io as _io
-from ._core import Sandbox, SandboxTags, TagKey
-from ._shared import Change, check_change
-
-ListOfSandboxes = list[Sandbox]
+from ._core import Sandbox, SandboxTags, TagKey, TagValue
+from ._pages import AsyncSandboxPage, AsyncTagValuePage
+from ._shared import Change, Filters, State, check_change
 
 
 class AsyncTags:
@@ -24,6 +23,26 @@ class AsyncTags:
         """Returns every key in use, ordered by its UTF-8 bytes."""
         keys: list[TagKey] = await self._client._call("tags.list_keys", {})
         return keys
+
+    def list_values(
+        self, key: str, *, prefix: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> _io.Walk[AsyncTagValuePage, TagValue]:
+        """Returns the values of a tag, ordered by their UTF-8 bytes.
+
+        Args:
+            key: The key of the tag, such as `team`.
+            prefix: The start of the values to return; by default, all values are returned.
+            limit: Values of one page, from 1 to `LIMITS.max_page_limit`; by default `LIMITS.default_list_limit`.
+            cursor: The `next_cursor` of a page of the same query, to continue after it.
+
+        Returns:
+            A page. Iterating over it walks every page.
+
+        Raises:
+            InvalidRequestError: If a parameter breaks a rule. Nothing is sent then.
+        """
+        params = {"key": key, "prefix": prefix, "limit": limit, "cursor": cursor}
+        return self._client._walk(AsyncTagValuePage, "tags.list_values", params)
 
     async def get(self, sandbox_id: str) -> SandboxTags:
         """Returns the tags of one sandbox, and the `etag` to write them back with.
@@ -86,10 +105,33 @@ class AsyncSandboxes:
         """Takes the client that sends the calls."""
         self._client = client
 
-    async def list(self) -> ListOfSandboxes:
-        """Returns the newest 100 running sandboxes."""
-        rows: ListOfSandboxes = await self._client._call("sandboxes.list", {})
-        return rows
+    def list(
+        self,
+        *,
+        filter: Filters | None = None,  # noqa: A002 - the name in the API
+        exclude: Filters | None = None,
+        state: State | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> _io.Walk[AsyncSandboxPage, Sandbox]:
+        """Returns sandboxes, the newest first.
+
+        Args:
+            filter: The sandboxes to keep, such as `{"tag:env": ["prod"], "tag:team": None}`.
+            exclude: The sandboxes to drop, in the form of `filter`.
+            state: `running`, the default, or `all`, which also lists those that were torn down.
+            limit: Sandboxes of one page, from 1 to `LIMITS.max_page_limit`; by default `LIMITS.default_list_limit`.
+            cursor: The `next_cursor` of a page of the same query, to continue after it.
+
+        Returns:
+            A page. Iterating over it walks every page.
+
+        Raises:
+            InvalidRequestError: If a parameter breaks a rule. Nothing is sent then.
+            UnsupportedByServerError: If the server ignored a part of the query.
+        """
+        params = {"filter": filter, "exclude": exclude, "state": state, "limit": limit, "cursor": cursor}
+        return self._client._walk(AsyncSandboxPage, "sandboxes.list", params)
 
     async def get(self, sandbox_id: str) -> Sandbox:
         """Returns one sandbox.

@@ -259,11 +259,11 @@ class SandboxUsage(_Model):
         "last_ended_at",
         "alias",
         "status",
+        "totals",
+        "points",
         "interval",
         "time_zone",
         "buckets",
-        "totals",
-        "points",
     )
     def __new__(
         cls,
@@ -279,11 +279,11 @@ class SandboxUsage(_Model):
         last_ended_at: str | None,
         alias: str | None = ...,
         status: str | None = ...,
+        totals: SandboxUsageTotals | None = ...,
+        points: Iterable[UsagePoint] | None = ...,
         interval: str | None = ...,
         time_zone: str | None = ...,
         buckets: Iterable[UsageBucket] = ...,
-        totals: SandboxUsageTotals | None = ...,
-        points: Iterable[UsagePoint] | None = ...,
     ) -> Self: ...
     @property
     def sandbox_id(self) -> str: ...
@@ -310,15 +310,15 @@ class SandboxUsage(_Model):
     @property
     def status(self) -> str | None: ...
     @property
+    def totals(self) -> SandboxUsageTotals | None: ...
+    @property
+    def points(self) -> tuple[UsagePoint, ...] | None: ...
+    @property
     def interval(self) -> str | None: ...
     @property
     def time_zone(self) -> str | None: ...
     @property
     def buckets(self) -> tuple[UsageBucket, ...]: ...
-    @property
-    def totals(self) -> SandboxUsageTotals | None: ...
-    @property
-    def points(self) -> tuple[UsagePoint, ...] | None: ...
     @property
     def user_tags(self) -> Tags | None: ...
     @property
@@ -346,6 +346,15 @@ class TagKey(_Model):
     def sandbox_count(self) -> int: ...
     @property
     def value_count(self) -> int: ...
+
+@final
+class TagValue(_Model):
+    __match_args__ = ("value", "sandbox_count")
+    def __new__(cls, value: str, sandbox_count: int) -> Self: ...
+    @property
+    def value(self) -> str: ...
+    @property
+    def sandbox_count(self) -> int: ...
 
 @final
 class SandboxTags(_Model):
@@ -645,6 +654,36 @@ class SandboxesUsage(_Model, Generic[_SeriesT_co]):
     @classmethod
     def from_json(cls, body: str | bytes | bytearray | memoryview, /) -> Self: ...
 
+@disjoint_base
+class TagValueList(_Model):
+    __match_args__ = ("key", "items", "next_cursor")
+    def __new__(cls, key: str, items: Iterable[TagValue], next_cursor: str | None, _fetch: Any = ...) -> Self: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def items(self) -> tuple[TagValue, ...]: ...
+    @property
+    def next_cursor(self) -> str | None: ...
+    @property
+    def _fetch(self) -> Any: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+    @classmethod
+    def from_json(cls, body: str | bytes | bytearray | memoryview, /) -> Self: ...
+
+@disjoint_base
+class SandboxList(_Model):
+    __match_args__ = ("items", "next_cursor")
+    def __new__(cls, items: Iterable[Sandbox], next_cursor: str | None, _fetch: Any = ...) -> Self: ...
+    @property
+    def items(self) -> tuple[Sandbox, ...]: ...
+    @property
+    def next_cursor(self) -> str | None: ...
+    @property
+    def _fetch(self) -> Any: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+    @classmethod
+    def from_json(cls, body: str | bytes | bytearray | memoryview, /) -> Self: ...
+
 @final
 class Limits(_Model):
     __match_args__ = (
@@ -654,6 +693,7 @@ class Limits(_Model):
         "default_window_days",
         "max_window_days",
         "default_page_limit",
+        "default_list_limit",
         "max_page_limit",
         "max_filter_values",
         "max_filters",
@@ -677,6 +717,7 @@ class Limits(_Model):
         default_window_days: int,
         max_window_days: int,
         default_page_limit: int,
+        default_list_limit: int,
         max_page_limit: int,
         max_filter_values: int,
         max_filters: int,
@@ -704,6 +745,8 @@ class Limits(_Model):
     def max_window_days(self) -> int: ...
     @property
     def default_page_limit(self) -> int: ...
+    @property
+    def default_list_limit(self) -> int: ...
     @property
     def max_page_limit(self) -> int: ...
     @property
@@ -738,6 +781,7 @@ __all__ += [
     "GroupUsageItem",
     "Limits",
     "Sandbox",
+    "SandboxList",
     "SandboxTags",
     "SandboxUsage",
     "SandboxUsageItem",
@@ -746,6 +790,8 @@ __all__ += [
     "TagKey",
     "TagUsage",
     "TagUsageItem",
+    "TagValue",
+    "TagValueList",
     "TagViolation",
     "UntaggedUsage",
     "UsageBucket",
@@ -794,7 +840,7 @@ class Cursor(_Model):
     @property
     def q(self) -> str | None: ...
 
-_Item: TypeAlias = TagUsageItem | SandboxUsageItem | GroupUsageItem
+_Item: TypeAlias = TagUsageItem | SandboxUsageItem | GroupUsageItem | TagValue | Sandbox
 
 @final
 class Table:

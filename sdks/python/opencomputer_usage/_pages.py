@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
-from ._core import GroupUsage, SandboxesUsage, Table, TagUsage
+from ._core import GroupUsage, SandboxesUsage, SandboxList, Table, TagUsage, TagValueList
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._core import GroupUsageItem, SandboxUsageItem, TagUsageItem, _SeriesT_co  # noqa: F401 - for the strings below
+    from ._core import (  # noqa: F401 - for the strings below
+        GroupUsageItem,
+        Sandbox,
+        SandboxUsageItem,
+        TagUsageItem,
+        TagValue,
+        _SeriesT_co,
+    )
 
 ItemT_co = TypeVar("ItemT_co", covariant=True)
 
@@ -142,6 +149,26 @@ class GroupUsagePage(GroupUsage["_SeriesT_co"], SyncUsagePage["GroupUsageItem[_S
     __slots__ = ()
 
 
+class TagValuePage(TagValueList, SyncPage["TagValue"]):
+    """The values of a tag; iterating walks every page."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        """Returns the number of values on this page."""
+        return len(self.items)
+
+
+class SandboxPage(SandboxList, SyncPage["Sandbox"]):
+    """Sandboxes; iterating walks every page."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        """Returns the number of sandboxes on this page."""
+        return len(self.items)
+
+
 class AsyncTagUsagePage(TagUsage["_SeriesT_co"], AsyncUsagePage["TagUsageItem[_SeriesT_co]"]):
     """Usage by the values of a tag; iterating with `async for` walks every page."""
 
@@ -158,3 +185,31 @@ class AsyncGroupUsagePage(GroupUsage["_SeriesT_co"], AsyncUsagePage["GroupUsageI
     """Usage by up to three dimensions; iterating with `async for` walks every page."""
 
     __slots__ = ()
+
+
+class AsyncTagValuePage(TagValueList, AsyncPage["TagValue"]):
+    """The values of a tag; iterating with `async for` walks every page."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        """Returns the number of values on this page."""
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[TagValue]:
+        """Yields the values on this page alone."""
+        return iter(self.items)
+
+
+class AsyncSandboxPage(SandboxList, AsyncPage["Sandbox"]):
+    """Sandboxes; iterating with `async for` walks every page."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        """Returns the number of sandboxes on this page."""
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Sandbox]:
+        """Yields the sandboxes on this page alone."""
+        return iter(self.items)

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 
 from . import _sync_io as _io
 from ._core import Sandbox, SandboxTags, TagKey
-from ._shared import Change, check_change
-
-ListOfSandboxes = list[Sandbox]
+from ._pages import SandboxPage, TagValuePage
+from ._shared import Change, Filters, State, check_change
 
 
 class Tags:
@@ -25,6 +24,26 @@ class Tags:
         """Returns every key in use, ordered by its UTF-8 bytes."""
         keys: list[TagKey] = self._client._call("tags.list_keys", {})
         return keys
+
+    def list_values(
+        self, key: str, *, prefix: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> TagValuePage:
+        """Returns the values of a tag, ordered by their UTF-8 bytes.
+
+        Args:
+            key: The key of the tag, such as `team`.
+            prefix: The start of the values to return; by default, all values are returned.
+            limit: Values of one page, from 1 to `LIMITS.max_page_limit`; by default `LIMITS.default_list_limit`.
+            cursor: The `next_cursor` of a page of the same query, to continue after it.
+
+        Returns:
+            A page. Iterating over it walks every page.
+
+        Raises:
+            InvalidRequestError: If a parameter breaks a rule. Nothing is sent then.
+        """
+        params = {"key": key, "prefix": prefix, "limit": limit, "cursor": cursor}
+        return self._client._walk(TagValuePage, "tags.list_values", params)
 
     def get(self, sandbox_id: str) -> SandboxTags:
         """Returns the tags of one sandbox, and the `etag` to write them back with.
@@ -87,10 +106,33 @@ class Sandboxes:
         """Takes the client that sends the calls."""
         self._client = client
 
-    def list(self) -> ListOfSandboxes:
-        """Returns the newest 100 running sandboxes."""
-        rows: ListOfSandboxes = self._client._call("sandboxes.list", {})
-        return rows
+    def list(
+        self,
+        *,
+        filter: Filters | None = None,  # noqa: A002 - the name in the API
+        exclude: Filters | None = None,
+        state: State | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> SandboxPage:
+        """Returns sandboxes, the newest first.
+
+        Args:
+            filter: The sandboxes to keep, such as `{"tag:env": ["prod"], "tag:team": None}`.
+            exclude: The sandboxes to drop, in the form of `filter`.
+            state: `running`, the default, or `all`, which also lists those that were torn down.
+            limit: Sandboxes of one page, from 1 to `LIMITS.max_page_limit`; by default `LIMITS.default_list_limit`.
+            cursor: The `next_cursor` of a page of the same query, to continue after it.
+
+        Returns:
+            A page. Iterating over it walks every page.
+
+        Raises:
+            InvalidRequestError: If a parameter breaks a rule. Nothing is sent then.
+            UnsupportedByServerError: If the server ignored a part of the query.
+        """
+        params = {"filter": filter, "exclude": exclude, "state": state, "limit": limit, "cursor": cursor}
+        return self._client._walk(SandboxPage, "sandboxes.list", params)
 
     def get(self, sandbox_id: str) -> Sandbox:
         """Returns one sandbox.

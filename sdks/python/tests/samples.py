@@ -76,5 +76,17 @@ def sandbox_page(ids: list[str], next_cursor: str | None = None) -> dict[str, An
     return {**WINDOW, "groupBy": "sandbox", "total": TOTAL, "items": items, "nextCursor": next_cursor}
 
 
+def value_list(values: list[str], next_cursor: str | None = None) -> dict[str, Any]:
+    return {
+        "key": "team",
+        "values": [{"value": value, "sandboxCount": 1} for value in values],
+        "nextCursor": next_cursor,
+    }
+
+
+def sandbox_list(ids: list[str]) -> list[dict[str, Any]]:
+    return [{"sandboxID": sandbox, "status": "running", "startedAt": "2026-03-05T00:00:00Z"} for sandbox in ids]
+
+
 def error(code: str, message: str = "no") -> dict[str, Any]:
     return {"error": message, "code": code, "requestId": "req-7"}

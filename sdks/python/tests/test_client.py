@@ -101,7 +101,7 @@ def test_every_other_call() -> None:
         state = usage_client.tags.get("sb 1")
         assert (state.tags["team"], state.etag) == ("a", '"e1"')
         assert usage_client.tags.set("sb 1", {"team": "a"}, if_match=state.etag).etag == '"e2"'
-        assert usage_client.sandboxes.list()[0].tags is None
+        assert usage_client.sandboxes.list().items[0].tags is None
         assert usage_client.sandboxes.get("sb 1").tags == STATE["tags"]
         assert usage_client.usage.for_sandbox("sb 1", from_=date(2026, 3, 1)).memory_gb_seconds == 1.5
     assert [(request.method, request.path) for request in stub.requests] == [

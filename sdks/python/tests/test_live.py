@@ -120,7 +120,7 @@ def test_keys_and_sandboxes(client: ocu.UsageClient) -> None:
     assert "team" in keys
     assert keys == sorted(keys)
     running = client.sandboxes.list()
-    assert client.sandboxes.get(running[0].sandbox_id) == running[0]
+    assert client.sandboxes.get(running.items[0].sandbox_id) == running.items[0]
 
 
 def test_errors_of_the_server(client: ocu.UsageClient, served: tuple[str, str]) -> None:

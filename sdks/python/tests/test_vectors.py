@@ -281,6 +281,8 @@ def retry(case: Case) -> object:
         "usage.by": ocu.GroupUsagePage,
         "usage.by_tag": ocu.TagUsagePage,
         "usage.by_sandbox": ocu.SandboxUsagePage,
+        "tags.list_values": ocu.TagValuePage,
+        "sandboxes.list": ocu.SandboxPage,
     }
     if case["operation"] in pages:
         fields, _ = value
@@ -296,19 +298,22 @@ class Pages:
 
     def __call__(self, request: ocu.Request) -> tuple[int, dict[str, str], bytes]:
         page = self._pages.pop(0)
-        expect_sent(request, {"method": "GET", "path": "/api/usage", "query": page["query"]})
+        path = page.get("path", "/api/usage")
+        expect_sent(request, {"method": "GET", "path": path, "query": page["query"]})
         return page["answer"]["status"], page["answer"].get("headers", {}), body_of(page["answer"])
 
     def expect_over(self) -> None:
         assert self._pages == []
 
 
-def name_of(item: ocu.TagUsageItem | ocu.SandboxUsageItem | ocu.GroupUsageItem) -> object:
+def name_of(item: Any) -> object:
     match item:
         case ocu.TagUsageItem():
             return item.tag_value
         case ocu.GroupUsageItem():
             return list(item.group.values())
+        case ocu.TagValue():
+            return item.value
     return item.sandbox_id
 
 

@@ -37,7 +37,11 @@ pub fn classes() -> Result<String> {
     let mut names = Vec::new();
     for model in MODELS {
         let (class, fields) = (model.class()?, model.fields()?);
-        let about = comment("    ", &about(described(model.wire)?));
+        let about = match model.members {
+            Members::Listed(_) => "A page of a list.".to_owned(),
+            _ => about(described(model.wire)?),
+        };
+        let about = comment("    ", &about);
         let own = methods(model, &fields);
         match model.form {
             Form::Record => {

@@ -34,6 +34,8 @@ enum Members {
     Wire,
     /// The wire type, and the entity tag, which the client adds.
     WireAndEtag,
+    /// A list of the wire type, and its cursor, which the client adds. Has the doc comment of the list.
+    Listed(&'static str),
 }
 
 /// The form of a model's class.
@@ -71,6 +73,7 @@ const MODELS: &[Model] = &[
     Model { wire: "UsagePoint", ..MODEL },
     Model { wire: "SandboxUsage", optional: &["totals", "points"], ..MODEL },
     Model { wire: "TagKey", ..MODEL },
+    Model { wire: "TagValue", ..MODEL },
     Model { wire: "SandboxTagsBody", core: Some("client::SandboxTags"), members: Members::WireAndEtag, ..MODEL },
     Model { wire: "Sandbox", omitted_with: Some(["tags_last_updated_at", "tags"]), ..MODEL },
     Model {
@@ -94,6 +97,18 @@ const MODELS: &[Model] = &[
     Model {
         wire: "SandboxUsagePage",
         form: Form::Page { class: "SandboxesUsage", reply: "SandboxUsagePage", is_lazy: true },
+        ..MODEL
+    },
+    Model {
+        wire: "TagValues",
+        form: Form::Page { class: "TagValueList", reply: "TagValues", is_lazy: false },
+        ..MODEL
+    },
+    Model {
+        wire: "Sandbox",
+        core: Some("client::SandboxPage"),
+        members: Members::Listed("The sandboxes of this page."),
+        form: Form::Page { class: "SandboxList", reply: "Sandboxes", is_lazy: false },
         ..MODEL
     },
 ];
@@ -120,6 +135,12 @@ impl Model {
     /// Returns the fields, in the order of the constructor.
     fn fields(&self) -> Result<Vec<Field>> {
         let description = described(self.wire)?;
+        if let Members::Listed(docs) = self.members {
+            let items = Field { docs: docs.to_owned(), kind: Kind::Models(name(description)), ..field("items", "items") };
+            let docs = "The cursor of the next page; None on the last page.".to_owned();
+            let cursor = Field { docs, is_nullable: true, ..field("next_cursor", "nextCursor") };
+            return Ok(vec![items, cursor]);
+        }
         let fields = description.members.iter().map(|member| Field::of(self, member));
         let mut fields = fields.collect::<Result<Vec<_>>>().with_context(|| self.wire.to_owned())?;
         for name in self.first.iter().chain(self.optional) {
