@@ -9,12 +9,12 @@ use opencomputer_usage_core::client::{
     self, ClientError, Event, NextPage, Operation, OptionNames, Outcome, SandboxPage, SandboxTags, Step,
 };
 use opencomputer_usage_core::host::value::{Raw, Text};
-use opencomputer_usage_core::query::{DrilldownQuery, Period, Span};
 use opencomputer_usage_core::tags::TagSet;
-use opencomputer_usage_core::wire::{Sandbox, SandboxUsage, SandboxUsagePage, TagKey, TagUsagePage, TagValues};
+use opencomputer_usage_core::usage::dimension::Form;
+use opencomputer_usage_core::wire::{GroupUsagePage, Sandbox, SandboxUsage, SandboxUsagePage, TagKey, TagUsagePage, TagValues};
 
 use crate::call::{Call, Clock};
-use crate::options::{Params, SandboxQuery, TagValueQuery, UsageOptions};
+use crate::options::{DrilldownOptions, Params, SandboxQuery, TagValueQuery, UsageOptions};
 use crate::transport::{Transport, TransportOptions};
 
 /// The environment variable of the API key.
@@ -154,7 +154,7 @@ impl Client {
     }
 
     async fn call<T: TryFrom<Outcome>>(&self, name: &str, params: Raw) -> Result<T, ClientError> {
-        self.drive(Operation::parse(name, params)?, unchanged).await.map(|(reply, _)| reply)
+        self.drive(parsed(name, params)?, unchanged).await.map(|(reply, _)| reply)
     }
 
     /// Fetches one page, and returns the parameters of the next.
@@ -163,7 +163,7 @@ impl Client {
         name: &str,
         params: Params,
     ) -> Result<(P, Option<NextPage>), ClientError> {
-        self.drive(Operation::parse(name, params.into_raw())?, unchanged).await
+        self.drive(parsed(name, params.into_raw())?, unchanged).await
     }
 
     /// Runs a call to its end; `change` computes the new tags of an update.
@@ -186,6 +186,17 @@ impl Client {
     }
 }
 
+/// Parses a call. Groups of one tag, and `sandbox`, have pages of their own types.
+fn parsed(name: &str, params: Raw) -> Result<Operation, ClientError> {
+    let operation = Operation::parse(name, params)?;
+    match &operation {
+        Operation::Usage(query, _) if name == "usage.by" && query.group_by.form() != Form::Groups => {
+            Err(ClientError::usage("use `by_tag` to group by one tag alone, and `by_sandbox` to group by sandbox"))
+        }
+        _ => Ok(operation),
+    }
+}
+
 /// Returns the error that stands in for a panic: the core returns the outcome that belongs to the call.
 fn unexpected() -> ClientError {
     ClientError::usage("internal error: unexpected outcome of a call")
@@ -200,19 +211,47 @@ impl Usage<'_> {
     ///
     /// `key` is the key alone, such as `team`. `tag:team` is the key of another tag.
     pub async fn by_tag(&self, key: &str, options: impl Borrow<UsageOptions>) -> Result<TagUsagePage, ClientError> {
-        self.0.call("usage.by_tag", options.borrow().params(Some(key)).into_raw()).await
+        self.0.call("usage.by_tag", options.borrow().by_tag(key).into_raw()).await
     }
 
     /// Returns one page of usage by sandbox.
     pub async fn by_sandbox(&self, options: impl Borrow<UsageOptions>) -> Result<SandboxUsagePage, ClientError> {
-        self.0.call("usage.by_sandbox", options.borrow().params(None).into_raw()).await
+        self.0.call("usage.by_sandbox", options.borrow().params().into_raw()).await
     }
 
-    /// Returns the usage of one sandbox.
-    pub async fn for_sandbox(&self, sandbox_id: &str, period: Period) -> Result<SandboxUsage, ClientError> {
-        let query = DrilldownQuery { span: Span { period, ..Span::default() } };
-        let operation = Operation::SandboxUsage(sandbox_id.parse().map_err(ClientError::from)?, query);
-        self.0.drive(operation, unchanged).await.map(|(reply, _)| reply)
+    /// Returns one page of usage by one to three dimensions: `tag:<key>`, `template`, `region` and `status`.
+    ///
+    /// One tag alone, and `sandbox`, have calls of their own: [`by_tag`](Self::by_tag) and
+    /// [`by_sandbox`](Self::by_sandbox).
+    ///
+    /// ```no_run
+    /// # async fn example(client: opencomputer_usage::Client) -> Result<(), opencomputer_usage::ClientError> {
+    /// use opencomputer_usage::{Interval, UsageOptions};
+    ///
+    /// let options = UsageOptions::new().from("2026-03-01").to("2026-04-01").interval(Interval::Week);
+    /// let page = client.usage().by(["tag:team", "region"], options).await?;
+    /// for item in page.items {
+    ///     let weeks = item.series.map(|series| series.memory_gb_seconds);
+    ///     println!("{:?} in {:?}: {weeks:?} GB-seconds", item.group.get("tag:team"), item.group.get("region"));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn by<D: AsRef<str>>(
+        &self,
+        dimensions: impl IntoIterator<Item = D>,
+        options: impl Borrow<UsageOptions>,
+    ) -> Result<GroupUsagePage, ClientError> {
+        self.0.call("usage.by", options.borrow().by(dimensions).into_raw()).await
+    }
+
+    /// Returns the usage of one sandbox; with an interval, also its points over time.
+    pub async fn for_sandbox(
+        &self,
+        sandbox_id: &str,
+        options: impl Borrow<DrilldownOptions>,
+    ) -> Result<SandboxUsage, ClientError> {
+        self.0.call("usage.for_sandbox", options.borrow().params(sandbox_id).into_raw()).await
     }
 }
 

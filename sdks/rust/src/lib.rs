@@ -35,13 +35,14 @@ mod walk;
 pub use opencomputer_usage_core as core;
 pub use opencomputer_usage_core::client::{ClientError, Kind, SandboxPage, SandboxTags};
 pub use opencomputer_usage_core::error::TagViolation;
-pub use opencomputer_usage_core::query::{Period, Sort, State};
+pub use opencomputer_usage_core::query::{Sort, State};
+pub use opencomputer_usage_core::usage::interval::Interval;
 pub use opencomputer_usage_core::usage::window::Timestamp;
 pub use opencomputer_usage_core::wire;
 
 pub use call::{Call, Clock, random};
 pub use client::{Builder, Client, Sandboxes, Tags, Usage};
-pub use options::{SandboxQuery, TagValueQuery, UsageOptions};
+pub use options::{DrilldownOptions, SandboxQuery, TagValueQuery, UsageOptions};
 pub use transport::{Transport, TransportOptions};
 pub use walk::{Page, Walk};
 

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use opencomputer_usage_core::client::{ClientError, Outcome, SandboxPage};
 use opencomputer_usage_core::wire::{
-    Sandbox, SandboxUsageItem, SandboxUsagePage, TagUsageItem, TagUsagePage, TagValue, TagValues,
+    GroupUsageItem, GroupUsagePage, Sandbox, SandboxUsageItem, SandboxUsagePage, TagUsageItem, TagUsagePage, TagValue, TagValues,
 };
 
 use crate::client::{Client, Sandboxes, Tags, Usage};
@@ -34,6 +34,7 @@ macro_rules! page {
 }
 
 page!(TagUsagePage, items: TagUsageItem);
+page!(GroupUsagePage, items: GroupUsageItem);
 page!(SandboxUsagePage, items: SandboxUsageItem);
 page!(TagValues, values: TagValue);
 page!(SandboxPage, items: Sandbox);
@@ -42,13 +43,23 @@ impl<'a> Usage<'a> {
     /// Walks over the usage by the values of a tag.
     #[must_use]
     pub fn walk_by_tag(&self, key: &str, options: impl Borrow<UsageOptions>) -> Walk<'a, TagUsagePage> {
-        Walk::new(self.0, "usage.by_tag", options.borrow().params(Some(key)))
+        Walk::new(self.0, "usage.by_tag", options.borrow().by_tag(key))
     }
 
     /// Walks over the usage by sandbox.
     #[must_use]
     pub fn walk_by_sandbox(&self, options: impl Borrow<UsageOptions>) -> Walk<'a, SandboxUsagePage> {
-        Walk::new(self.0, "usage.by_sandbox", options.borrow().params(None))
+        Walk::new(self.0, "usage.by_sandbox", options.borrow().params())
+    }
+
+    /// Walks over the usage by one to three dimensions; see [`by`](Self::by).
+    #[must_use]
+    pub fn walk_by<D: AsRef<str>>(
+        &self,
+        dimensions: impl IntoIterator<Item = D>,
+        options: impl Borrow<UsageOptions>,
+    ) -> Walk<'a, GroupUsagePage> {
+        Walk::new(self.0, "usage.by", options.borrow().by(dimensions))
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use opencomputer_usage::{Client, Kind, Period, TransportOptions, UsageOptions};
+use opencomputer_usage::{Client, DrilldownOptions, Interval, Kind, TransportOptions, UsageOptions};
 use serde_json::{Value, json};
 
 /// A request: its first line, its headers by lower-case name, its body.
@@ -212,7 +212,7 @@ async fn a_refused_call_sends_nothing() {
     assert_eq!((error.kind, error.violations.len()), (Kind::TagValidation, 1));
     let error = client.usage().by_tag("team", UsageOptions::new().limit(501)).await.unwrap_err();
     assert_eq!(error.code.as_deref(), Some("invalid_limit"));
-    let error = client.usage().for_sandbox("..", Period::default()).await.unwrap_err();
+    let error = client.usage().for_sandbox("..", DrilldownOptions::new()).await.unwrap_err();
     assert_eq!(error.code.as_deref(), Some("invalid_sandbox_id"));
     assert!(server.seen().is_empty());
 }
@@ -226,4 +226,36 @@ fn no_key_is_ever_shown() {
     assert!(!shown.contains("oc_secret") && !shown.contains("hidden"), "{shown}");
     let error = Client::new("oc secret", "https://api.example.com").unwrap_err();
     assert!(!format!("{error:?}").contains("oc secret"));
+}
+
+#[tokio::test]
+async fn groups_have_the_value_of_each_dimension_and_a_series() {
+    let page = json!({
+        "from": "2026-03-01T00:00:00Z", "to": "2026-03-03T00:00:00Z", "asOf": "2026-03-31T12:00:00Z",
+        "interval": "1d", "timezone": "UTC",
+        "buckets": [
+            { "from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z" },
+            { "from": "2026-03-02T00:00:00Z", "to": "2026-03-03T00:00:00Z" },
+        ],
+        "groupBy": "tag:team,region", "total": { "memoryGbSeconds": 3.0, "diskOverageGbSeconds": 0.0 },
+        "items": [{
+            "group": { "tag:team": "a", "region": null }, "memoryGbSeconds": 3.0, "diskOverageGbSeconds": 0.0,
+            "sandboxCount": 1, "series": { "memoryGbSeconds": [1.0, 2.0], "diskOverageGbSeconds": [0.0, 0.0] },
+        }],
+        "nextCursor": null,
+    });
+    let server = Server::start(vec![answer(200, "", &page), answer(200, "", &page)]);
+    let client = server.client();
+    let options = UsageOptions::new().from("2026-03-01").to("2026-03-03").interval(Interval::Day);
+    let options = options.exclude("tag:env", ["dev"]).filter_absent("status");
+    let page = client.usage().by(["tag:team", "region"], &options).await.unwrap();
+    let item = &page.items[0];
+    assert_eq!((item.group.get("tag:team"), item.group.get("region")), (Some("a"), None));
+    assert_eq!(item.series.as_ref().unwrap().memory_gb_seconds, [1.0, 2.0]);
+    let mut walk = client.usage().walk_by(["tag:team", "region"], options);
+    assert_eq!(walk.next().await.unwrap().as_ref(), Some(item));
+    assert_eq!(walk.next().await.unwrap(), None);
+    let error = client.usage().by(["tag:team"], UsageOptions::new()).await.unwrap_err();
+    assert!(error.message.contains("`by_tag`"), "{error}");
+    assert_eq!(server.seen().len(), 2);
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use opencomputer_usage::{Client, ClientError, Kind, Period, SandboxQuery, UsageOptions};
+use opencomputer_usage::{Client, ClientError, DrilldownOptions, Kind, SandboxQuery, UsageOptions};
 use opencomputer_usage_platform::{KEY, Variant, router};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -26,8 +26,8 @@ fn may() -> UsageOptions {
     UsageOptions::new().from("2026-05-01").to("2026-06-01").limit(2)
 }
 
-fn window(from: &str, to: &str) -> Period {
-    Period::new(Some(from.parse().unwrap()), Some(to.parse().unwrap())).unwrap()
+fn window(from: &str, to: &str) -> DrilldownOptions {
+    DrilldownOptions::new().from(from).to(to)
 }
 
 fn team(name: &str) -> BTreeMap<String, String> {
@@ -57,11 +57,11 @@ async fn call(client: &Client, method: &str) -> &'static str {
         "usage.by_sandbox" => outcome(usage.by_sandbox(may()).await),
         "usage.by_sandbox, default window" => outcome(usage.by_sandbox(UsageOptions::new()).await),
         "usage.for_sandbox" => outcome(usage.for_sandbox("sb-abc123", window("2026-05-27", "2026-05-28")).await),
-        "usage.for_sandbox, default window" => outcome(usage.for_sandbox("sb-abc123", Period::default()).await),
+        "usage.for_sandbox, default window" => outcome(usage.for_sandbox("sb-abc123", DrilldownOptions::new()).await),
         "usage.for_sandbox, 60 days" => {
             outcome(usage.for_sandbox("sb-abc123", window("2026-04-01", "2026-05-31")).await)
         }
-        "usage.for_sandbox, unknown" => outcome(usage.for_sandbox("sb-none", Period::default()).await),
+        "usage.for_sandbox, unknown" => outcome(usage.for_sandbox("sb-none", DrilldownOptions::new()).await),
         "tags.list_keys" => outcome(tags.list_keys().await),
         "tags.get" => outcome(tags.get("sb-abc123").await),
         "tags.get, unknown" => outcome(tags.get("sb-none").await),
@@ -177,7 +177,7 @@ async fn members_that_a_server_does_not_send_are_none() {
         assert_eq!(state.tags.user().get("team").map(String::as_str), Some("payments"));
         let sandbox = client.sandboxes().get("sb-abc123").await.unwrap();
         assert_eq!(sandbox.region.is_some(), matches!(variant, Variant::Original | Variant::Today), "{variant:?}");
-        let usage = client.usage().for_sandbox("sb-abc123", Period::default()).await.unwrap();
+        let usage = client.usage().for_sandbox("sb-abc123", DrilldownOptions::new()).await.unwrap();
         assert_eq!(usage.points.is_some(), variant != Variant::Original, "{variant:?}");
     }
 }
