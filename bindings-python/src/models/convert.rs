@@ -1,9 +1,8 @@
 //! Converts values of the core to Python objects. The conversions of the models are generated.
 
-use opencomputer_usage_core::client::SandboxPage;
 use opencomputer_usage_core::tags::Tags;
 use opencomputer_usage_core::usage::window::Timestamp;
-use opencomputer_usage_core::wire::{GroupValues, TagValues};
+use opencomputer_usage_core::wire::GroupValues;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -73,21 +72,6 @@ impl<T: IntoPython> IntoPython for Vec<T> {
 
     fn into_result(self, py: Python<'_>) -> Made {
         PyList::new(py, all(self, py)?)?.into_py_any(py)
-    }
-}
-
-/// Converts a page of sandboxes to the list of its sandboxes.
-impl IntoPython for SandboxPage {
-    fn into_python(self, py: Python<'_>) -> Made {
-        self.items.into_result(py)
-    }
-}
-
-/// Converts a page of the values of a tag to a tuple of its key, its pairs of value and count, and its cursor.
-impl IntoPython for TagValues {
-    fn into_python(self, py: Python<'_>) -> Made {
-        let values = self.values.into_iter().map(|one| (one.value, one.sandbox_count));
-        (self.key, PyTuple::new(py, values.collect::<Vec<_>>())?, self.next_cursor).into_py_any(py)
     }
 }
 

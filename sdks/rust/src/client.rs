@@ -11,7 +11,9 @@ use opencomputer_usage_core::client::{
 use opencomputer_usage_core::host::value::{Raw, Text};
 use opencomputer_usage_core::tags::TagSet;
 use opencomputer_usage_core::usage::dimension::Form;
-use opencomputer_usage_core::wire::{GroupUsagePage, Sandbox, SandboxUsage, SandboxUsagePage, TagKey, TagUsagePage, TagValues};
+use opencomputer_usage_core::wire::{
+    GroupUsagePage, Sandbox, SandboxUsage, SandboxUsagePage, TagKey, TagUsagePage, TagValues,
+};
 
 use crate::call::{Call, Clock};
 use crate::options::{DrilldownOptions, Params, SandboxQuery, TagValueQuery, UsageOptions};

@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 
 use opencomputer_usage_core::client::{ClientError, Outcome, SandboxPage};
 use opencomputer_usage_core::wire::{
-    GroupUsageItem, GroupUsagePage, Sandbox, SandboxUsageItem, SandboxUsagePage, TagUsageItem, TagUsagePage, TagValue, TagValues,
+    GroupUsageItem, GroupUsagePage, Sandbox, SandboxUsageItem, SandboxUsagePage, TagUsageItem, TagUsagePage, TagValue,
+    TagValues,
 };
 
 use crate::client::{Client, Sandboxes, Tags, Usage};

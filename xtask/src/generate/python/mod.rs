@@ -136,7 +136,8 @@ impl Model {
     fn fields(&self) -> Result<Vec<Field>> {
         let description = described(self.wire)?;
         if let Members::Listed(docs) = self.members {
-            let items = Field { docs: docs.to_owned(), kind: Kind::Models(name(description)), ..field("items", "items") };
+            let items =
+                Field { docs: docs.to_owned(), kind: Kind::Models(name(description)), ..field("items", "items") };
             let docs = "The cursor of the next page; None on the last page.".to_owned();
             let cursor = Field { docs, is_nullable: true, ..field("next_cursor", "nextCursor") };
             return Ok(vec![items, cursor]);
