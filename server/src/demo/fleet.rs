@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::chance::Chance;
 use super::{HISTORY, RUNAWAY_ID, SHARED_ID};
 
-const MINUTE: i64 = 60_000_000;
+const SECOND: i64 = 1_000_000;
+const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 pub(super) const DAY: i64 = 24 * HOUR;
 
@@ -67,13 +68,16 @@ struct Period {
 /// Writes the lines.
 pub(super) struct Fleet {
     today: i64,
+    /// The second of each minute at which sandboxes are sampled. Tenants differ in it, because a platform's table holds
+    /// one sample of a sandbox id and time.
+    second: i64,
     chance: Chance,
     lines: Vec<Value>,
 }
 
 impl Fleet {
-    pub(super) fn new(today: i64, seed: u64) -> Self {
-        Self { today, chance: Chance(seed), lines: Vec::new() }
+    pub(super) fn new(today: i64, seed: u8) -> Self {
+        Self { today, second: i64::from(seed) * SECOND, chance: Chance(seed.into()), lines: Vec::new() }
     }
 
     /// Returns the lines of this many sandboxes.
@@ -204,6 +208,7 @@ impl Fleet {
     fn samples(&mut self, id: &str, period: &Period, sampled_from: i64) {
         let mut percent = self.chance.between(40, 80);
         let mut at = period.start.max(sampled_from);
+        at += (self.second - at).rem_euclid(MINUTE);
         while at < period.end {
             percent = (percent + self.chance.between(-4, 5)).clamp(30, 90);
             let used = (period.memory_mb << 20) / 100 * percent.unsigned_abs();
@@ -235,7 +240,7 @@ mod tests {
     /// 2026-01-01.
     const TODAY: i64 = 1_767_225_600_000_000;
 
-    fn lines(seed: u64, sandboxes: u64) -> Vec<Value> {
+    fn lines(seed: u8, sandboxes: u64) -> Vec<Value> {
         let lines = Fleet::new(TODAY, seed).lines(sandboxes);
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
