@@ -8,6 +8,8 @@ use tokio::net::TcpStream;
 pub(crate) struct Client {
     stream: BufReader<TcpStream>,
     key: String,
+    /// The header `Link` of the last response.
+    link: Option<String>,
 }
 
 impl Client {
@@ -15,12 +17,13 @@ impl Client {
     pub(crate) async fn new(address: &str, key: &str) -> Result<Self> {
         let stream = TcpStream::connect(address).await.context("the server does not listen")?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream), key: key.to_owned() })
+        Ok(Self { stream: BufReader::new(stream), key: key.to_owned(), link: None })
     }
 
     /// Sends a request and reads the whole response.
     pub(crate) async fn send(&mut self, method: &str, path: &str, body: &str) -> Result<(u16, Vec<u8>)> {
-        let Self { stream, key } = self;
+        let Self { stream, key, link } = self;
+        *link = None;
         let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
         let length = body.len();
         let request = format!(
@@ -37,6 +40,8 @@ impl Client {
             let Some((name, value)) = line.trim_end().split_once(':') else { break };
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse()?;
+            } else if name.eq_ignore_ascii_case("link") {
+                *link = Some(value.trim().to_owned());
             }
         }
         let mut body = vec![0; length];
@@ -49,5 +54,14 @@ impl Client {
         let (status, body) = self.send("GET", path, "").await?;
         anyhow::ensure!(status == 200, "{path}: {status} {}", String::from_utf8_lossy(&body));
         Ok(serde_json::from_slice(&body)?)
+    }
+
+    /// Requests a page of a list and returns the path of the next one, if there is one.
+    pub(crate) async fn next(&mut self, path: &str) -> Result<Option<String>> {
+        self.get(path).await?;
+        let Some(link) = &self.link else { return Ok(None) };
+        let target = link.strip_prefix('<').and_then(|link| link.split_once('>')).context("no target in `Link`")?.0;
+        let start = target.find("/api/").context("no path in `Link`")?;
+        Ok(target.get(start..).map(str::to_owned))
     }
 }

@@ -1,9 +1,12 @@
 //! Measures the release server beside the reference plan and DuckDB: `make bench-server`. See `benches/README.md`.
 
 mod data;
+mod duckdb;
 mod figures;
 mod http;
+mod lists;
 mod load;
+mod over_time;
 mod reference;
 mod server;
 mod tenants;
@@ -84,7 +87,7 @@ async fn main() -> Result<()> {
         stop = told_to_stop() => stop.map(|()| None)?,
     };
     let dropped = async {
-        for part in ["main", "import", "stale"] {
+        for part in ["main", "import", "stale", "lists"] {
             cluster.drop(part).await?;
         }
         cluster.drop("fresh").await
@@ -132,9 +135,12 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
     }
     growth(&server, scale, figures, notes).await?;
 
+    say("usage over time and by two dimensions");
+    over_time::measure(&mut db, &server, figures).await?;
+
     say("DuckDB");
     data::export_csv(&mut db, folder.path()).await?;
-    match duckdb(folder.path(), &server, total, figures).await {
+    match duckdb::measure(folder.path(), &server, total, figures).await {
         Ok(version) => notes.push(version),
         Err(error) => notes.push(format!("no figures of DuckDB: {error:#}")),
     }
@@ -166,6 +172,8 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
     // The writers changed tags after the file was written, but the org's sums do not depend on tags.
     let theirs = there.get(&by_tag()).await?;
     ensure!(memory(&theirs)?.to_bits() == total.to_bits(), "SQLite disagrees: {theirs}");
+    let ratios = pairs.iter().map(|(here, there)| there / here).collect();
+    figures.hold("tag: SQLite's time over PostgreSQL's, same data", "x", ratios, Bar::AtMost(3.0));
     figures.report("tag: SQLite, same data", "ms", pairs.iter().map(|pair| pair.1).collect());
     figures.report("tag: PostgreSQL, in turn with it", "ms", pairs.iter().map(|pair| pair.0).collect());
     let writes = writes.min(100);
@@ -187,6 +195,9 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
     }
     drop((server, embedded));
     drop(db);
+
+    say("the list of sandboxes of a large org");
+    lists::measure(cluster, scale, figures).await?;
 
     say("two tenants under stale and fresh statistics");
     tenants::measure(cluster, scale, folder.path(), figures).await?;
@@ -323,54 +334,6 @@ async fn growth(server: &Server, scale: f64, figures: &mut Figures, notes: &mut 
         notes.push(format!("a run of scale {scale}: the bars are meant for a whole one"));
     }
     Ok(())
-}
-
-/// Measures the same aggregate in DuckDB, if the Python named by `DUCKDB_PYTHON` has it.
-async fn duckdb(folder: &Path, server: &Server, total: f64, figures: &mut Figures) -> Result<String> {
-    #[derive(serde::Deserialize)]
-    struct Answer {
-        seconds: Vec<f64>,
-        memory: String,
-        version: String,
-    }
-    let python = std::env::var("DUCKDB_PYTHON").context("DUCKDB_PYTHON names no Python")?;
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("duckdb_peer.py");
-    let [from, to] = ["1735689600000000", "1743465600000000"];
-    let mut client = connect(server).await?;
-    // Ours before and after, DuckDB in between, because its rows live in its own process.
-    let mut ours = Vec::new();
-    let mut measure = async |ours: &mut Vec<f64>| -> Result<()> {
-        for _ in 0..RUNS {
-            let start = Instant::now();
-            client.get(&by_tag()).await?;
-            ours.push(millis(start));
-        }
-        Ok(())
-    };
-    measure(&mut ours).await?;
-    let output = tokio::process::Command::new(python)
-        .arg(program)
-        .arg(folder)
-        .args([&org(BIG).to_string(), from, to, &RUNS.to_string()])
-        .output()
-        .await?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
-    measure(&mut ours).await?;
-    let answer: Answer = serde_json::from_slice(&output.stdout)?;
-    let theirs = answer.memory.parse::<u128>()? as f64 / 1_024_000_000.0;
-    ensure!(theirs.to_bits() == total.to_bits(), "its total is {theirs}, the server's {total}");
-    let samples: Vec<_> = answer.seconds.iter().map(|seconds| seconds * 1e3).collect();
-    let median = figures::quantile(&samples, 0.5).context("no samples")?;
-    figures.report(
-        "tag: server's time over DuckDB's (in memory, its own format)",
-        "x",
-        ours.iter().map(|ours| ours / median).collect(),
-    );
-    figures.report("tag: DuckDB", "ms", samples);
-    Ok(format!(
-        "DuckDB {} with 2 threads, all rows loaded into memory; its total is the server's, to the bit",
-        answer.version
-    ))
 }
 
 /// Measures eight writers that replace the tags of their own sandboxes.

@@ -53,6 +53,30 @@ async fn total(db: &mut PgConnection, org: Uuid) -> Result<(f64, f64)> {
     Ok(sqlx::query_as(AssertSqlSafe(windowed(&sql))).bind(org).fetch_one(db).await?)
 }
 
+/// Queries the usual plan of series: the days of the window joined to the events. Returns the value, the number of the
+/// day, and GB-seconds of memory and disk overage.
+pub(crate) async fn by_tag_and_day(
+    db: &mut PgConnection,
+    org: Uuid,
+    key: &str,
+) -> Result<Vec<(Option<String>, i32, f64, f64)>> {
+    let [from, to] = WINDOW;
+    let seconds = "EXTRACT(EPOCH FROM (LEAST(COALESCE(e.ended_at, now()), b.bucket + interval '1 day')
+        - GREATEST(e.started_at, b.bucket)))";
+    let sql = format!(
+        "SELECT t.value, EXTRACT(DAY FROM b.bucket - '{from}'::timestamptz)::int,
+             coalesce(sum(e.memory_mb / 1024.0 * {seconds}), 0)::float8,
+             coalesce(sum(GREATEST(e.disk_mb - 20480, 0) / 1024.0 * {seconds}), 0)::float8
+         FROM generate_series('{from}'::timestamptz, '{to}'::timestamptz - interval '1 day', interval '1 day') AS b (bucket)
+         JOIN reference.sandbox_scale_events e
+             ON e.org_id = $1 AND e.started_at < b.bucket + interval '1 day'
+                 AND (e.ended_at IS NULL OR e.ended_at > b.bucket)
+         LEFT JOIN reference.sandbox_tags t ON t.org_id = e.org_id AND t.sandbox_id = e.sandbox_id AND t.key = $2
+         GROUP BY t.value, b.bucket ORDER BY t.value, b.bucket"
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql)).bind(org).bind(key).fetch_all(db).await?)
+}
+
 /// The window is a literal in the text, which can only help the planner.
 fn windowed(sql: &str) -> String {
     let [from, to] = WINDOW;
