@@ -20,9 +20,13 @@ enum Part {
 }
 
 /// A module in parts.
+#[derive(Default)]
 pub struct Split {
-    /// The code, by [`Part`].
-    code: [Vec<u8>; 5],
+    opcodes: Vec<u8>,
+    locals: Vec<u8>,
+    constants: Vec<u8>,
+    offsets: Vec<u8>,
+    calls: Vec<u8>,
     /// The sections before the code.
     before: Vec<u8>,
     /// The sections after the code.
@@ -34,7 +38,7 @@ pub struct Split {
 impl Split {
     /// Splits a module.
     pub fn new(module: &[u8]) -> Result<Self> {
-        let mut split = Self { code: Default::default(), before: Vec::new(), after: Vec::new(), functions: 0 };
+        let mut split = Self::default();
         let mut rest = module;
         split.before.extend(take(&mut rest, 8)?);
         while let Some(&id) = rest.first() {
@@ -42,7 +46,7 @@ impl Split {
             take(&mut rest, 1)?;
             let size = number(leb(&mut rest)?);
             let mut content = take(&mut rest, size)?;
-            let section = &start[..start.len() - rest.len()];
+            let section = start.strip_suffix(rest).context("a section does not end")?;
             if id == CODE {
                 split.functions = number(leb(&mut content)?);
                 for _ in 0..split.functions {
@@ -78,7 +82,18 @@ impl Split {
     }
 
     fn all(&self) -> impl Iterator<Item = &Vec<u8>> {
-        self.code.iter().chain([&self.before, &self.after])
+        let code = [&self.opcodes, &self.locals, &self.constants, &self.offsets, &self.calls];
+        code.into_iter().chain([&self.before, &self.after])
+    }
+
+    const fn part(&mut self, part: Part) -> &mut Vec<u8> {
+        match part {
+            Part::Opcodes => &mut self.opcodes,
+            Part::Locals => &mut self.locals,
+            Part::Constants => &mut self.constants,
+            Part::Offsets => &mut self.offsets,
+            Part::Calls => &mut self.calls,
+        }
     }
 
     fn function(&mut self, mut body: &[u8]) -> Result<()> {
@@ -93,8 +108,8 @@ impl Split {
     }
 
     fn instruction(&mut self, body: &mut &[u8]) -> Result<()> {
-        let opcode = take(body, 1)?[0];
-        self.code[Part::Opcodes as usize].push(opcode);
+        let opcode = *take(body, 1)?.first().context("an instruction is empty")?;
+        self.opcodes.push(opcode);
         match opcode {
             // `local.get`, `local.set`, `local.tee`
             0x20..=0x22 => self.copy(Part::Locals, body).map(drop),
@@ -117,7 +132,7 @@ impl Split {
             }
             // `f64.const`
             0x44 => {
-                self.code[Part::Opcodes as usize].extend(take(body, 8)?);
+                self.opcodes.extend(take(body, 8)?);
                 Ok(())
             }
             0xfc => {
@@ -144,7 +159,7 @@ impl Split {
     /// Appends a LEB128 number to a part, and returns it.
     fn copy(&mut self, part: Part, body: &mut &[u8]) -> Result<usize> {
         let bytes = leb(body)?;
-        self.code[part as usize].extend(bytes);
+        self.part(part).extend(bytes);
         Ok(number(bytes))
     }
 }

@@ -131,13 +131,9 @@ pub(crate) fn rewrite(value: &Json<'_>, shape: &Shape, out: &mut String) -> Resu
         (Shape::Time, Json::Text(text)) => Timestamp::read(text).ok_or(None)?.to_string().write_json(out),
         (Shape::Flag, Json::Bool(flag)) => out.push_str(if *flag { "true" } else { "false" }),
         (Shape::Tags | Shape::Group, Json::Map(members)) => {
-            let text = |value| match (value, shape) {
-                (&Json::Text(ref text), _) => Some(Some(&**text)),
-                (Json::Null, Shape::Group) => Some(None),
-                _ => None,
-            };
-            let members: Option<Vec<_>> = members.iter().map(|(name, value)| Some((&**name, text(value)?))).collect();
-            let members = members.ok_or(None)?;
+            let nullable = matches!(shape, Shape::Group);
+            let members = members.iter().map(|(name, value)| Ok((&**name, text(value, nullable)?)));
+            let members = members.collect::<Result<Vec<_>, Misfit>>()?;
             let mut names: Vec<_> = members.iter().map(|(name, _)| *name).collect();
             names.sort_unstable();
             if names.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
@@ -171,4 +167,12 @@ pub(crate) fn rewrite(value: &Json<'_>, shape: &Shape, out: &mut String) -> Resu
         _ => return Err(None),
     }
     Ok(())
+}
+
+/// Returns a string, or `None` for null if that is allowed.
+fn text<'a>(value: &'a Json<'_>, nullable: bool) -> Result<Option<&'a str>, Misfit> {
+    match value {
+        Json::Null if nullable => Ok(None),
+        value => value.as_str().map(Some).ok_or(None),
+    }
 }

@@ -255,7 +255,8 @@ mod tests {
             Json::Number(number) => out.push_str(number),
             Json::Numbers(list) => {
                 let (count, rest) = numbers[*list..].split_first().unwrap();
-                out = serde_json::to_string(&rest[..*count as usize]).unwrap();
+                let count: usize = count.to_string().parse().unwrap();
+                out = serde_json::to_string(&rest[..count]).unwrap();
             }
             Json::Text(text) => text.write_json(&mut out),
             Json::List(items) => {
