@@ -94,7 +94,8 @@ impl Measure {
 
     /// Returns the start and end of an event's billed time, or `None` if it does not count at all. The end lies before
     /// the start if nothing is billed.
-    pub(super) fn billed_span(&self, started_at: i64, ended_at: Option<i64>) -> Option<(i64, i64)> {
+    #[must_use]
+    pub fn billed_span(&self, started_at: i64, ended_at: Option<i64>) -> Option<(i64, i64)> {
         if started_at >= self.started_before || ended_at.is_some_and(|end| end <= self.from) {
             return None;
         }

@@ -3,52 +3,83 @@
 use std::fmt::Write as _;
 
 use opencomputer_usage_core::query;
-use opencomputer_usage_core::query::filter::{Filter, Filters};
+use opencomputer_usage_core::query::filter::Filter;
 use opencomputer_usage_core::usage::dimension::Dimension;
 use sqlx::sqlite::SqliteArguments;
 
+use super::sql;
 use super::types::json_list;
+use crate::store::Result;
 use crate::store::statements::{Arguments, Placeholder};
-use crate::store::{Result, StoreError};
 
-/// Compiles filters to conditions on rows that have a column `sandbox_id`, to be appended to a `WHERE`.
-pub(super) fn compile(
-    filters: &Filters,
+/// Conditions on sandboxes, to be appended to a `WHERE`.
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    /// For rows with a column `sandbox_id`. The engine reads only the rows of these sandboxes.
+    pub(super) present: String,
+    /// For `sums`, which has one row per sandbox. Testing each event instead takes 40% longer.
+    pub(super) absent: String,
+}
+
+impl Conditions {
+    /// Compiles filters and exclusions.
+    pub(super) fn compile(
+        conditions: &query::Conditions,
+        org: Placeholder,
+        arguments: &mut Arguments<SqliteArguments>,
+    ) -> Result<Self> {
+        let mut compiled = Self::default();
+        let filters = conditions.filters.iter().map(|(dimension, filter)| (dimension, filter, true));
+        let exclusions = conditions.exclusions.iter().map(|(dimension, filter)| (dimension, filter, false));
+        for (dimension, filter, keeps) in filters.chain(exclusions) {
+            let (values, matches_set) = match filter {
+                Filter::AnyOf(values) => (Some(values.as_slice()), true),
+                Filter::Absent => (None, false),
+            };
+            let set = sandboxes(dimension, values, org, arguments)?;
+            // A filter keeps the sandboxes that it matches, an exclusion drops them. Writing to a string cannot fail.
+            let _ = if keeps == matches_set {
+                write!(compiled.present, "\n             AND sandbox_id IN ({set})")
+            } else {
+                write!(compiled.absent, "\n             AND sums.sandbox_id NOT IN ({set})")
+            };
+        }
+        Ok(compiled)
+    }
+}
+
+/// Selects the sandboxes that have one of these values of a dimension, or any value.
+fn sandboxes(
+    dimension: &Dimension,
+    values: Option<&[String]>,
     org: Placeholder,
     arguments: &mut Arguments<SqliteArguments>,
 ) -> Result<String> {
-    let mut sql = String::new();
-    // Writing to a string cannot fail.
-    for (dimension, filter) in filters.iter() {
-        let _ = match (dimension, filter) {
-            (Dimension::Sandbox, Filter::AnyOf(ids)) => {
-                let ids = arguments.bind(json_list(ids)?)?;
-                write!(sql, " AND sandbox_id IN (SELECT value FROM json_each({ids}))")
-            }
-            (Dimension::Template | Dimension::Region | Dimension::Status, _) => {
-                return Err(StoreError::internal("the dimension is not supported yet"));
-            }
-            (Dimension::Sandbox, Filter::Absent) => write!(sql, " AND FALSE"),
-            (Dimension::Tag(key), Filter::AnyOf(values)) => {
-                let (key, values) = (arguments.bind(key.as_str().to_owned())?, arguments.bind(json_list(values)?)?);
-                write!(
-                    sql,
-                    " AND sandbox_id IN (
-                 SELECT sandbox_id FROM sandbox_tags AS has
-                 WHERE org_id = {org} AND key = {key} AND value IN (SELECT value FROM json_each({values})))"
-                )
-            }
-            (Dimension::Tag(key), Filter::Absent) => {
-                let key = arguments.bind(key.as_str().to_owned())?;
-                write!(
-                    sql,
-                    " AND sandbox_id NOT IN (
-                 SELECT sandbox_id FROM sandbox_tags AS has WHERE org_id = {org} AND key = {key})"
-                )
-            }
-        };
-    }
-    Ok(sql)
+    let key = dimension.tag_key().map(|key| arguments.bind(key.as_str().to_owned())).transpose()?;
+    let list = values.map(|values| arguments.bind(json_list(values)?)).transpose()?;
+    let list = list.map(|list| format!("SELECT value FROM json_each({list})"));
+    Ok(match (dimension, key) {
+        (Dimension::Sandbox, _) => list.unwrap_or_else(|| {
+            format!("SELECT has.sandbox_id FROM sandbox_scale_events AS has WHERE has.org_id = {org}")
+        }),
+        (Dimension::Tag(_), Some(key)) => {
+            let of_value = list.map_or_else(String::new, |list| format!(" AND has.value IN ({list})"));
+            format!(
+                "
+                 SELECT has.sandbox_id FROM sandbox_tags AS has
+                 WHERE has.org_id = {org} AND has.key = {key}{of_value}"
+            )
+        }
+        (session, _) => {
+            let (column, latest) = (session.kind(), sql::latest_start(org, "has"));
+            let of_value = list.map_or_else(|| "<> ''".to_owned(), |list| format!("IN ({list})"));
+            format!(
+                "
+                 SELECT has.sandbox_id FROM sandbox_sessions AS has
+                 WHERE has.org_id = {org} AND has.{column} {of_value} AND has.started_at = {latest}"
+            )
+        }
+    })
 }
 
 /// Compiles conditions on the latest sessions of sandboxes, in rows of `session`, to be appended to a `WHERE`. Each row is

@@ -111,7 +111,7 @@ pub(super) async fn sandboxes(
     }
     let mut rows: Vec<SessionRow> = Vec::new();
     for source in lists::sources(&lookups, slice.wanted()) {
-        rows = sandboxes_from(source, org, query, slice)?.query().fetch_all(&mut *db).await?;
+        rows = sandboxes_from(source, org, query, slice)?.query_as().fetch_all(&mut *db).await?;
         if rows.len() == slice.wanted() {
             break;
         }
@@ -170,7 +170,7 @@ pub(super) async fn tag_values(
     query: &TagValuesQuery,
     slice: &Slice<TagValuePosition>,
 ) -> Result<ListPage<TagValue, TagValuePosition>> {
-    let rows: Vec<(String, i64)> = tag_values_from(org, query, slice)?.query().fetch_all(db).await?;
+    let rows: Vec<(String, i64)> = tag_values_from(org, query, slice)?.query_as().fetch_all(db).await?;
     Ok(slice.page(rows.into_iter().map(|(value, count)| {
         (TagValuePosition(value.clone()), TagValue { value, sandbox_count: count.unsigned_abs() })
     })))

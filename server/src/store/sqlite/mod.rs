@@ -183,7 +183,10 @@ impl Store for Sqlite {
                     Some(parts) => parts,
                     None => sums::parts_by_size(&mut snapshot, org, &plan).await?,
                 };
-                let page = plan.page(parts);
+                let mut page = plan.page(parts);
+                if let Some(buckets) = &plan.grid.buckets {
+                    page.series = Some(sums::series(&mut snapshot, org, &plan, buckets, &page).await?);
+                }
                 if plan.group_by.dimensions() != [Dimension::Sandbox] {
                     return Ok((page, Details::new()));
                 }

@@ -1,6 +1,15 @@
 //! The fixed statements of this engine. `sums.rs` composes the others.
 
-use crate::store::statements::statements;
+use crate::store::statements::{Placeholder, statements};
+
+/// Selects the start of a sandbox's latest session. `row` is an alias that has the column `sandbox_id`.
+pub(super) fn latest_start(org: Placeholder, row: &str) -> String {
+    format!(
+        "(
+                     SELECT MAX(later.started_at) FROM sandbox_sessions AS later
+                     WHERE later.org_id = {org} AND later.sandbox_id = {row}.sandbox_id)"
+    )
+}
 
 /// The database's clock in microseconds. Its resolution is a millisecond, and it is never ahead.
 macro_rules! clock {
