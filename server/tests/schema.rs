@@ -104,7 +104,7 @@ async fn indexes_that_are_missing_invalid_or_of_an_older_definition_are_built_ag
         ("sandbox_sessions_open", "sandbox_sessions (worker_id)"),
         ("sandbox_tags_by_value", "sandbox_tags (org_id, key)"),
     ];
-    for (engine, indexes) in [(Engine::Platform, platform), (Engine::Postgres, own)] {
+    for (engine, indexes) in [(Engine::Platform, &platform[..]), (Engine::Postgres, &own[..])] {
         let database = Database::create(engine).await;
         open(&database).await.unwrap();
         let whole = database.texts(INDEXES).await;
