@@ -149,7 +149,7 @@ async fn huge_sandboxes_are_summed_exactly_in_groups_and_series(engine: Engine) 
     }
 }
 
-on_engines!(sqlite = Engine::Sqlite; [
+on_engines!(sqlite = super::common::Engine::Sqlite; [
     groups_have_the_values_of_the_latest_session,
     filters_keep_and_exclusions_drop_what_they_match,
     a_series_splits_every_amount_over_the_buckets,
