@@ -230,10 +230,10 @@ mod tests {
         };
         let wanted = "memory in GB-seconds by team, interval 1d
 
-from             ml      search    (untagged)       total
-2026-01-01*   3,600 ▂       0           0         3,600 ▂
-2026-01-02   25,200 █   3,600 ▃         0        28,800 █
-2026-01-03        0    14,400 █         0        14,400 ▅
+from             ml    search    (untagged)     total
+2026-01-01*   3,600 ▂       0             0     3,600 ▂
+2026-01-02   25,200 █   3,600 ▃           0    28,800 █
+2026-01-03        0    14,400 █           0    14,400 ▅
 
 * cut by the window. Bars compare the amounts of a column.
 ";

@@ -112,14 +112,14 @@ impl Fleet {
             8..32 => (Habit::Office, chance.between(7 * DAY, 28 * DAY)),
             _ => (Habit::Job, DAY),
         };
-        let mut from = start + chance.below(89) * DAY;
+        let mut from = start + chance.below(87) * DAY;
         let mut to = (from + length).min(today);
-        if habit == Habit::Job && is_weekend(from) {
-            from -= 2 * DAY;
-        }
         if customer == LEAVING_CUSTOMER {
-            from = start + (from - start).rem_euclid(LEAVES_AFTER - 5 * DAY);
+            from = start + (from - start) % (LEAVES_AFTER - 5 * DAY);
             to = (from + length).min(start + LEAVES_AFTER);
+        }
+        if habit == Habit::Job && is_weekend(from) {
+            from += 2 * DAY;
         }
         let id = if number == 0 { SHARED_ID.to_owned() } else { id };
         let sampled_from = (habit == Habit::Job && number.is_multiple_of(10)).then_some(from);
@@ -194,7 +194,7 @@ impl Fleet {
                 while start < to {
                     let end = (start + chance.between(5 * DAY, 20 * DAY)).min(to);
                     // A small service is scaled up and down.
-                    let memory_mb = if memory_mb > 2048 { memory_mb } else { chance.pick(&[1024, 2048, 4096]) };
+                    let memory_mb = if memory_mb > 2048 { memory_mb } else { chance.pick(&[1024, 1024, 2048]) };
                     periods.push(Period { start, end, memory_mb });
                     start = end;
                 }
