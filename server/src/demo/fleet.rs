@@ -102,7 +102,7 @@ impl Fleet {
             return Sandbox { id, habit: Habit::Office, memory_mb, disk_mb, from, to: today, sampled_from: None, tags };
         }
         if number == DOUBLING + 1 {
-            let (id, from, sampled_from) = (RUNAWAY_ID.to_owned(), today - RUNAWAY_AGE, Some(today - DAY));
+            let (id, from, sampled_from) = (RUNAWAY_ID.to_owned(), today - RUNAWAY_AGE, Some(today - DAY / 2));
             let (memory_mb, disk_mb, tags) = (32_768, 204_800, Some(["growth", "dev", "globex"]));
             return Sandbox { id, habit: Habit::Service, memory_mb, disk_mb, from, to: today, sampled_from, tags };
         }
@@ -122,7 +122,7 @@ impl Fleet {
             from += 2 * DAY;
         }
         let id = if number == 0 { SHARED_ID.to_owned() } else { id };
-        let sampled_from = (habit == Habit::Job && number.is_multiple_of(10)).then_some(from);
+        let sampled_from = (habit == Habit::Job && number.is_multiple_of(15)).then_some(from);
         let tags = (number % 9 != 4).then(|| [chance.pick(&TEAMS), env, customer]);
         let memory_mb = if habit == Habit::Service { 2048 } else { chance.pick(&MEMORY_MB) };
         Sandbox { id, habit, memory_mb, disk_mb: chance.pick(&DISK_MB), from, to, sampled_from, tags }
@@ -316,7 +316,7 @@ mod tests {
             let [used, allocated] = ["memoryBytes", "memoryMb"].map(|name| sample[name].as_u64().unwrap());
             sampled.entry(sample["sandboxId"].as_str().unwrap()).or_default().push(used * 100 / (allocated << 20));
         }
-        assert!(sampled.len() > 10 && sampled[RUNAWAY_ID].len() == 1440, "{}", sampled.len());
+        assert!(sampled.len() > 10 && sampled[RUNAWAY_ID].len() == 720, "{}", sampled.len());
         for (id, percents) in sampled {
             assert!(percents.iter().all(|percent| (29..=90).contains(percent)), "{id}: {percents:?}");
             assert!(percents.iter().max() > percents.iter().min(), "{id}");
