@@ -61,6 +61,7 @@ models! {
     } + {
         /// Returns the class for annotations: the parameter is the type of its series.
         #[classmethod]
+        #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
             generic_alias(cls, item)
         }
@@ -79,6 +80,7 @@ models! {
     } + {
         /// Returns the class for annotations: the parameter is the type of its series.
         #[classmethod]
+        #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
             generic_alias(cls, item)
         }
@@ -101,6 +103,7 @@ models! {
     } + {
         /// Returns the class for annotations: the parameter is the type of its series.
         #[classmethod]
+        #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
             generic_alias(cls, item)
         }
@@ -121,6 +124,7 @@ models! {
     } + {
         /// Returns the class for annotations: the parameter is the type of its series.
         #[classmethod]
+        #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
             generic_alias(cls, item)
         }
@@ -252,7 +256,7 @@ models! {
     } + {
     }
 
-    /// A value of a tag.
+    /// A value of a tag key.
     TagValue {
         /// The value.
         value: TEXT => "value",
@@ -403,6 +407,7 @@ lazy! {
         fn tags_last_updated_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> { datetime(self.tags_last_updated_at(py)?.bind(py)) }
         /// Returns the class for annotations: the parameter is the type of its series.
         #[classmethod]
+        #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
             generic_alias(cls, item)
         }
@@ -452,6 +457,7 @@ pages! {
         fn as_of_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> { datetime(self.as_of.bind(py)) }
         /// Returns the class for annotations: the parameter is the type of its series.
         #[classmethod]
+        #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
             generic_alias(cls, item)
         }
@@ -499,6 +505,7 @@ pages! {
         fn as_of_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> { datetime(self.as_of.bind(py)) }
         /// Returns the class for annotations: the parameter is the type of its series.
         #[classmethod]
+        #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
             generic_alias(cls, item)
         }
@@ -544,6 +551,7 @@ pages! {
         fn as_of_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> { datetime(self.as_of.bind(py)) }
         /// Returns the class for annotations: the parameter is the type of its series.
         #[classmethod]
+        #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
             generic_alias(cls, item)
         }

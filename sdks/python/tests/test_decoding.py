@@ -44,6 +44,25 @@ def test_items_equal_those_that_json_reads(items: list[dict[str, Any]], escaped:
     assert again == list(page.items)
 
 
+@given(st.lists(st.tuples(AMOUNTS, AMOUNTS), max_size=40), st.sampled_from([None, 0]))
+def test_series_equal_those_that_json_reads(amounts: list[tuple[float, float]], indent: int | None) -> None:
+    series = {"memoryGbSeconds": [one for one, _ in amounts], "diskOverageGbSeconds": [other for _, other in amounts]}
+    items = [{**item, "series": series} for item in PAGE["items"]]
+    page = read(json.dumps({**PAGE, "items": items}, indent=indent).encode())
+    assert page.to_dict()["items"] == items
+    for item in page.items:
+        assert item.series == ocu.UsageSeries(*series.values())
+
+
+@pytest.mark.parametrize("wrong", [None, [None], ["1"], [True], [1, [2]], {"0": 1}, "1", 1e400], ids=repr)
+def test_a_wrong_series_is_refused(wrong: object) -> None:
+    series = {"memoryGbSeconds": [1.0], "diskOverageGbSeconds": wrong}
+    for page, body in ((ocu.SandboxUsagePage, PAGE), (ocu.TagUsagePage, tag_page(["a"]))):
+        items = [{**item, "series": series} for item in body["items"]]
+        with pytest.raises(ocu.DecodeError):
+            page.from_json(json.dumps({**body, "items": items}))
+
+
 @given(AMOUNTS)
 def test_amounts_are_the_nearest_double(amount: float) -> None:
     for text in (repr(amount), f"{amount:.17e}", f"{amount:.30e}"):

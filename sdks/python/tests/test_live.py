@@ -11,7 +11,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -80,6 +80,61 @@ def test_filters_narrow_a_report(client: ocu.UsageClient) -> None:
     with pytest.raises(ocu.InvalidRequestError) as other:
         client.usage.by_tag("env", cursor=client.usage.by_tag("team", limit=1).next_cursor)
     assert (other.value.code, other.value.status) == ("invalid_cursor", 400)
+
+
+def test_buckets_and_groups_add_up_to_the_total(client: ocu.UsageClient) -> None:
+    page = client.usage.by(
+        ["tag:team", "tag:env"],
+        from_=FROM.date(),
+        to=TO.date(),
+        time_zone="Europe/Berlin",
+        interval="1w",
+        exclude={"tag:env": ["dev"]},
+        limit=500,
+    )
+    assert (page.group_by, page.interval, page.time_zone) == ("tag:team,tag:env", "1w", "Europe/Berlin")
+    bounds = [(bucket.from_, bucket.to) for bucket in page.buckets]
+    assert (bounds[0][0], bounds[-1][1]) == (page.from_, page.to)
+    assert [to for _, to in bounds[:-1]] == [from_ for from_, _ in bounds[1:]]
+    assert all(not bucket.partial for bucket in page.buckets[1:-1])
+    assert page.untagged
+    assert not page.has_next_page()
+    groups = [item.group for item in page.items]
+    assert len(set(groups)) == len(groups) > 2
+    assert not any(group["tag:env"] == "dev" for group in groups)
+    assert any(group["tag:team"] is None for group in groups)
+    amounts: list[Any] = [page.total, page.untagged, *page.items]
+    for part in amounts:
+        assert math.isclose(math.fsum(part.series.memory_gb_seconds), part.memory_gb_seconds, rel_tol=1e-9)
+    parts = [page.untagged.series, *(item.series for item in page.items)]
+    for index, amount in enumerate(page.total.series.memory_gb_seconds):
+        assert math.isclose(math.fsum(part.memory_gb_seconds[index] for part in parts), amount, rel_tol=1e-9)
+
+
+def test_the_points_of_a_sandbox_add_up_to_its_totals(client: ocu.UsageClient) -> None:
+    top = client.usage.by_sandbox(from_=FROM, to=TO, limit=1).items[0]
+    usage = client.usage.for_sandbox(top.sandbox_id, from_=FROM, to=TO, interval="1d", time_zone="America/New_York")
+    assert usage.totals
+    assert usage.points
+    assert [point.ts for point in usage.points] == [bucket.from_ for bucket in usage.buckets]
+    allocated = math.fsum(point.memory_allocated_gb_seconds for point in usage.points)
+    assert math.isclose(allocated, usage.totals.memory_allocated_gb_seconds, rel_tol=1e-9)
+    assert max(point.used_memory_mb_peak for point in usage.points) == usage.totals.memory_used_peak_mb
+
+
+def test_lists_agree_with_the_report(client: ocu.UsageClient) -> None:
+    values = list(client.tags.list_values("team", limit=2))
+    assert [one.value for one in values] == sorted(one.value for one in values)
+    first = values[0]
+    assert client.tags.list_values("team", prefix=first.value).items[0] == first
+    everyone = {sandbox.sandbox_id for sandbox in client.sandboxes.list(state="all", limit=100)}
+    team = list(client.sandboxes.list(filter={"tag:team": [first.value]}, state="all", limit=7))
+    others = list(client.sandboxes.list(exclude={"tag:team": [first.value]}, state="all", limit=500))
+    assert len(team) == first.sandbox_count
+    assert {sandbox.sandbox_id for sandbox in [*team, *others]} == everyone
+    assert len(team) + len(others) == len(everyone)
+    assert [sandbox.started_at for sandbox in team] == sorted((one.started_at for one in team), reverse=True)
+    assert all(sandbox.status == "running" for sandbox in client.sandboxes.list())
 
 
 def test_one_sandbox_and_its_tags(client: ocu.UsageClient) -> None:

@@ -21,6 +21,12 @@ def client(page: dict[str, Any]) -> ocu.UsageClient:
     )
 
 
+def series_of(report: ocu.TagUsagePage) -> UsageSeries | None:
+    """Takes a report of either kind."""
+    assert_type(report.items[0].series, UsageSeries | None)
+    return report.items[0].series
+
+
 def test_a_report_with_an_interval_has_series() -> None:
     page = client(with_series(GROUPED)).usage.by(["tag:team", "region"], interval="1w", time_zone="UTC")
     assert_type(page, ocu.GroupUsagePage[UsageSeries])
@@ -32,6 +38,7 @@ def test_a_report_with_an_interval_has_series() -> None:
         assert sum(item.series.memory_gb_seconds) == item.memory_gb_seconds
     by_tag = client(with_series(tag_page(["a"]))).usage.by_tag("team", interval="1w")
     assert_type(by_tag.items[0].series, UsageSeries)
+    assert series_of(by_tag) == by_tag.items[0].series
     by_sandbox = client(with_series(sandbox_page(["sb-1"]))).usage.by_sandbox(interval="1w")
     assert_type(by_sandbox.items[0].series, UsageSeries)
     assert by_tag.items[0].series == by_sandbox.items[0].series
@@ -42,8 +49,7 @@ def test_a_report_without_an_interval_has_none() -> None:
     assert_type(page, ocu.TagUsagePage[None])
     assert_type(page.total.series, None)
     assert page.total.series is None
-    report: ocu.TagUsagePage = page
-    assert_type(report.items[0].series, UsageSeries | None)
+    assert series_of(page) is None
     again = client(sandbox_page(["sb-1"])).usage.by_sandbox(interval=None)
     assert_type(again.items[0].series, None)
     assert again.items[0].series is None

@@ -189,6 +189,7 @@ const USED_FRACTION_OF: &str = "        /// Measured memory as a fraction of all
 
 const GENERIC: &str = "        /// Returns the class for annotations: the parameter is the type of its series.
         #[classmethod]
+        #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
             generic_alias(cls, item)
         }

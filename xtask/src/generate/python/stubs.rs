@@ -73,6 +73,9 @@ fn stub(model: &Model) -> Result<String> {
     if has_measured_memory(&fields) || fields.iter().any(Field::is_measured) {
         extra += &property("used_fraction", "float | None");
     }
+    if model.is_generic() {
+        extra += "    @classmethod\n    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...\n";
+    }
     if let Members::WireAndEtag = model.members {
         extra += "    def condition(self) -> str: ...\n";
     }
