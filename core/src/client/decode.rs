@@ -6,9 +6,11 @@ use super::{Answer, ClientError, Operation, Value};
 use crate::error::quoted;
 use crate::query::cursor::Cursor;
 use crate::query::position::{ListCursor, SandboxPosition, TagValuePosition};
-use crate::query::{Conditions, End, ListLimit, SandboxesQuery, UsageQuery};
+use crate::query::{Conditions, DrilldownQuery, End, ListLimit, SandboxesQuery, Span, UsageQuery};
 use crate::usage::dimension::Form;
-use crate::wire::reply::{List, Page};
+use crate::usage::interval::Interval;
+use crate::usage::time_zone::TimeZone;
+use crate::wire::reply::{List, Page, SandboxFacts};
 
 impl Answer {
     /// Decodes the result of `operation` and the parameters of the next page, if the status is a success.
@@ -21,10 +23,15 @@ impl Answer {
             return Err(self.error(now_ms));
         }
         let value = V::read(operation.reply(), self).map_err(|why| self.undecodable(&why))?;
-        if let (Some(asked), Some(got)) = (operation.sandbox(), value.sandbox_id())
-            && asked.as_str() != got
-        {
-            return Err(self.undecodable(&format!("it describes another sandbox, {}", quoted(got))));
+        if let (Some(asked), Some(got)) = (operation.sandbox(), value.sandbox()) {
+            if asked.as_str() != got.id {
+                return Err(self.undecodable(&format!("it describes another sandbox, {}", quoted(&got.id))));
+            }
+            if let Operation::SandboxUsage(_, DrilldownQuery { span }) = operation
+                && let Some(why) = ignored_in_drilldown(span, &got)
+            {
+                return Err(self.unsupported(&why));
+            }
         }
         let next = match (operation, value.page()) {
             (Operation::Usage(query, walk), Some(page)) => self.check_page(query, walk, &page)?,
@@ -105,11 +112,34 @@ fn ignored_in_list(query: &SandboxesQuery, items: usize, all_tagged: bool) -> Op
     exceeds.then_some("the server sends more sandboxes than `limit` allows, so it ignores the parameters of the list")
 }
 
+/// Returns what a server ignored, if its response shows that it does not know a part of the query.
+///
+/// The platform's own servers send a point per minute of UTC, whatever the query asks for.
+fn ignored_in_drilldown(span: &Span, got: &SandboxFacts) -> Option<String> {
+    if got.has_buckets {
+        return None;
+    }
+    match (&span.time_zone, span.interval) {
+        (None, Some(Interval::Minute)) if got.has_points => None,
+        (_, Some(interval)) => Some(unknown_interval(interval)),
+        (Some(zone), None) if !got.has_as_of => Some(unknown_time_zone(zone)),
+        (_, None) => None,
+    }
+}
+
+fn unknown_interval(interval: Interval) -> String {
+    format!("the server does not understand `interval={interval}`, so its report has no buckets")
+}
+
+fn unknown_time_zone(zone: &TimeZone) -> String {
+    format!("the server does not understand `timezone={zone}`, so its days are those of UTC")
+}
+
 /// Returns what a server ignored, if its page shows that it does not know a part of the query: the platform's own
 /// servers send no `asOf`, and only servers that know intervals send buckets.
 fn ignored(query: &UsageQuery, page: &Page) -> Option<String> {
     if let Some(interval) = query.span.interval.filter(|_| !page.has_buckets) {
-        return Some(format!("the server does not understand `interval={interval}`, so its report has no buckets"));
+        return Some(unknown_interval(interval));
     }
     if page.as_of.is_some() {
         return None;
@@ -124,7 +154,7 @@ fn ignored(query: &UsageQuery, page: &Page) -> Option<String> {
         return Some(format!("{fault}, so its report contains what `exclude[{dimension}]` drops"));
     }
     if let Some(zone) = &query.span.time_zone {
-        return Some(format!("the server does not understand `timezone={zone}`, so its days are those of UTC"));
+        return Some(unknown_time_zone(zone));
     }
     match query.group_by.form() {
         Form::Groups => Some(format!("the server does not understand `groupBy={}`", query.group_by)),

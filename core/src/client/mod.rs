@@ -38,4 +38,6 @@ pub use operation::Operation;
 pub use value::{JsonValue, Value};
 pub use walk::{NextPage, Walk};
 
-pub use crate::wire::reply::{Host, List, Outcome, Page, Reply, SandboxPage, SandboxTags, UnexpectedReply};
+pub use crate::wire::reply::{
+    Host, List, Outcome, Page, Reply, SandboxFacts, SandboxPage, SandboxTags, UnexpectedReply,
+};

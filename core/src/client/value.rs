@@ -4,7 +4,7 @@ use super::Answer;
 use crate::host::json::{Json, Numbers, ToJson};
 use crate::tags::TagSet;
 use crate::usage::window::Timestamp;
-use crate::wire::reply::{Facts, Form, Headers, Host, List, Outcome, Page, Reply};
+use crate::wire::reply::{Facts, Form, Headers, Host, List, Outcome, Page, Reply, SandboxFacts};
 use crate::wire::shape::{Shape, rewrite};
 
 /// A host's type for the results of calls.
@@ -22,8 +22,8 @@ pub trait Value: Sized {
     /// Returns the metadata of a page of a list.
     fn list(&self) -> Option<List>;
 
-    /// Returns the sandbox of [`Reply::SandboxUsage`] and [`Reply::Sandbox`].
-    fn sandbox_id(&self) -> Option<&str>;
+    /// Returns facts about the sandbox of [`Reply::SandboxUsage`] and [`Reply::Sandbox`].
+    fn sandbox(&self) -> Option<SandboxFacts>;
 
     /// Returns the user tags of [`Reply::Tags`].
     fn user_tags(&self) -> TagSet;
@@ -44,8 +44,8 @@ impl<P: Host> Value for Outcome<P> {
         self.list()
     }
 
-    fn sandbox_id(&self) -> Option<&str> {
-        self.sandbox_id()
+    fn sandbox(&self) -> Option<SandboxFacts> {
+        self.sandbox()
     }
 
     fn user_tags(&self) -> TagSet {
@@ -71,7 +71,7 @@ pub struct JsonValue {
     pub numbers: Numbers,
     page: Option<Page>,
     list: Option<List>,
-    sandbox_id: Option<String>,
+    sandbox: Option<SandboxFacts>,
     user_tags: TagSet,
 }
 
@@ -86,11 +86,11 @@ impl Value for JsonValue {
         let form = reply.form();
         let mut text = String::new();
         form.write(&body, &mut text)?;
-        let mut value = Self { text, numbers, page: None, list: None, sandbox_id: None, user_tags: TagSet::default() };
+        let mut value = Self { text, numbers, page: None, list: None, sandbox: None, user_tags: TagSet::default() };
         match form.facts {
             Facts::None => {}
             Facts::Page => value.page = Page::of(&body),
-            Facts::SandboxId(member) => value.sandbox_id = body.text(member).map(str::to_owned),
+            Facts::Sandbox(id) => value.sandbox = SandboxFacts::of(&body, id),
             Facts::Tags => {
                 if let Ok(Some(Json::Map(tags))) = body.member("tags") {
                     let tags = tags.iter().filter_map(|(key, value)| Some((&**key, value.as_str()?)));
@@ -132,8 +132,8 @@ impl Value for JsonValue {
         self.list.clone()
     }
 
-    fn sandbox_id(&self) -> Option<&str> {
-        self.sandbox_id.as_deref()
+    fn sandbox(&self) -> Option<SandboxFacts> {
+        self.sandbox.clone()
     }
 
     fn user_tags(&self) -> TagSet {
@@ -173,5 +173,17 @@ impl Page {
         let (group_by, next_cursor) = (text("groupBy"), text("nextCursor"));
         let has_buckets = matches!(body.member("buckets"), Ok(Some(Json::List(_))));
         Some(Self { from: time("from")?, to: time("to")?, as_of: time("asOf"), group_by, has_buckets, next_cursor })
+    }
+}
+
+impl SandboxFacts {
+    fn of(body: &Json<'_>, id: &str) -> Option<Self> {
+        let has = |name| matches!(body.member(name), Ok(Some(Json::List(items))) if !items.is_empty());
+        Some(Self {
+            id: body.text(id)?.to_owned(),
+            has_as_of: body.text("asOf").is_some(),
+            has_buckets: has("buckets"),
+            has_points: has("points"),
+        })
     }
 }

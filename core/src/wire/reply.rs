@@ -57,9 +57,9 @@ macro_rules! replies {
                 match self { $(Self::$name(result) => Body::list(result),)* }
             }
 
-            /// Returns the sandbox that the result describes.
-            pub(crate) fn sandbox_id(&self) -> Option<&str> {
-                match self { $(Self::$name(result) => Body::sandbox_id(result),)* }
+            /// Returns facts about the sandbox that the result describes.
+            pub(crate) fn sandbox(&self) -> Option<SandboxFacts> {
+                match self { $(Self::$name(result) => Body::sandbox(result),)* }
             }
 
             /// Returns the user tags if the result is a sandbox's tags.
@@ -174,8 +174,8 @@ pub(crate) enum Facts {
     None,
     /// The metadata of a page.
     Page,
-    /// The id of the sandbox, in the member of this name.
-    SandboxId(&'static str),
+    /// Facts about a sandbox, whose id is in the member of this name.
+    Sandbox(&'static str),
     /// The user's tags. The entity tag is added to the result.
     Tags,
     /// The key and the cursor of a list.
@@ -207,7 +207,7 @@ pub(crate) trait Body: Sized {
         None
     }
 
-    fn sandbox_id(&self) -> Option<&str> {
+    fn sandbox(&self) -> Option<SandboxFacts> {
         None
     }
 
@@ -259,14 +259,19 @@ impl<P: Host> Body for P {
 }
 
 impl Body for SandboxUsage {
-    const FORM: Form = Form::new(Self::SHAPE, Facts::SandboxId("sandboxId"));
+    const FORM: Form = Form::new(Self::SHAPE, Facts::Sandbox("sandboxId"));
 
     fn decode<P: Host>(body: &mut Vec<u8>, _: Headers) -> Result<Self, String> {
         P::decode(body)
     }
 
-    fn sandbox_id(&self) -> Option<&str> {
-        Some(&self.sandbox_id)
+    fn sandbox(&self) -> Option<SandboxFacts> {
+        Some(SandboxFacts {
+            id: self.sandbox_id.clone(),
+            has_as_of: self.as_of.is_some(),
+            has_buckets: self.buckets.is_some(),
+            has_points: self.points.as_ref().is_some_and(|points| !points.is_empty()),
+        })
     }
 }
 
@@ -342,14 +347,14 @@ impl Body for SandboxPage {
 }
 
 impl Body for Sandbox {
-    const FORM: Form = Form::new(Self::SHAPE, Facts::SandboxId("sandboxID"));
+    const FORM: Form = Form::new(Self::SHAPE, Facts::Sandbox("sandboxID"));
 
     fn decode<P: Host>(body: &mut Vec<u8>, _: Headers) -> Result<Self, String> {
         P::decode(body)
     }
 
-    fn sandbox_id(&self) -> Option<&str> {
-        Some(&self.sandbox_id)
+    fn sandbox(&self) -> Option<SandboxFacts> {
+        Some(SandboxFacts { id: self.sandbox_id.clone(), ..SandboxFacts::default() })
     }
 }
 
@@ -364,6 +369,19 @@ pub struct List {
     pub items: usize,
     /// Whether every item has tags, if the items are sandboxes.
     pub all_tagged: bool,
+}
+
+/// The facts about a result that describes one sandbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SandboxFacts {
+    /// The id of the sandbox.
+    pub id: String,
+    /// Whether it has the instant of the measurement, which the platform's own servers do not send.
+    pub has_as_of: bool,
+    /// Whether it has buckets.
+    pub has_buckets: bool,
+    /// Whether it has points.
+    pub has_points: bool,
 }
 
 /// The metadata of a page.
