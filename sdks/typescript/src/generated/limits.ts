@@ -8,6 +8,7 @@ export const limits = {
   defaultWindowDays: 30,
   maxWindowDays: 90,
   defaultPageLimit: 50,
+  defaultListLimit: 100,
   maxPageLimit: 500,
   maxFilterValues: 100,
   maxFilters: 20,

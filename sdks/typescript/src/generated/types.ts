@@ -236,6 +236,8 @@ export interface Limits {
   readonly maxWindowDays: number;
   /** The number of items on a page without a limit. */
   readonly defaultPageLimit: number;
+  /** The number of sandboxes or tag values on a page of a list without a limit. */
+  readonly defaultListLimit: number;
   /** The most items on a page. */
   readonly maxPageLimit: number;
   /** The most values in one filter, counted before duplicates are dropped. */
@@ -280,6 +282,9 @@ export type ErrorCode =
   | "invalid_timezone"
   | "invalid_interval"
   | "too_many_buckets"
+  | "invalid_state"
+  | "invalid_tag_key"
+  | "invalid_prefix"
   | "invalid_sort"
   | "invalid_limit"
   | "invalid_cursor"
