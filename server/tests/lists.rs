@@ -242,7 +242,8 @@ async fn the_values_of_a_tag_are_ordered_by_their_bytes(engine: Engine) {
 }
 
 on_engines!(
-    sqlite = super::common::Engine::Sqlite, postgres = super::common::Engine::Postgres, partitioned = super::common::Engine::Partitioned;
+    sqlite = crate::Engine::Sqlite, postgres = crate::Engine::Postgres, platform = crate::Engine::Platform,
+    partitioned = crate::Engine::Partitioned;
     [
         a_walk_shows_every_sandbox_that_matches_once_and_newest_first,
         the_default_list_has_the_newest_100_running,
