@@ -83,7 +83,7 @@ proptest! {
             if let (Ok(typed), Ok(text)) = (typed, text) {
                 prop_assert!(same(&json!(typed), &serde_json::from_str(&text.text).unwrap()), "{typed:?} {text:?}");
                 prop_assert_eq!(typed.page(), text.page());
-                prop_assert_eq!(typed.sandbox_id(), text.sandbox_id());
+                prop_assert_eq!(typed.sandbox(), text.sandbox());
                 prop_assert_eq!(typed.user_tags(), text.user_tags());
             }
         }
