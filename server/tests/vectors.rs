@@ -372,11 +372,31 @@ async fn drilldown(engine: Engine) {
     walk.end(20);
 }
 
-/// Returns the drilldown that a case of time describes.
-fn drilldown_of(case: &Case) -> String {
+/// Returns the parameters of a case of time.
+fn time_of(case: &Case) -> String {
     let names = ["from", "to", "timezone", "interval"];
     let pairs = names.into_iter().filter_map(|name| Some(format!("{name}={}", encode(case.text(name)?))));
-    format!("/api/sandboxes/sb-1/usage?{}", pairs.collect::<Vec<_>>().join("&"))
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// Returns the drilldown that a case of time describes.
+fn drilldown_of(case: &Case) -> String {
+    format!("/api/sandboxes/sb-1/usage?{}", time_of(case))
+}
+
+/// Returns the total of a case with its series, from the exact sums in MB × µs.
+fn total_of(case: &Case) -> Value {
+    let gb_seconds = |sum: u128| sum as f64 / 1_024_000_000.0;
+    let [memory, disk_overage] = ["memory", "diskOverage"].map(|member| -> Vec<u128> {
+        let sums = case.get(member).and_then(Value::as_array).unwrap();
+        sums.iter().map(|sum| sum.as_str().unwrap().parse().unwrap()).collect()
+    });
+    let series = |sums: &[u128]| sums.iter().copied().map(gb_seconds).collect::<Vec<_>>();
+    json!({
+        "memoryGbSeconds": gb_seconds(memory.iter().sum()),
+        "diskOverageGbSeconds": gb_seconds(disk_overage.iter().sum()),
+        "series": { "memoryGbSeconds": series(&memory), "diskOverageGbSeconds": series(&disk_overage) },
+    })
 }
 
 async fn grids(engine: Engine) {
@@ -420,6 +440,12 @@ async fn splits(engine: Engine) {
         let answer = Request::new("GET", &drilldown_of(case)).key(&key).send(server).await;
         let wanted = json!({ "buckets": case.get("buckets"), "points": case.get("points") });
         walk.note(case, &answer, difference(&answer, &wanted));
+        let total = json!({ "buckets": case.get("buckets"), "total": total_of(case) });
+        for group_by in ["sandbox", "tag:team", "status,region"] {
+            let target = format!("/api/usage?groupBy={group_by}&limit=1&{}", time_of(case));
+            let answer = Request::new("GET", &target).key(&key).send(server).await;
+            walk.note(case, &answer, difference(&answer, &total));
+        }
     }
     walk.end(35);
 }
