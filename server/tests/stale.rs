@@ -147,9 +147,18 @@ async fn a_request_reads_no_more_than_its_org(engine: Engine) {
             (usage("groupBy=tag:team&filter[tag:env]=e1"), 3 * ROWS),
             (usage("groupBy=sandbox&filter[tag:env]=e1&filter[tag:team]=t1,t2,t3,t4,t5"), 3 * ROWS),
             (usage("groupBy=tag:team&filter[tag:env]="), 3 * ROWS),
+            (usage("groupBy=tag:team,tag:env,region"), 3 * ROWS),
+            (usage("groupBy=region&exclude[tag:env]=e1&exclude[template]=other&filter[status]=stopped"), 3 * ROWS),
+            // The events are read twice.
+            (usage("groupBy=tag:team&interval=1d"), 5 * ROWS),
+            (usage("groupBy=tag:team,region&interval=1d&filter[tag:env]=e1"), 5 * ROWS),
+            (usage("groupBy=sandbox&interval=1d"), 5 * ROWS),
             // A few sandboxes, which are looked up.
             (usage("groupBy=tag:team&filter[tag:owner]=o7,o8"), FEW),
             (usage("groupBy=tag:team&filter[tag:env]=e1&filter[tag:owner]=o7,o8"), ROWS),
+            (usage("groupBy=tag:team,region&interval=1d&filter[tag:owner]=o7,o8"), FEW),
+            // Finding the few reads all sessions.
+            (usage("groupBy=tag:team&interval=1d&filter[region]=other"), ROWS),
             (usage("groupBy=tag:team&filter[sandbox]=a-00007,a-00008"), FEW),
             (usage("groupBy=sandbox&filter[sandbox]=a-00007,a-00008&filter[tag:env]=e1"), ROWS),
             ("/api/tags".to_owned(), 2 * ROWS),

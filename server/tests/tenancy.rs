@@ -24,9 +24,11 @@ const EXEMPT: [&str; 3] = ["CALLER", "LEFT_OPEN", "SAMPLED_ORGS"];
 const ON_PLATFORM_SAMPLES: [&str; 4] =
     ["PLATFORM_SAMPLES", "PRUNE_PLATFORM_SAMPLES", "UPDATE_SAMPLES", "INSERT_SAMPLES"];
 
-/// A plan with all kinds of filters.
-fn with_filters() -> Plan {
-    let query = "groupBy=tag:c&filter[tag:a]=x,y&filter[tag:b]=&filter[sandbox]=sb-1&from=2026-01-01&to=2026-02-01";
+/// A plan with all kinds of dimensions and conditions, and with buckets.
+fn with_everything() -> Plan {
+    let query = "groupBy=tag:c,tag:d,region&filter[tag:a]=x,y&filter[tag:b]=&filter[sandbox]=sb-1&filter[template]=base\
+        &filter[region]=&exclude[tag:a]=z&exclude[tag:d]=&exclude[sandbox]=sb-2&exclude[status]=error&exclude[template]=\
+        &interval=1d&from=2026-01-01&to=2026-02-01";
     let query = UsageQuery::parse(&Parameters::decode(query), None).unwrap();
     query.plan("2026-02-01".parse().unwrap(), Rule::default()).unwrap()
 }
@@ -75,7 +77,7 @@ fn tables_and_ties(scope: &str) -> (usize, usize) {
 #[test]
 fn every_statement_names_the_org_of_every_table_it_touches() {
     for engine in [store::Engine::Sqlite, store::Engine::Postgres] {
-        let all = statements(engine, &with_filters()).unwrap();
+        let all = statements(engine, &with_everything()).unwrap();
         assert!(all.len() > 20, "{engine:?}: {}", all.len());
         let mut touching = 0;
         for (name, sql) in &all {
@@ -291,7 +293,7 @@ async fn a_tenants_statement_touches_one_partition() {
     sqlx::raw_sql("SET plan_cache_mode = force_custom_plan").execute(&mut db).await.unwrap();
     let mut db = db.begin().await.unwrap();
     let mut seen = 0;
-    for (name, sql) in statements(store::Engine::Postgres, &with_filters()).unwrap() {
+    for (name, sql) in statements(store::Engine::Postgres, &with_everything()).unwrap() {
         // A worker has sandboxes of many orgs, which the join finds at run time.
         if EXEMPT.contains(&name) || ["CLOSE_SESSIONS", "CLOSE_SCALES"].contains(&name) {
             continue;

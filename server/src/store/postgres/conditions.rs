@@ -66,7 +66,7 @@ pub(super) fn by_latest_session(
 ) -> Result<(String, Arguments<PgArguments>)> {
     let mut arguments = Arguments::new('$');
     let org = arguments.bind(org)?;
-    let having = having(dimension, Some(values), org, &mut arguments)?;
+    let having = having(dimension, Some(values), None, org, &mut arguments)?;
     let limit = arguments.bind(i64::from(FEW) + 1)?;
     Ok((format!("SELECT has.sandbox_id {having} LIMIT {limit}"), arguments))
 }
@@ -77,7 +77,8 @@ pub(super) struct Conditions {
     pub(super) kept: String,
     /// For rows with one row per sandbox, where sandboxes to be left out are cheaper to find than in the events.
     pub(super) left_out: String,
-    few: Option<Placeholder>,
+    /// The ids of the sandboxes, if they are few.
+    pub(super) few: Option<Placeholder>,
 }
 
 impl Conditions {
@@ -92,6 +93,7 @@ impl Conditions {
     ) -> Result<Self> {
         let (mut kept, mut left_out) = (String::new(), String::new());
         let done = few.map(|few| few.dimension);
+        let few = few.map(|few| arguments.bind(few.ids.clone())).transpose()?;
         let filters = conditions.filters.iter().filter(|(dimension, _)| Some(*dimension) != done);
         let conditions = filters.map(|one| (true, one)).chain(conditions.exclusions.iter().map(|one| (false, one)));
         // Writing to a string cannot fail.
@@ -109,7 +111,7 @@ impl Conditions {
                 (Dimension::Sandbox, None) => write!(kept, " AND {}", if keep { "FALSE" } else { "TRUE" }),
                 // A sandbox that lacks a dimension has none of its values: to keep it is to leave the others out.
                 _ if keep == values.is_some() => {
-                    let having = having(dimension, values, org, arguments)?;
+                    let having = having(dimension, values, few, org, arguments)?;
                     write!(
                         kept,
                         r#"
@@ -118,7 +120,7 @@ impl Conditions {
                     )
                 }
                 _ => {
-                    let having = having(dimension, values, org, arguments)?;
+                    let having = having(dimension, values, few, org, arguments)?;
                     write!(
                         left_out,
                         r#"
@@ -128,7 +130,6 @@ impl Conditions {
                 }
             };
         }
-        let few = few.map(|few| arguments.bind(few.ids.clone())).transpose()?;
         let mut conditions = Self { kept, left_out, few };
         conditions.kept += &conditions.only_few("event.sandbox_id");
         Ok(conditions)
@@ -144,6 +145,7 @@ impl Conditions {
 fn having(
     dimension: &Dimension,
     values: Option<&[String]>,
+    few: Option<Placeholder>,
     org: Placeholder,
     arguments: &mut Arguments<PgArguments>,
 ) -> Result<String> {
@@ -152,7 +154,7 @@ fn having(
             let key = arguments.bind(key.as_str().to_owned())?;
             (format!("FROM sandbox_tags AS has WHERE has.org_id = {org} AND has.key = {key}"), "value")
         }
-        None => (format!("FROM ({}) AS has WHERE TRUE", latest_sessions(org, "")), dimension.kind()),
+        None => (format!("FROM ({}) AS has WHERE TRUE", latest_sessions(org, few)), dimension.kind()),
     };
     Ok(match values {
         Some(values) => format!("{source} AND has.{value} = ANY ({})", arguments.bind(values.to_vec())?),

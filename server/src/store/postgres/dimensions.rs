@@ -25,7 +25,7 @@ pub(super) fn join(
 ) -> Result<Joined> {
     let (mut joins, mut values) = (String::new(), Vec::new());
     if dimensions.iter().any(is_of_session) {
-        let latest = latest_sessions(org, &conditions.only_few("session.sandbox_id"));
+        let latest = latest_sessions(org, conditions.few);
         // Writing to a string cannot fail.
         let _ = write!(
             joins,
@@ -72,7 +72,7 @@ pub(super) fn valued(
                 )
             }
             None => {
-                let latest = latest_sessions(org, &conditions.only_few("session.sandbox_id"));
+                let latest = latest_sessions(org, conditions.few);
                 let value = format!("tag.{}", column(dimension));
                 let source = format!("({latest}) AS tag WHERE {value} IS NOT NULL");
                 (value, source)
@@ -94,20 +94,30 @@ pub(super) fn valued(
     Ok(format!("SELECT sandbox_id, {values} FROM ({all}) AS tag GROUP BY sandbox_id"))
 }
 
-/// Composes the latest session of each sandbox, with null for empty values.
+/// Composes the latest session of each sandbox, or of a few, with null for empty values.
 ///
 /// The index on sandbox and start gives the order, backwards. Only sessions with the same start are sorted, by id. The
-/// inner statement keeps that order; a `DISTINCT` above the table would sort all sessions.
-pub(super) fn latest_sessions(org: Placeholder, few: &str) -> String {
+/// inner statement keeps that order; a `DISTINCT` above the table would sort all sessions. A few are looked up one by
+/// one, because the order would read all.
+pub(super) fn latest_sessions(org: Placeholder, few: Option<Placeholder>) -> String {
     let columns = [Dimension::Template, Dimension::Region, Dimension::Status].map(|dimension| {
         let column = column(&dimension);
         format!(r#"nullif(session.{column}::text COLLATE "C", '') AS {column}"#)
     });
     let columns = columns.join(", ");
+    if let Some(ids) = few {
+        return format!(
+            r#"SELECT few.sandbox_id COLLATE "C" AS sandbox_id, template, region, status
+                 FROM unnest({ids}::text[]) AS few (sandbox_id) CROSS JOIN LATERAL (
+                     SELECT {columns} FROM sandbox_sessions AS session
+                     WHERE session.org_id = {org} AND session.sandbox_id COLLATE "C" = few.sandbox_id
+                     ORDER BY session.started_at DESC, session.id DESC LIMIT 1) AS session"#
+        );
+    }
     format!(
         r#"SELECT DISTINCT ON (sandbox_id) sandbox_id, template, region, status FROM (
                  SELECT session.sandbox_id COLLATE "C" AS sandbox_id, session.started_at, session.id, {columns}
-                 FROM sandbox_sessions AS session WHERE session.org_id = {org}{few}
+                 FROM sandbox_sessions AS session WHERE session.org_id = {org}
                  ORDER BY session.sandbox_id COLLATE "C" DESC, session.started_at DESC, session.id DESC LIMIT ALL) AS session
              ORDER BY sandbox_id DESC, started_at DESC, id DESC"#
     )

@@ -99,7 +99,7 @@ fn by_place(shared: Shared, request: &Request<'_>) -> Result<Statement> {
     let Shared { mut arguments, org, counted, billed, start, any_length } = shared;
     let conditions = Conditions::compile(conditions, few, SANDBOX_OF_EVENT, org, &mut arguments)?;
     let slot = |slot: usize| i64::try_from(slot).unwrap_or(i64::MAX);
-    let (rest, untagged) = (arguments.bind(slot(page.rest_slot()))?, arguments.bind(slot(page.untagged_slot()))?);
+    let rest = arguments.bind(slot(page.rest_slot()))?;
     let key_columns = (0..group_by.len()).map(|index| page.items.iter().map(|item| value(&item.key, index)).collect());
     let keys = key_columns.map(|column: Vec<_>| arguments.bind(column)).collect::<Result<Vec<_>>>()?;
     let items = keys.iter().map(|key| format!("{key}::text[]")).collect::<Vec<_>>().join(", ");
@@ -122,7 +122,7 @@ fn by_place(shared: Shared, request: &Request<'_>) -> Result<Statement> {
                  LEFT JOIN unnest({items}) WITH ORDINALITY AS item ({names}, slot)
                      ON ARRAY[{items_are}] = ARRAY[{values}]"
         );
-        (slots, untagged)
+        (slots, arguments.bind(slot(page.untagged_slot()))?)
     };
     let lookup = Lookup::of(buckets);
     let origin = arguments.bind(Instant(lookup.origin(buckets)))?;
