@@ -268,45 +268,30 @@ def series_page() -> bytes:
 def msgspec_series() -> Any:
     import msgspec
 
-    class Series(msgspec.Struct, rename=WIRE, frozen=True):
-        memory_gb_seconds: list[float]
-        disk_overage_gb_seconds: list[float]
+    def struct(name: str, **fields: Any) -> Any:
+        return msgspec.defstruct(name, fields.items(), rename=WIRE, frozen=True)
 
-    class Amounts(msgspec.Struct, rename=WIRE, frozen=True):
-        memory_gb_seconds: float
-        disk_overage_gb_seconds: float
-        series: Series
-
-    class Part(Amounts, rename=WIRE, frozen=True):
-        sandbox_count: int
-
-    class Item(Part, rename=WIRE, frozen=True):
-        group: dict[str, str | None]
-
-    class Bucket(msgspec.Struct, rename=WIRE, frozen=True):
-        from_: str
-        to: str
-        partial: bool = False
-
-    Page = msgspec.defstruct(
-        "Page",
-        [
-            ("from_", str),
-            ("to", str),
-            ("as_of", str),
-            ("interval", str),
-            ("timezone", str),
-            ("buckets", list[Bucket]),
-            ("group_by", str),
-            ("total", Amounts),
-            ("untagged", Part),
-            ("items", list[Item]),
-            ("next_cursor", str | None),
-        ],
-        rename=WIRE,
-        frozen=True,
+    series = struct("Series", memory_gb_seconds=list[float], disk_overage_gb_seconds=list[float])
+    amounts = {"memory_gb_seconds": float, "disk_overage_gb_seconds": float, "series": series}
+    part = {**amounts, "sandbox_count": int}
+    bucket = msgspec.defstruct(
+        "Bucket", [("from_", str), ("to", str), ("partial", bool, False)], rename=WIRE, frozen=True
     )
-    return msgspec.json.Decoder(Page).decode
+    page = struct(
+        "Page",
+        from_=str,
+        to=str,
+        as_of=str,
+        interval=str,
+        timezone=str,
+        buckets=list[bucket],
+        group_by=str,
+        total=struct("Amounts", **amounts),
+        untagged=struct("Part", **part),
+        items=list[struct("Item", group=dict[str, str | None], **part)],
+        next_cursor=str | None,
+    )
+    return msgspec.json.Decoder(page).decode
 
 
 def count_of(items: Any) -> int:
