@@ -85,7 +85,8 @@ def value_list(values: list[str], next_cursor: str | None = None) -> dict[str, A
 
 
 def sandbox_list(ids: list[str]) -> list[dict[str, Any]]:
-    return [{"sandboxID": sandbox, "status": "running", "startedAt": "2026-03-05T00:00:00Z"} for sandbox in ids]
+    tagged = {"tags": {"team": "a"}, "tagsLastUpdatedAt": "2026-03-05T00:00:00Z"}
+    return [{"sandboxID": name, "status": "running", "startedAt": "2026-03-05T00:00:00Z", **tagged} for name in ids]
 
 
 def error(code: str, message: str = "no") -> dict[str, Any]:
