@@ -1,24 +1,21 @@
 //! The header `Link` (RFC 8288), which refers to the next page of a list.
 
 use super::Answer;
-use crate::query::Parameters;
 
 impl Answer {
     /// Returns the cursor in the link to the next page, if there is such a link.
     ///
     /// Only the query of the target counts, so a relative reference need not be resolved.
     pub(super) fn next_cursor(&self) -> Result<Option<String>, String> {
-        let headers = self.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("link"));
-        let Some(target) = headers.filter_map(|(_, value)| next_target(value)).next() else {
+        let mut headers = self.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("link"));
+        let Some(target) = headers.find_map(|(_, value)| next_target(value)) else {
             return Ok(None);
         };
         let reference = target.split_once('#').map_or(target, |(reference, _)| reference);
         let query = reference.split_once('?').map_or("", |(_, query)| query);
-        let parameters = Parameters::decode(query);
-        let cursor = parameters.scalar("cursor").and_then(|cursor| cursor.text().ok());
-        cursor
-            .map(|cursor| Some(cursor.into_owned()))
-            .ok_or_else(|| "its link to the next page has no cursor".to_owned())
+        // A cursor has no characters that need an encoding.
+        let cursor = query.split('&').find_map(|parameter| parameter.strip_prefix("cursor="));
+        cursor.map(|cursor| Some(cursor.to_owned())).ok_or_else(|| "its link to the next page has no cursor".to_owned())
     }
 }
 

@@ -29,17 +29,25 @@ impl NextPage {
     }
 
     /// Returns the parameters by name. They replace those of the call that returned the page.
-    pub fn into_params(self) -> impl Iterator<Item = (&'static str, String)> {
-        let walk = self.walk.to_string();
-        let window = self.window.map(|[from, to]| [("from", from.to_string()), ("to", to.to_string())]);
-        [("cursor", self.cursor)].into_iter().chain(window.into_iter().flatten()).chain([("walk", walk)])
+    #[must_use]
+    pub fn into_params(self) -> impl ExactSizeIterator<Item = (&'static str, String)> {
+        self.params().into_iter()
+    }
+
+    fn params(&self) -> Vec<(&'static str, String)> {
+        let mut params = vec![("cursor", self.cursor.clone())];
+        if let Some([from, to]) = &self.window {
+            params.push(("from", from.to_string()));
+            params.push(("to", to.to_string()));
+        }
+        params.push(("walk", self.walk.to_string()));
+        params
     }
 }
 
 impl ToJson for NextPage {
     fn write_json(&self, out: &mut String) {
-        let params: Vec<_> = self.clone().into_params().collect();
-        entries(out, params.iter().map(|(name, value)| (*name, value)));
+        entries(out, self.params());
     }
 }
 

@@ -21,16 +21,6 @@ impl<const DEFAULT: usize> Limit<DEFAULT> {
     pub const fn get(self) -> usize {
         self.0
     }
-
-    fn read(text: &str) -> Result<Self, Error> {
-        let limit =
-            text.parse().ok().filter(|limit: &usize| (1..=MAX_PAGE_LIMIT).contains(limit) && limit.to_string() == text);
-        limit.map(Self).ok_or_else(|| {
-            let text = quoted(text);
-            let message = format!("invalid `{NAME}` {text}, allowed: whole numbers from 1 to {MAX_PAGE_LIMIT}");
-            Code::InvalidLimit.error(message)
-        })
-    }
 }
 
 impl<const DEFAULT: usize> Default for Limit<DEFAULT> {
@@ -41,19 +31,34 @@ impl<const DEFAULT: usize> Default for Limit<DEFAULT> {
 
 /// Parses the parameter, or returns the default.
 pub(super) fn parse<const DEFAULT: usize>(parameters: &Parameters) -> Result<Limit<DEFAULT>, Error> {
+    Ok(given(parameters)?.map_or_else(Limit::default, Limit))
+}
+
+fn given(parameters: &Parameters) -> Result<Option<usize>, Error> {
     let invalid = |fault: String| Code::InvalidLimit.error(format!("invalid `{NAME}`: {fault}"));
-    match parameters.scalar(NAME) {
-        None => Ok(Limit::default()),
+    let limit = match parameters.scalar(NAME) {
+        None => return Ok(None),
         Some(Scalar::Option(Raw::Number(number))) => {
             let whole = whole_number(*number)
                 .ok_or_else(|| invalid(format!("it must be a whole number from 1 to {MAX_PAGE_LIMIT}")))?;
-            Limit::read(&whole.to_string())
+            read(&whole.to_string())
         }
         Some(Scalar::Option(value)) => {
             Err(invalid(format!("it must be a whole number from 1 to {MAX_PAGE_LIMIT}, got {}", value.kind())))
         }
-        Some(Scalar::Wire(text)) => Limit::read(text.as_deref().map_err(|fault| invalid(fault.clone()))?),
-    }
+        Some(Scalar::Wire(text)) => read(text.as_deref().map_err(|fault| invalid(fault.clone()))?),
+    };
+    limit.map(Some)
+}
+
+fn read(text: &str) -> Result<usize, Error> {
+    let limit = text.parse().ok();
+    let limit = limit.filter(|limit| (1..=MAX_PAGE_LIMIT).contains(limit) && limit.to_string() == text);
+    limit.ok_or_else(|| {
+        let text = quoted(text);
+        let message = format!("invalid `{NAME}` {text}, allowed: whole numbers from 1 to {MAX_PAGE_LIMIT}");
+        Code::InvalidLimit.error(message)
+    })
 }
 
 impl<const DEFAULT: usize> Parameter for Limit<DEFAULT> {

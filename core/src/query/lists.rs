@@ -156,6 +156,8 @@ impl TagValuesQuery {
 
 fn encoded<const N: usize>(parameters: [&dyn Parameter; N]) -> String {
     let mut query = QueryString::default();
-    parameters.into_iter().for_each(|parameter| parameter.write(&mut query));
+    for parameter in parameters {
+        parameter.write(&mut query);
+    }
     query.into_string()
 }

@@ -101,19 +101,9 @@ impl<P: Position> ListCursor<P> {
     ///
     /// `invalid_cursor`.
     pub fn decode(text: &str) -> Result<Self, Error> {
-        let json = cursor::json(text)?;
-        let json = Json::parse(&json).ok();
-        let parts = json.as_ref().and_then(|json| {
-            let rank = match json.member("s").ok()? {
-                None => None,
-                Some(rank) => Some(rank.as_str()?.parse().ok()?),
-            };
-            Some((rank, json.text("t")?, json.text("q").filter(|digest| is_digest(digest))?))
-        });
-        let (rank, name, digest) =
-            parts.ok_or_else(|| invalid(&format!("{} does not decode to a cursor of a list", quoted(text))))?;
-        let after = P::new(rank, name).map_err(|fault| invalid(&fault))?;
-        Ok(Self { text: text.to_owned(), after, digest: digest.to_owned() })
+        let Parts { rank, name, digest } = Parts::decode(text)?;
+        let after = P::new(rank, &name).map_err(|fault| invalid(&fault))?;
+        Ok(Self { text: text.to_owned(), after, digest })
     }
 
     /// Returns the text as given.
@@ -125,6 +115,30 @@ impl<P: Position> ListCursor<P> {
     /// Returns the end of the previous page, if the cursor belongs to the query with this digest.
     pub(super) fn after(self, digest: &str) -> Result<P, Error> {
         if self.digest == digest { Ok(self.after) } else { Err(invalid("it belongs to another query")) }
+    }
+}
+
+/// The members of a cursor.
+struct Parts {
+    rank: Option<i64>,
+    name: String,
+    digest: String,
+}
+
+impl Parts {
+    fn decode(text: &str) -> Result<Self, Error> {
+        let json = cursor::json(text)?;
+        let parts = Json::parse(&json).ok().as_ref().and_then(Self::of);
+        parts.ok_or_else(|| invalid(&format!("{} does not decode to a cursor of a list", quoted(text))))
+    }
+
+    fn of(json: &Json<'_>) -> Option<Self> {
+        let rank = match json.member("s").ok()? {
+            None => None,
+            Some(rank) => Some(rank.as_str()?.parse().ok()?),
+        };
+        let digest = json.text("q").filter(|digest| is_digest(digest))?.to_owned();
+        Some(Self { rank, name: json.text("t")?.to_owned(), digest })
     }
 }
 
