@@ -11,6 +11,7 @@
 //! # Ok::<(), opencomputer_usage_core::Error>(())
 //! ```
 
+mod base64url;
 pub mod client;
 pub mod error;
 pub mod etag;

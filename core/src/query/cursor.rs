@@ -1,10 +1,8 @@
 //! `cursor`: the position in a walk over pages, opaque to clients.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use super::parameter::{Digest, Digested, Parameter, QueryString};
 use super::parameters::Parameters;
+use crate::base64url;
 use crate::error::{Code, Error, quoted};
 use crate::host::Decimal;
 use crate::host::json::{Json, ToJson, object};
@@ -88,7 +86,7 @@ impl Cursor {
     pub fn encode(&self) -> String {
         let mut json = String::new();
         self.write(&mut json, ["f", "u", "n"], |instant, out| instant.micros().write_json(out));
-        URL_SAFE_NO_PAD.encode(json)
+        base64url::encode(json.as_bytes())
     }
 
     /// Writes the members in order, with the given names and the given format of instants.
@@ -241,8 +239,8 @@ pub(super) fn is_digest(text: &str) -> bool {
 
 /// Returns the JSON text of a cursor.
 pub(super) fn json(text: &str) -> Result<String, Error> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-    let bytes = bytes.ok_or_else(|| invalid(&format!("{} is not base64url without padding", quoted(text))))?;
+    let bytes = base64url::decode(text)
+        .ok_or_else(|| invalid(&format!("{} is not base64url without padding", quoted(text))))?;
     String::from_utf8(bytes).map_err(|_| invalid(&format!("{} does not decode to a cursor", quoted(text))))
 }
 

@@ -1,11 +1,9 @@
 //! `cursor` of a list: the last item of a page, bound to its query.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use super::cursor::{self, NAME, invalid, is_digest};
 use super::parameter::{Digest, Parameter, QueryString};
 use super::parameters::Parameters;
+use crate::base64url;
 use crate::error::{Code, Error, quoted};
 use crate::host::json::{Json, ToJson, object};
 use crate::sandbox;
@@ -92,7 +90,7 @@ impl<P: Position> ListCursor<P> {
         members.extend(rank.iter().map(|rank| ("s", rank as &dyn ToJson)));
         members.push(("q", &digest));
         object(&mut json, &members);
-        Self { text: URL_SAFE_NO_PAD.encode(json), after, digest: digest.to_owned() }
+        Self { text: base64url::encode(json.as_bytes()), after, digest: digest.to_owned() }
     }
 
     /// Decodes a cursor.
