@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Engine, ORG, OTHER, Server, on_engines};
+use common::{Engine, ORG, OTHER, Server, on_both_engines};
 use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::usage::accounting::{Rule, Usage};
 use opencomputer_usage_core::usage::page::Page;
@@ -149,9 +149,9 @@ async fn huge_sandboxes_are_summed_exactly_in_groups_and_series(engine: Engine) 
     }
 }
 
-on_engines!(sqlite = super::common::Engine::Sqlite; [
+on_both_engines!(
     groups_have_the_values_of_the_latest_session,
     filters_keep_and_exclusions_drop_what_they_match,
     a_series_splits_every_amount_over_the_buckets,
     huge_sandboxes_are_summed_exactly_in_groups_and_series,
-]);
+);
