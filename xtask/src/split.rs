@@ -115,9 +115,9 @@ impl Split {
             0x20..=0x22 => self.copy(Part::Locals, body).map(drop),
             // `i32.const`, `i64.const`
             0x41 | 0x42 => self.copy(Part::Constants, body).map(drop),
-            // Loads and stores: an alignment and an offset.
+            // Loads and stores. Their alignment is only a hint, which engines ignore and `join.ts` sets to zero.
             0x28..=0x3e => {
-                self.copies(1, body)?;
+                leb(body)?;
                 self.copy(Part::Offsets, body).map(drop)
             }
             0x10 => self.copy(Part::Calls, body).map(drop),

@@ -21,8 +21,9 @@ export function join(
   ends: readonly number[],
   functions: number,
 ): Uint8Array<ArrayBuffer> {
-  // The parts lack the header of the code, and the size of each function.
-  const out = new Uint8Array(parts.length + 11 + 3 * functions);
+  // The parts lack the header of the code, the size of each function, and alignments, fewer than there are offsets.
+  const offsets = (ends[OFFSETS] as number) - (ends[CONSTANTS] as number);
+  const out = new Uint8Array(parts.length + 11 + 3 * functions + offsets);
   const next = [0, ...ends];
   let written = 0;
 
@@ -73,7 +74,8 @@ export function join(
       if (opcode >= 0x20 && opcode <= 0x22) number(LOCALS);
       else if (opcode >= 0x41 && opcode <= 0x42) number(CONSTANTS);
       else if (opcode >= 0x28 && opcode <= 0x3e) {
-        number();
+        // No alignment is promised, which engines would ignore.
+        out[written++] = 0;
         number(OFFSETS);
       } else if (opcode === 0x10) number(CALLS);
       else if (opcode === 0x0b) depth--;
@@ -92,7 +94,7 @@ export function join(
   }
   write(code + 1, 5, written - code - 6);
   copy(AFTER, ends[AFTER] as number);
-  return out;
+  return out.subarray(0, written);
 }
 
 /** Branches, globals, and the size of the memory. */

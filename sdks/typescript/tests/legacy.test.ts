@@ -36,6 +36,15 @@ function answered(body: unknown): string[] {
 }
 
 const TOTAL = { memoryGbSeconds: 1, diskOverageGbSeconds: 0 };
+const POINT = {
+  ts: "2026-05-01T00:00:00Z",
+  memoryAllocatedGbSeconds: 60,
+  memoryUsedGbSeconds: 30,
+  uptimeSeconds: 60,
+  allocatedMemoryMb: 1024,
+  usedMemoryMbAvg: 512,
+  usedMemoryMbPeak: 600,
+};
 const WINDOW = { from: "2026-05-01T00:00:00Z", to: "2026-06-01T00:00:00Z" };
 
 describe("the documented examples", () => {
@@ -121,11 +130,11 @@ describe("the documented examples", () => {
     ]);
   });
 
-  test("on the platform of April 2026 the missing totals of a drilldown are named", async () => {
+  test("on the platform of April 2026 the missing points of a drilldown are an error", async () => {
     const error = await failure(async () => printed("guide", await startPlatform("original")));
     // The example imports another copy of the package, whose classes differ from those of this file.
     expect(error).toHaveProperty("name", "UnsupportedByServerError");
-    expect(error).toHaveProperty("message", expect.stringContaining("`totals`"));
+    expect(error).toHaveProperty("message", expect.stringContaining("`interval=1m`"));
   });
 });
 
@@ -217,6 +226,7 @@ describe("the platform's classes", () => {
       groupBy: groups[name],
       total: TOTAL,
       items: name === "tags" ? [item] : [],
+      points: [POINT],
     });
     const error = await failure(() => call(new Usage("https://old.test", KEY)));
     expectOurs(error, UnsupportedByServerError);

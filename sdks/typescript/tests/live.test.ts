@@ -138,10 +138,94 @@ describe("against the live server", () => {
     await client.tags.set(sandboxId, {});
   }, 60_000);
 
-  test("sandboxes are listed", async () => {
-    const sandboxes = await client.sandboxes.list();
-    expect(sandboxes.length).toBeGreaterThan(0);
-    expect(sandboxes[0]).toMatchObject({ sandboxID: expect.any(String), status: "running" });
+  test("a series adds up to its amount, by days of a time zone and several dimensions", async () => {
+    const page = await client.usage.by(["tag:team", "region"], {
+      from: new Date(Date.now() - 20 * 86_400_000),
+      timeZone: "Europe/Berlin",
+      interval: "1d",
+      limit: 100,
+    });
+    expect(page.timezone).toBe("Europe/Berlin");
+    expect(page.buckets.length).toBeGreaterThan(19);
+    expect(page.buckets[0]).toMatchObject({ from: page.from, partial: true });
+    const untagged = page.untagged ?? expect.unreachable("no untagged part");
+    expect(page.items.length).toBeGreaterThan(5);
+    for (const { series, ...amounts } of [page.total, untagged, ...page.items]) {
+      for (const name of ["memoryGbSeconds", "diskOverageGbSeconds"] as const) {
+        expect(series[name]).toHaveLength(page.buckets.length);
+        const sum = series[name].reduce((sum, one) => sum + one, 0);
+        expect(Math.abs(sum - amounts[name])).toBeLessThanOrEqual(1e-9 * amounts[name]);
+      }
+    }
+    expectSum([...page.items, untagged], page.total);
+    expect(new Set(page.items.map(({ group }) => JSON.stringify(group))).size).toBe(
+      page.items.length,
+    );
+  });
+
+  test("a walk over several dimensions shows every group once", async () => {
+    const dimensions = ["tag:team", "region", "status"] as const;
+    const all = await client.usage.by(dimensions, { limit: 500 });
+    const walked: unknown[] = [];
+    for await (const { group } of client.usage.by(dimensions, { limit: 7 })) walked.push(group);
+    expect(walked).toEqual(all.items.map(({ group }) => group));
+    expect(walked.length).toBeGreaterThan(7);
+  });
+
+  test("a filter and the same exclusion divide the total", async () => {
+    const to = new Date(Date.now() - 86_400_000);
+    const values = { "tag:env": ["prod"] };
+    const [all, kept, dropped] = await Promise.all([
+      client.usage.bySandbox({ to, limit: 1 }),
+      client.usage.bySandbox({ to, limit: 1, filter: values }),
+      client.usage.bySandbox({ to, limit: 1, exclude: values }),
+    ]);
+    expectSum([kept.total, dropped.total], all.total);
+    expect(kept.total.memoryGbSeconds).toBeGreaterThan(0);
+    expect(dropped.total.memoryGbSeconds).toBeGreaterThan(0);
+  });
+
+  test("the points of a sandbox add up to its totals", async () => {
+    const { sandboxId } = await anySandbox();
+    const { totals, points, buckets } = await client.usage.forSandbox(sandboxId, {
+      interval: "1w",
+      timeZone: "America/New_York",
+    });
+    expect(points.map(({ ts }) => ts)).toEqual(buckets?.map(({ from }) => from));
+    const allocated = points.reduce((sum, point) => sum + point.memoryAllocatedGbSeconds, 0);
+    expect(allocated).toBeGreaterThan(0);
+    expect(Math.abs(allocated / totals.memoryAllocatedGbSeconds - 1)).toBeLessThan(1e-9);
+    for (const { usedFraction } of [totals, ...points]) {
+      if (usedFraction !== null) expect(usedFraction).toBeGreaterThan(0);
+    }
+  });
+
+  test("running sandboxes are listed first, and a walk shows every sandbox once", async () => {
+    const running = await client.sandboxes.list();
+    expect(running.length).toBeGreaterThan(0);
+    expect(running.every(({ status }) => status !== "stopped")).toBe(true);
+    const walked: string[] = [];
+    for await (const { sandboxID } of client.sandboxes.list({ state: "all", limit: 33 })) {
+      walked.push(sandboxID);
+    }
+    expect(new Set(walked).size).toBe(walked.length);
+    expect(walked.length).toBeGreaterThan(running.length);
+    const some = await client.sandboxes.list({ filter: { "tag:env": ["prod"] }, limit: 5 });
+    expect(some.map(({ tags }) => tags?.["env"])).toEqual(some.map(() => "prod"));
+  });
+
+  test("the values of a tag are listed, by prefix and page by page", async () => {
+    const keys = await client.tags.listKeys();
+    const { key, valueCount } =
+      keys.find(({ valueCount }) => valueCount > 3) ?? expect.unreachable("no key with values");
+    const walked: string[] = [];
+    for await (const { value } of client.tags.listValues(key, { limit: 2 })) walked.push(value);
+    expect(walked).toHaveLength(valueCount);
+    const [value = ""] = walked;
+    const page = await client.tags.listValues(key, { prefix: value });
+    expect(page.items.every((item) => item.value.startsWith(value))).toBe(true);
+    expect(page.items[0]?.sandboxCount).toBeGreaterThan(0);
+    expect((await client.tags.listValues("no-such-key")).items).toEqual([]);
   });
 
   test("a wrong key is an authentication error", async () => {
@@ -178,8 +262,13 @@ describe("against the live server", () => {
   });
 
   test("the platform's classes work", async () => {
-    const page = await new Usage(`${server.url}/api`, server.apiKey).byTag("team");
+    const usage = new Usage(`${server.url}/api`, server.apiKey);
+    const page = await usage.byTag("team");
     expect(page.items.length).toBeGreaterThan(0);
+    const { points, totals } = await usage.forSandbox((await anySandbox()).sandboxId);
+    expect(points.length).toBeGreaterThanOrEqual(60);
+    const uptime = points.reduce((sum, { uptimeSeconds }) => sum + uptimeSeconds, 0);
+    expect(totals.uptimeSeconds).toBeCloseTo(uptime, 6);
     expect(await new Tags(server.url, server.apiKey).listKeys()).toEqual(
       await client.tags.listKeys(),
     );

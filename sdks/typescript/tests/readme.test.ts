@@ -44,9 +44,12 @@ test("the examples of the package's README run as they stand", async () => {
 }, 30_000);
 
 test("the examples of moving from the platform's SDK run before and after", async () => {
-  const [before = "", after = "", ...more] = examples("docs/sdk/moving.md");
+  const [before = "", after = "", minutes = "", ...more] = examples("docs/sdk/moving.md");
   expect(more).toEqual([]);
-  const lines = await live(async (env) => [await printed(before, env), await printed(after, env)]);
+  const lines = await live((env) =>
+    Promise.all([before, after, minutes].map((example) => printed(example, env))),
+  );
   expect(lines[0]).toMatch(/^\d+ teams, \d+ keys\n$/);
   expect(lines[1]).toBe(lines[0]);
+  expect(lines[2]).toMatch(/^[\d.]+ seconds up, true\n$/);
 }, 30_000);
