@@ -5,7 +5,7 @@
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// The bits of a character.
+/// The number of bits that a character encodes.
 const BITS: u32 = 6;
 
 /// Encodes bytes.
@@ -27,7 +27,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// Decodes a text; `None` if it is not the encoding of any bytes.
+/// Decodes a text; `None` if it is invalid, also if unused bits are set.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let (mut waiting, mut count) = (0_u32, 0);

@@ -33,7 +33,7 @@ limits! {
     MAX_WINDOW_DAYS = 90 as "maxWindowDays";
     /// The number of items on a page without a limit.
     DEFAULT_PAGE_LIMIT = 50 as "defaultPageLimit";
-    /// The number of sandboxes or tag values on a page of a list without a limit.
+    /// The number of sandboxes or tag values on a page without a limit.
     DEFAULT_LIST_LIMIT = 100 as "defaultListLimit";
     /// The most items on a page.
     MAX_PAGE_LIMIT = 500 as "maxPageLimit";
@@ -55,9 +55,9 @@ limits! {
     QUERY_BUDGET_SECONDS = 10 as "queryBudgetSeconds";
     /// The most buckets of an aggregate.
     MAX_AGGREGATE_BUCKETS = 2_200 as "maxAggregateBuckets";
-    /// The largest product of the items of a page and its buckets.
+    /// The largest product of the limit of a page and its number of buckets.
     MAX_PAGE_BUCKETS = 120_000 as "maxPageBuckets";
-    /// The most buckets of a drilldown: 30 days of minutes that start within a minute.
+    /// The most buckets of a drilldown: 30 days of minutes, also if the window cuts the first and the last.
     MAX_DRILLDOWN_BUCKETS = 43_201 as "maxDrilldownBuckets";
     /// The most characters in the name of a time zone.
     MAX_TIME_ZONE_CHARACTERS = 64 as "maxTimeZoneCharacters";

@@ -175,8 +175,8 @@ endpoints! {
 
     /// Sandboxes, newest first
     ///
-    /// One entry for each sandbox, from its latest session; by default the newest 100 running. If more follow, the
-    /// header `Link` refers to the next page.
+    /// One entry per sandbox, from its latest session. By default, the newest 100 that are running. If more follow,
+    /// the header `Link` links to the next page.
     ListSandboxes {
         request: Get "/api/sandboxes",
         query: query::SANDBOXES,

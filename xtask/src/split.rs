@@ -1,11 +1,11 @@
 //! Separates the code of a module by kind: opcodes, local variables, constants, offsets and calls.
 //!
-//! A compressor finds more repetitions in each of them than in their mixture: the modules of the npm package take a
-//! twelfth less. `join.ts` of the package reverses it.
+//! Each kind repeats itself more than the mixture does, so the modules of the npm package compress to a twelfth less.
+//! `join.ts` of the package reverses the split.
 
 use anyhow::{Context as _, Result, ensure};
 
-/// The id of the section of code.
+/// The id of the code section.
 const CODE: u8 = 10;
 
 /// A part of the code.
@@ -67,7 +67,7 @@ impl Split {
         self.all().flatten().copied().collect()
     }
 
-    /// Returns where each part ends.
+    /// Returns the end of each part.
     pub fn ends(&self) -> Vec<usize> {
         let ends = self.all().scan(0, |end, part| {
             *end += part.len();

@@ -12,8 +12,8 @@ use crate::wire::reply::Page;
 
 /// The parameters that turn the call for one page into the call for the next.
 ///
-/// Those of a page of usage pin the window, for servers whose cursors do not. All contain the state of the walk, so that
-/// a cursor that leads back to an earlier page ends it.
+/// For a page of usage, they pin the window, because the cursors of some servers do not. They always contain the state
+/// of the walk, so that a cursor that leads back to an earlier page is detected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextPage {
     cursor: String,

@@ -11,10 +11,10 @@ use crate::tags;
 
 /// A place in the order of a list.
 pub trait Position: Sized {
-    /// Returns the name of the item: its part of the order that is text.
+    /// Returns the name of the item, by which items of equal rank are ordered.
     fn name(&self) -> &str;
 
-    /// Returns the part of the order that comes before the name, if there is one.
+    /// Returns the number by which items are ordered first, if the list has one.
     fn rank(&self) -> Option<i64>;
 
     /// Creates the position. The error describes the fault.

@@ -24,8 +24,8 @@ pub struct Span {
 }
 
 impl Span {
-    /// Parses the parameters in the contract's order. With `now`, the time zone must be known, and unless a cursor
-    /// pins the window, it is checked as it will be measured.
+    /// Parses the parameters in the contract's order. With `now`, the time zone must be known, and the window is
+    /// checked as it will be measured, unless a cursor pins it.
     pub(super) fn parse(parameters: &Parameters, now: Option<Timestamp>, pinned: bool) -> Result<Self, Error> {
         let time_zone = time_zone::parse(parameters)?;
         let mut span = Self { time_zone, ..Self::default() };

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::{Serialize, Serializer};
 
-/// The value of each dimension that was grouped by, in that order; `None` where the sandboxes lack the dimension.
+/// The value of each dimension, in the order of `groupBy`; `None` if the sandboxes lack the dimension.
 ///
 /// ```
 /// use opencomputer_usage_core::wire::GroupValues;
@@ -19,8 +19,7 @@ use serde::{Serialize, Serializer};
 pub struct GroupValues(Vec<(String, Option<String>)>);
 
 impl GroupValues {
-    /// Returns the value of a dimension; `None` where the sandboxes lack it, and for a dimension that was not grouped
-    /// by.
+    /// Returns the value of a dimension; `None` if the sandboxes lack it or if the usage is not grouped by it.
     #[must_use]
     pub fn get(&self, dimension: &str) -> Option<&str> {
         self.iter().find(|(name, _)| *name == dimension)?.1

@@ -180,7 +180,7 @@ pub(crate) enum Facts {
     Tags,
     /// The key and the cursor of a list.
     List,
-    /// Nothing. The result has the body as `items`, and the cursor of the header `Link`.
+    /// Nothing. The result has the body as `items`, and the cursor from the header `Link`.
     Items,
 }
 

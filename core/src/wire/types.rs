@@ -20,7 +20,7 @@ use crate::usage::window::Timestamp;
 ///
 /// - `or other = "otherName"`, if some servers have another name for the same member;
 /// - `(omitted)`, if `None` is omitted from the JSON instead of being written as null;
-/// - `(interval)`, if it is omitted like that from an answer over the whole window, and sent if the query has an interval;
+/// - `(interval)`, if the member is sent for a query with an interval, and omitted in the same way otherwise;
 /// - `(always)`, if this project's server always sends the member, so `None` means that another server omitted it.
 ///
 /// With `=>` instead of `=`, the member may be null or missing although its type has no `None`: `(empty)` reads it as
@@ -192,7 +192,7 @@ wire! {
 
     /// Usage of the sandboxes that share a value of each dimension.
     GroupUsageItem<G = GroupValues> {
-        /// The value of each dimension that was grouped by, in that order; null where the sandboxes lack it. Example:
+        /// The value of each dimension, in the order of `groupBy`; null if the sandboxes lack it. Example:
         /// `{"tag:team":"payments","region":null}`
         group: G = "group",
         /// Memory, GB-seconds. Example: `18000.0`
@@ -251,7 +251,7 @@ wire! {
         buckets: Option<Vec<UsageBucket>> = "buckets" (interval),
         /// The dimension, `tag:<key>`. Example: `"tag:team"`
         group_by: String = "groupBy",
-        /// Usage of everything that matches the window and the conditions.
+        /// Usage of all sandboxes that match, not only of those on this page.
         total: UsageTotals = "total",
         /// Usage of the sandboxes that lack the tag; `None` if the server does not send it.
         untagged: Option<UntaggedUsage> = "untagged" (always),
@@ -261,7 +261,7 @@ wire! {
         next_cursor: Option<String> = "nextCursor",
     }
 
-    /// The response of `GET /api/usage` grouped by anything but `sandbox` or one tag.
+    /// The response of `GET /api/usage` for several dimensions, or for `template`, `region` or `status`.
     GroupUsagePage<G = GroupValues> {
         /// Start of the window, inclusive. Example: `"2026-03-20T00:00:00Z"`
         from: Timestamp = "from",
@@ -281,7 +281,7 @@ wire! {
         buckets: Option<Vec<UsageBucket>> = "buckets" (interval),
         /// The dimensions, separated by commas. Example: `"tag:team,region"`
         group_by: String = "groupBy",
-        /// Usage of everything that matches the window and the conditions.
+        /// Usage of all sandboxes that match, not only of those on this page.
         total: UsageTotals = "total",
         /// Usage of the sandboxes that lack every dimension; `None` if the server does not send it.
         untagged: Option<UntaggedUsage> = "untagged" (always),
@@ -311,7 +311,7 @@ wire! {
         buckets: Option<Vec<UsageBucket>> = "buckets" (interval),
         /// The dimension, `sandbox`; `None` if the server does not name it. Example: `"sandbox"`
         group_by: Option<String> = "groupBy" (always),
-        /// Usage of everything that matches the window and the conditions.
+        /// Usage of all sandboxes that match, not only of those on this page.
         total: UsageTotals = "total",
         /// The sandboxes of this page.
         items: Vec<SandboxUsageItem<S, M, T>> => "items" (empty),
@@ -376,12 +376,11 @@ wire! {
         memory_allocated_gb_seconds: f64 = "memoryAllocatedGbSeconds",
         /// Measured memory, GB-seconds; 0 without samples. Example: `0.0`
         memory_used_gb_seconds: f64 = "memoryUsedGbSeconds",
-        /// Time during which memory was allocated, seconds; time that several events share counts once. Example:
-        /// `2000.0`
+        /// Time during which memory was allocated, seconds; overlapping events count once. Example: `2000.0`
         uptime_seconds: f64 = "uptimeSeconds",
         /// The largest allocation, MB of 2²⁰ bytes. Example: `4096`
         memory_allocated_peak_mb: u64 = "memoryAllocatedPeakMb",
-        /// The largest measurement of memory, MB of 2²⁰ bytes; 0 without samples. Example: `0`
+        /// The largest sample of used memory, MB of 2²⁰ bytes; 0 without samples. Example: `0`
         memory_used_peak_mb: u64 = "memoryUsedPeakMb",
     }
 
@@ -400,7 +399,7 @@ wire! {
         allocated_memory_mb: u64 = "allocatedMemoryMb",
         /// Mean of the measured memory over the bucket, MB of 2²⁰ bytes. Example: `0`
         used_memory_mb_avg: u64 = "usedMemoryMbAvg",
-        /// The largest measurement of memory, MB of 2²⁰ bytes. Example: `0`
+        /// The largest sample of used memory, MB of 2²⁰ bytes. Example: `0`
         used_memory_mb_peak: u64 = "usedMemoryMbPeak",
     }
 

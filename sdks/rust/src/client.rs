@@ -247,7 +247,7 @@ impl Usage<'_> {
         self.0.call("usage.by", options.borrow().by(dimensions).into_raw()).await
     }
 
-    /// Returns the usage of one sandbox; with an interval, also its points over time.
+    /// Returns the usage of one sandbox; with an interval, also a point for each bucket.
     pub async fn for_sandbox(
         &self,
         sandbox_id: &str,

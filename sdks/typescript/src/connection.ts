@@ -58,7 +58,7 @@ export class Connection {
     return (await this.prepare<T>(operation, args, query, options, change)()).value;
   }
 
-  /** Calls for a page, which `make` makes of the response and of the function that fetches the next page. */
+  /** Calls for a page. `make` creates it from the response and a function that fetches the next page. */
   pages<Data, Page, Item>(
     make: (data: Data, next: FetchNext<Page>) => Page,
     operation: string,

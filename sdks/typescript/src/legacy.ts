@@ -211,7 +211,7 @@ function withoutEmpty<T>(opts: T): T {
 
 const HOUR_MS = 3_600_000;
 
-/** Adds the defaults of the platform's endpoint, which differ from those of `UsageClient`: an hour, in minutes. */
+/** Adds the defaults of the platform's endpoint, which differ from those of `UsageClient`: one hour, by minute. */
 function lastHour<T>(window: T): T {
   return readInput(() => {
     if (!isPlain(window)) return window;

@@ -26,7 +26,7 @@ export interface GroupBySession {
 
 /** Usage is grouped by several dimensions. */
 export interface GroupByDimensions {
-  /** Tells this type from that of one dimension. */
+  /** Distinguishes several dimensions from one. */
   readonly kind: "dimensions";
   /** The dimensions, in order. */
   readonly dimensions: readonly GroupByDimension[];

@@ -1,6 +1,6 @@
 import type { Core } from "./core.js";
 
-/** A page as the core returns it: in place of a list of numbers, it may have the position of the list. */
+/** A page as the core returns it, with positions of lists in place of some lists of numbers. */
 interface PackedPage {
   readonly total: Packed;
   readonly untagged?: Packed | null;
@@ -11,10 +11,10 @@ interface Packed {
   readonly series?: Record<string, number[] | number>;
 }
 
-/** A list of doubles to copy. Engines store its copies as plain memory and need not grow them number by number. */
+/** A list of doubles to copy: engines store a copy as plain memory of the right size, instead of growing an array. */
 const blank: number[] = [];
 
-/** Replaces the positions of lists in the series of a page by the lists, which the core has parsed. */
+/** Replaces each position in the series of a page by its list, which the core has parsed. */
 export function unpackSeries(result: unknown, { exports }: Core): void {
   if (!isPageWithBuckets(result)) return;
   // Each list follows its length.

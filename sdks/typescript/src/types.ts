@@ -20,8 +20,8 @@ export type UsageInterval = "1m" | "1h" | "1d" | "1w" | "1mo";
 export type IntervalOption = UsageInterval | null | undefined;
 
 /**
- * `Members` in a query with an interval, nothing in one without. If the type of the option `interval` does not tell,
- * the members may be missing.
+ * `Members` for a query with an interval, nothing for one without. If the type of the option `interval` allows both, the
+ * members are optional.
  */
 export type IfInterval<Interval, Members> = [Interval] extends [UsageInterval]
   ? Members
@@ -29,7 +29,7 @@ export type IfInterval<Interval, Members> = [Interval] extends [UsageInterval]
     ? unknown
     : Partial<Members>;
 
-/** The amounts over time, of totals and of items, in a report with an interval. */
+/** The amounts over time of a total or an item, in a report with an interval. */
 export interface WithSeries {
   /** One number per bucket of the page. The numbers add up to the amounts beside them. */
   readonly series: UsageSeries;
@@ -41,7 +41,7 @@ export interface WithBuckets {
   readonly interval: UsageInterval;
   /** The time zone of the buckets. */
   readonly timezone: string;
-  /** The buckets: contiguous, in order, and complete also where nothing was used. */
+  /** The buckets, contiguous and in order; they include times without usage. */
   readonly buckets: readonly UsageBucket[];
 }
 
@@ -53,7 +53,7 @@ export interface WithPoints extends Partial<WithBuckets> {
   readonly points: Measured<UsagePoint>[];
 }
 
-/** What usage is grouped by: the sandbox, a tag, or the template, region or status of the sandbox's latest session. */
+/** A dimension of usage: the sandbox, a tag, or the template, region or status of the sandbox's latest session. */
 export type UsageDimension = "sandbox" | `tag:${string}` | "template" | "region" | "status";
 
 /** The amount by which items are ordered, descending. */
@@ -71,8 +71,8 @@ export type TagsOf<T> = {
 export type FilterValue = readonly string[] | string | null;
 
 /**
- * Filters by dimension. Values of one dimension are OR-ed, dimensions are AND-ed. The same form as `exclude` drops
- * sandboxes instead of keeping them.
+ * Filters by dimension. A filter keeps sandboxes that match any of its values; a sandbox must match every filter. As
+ * `exclude`, each drops the sandboxes that it matches.
  *
  * @example
  * ```ts
@@ -143,7 +143,7 @@ export interface SandboxesQuery extends SandboxConditions {
 
 /** The tag values to list. */
 export interface TagValuesQuery {
-  /** The values to list start with it; by default all. */
+  /** The start of the values to list; by default, all values are listed. */
   readonly prefix?: string | null | undefined;
   /** The number of values on a page, from 1 to 500, by default 100. */
   readonly limit?: number | null | undefined;

@@ -1,7 +1,7 @@
 //! Lists of numbers, such as the series of a usage report, converted to doubles while their text is read.
 //!
-//! A page of series is mostly numbers of 17 digits. JavaScript's parser takes longer for them than everything else takes
-//! together, and a general parser of floats has tables that would make up a fifth of the module.
+//! A page of series is mostly numbers of 17 digits. JavaScript's parser spends more time on them than all other work
+//! takes, and the tables of a general float parser would make up a fifth of the module.
 
 /// The powers of five that fit into 64 bits.
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time, so an out-of-bounds index fails the build")]
@@ -15,7 +15,7 @@ const POWERS: [u64; 28] = {
     powers
 };
 
-/// The most digits of which all numbers fit into 64 bits.
+/// The most digits with which every number fits into 64 bits.
 const MOST_DIGITS: usize = 19;
 
 /// The lists of a text, one after the other: the length of a list, then its numbers.

@@ -187,7 +187,7 @@ const USED_FRACTION_OF: &str = "        /// Measured memory as a fraction of all
         fn used_fraction(&self, py: Python<'_>) -> PyResult<Option<f64>> {
 ";
 
-const GENERIC: &str = "        /// Returns the class for annotations: the parameter is the type of its series.
+const GENERIC: &str = "        /// Returns the class itself. In an annotation, the parameter is the type of its series.
         #[classmethod]
         #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -198,7 +198,7 @@ const GENERIC: &str = "        /// Returns the class for annotations: the parame
 const CONDITION: &str = "        /// Returns the etag for `if_match`, which makes a write depend on these tags.
         ///
         /// Raises:
-        ///     UnsupportedByServerError: If the server sent none: a write would be unconditional.
+        ///     UnsupportedByServerError: If the server sent no etag, so the write would be unconditional.
         fn condition(&self, py: Python<'_>) -> PyResult<String> {
             let state = client::SandboxTags { etag: self.etag.extract(py)?, ..client::SandboxTags::default() };
             state.condition().map(str::to_owned).map_err(raised)

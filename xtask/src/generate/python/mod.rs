@@ -20,7 +20,7 @@ struct Model {
     first: &'static [&'static str],
     /// Fields that a caller may leave out although the wire always has them. They come last.
     optional: &'static [&'static str],
-    /// A field that is omitted with another one, and that one.
+    /// A field, and the other field without which it is omitted.
     omitted_with: Option<[&'static str; 2]>,
     /// The core's value, if it is not the wire type.
     core: Option<&'static str>,
