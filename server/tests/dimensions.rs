@@ -27,7 +27,7 @@ const FLEET: &str = r#"
 {"type":"tags","sandboxId":"four","tags":{"env":""}}
 "#;
 
-/// The same ids with other values.
+/// Another org with the same ids and other values.
 const OTHERS: &str = r#"
 {"type":"session","sandboxId":"one","template":"theirs","region":"theirs","workerId":"w","status":"theirs","startedAt":"2026-01-04T00:00:00Z"}
 {"type":"scale","sandboxId":"one","memoryMb":100000,"cpuPercent":100,"diskMb":1,"startedAt":"2026-01-01T00:00:00Z","endedAt":"2026-01-04T00:00:00Z"}

@@ -63,7 +63,7 @@ struct Query {
 fn event() -> impl Strategy<Value = Event> {
     let memory_mb = prop_oneof![6 => 1..16_384_u32, 1 => Just(i32::MAX.unsigned_abs()), 1 => Just(0)];
     let disk_mb = prop_oneof![3 => Just(20_480_u32), 3 => 0..200_000_u32, 1 => Just(i32::MAX.unsigned_abs())];
-    // Some events start or end at an edge of a bucket, or a microsecond beside it.
+    // Some events start or end at the edge of a bucket, or a microsecond before or after it.
     let beside = prop_oneof![4 => -DAY..DAY, 1 => Just(0), 1 => Just(1), 1 => Just(-1)];
     let start = (-60..5_i64, beside).prop_map(|(day, beside)| AS_OF + day * DAY + beside);
     let length = prop_oneof![

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use common::{Engine, ORG, OTHER, Server, encode, on_engines};
 use serde_json::{Value, json};
 
-/// The number of sandboxes: more than are looked up one by one, and more than one scan reads for a page of one.
+/// The number of sandboxes: enough to exceed the limits of a lookup and of a scan for a page of one.
 const SANDBOXES: usize = 1_200;
 
 /// A sandbox, by its latest session.
@@ -54,7 +54,7 @@ fn lines(fleet: &[Sandbox]) -> String {
             if *running { ("running", Value::Null) } else { ("stopped", json!("2026-04-01T00:00:00Z")) };
         lines.push(session(id, template, status, started_at, stopped_at));
         if n % 3 == 0 {
-            // An earlier session that still looks like a running one, of another template.
+            // An earlier session that was never closed, of another template.
             lines.push(session(id, "earlier", "running", "2026-02-01T00:00:00Z", Value::Null));
         }
         lines.push(json!({ "type": "tags", "sandboxId": id, "tags": tags }));
@@ -75,7 +75,7 @@ fn next(link: Option<&str>) -> Option<String> {
     Some(target.to_owned())
 }
 
-/// Returns the ids on the pages of a list, at most so many pages.
+/// Returns the ids on the first `pages` pages of a list.
 async fn walk(server: &Server, query: &str, limit: usize, pages: usize) -> Vec<String> {
     let mut ids = Vec::new();
     let mut query = format!("{query}&limit={limit}");

@@ -1,6 +1,6 @@
 //! The sandboxes of one tenant, as lines of an import.
 //!
-//! The fleet has shapes that a report should show: people work from Monday to Friday, the team `ml` doubles after 45
+//! The fleet has patterns that a report should show: people work from Monday to Friday, the team `ml` doubles after 45
 //! days, the customer `hooli` leaves after 60, and a large sandbox has been running for 20 days.
 
 use opencomputer_usage_core::usage::window::Timestamp;
@@ -52,7 +52,7 @@ struct Sandbox {
     disk_mb: u64,
     from: i64,
     to: i64,
-    /// The time from which its use is sampled every minute, if it is.
+    /// The time from which its memory is sampled every minute, if it is sampled.
     sampled_from: Option<i64>,
     /// The tags `team`, `env` and `customer`; `None` if it is untagged.
     tags: Option<[&'static str; 3]>,
@@ -68,8 +68,8 @@ struct Period {
 /// Writes the lines.
 pub(super) struct Fleet {
     today: i64,
-    /// The second of each minute at which sandboxes are sampled. Tenants differ in it, because a platform's table holds
-    /// one sample of a sandbox id and time.
+    /// The second of each minute at which sandboxes are sampled. It differs between tenants, because a platform's table
+    /// holds only one sample for a sandbox id and time.
     second: i64,
     chance: Chance,
     lines: Vec<Value>,
@@ -89,7 +89,7 @@ impl Fleet {
         self.lines.iter().fold(String::new(), |all, line| all + &line.to_string() + "\n")
     }
 
-    /// Decides what a sandbox is like.
+    /// Generates a sandbox.
     fn sandbox(&mut self, number: u64) -> Sandbox {
         let (today, chance) = (self.today, &mut self.chance);
         let start = today - HISTORY;

@@ -1,19 +1,19 @@
 //! How both engines find a page of sandboxes.
 //!
-//! Sessions are read newest first until the page is full, and each is checked. That takes long if a filter keeps few
-//! sandboxes, or old ones. Then the sandboxes are looked up by that filter and sorted.
+//! Usually, sessions are read and checked newest first until the page is full. That takes long if a filter keeps few
+//! sandboxes or only old ones. In that case, the sandboxes are looked up by the filter and sorted.
 
 use opencomputer_usage_core::query::filter::{Filter, Filters};
 use opencomputer_usage_core::usage::dimension::Dimension;
 
-/// For each wanted sandbox, the number of sandboxes of a filter that are looked up and sorted without a scan. In an org of
-/// a million sandboxes, of which a filter keeps so many for a page of 100, a scan takes about as long.
+/// A filter that keeps at most this many sandboxes for each sandbox on the page is looked up without a scan. In an org
+/// of a million sandboxes and with a page of 100, a scan takes about as long as looking up 10,000 sandboxes.
 const LOOKED_UP: usize = 100;
 
-/// For each wanted sandbox, the number of sessions that are scanned before the sandboxes of a filter are looked up.
+/// The number of sessions that are scanned for each sandbox on the page before the sandboxes of a filter are looked up.
 const SCANNED: usize = 200;
 
-/// The sessions among which sandboxes are sought.
+/// The sessions that are searched for sandboxes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source<'q> {
     /// All of the org, newest first.
@@ -45,7 +45,7 @@ pub(super) const fn countable(wanted: usize) -> usize {
     LOOKED_UP * wanted + 1
 }
 
-/// Returns the sources to try until a page is full. The last one always gives the whole page.
+/// Returns the sources to try until a page is full. The last one always fills it, unless the list ends.
 pub(super) fn sources<'q>(lookups: &[Lookup<'q>], wanted: usize) -> Vec<Source<'q>> {
     let Some(Lookup { dimension, filter, kept }) = lookups.iter().min_by_key(|lookup| lookup.kept) else {
         return vec![Source::Newest];

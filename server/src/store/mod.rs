@@ -219,8 +219,8 @@ pub trait Store: Send + Sync {
     /// session is on that worker.
     async fn reconcile_worker(&self, worker_id: &str) -> Result<Reconciled>;
 
-    /// Deletes the samples of every org that were taken before this time, and returns their number. Each batch is
-    /// committed, so other writers do not wait long, and an interrupted call keeps what it has deleted.
+    /// Deletes the samples of every org from before this time, and returns their number. Each batch is committed
+    /// separately, so other writers do not wait long, and an interrupted call keeps its progress.
     async fn prune_samples(&self, before: Timestamp) -> Result<u64>;
 }
 

@@ -28,8 +28,8 @@ pub(super) struct Few<'p> {
 }
 
 impl<'p> Few<'p> {
-    /// Finds out whether a filter keeps only a few sandboxes. If none does, the settings for reading a whole org are
-    /// made for the statements that follow.
+    /// Finds a filter that keeps only a few sandboxes. If there is none, applies the settings for reading a whole org
+    /// to the statements that follow.
     pub(super) async fn find(
         db: &mut PgConnection,
         org: Uuid,
@@ -58,7 +58,7 @@ impl<'p> Few<'p> {
     }
 }
 
-/// Composes the sandboxes whose latest session has one of these values, until they are more than a few.
+/// Composes the sandboxes whose latest session has one of these values, at most one more than [`FEW`].
 pub(super) fn by_latest_session(
     org: Uuid,
     dimension: &Dimension,
@@ -75,14 +75,14 @@ pub(super) fn by_latest_session(
 pub(super) struct Conditions {
     /// For rows of `event`: keeps sandboxes that have one of the requested values.
     pub(super) kept: String,
-    /// For rows with one row per sandbox, where sandboxes to be left out are cheaper to find than in the events.
+    /// For rows with one row per sandbox: drops sandboxes, which is cheaper than dropping each of their events.
     pub(super) left_out: String,
     /// The ids of the sandboxes, if they are few.
     pub(super) few: Option<Placeholder>,
 }
 
 impl Conditions {
-    /// Compiles conditions. The sandboxes in `few` stand for the filter that they were found by. `sandbox` is the id in
+    /// Compiles conditions. The sandboxes in `few` replace the filter that they were found by. `sandbox` is the id in
     /// the rows of `left_out`.
     pub(super) fn compile(
         conditions: &query::Conditions,
@@ -109,7 +109,8 @@ impl Conditions {
                 }
                 // No sandbox lacks an id.
                 (Dimension::Sandbox, None) => write!(kept, " AND {}", if keep { "FALSE" } else { "TRUE" }),
-                // A sandbox that lacks a dimension has none of its values: to keep it is to leave the others out.
+                // Keeps sandboxes with a value. All other conditions keep sandboxes that lack the dimension, so they
+                // leave out those with a value.
                 _ if keep == values.is_some() => {
                     let having = having(dimension, values, few, org, arguments)?;
                     write!(

@@ -11,12 +11,12 @@ use super::types::Instant;
 use crate::store::Result;
 use crate::store::statements::{Arguments, Placeholder};
 
-/// The code of a number that does not fit.
+/// The error code of a number out of range.
 const OUT_OF_RANGE: &str = "22003";
 
-/// Up to this length a float of seconds rounds to the exact microsecond (35 years).
+/// The longest time in microseconds that a float of seconds represents exactly when rounded (35 years).
 const FLOAT_MICROS: i64 = 1 << 50;
-/// Up to this distance from 1970 a float holds an instant in microseconds (142 years).
+/// The largest distance from 1970 at which a float represents an instant in microseconds exactly (142 years).
 const FLOAT_INSTANT: i64 = 1 << 52;
 
 /// The events of an org, and the table that holds them.
@@ -40,7 +40,7 @@ impl Statement {
     }
 }
 
-/// Returns `None` in place of the error that a number does not fit.
+/// Turns the error that a number is out of range into `None`.
 pub(super) fn fitting<T>(result: sqlx::Result<T>) -> Result<Option<T>> {
     match result {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(OUT_OF_RANGE) => Ok(None),
@@ -52,8 +52,8 @@ pub(super) fn fitting<T>(result: sqlx::Result<T>) -> Result<Option<T>> {
 pub(super) struct Shared {
     pub(super) arguments: Arguments<PgArguments>,
     pub(super) org: Placeholder,
-    /// The conditions on the rows of `event` that count. `IS TRUE` and `IS NOT FALSE` keep conditions that no index can
-    /// seek by from being looked up in each entry before the entry is read.
+    /// The conditions on the rows of `event` that count. No index can seek by them. `IS TRUE` and `IS NOT FALSE` keep
+    /// PostgreSQL from evaluating them as index conditions for every entry.
     pub(super) counted: String,
     /// The billed microseconds of an event.
     pub(super) billed: String,

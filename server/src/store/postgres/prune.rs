@@ -8,7 +8,7 @@ use super::types::Instant;
 use super::{session, sql};
 use crate::store::Result;
 
-/// The most keys that are read, and samples that are deleted, in one transaction.
+/// The most keys that one transaction reads, and the most samples that it deletes.
 const RANGE: i64 = 10_000;
 
 /// Deletes the samples before a time, and returns their number.

@@ -1,13 +1,12 @@
 //! The usage of a page over time.
 //!
-//! One statement reads the events once more and counts each event twice: in the bucket of its start and in that of its
-//! end, however many lie between. From these the core computes the usage of every bucket.
+//! One statement reads the events once more and counts each event in two buckets: that of its start and that of its
+//! end, no matter how many buckets lie between. The core computes the usage of every bucket from these counts.
 //!
-//! `LIMIT ALL` limits nothing, but keeps the planner from merging a statement into the one around it. The inner one
-//! computes the start of an event once, where a merged one would do it in each sum. The middle one turns the group into a
-//! single number: the planner expects few values of a number whose origin it does not know, but of the instants that it
-//! is made of as many as there are events. It would then not group in parallel. Unlike `OFFSET 0`, `LIMIT ALL` allows
-//! that.
+//! `LIMIT ALL` limits nothing, but keeps the planner from merging a subquery into the query around it. The inner
+//! subquery computes the start of an event once; merged, it would be computed in each sum. The middle subquery turns the
+//! group into a single number. The planner expects few distinct values of a number of unknown origin, but as many
+//! distinct instants as there are events, and then would not group in parallel. `OFFSET 0` would prevent parallel plans.
 
 use futures_util::TryStreamExt;
 use opencomputer_usage_core::limits::MAX_AGGREGATE_BUCKETS;
@@ -27,16 +26,16 @@ use super::types::{Instant, Sum};
 use crate::store::statements::Arguments;
 use crate::store::{Result, StoreError};
 
-/// More than the number of buckets, to write two of them and a slot as one number.
+/// The base in which two buckets and a slot are written as one number: more than the number of buckets.
 const PLACES: i64 = 4096;
 const _: () = assert!((MAX_AGGREGATE_BUCKETS as i64) < PLACES, "a bucket is less than `PLACES`");
 
-/// How the bucket of an instant is found.
+/// The way to find the bucket of an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lookup {
-    /// All buckets have the same length, but for the first and the last, which may be shorter.
+    /// By division: all buckets have the same length, except the first and the last, which may be shorter.
     Division { origin: i64, step: i64 },
-    /// By a search in the edges.
+    /// By a binary search in the edges.
     Search,
 }
 
@@ -83,7 +82,7 @@ impl Lookup {
     }
 }
 
-/// The page whose series are requested, and what they cover.
+/// A page whose series are requested, and the query that they cover.
 struct Request<'a> {
     page: &'a Page,
     buckets: &'a Buckets,

@@ -250,8 +250,8 @@ statements! {
              AND known.sampled_at = batch.sampled_at
              AND (known.memory_bytes, known.memory_mb, known.cpu_usec, known.pids)
                  IS DISTINCT FROM (batch.memory_bytes, batch.memory_mb, batch.cpu_usec, batch.pids)";
-    /// Inserts the other samples into a platform's table. It has no place for two orgs' samples of one sandbox id and
-    /// time.
+    /// Inserts the other samples into a platform's table, which cannot hold samples of two orgs with the same sandbox
+    /// id and time.
     INSERT_SAMPLES = "WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, sampled_at) *
              FROM unnest($2::text[], $3::timestamptz[], $4::int8[], $5::int4[], $6::int8[], $7::int4[])
@@ -281,8 +281,8 @@ statements! {
              RETURNING 1)
          SELECT (SELECT count(*) FROM gone), sandbox_id, sampled_at
          FROM part ORDER BY sandbox_id DESC, sampled_at DESC LIMIT 1";
-    /// The same on a platform's table, in the order of its index on org and time. Rows are deleted by their place,
-    /// because many sandboxes may have the same time. In a partitioned table a place is not unique, so the other
+    /// The same on a platform's table, in the order of its index on org and time. Rows are deleted by their `ctid`,
+    /// because many sandboxes may have the same time. In a partitioned table a `ctid` is not unique, so the other
     /// conditions are repeated.
     PRUNE_PLATFORM_SAMPLES = "WITH part AS (
              SELECT ctid AS place, sandbox_id, sampled_at FROM sandbox_usage_samples

@@ -3,9 +3,9 @@
 //! The statements are composed here, because they depend on the schema and on the query. One expression,
 //! [`Shared::billed`], holds the accounting rule. The core adds up the events of a drilldown.
 //!
-//! Each reads the covering index of the events once, in its order: one org after the other, and in it one sandbox after
-//! the other. It therefore groups by sandbox without a sort, and joins the dimensions only after that. Reading fewer
-//! sandboxes than all looks each of them up in the same index.
+//! Each statement reads one org's range of the covering index of the events once, in the order of its sandboxes. It
+//! therefore groups by sandbox without a sort, and joins the dimensions only after that. If a filter keeps only a few
+//! sandboxes, the statement looks each of them up in the same index.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ use super::series;
 use super::types::Sum;
 use crate::store::{Result, Tier};
 
-/// Who multiplies sizes and times.
+/// The side that multiplies sizes and times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Products {
     /// The database, whose products are 64 bits wide. It returns fewer rows.

@@ -8,7 +8,7 @@ use sqlx::SqlitePool;
 use super::{import, sql};
 use crate::store::Result;
 
-/// The most keys that are read, and samples that are deleted, under one write lock.
+/// The most keys that are read between two deletions, and the most samples that one deletion deletes.
 const RANGE: u32 = 10_000;
 /// The shortest time between two deletions.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -29,7 +29,7 @@ pub(super) async fn samples(writer: &SqlitePool, before: Timestamp) -> Result<u6
             pruned += deleted;
             after = last;
             if deleted > 0 {
-                // Writers of other processes poll for the lock, so it is free for as long as it was held.
+                // Writers of other processes poll for the lock, so leave it free for as long as it was held.
                 tokio::time::sleep(started.elapsed().max(PAUSE)).await;
             }
         }

@@ -4,9 +4,9 @@
 //! accounting rule. The core adds up the events of a drilldown.
 //!
 //! The primary key clusters the events by org, sandbox and size. Each statement reads the rows of one org from a single
-//! tree and groups them by sandbox in that order, without a sort. Only the few rows that remain are joined with tags and
-//! grouped again. The engine returns one row per group, because a row costs more on its way to the caller than an event
-//! costs in the sum.
+//! tree and groups them by sandbox in that order, without a sort. Only the few rows that remain are joined with the
+//! values of dimensions and grouped again. The engine returns one row per group, because returning a row costs more than
+//! summing an event.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -30,7 +30,7 @@ use super::sql;
 use crate::store::statements::{Arguments, Placeholder};
 use crate::store::{Result, StoreError, Tier};
 
-/// The message of a sum that does not fit. Its code is that of any fault of a statement.
+/// The message of a sum that does not fit. SQLite has no error code for it alone.
 const OVERFLOW: &str = "integer overflow";
 
 /// A composed statement with its arguments.
