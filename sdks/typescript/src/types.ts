@@ -20,8 +20,8 @@ export type UsageInterval = "1m" | "1h" | "1d" | "1w" | "1mo";
 export type IntervalOption = UsageInterval | null | undefined;
 
 /**
- * `Members` for a query with an interval, nothing for one without. If the type of the option `interval` allows both, the
- * members are optional.
+ * `Members` for a query with an interval, nothing for one without. If the type of the option `interval` allows both,
+ * the members are optional.
  */
 export type IfInterval<Interval, Members> = [Interval] extends [UsageInterval]
   ? Members

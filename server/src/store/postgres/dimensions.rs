@@ -97,8 +97,8 @@ pub(super) fn valued(
 /// Composes the latest session of each sandbox, or of a few, with null for empty values.
 ///
 /// A backward scan of the index on sandbox and start yields the order, so only sessions with the same start are sorted,
-/// by id. The subquery keeps that order; a `DISTINCT` directly on the table would sort all sessions. A few sandboxes are
-/// looked up one by one, because the scan would read all sessions.
+/// by id. The subquery keeps that order; a `DISTINCT` directly on the table would sort all sessions. A few sandboxes
+/// are looked up one by one, because the scan would read all sessions.
 pub(super) fn latest_sessions(org: Placeholder, few: Option<Placeholder>) -> String {
     let columns = [Dimension::Template, Dimension::Region, Dimension::Status].map(|dimension| {
         let column = column(&dimension);

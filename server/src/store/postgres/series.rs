@@ -4,9 +4,10 @@
 //! end, no matter how many buckets lie between. The core computes the usage of every bucket from these counts.
 //!
 //! `LIMIT ALL` limits nothing, but keeps the planner from merging a subquery into the query around it. The inner
-//! subquery computes the start of an event once; merged, it would be computed in each sum. The middle subquery turns the
-//! group into a single number. The planner expects few distinct values of a number of unknown origin, but as many
-//! distinct instants as there are events, and then would not group in parallel. `OFFSET 0` would prevent parallel plans.
+//! subquery computes the start of an event once; merged, it would be computed in each sum. The middle subquery turns
+//! the group into a single number. The planner expects few distinct values of a number of unknown origin, but as many
+//! distinct instants as there are events, and then would not group in parallel. `OFFSET 0` would prevent parallel
+//! plans.
 
 use futures_util::TryStreamExt;
 use opencomputer_usage_core::limits::MAX_AGGREGATE_BUCKETS;

@@ -5,8 +5,8 @@
 //!
 //! The primary key clusters the events by org, sandbox and size. Each statement reads the rows of one org from a single
 //! tree and groups them by sandbox in that order, without a sort. Only the few rows that remain are joined with the
-//! values of dimensions and grouped again. The engine returns one row per group, because returning a row costs more than
-//! summing an event.
+//! values of dimensions and grouped again. The engine returns one row per group, because returning a row costs more
+//! than summing an event.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

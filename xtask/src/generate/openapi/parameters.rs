@@ -87,9 +87,9 @@ pub(super) fn all() -> Value {
         },
         "sort": query("sort", sort, "The order of the items, descending"),
         "limit": query("limit", limit, &limits),
-        "cursor": query("cursor", cursor, "`nextCursor` of the previous page, or the `cursor` in its `Link`. A cursor of usage \
-            contains the window"),
-        "state": query("state", state, "The sandboxes to list: `running`, or `all` to include those in any other state"),
+        "cursor": query("cursor", cursor, "`nextCursor` of the previous page, or the `cursor` in its `Link`. A cursor of \
+            usage contains the window"),
+        "state": query("state", state, "The sandboxes to list: `running`, or `all` for those in any state"),
         "prefix": query("prefix", prefix, "Only values that start with this text"),
         "If-Match": {
             "name": "If-Match", "in": "header", "schema": { "type": "string" },
