@@ -77,7 +77,7 @@ class Walk(Coroutine[Any, Any, PageT_co], Generic[PageT_co, ItemT_co]):
 
 
 class Caller(Protocol):
-    """A client, for its calls."""
+    """The part of a client that sends calls."""
 
     def _walk(self, page: type[PageT], operation: str, params: Mapping[str, object]) -> Walk[PageT, Any]: ...
 

@@ -11,7 +11,7 @@ from ._shared import Change, Filters, State, check_change
 
 
 class AsyncTags:
-    """Tag calls: the keys in use, and the tags of one sandbox."""
+    """Tag calls: the keys and values in use, and the tags of one sandbox."""
 
     __slots__ = ("_client",)
 
@@ -45,7 +45,7 @@ class AsyncTags:
         return self._client._walk(AsyncTagValuePage, "tags.list_values", params)
 
     async def get(self, sandbox_id: str) -> SandboxTags:
-        """Returns the tags of one sandbox, and the `etag` to write them back with.
+        """Returns the tags of one sandbox, with the `etag` that a conditional write needs.
 
         Raises:
             NotFoundError: If the organization has no such sandbox.
@@ -114,12 +114,12 @@ class AsyncSandboxes:
         limit: int | None = None,
         cursor: str | None = None,
     ) -> _io.Walk[AsyncSandboxPage, Sandbox]:
-        """Returns sandboxes, the newest first.
+        """Returns sandboxes, newest first.
 
         Args:
             filter: The sandboxes to keep, such as `{"tag:env": ["prod"], "tag:team": None}`.
             exclude: The sandboxes to drop, in the form of `filter`.
-            state: `running`, the default, or `all`, which also lists those that were torn down.
+            state: `running` (the default), or `all` to include sandboxes that were torn down.
             limit: Sandboxes of one page, from 1 to `LIMITS.max_page_limit`; by default `LIMITS.default_list_limit`.
             cursor: The `next_cursor` of a page of the same query, to continue after it.
 

@@ -25,7 +25,7 @@ ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 
 class Page(Generic[ItemT_co]):
-    """What all pages have."""
+    """The base class of all pages."""
 
     __slots__ = ()
 
@@ -106,7 +106,7 @@ class SyncUsagePage(SyncPage[ItemT_co]):
     __slots__ = ()
 
     def to_table(self) -> Table:
-        """Returns the items of this page and all later pages, which are fetched as needed, as a table.
+        """Returns a table of the items of this page and all later pages, which it fetches.
 
         With an interval, it has one row per item and bucket.
         """
@@ -120,7 +120,7 @@ class AsyncUsagePage(AsyncPage[ItemT_co]):
     __slots__ = ()
 
     async def to_table(self) -> Table:
-        """Returns the items of this page and all later pages, which are fetched as needed, as a table.
+        """Returns a table of the items of this page and all later pages, which it fetches.
 
         With an interval, it has one row per item and bucket.
         """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     class UsageQuery(TypedDict, total=False):
-        """The parameters that the usage calls share, besides the interval."""
+        """The parameters that the usage calls share, except the interval."""
 
         from_: When | None
         to: When | None
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 
 When = str | date
-"""RFC 3339 with an offset, `YYYY-MM-DD`, an aware datetime or a date (midnight in the time zone)."""
+"""RFC 3339 with an offset, `YYYY-MM-DD`, an aware datetime or a date. A date is the start of that day."""
 Filters = Mapping[str, Sequence[str] | str | None]
-"""By dimension, such as `tag:<key>` or `sandbox`: exact values, None for *lacks it*, or the wire's own string."""
+"""By dimension, such as `tag:<key>` or `sandbox`: exact values, None for *lacks it*, or text that is sent unchanged."""
 Sort = Literal["-memoryGbSeconds", "-diskOverageGbSeconds"]
 Interval = Literal["1m", "1h", "1d", "1w", "1mo"]
 State = Literal["running", "all"]
@@ -87,7 +87,7 @@ def dimensions(group_by: Any) -> object:
 
 
 def groups(fields: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Returns the fields of a page of groups from those of such a page or of a page by one tag."""
+    """Returns the fields of a page of groups. Accepts those of a page by one tag, too."""
     return tuple(tuple(map(_group, field)) if isinstance(field, _TUPLE) else field for field in fields)
 
 
@@ -284,5 +284,5 @@ class Logged:
             took = (time.monotonic() - self._started) * 1000
             if kind is None:
                 self._log.debug("%s done after %.0f ms", self._operation, took)
-            else:  # what the error says may name parameters
+            else:  # the message may contain parameters
                 self._log.debug("%s failed after %.0f ms: %s", self._operation, took, kind.__name__)

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Caller(Protocol):
-    """A client, for its calls."""
+    """The part of a client that sends calls."""
 
     def _walk(self, page: type[T], operation: str, params: Mapping[str, object]) -> T: ...
 

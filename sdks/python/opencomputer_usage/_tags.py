@@ -14,7 +14,7 @@ ValueT = TypeVar("ValueT")
 
 
 class _Fixed(dict[str, ValueT]):
-    """An immutable dict by strings."""
+    """An immutable dict with string keys."""
 
     __slots__ = ("__weakref__",)
 
@@ -34,7 +34,7 @@ class _Fixed(dict[str, ValueT]):
             if not isinstance(key, str) or not (isinstance(value, str) or (cls._none and value is None)):
                 msg = f"{wanted}, got {type(key).__name__} to {type(value).__name__}"
                 raise TypeError(msg)
-            f"{key}{value}".encode()  # refuses lone surrogates, which no key and no value can have
+            f"{key}{value}".encode()  # rejects lone surrogates, which keys and values cannot have
             fill(made, key, value)
         return made
 
@@ -87,7 +87,7 @@ class Tags(_Fixed[str]):
 
 
 class Group(_Fixed["str | None"]):
-    """The value of each dimension of a group, in the order of `group_by`; None where the sandboxes lack it.
+    """The value of each dimension of a group, in the order of `group_by`; None if the sandboxes lack it.
 
     >>> group = Group({"tag:team": "payments", "region": None})
     >>> group["tag:team"]
