@@ -65,11 +65,18 @@ pub(super) fn valued(
         let (value, source) = match dimension.tag_key() {
             Some(key) => {
                 let key = arguments.bind(key.as_str().to_owned())?;
-                let few = conditions.only_few("tag.sandbox_id");
-                (
-                    r#"tag.value COLLATE "C""#.to_owned(),
-                    format!("sandbox_tags AS tag WHERE tag.org_id = {org} AND tag.key = {key}{few}"),
-                )
+                let source = match conditions.few {
+                    // Looked up by the whole key, whatever the statistics say about the index by value.
+                    Some(ids) => format!(
+                        r#"(
+                 SELECT few.sandbox_id, known.value FROM unnest({ids}::text[]) AS few (sandbox_id) CROSS JOIN LATERAL (
+                     SELECT known.value FROM sandbox_tags AS known
+                     WHERE known.org_id = {org} AND known.sandbox_id COLLATE "C" = few.sandbox_id
+                         AND known.key = {key} OFFSET 0) AS known) AS tag"#
+                    ),
+                    None => format!("sandbox_tags AS tag WHERE tag.org_id = {org} AND tag.key = {key}"),
+                };
+                (r#"tag.value COLLATE "C""#.to_owned(), source)
             }
             None => {
                 let latest = latest_sessions(org, conditions.few);
