@@ -38,19 +38,19 @@ describe("a page of sandboxes", () => {
     expect(JSON.parse(JSON.stringify(page))).toEqual(["sb-1", "sb-2", "sb-3"].map(sandbox));
   });
 
-  test("makes plain arrays of its parts", async () => {
+  test("returns plain arrays from methods of arrays", async () => {
     const page = await one("sb-1", "sb-2").sandboxes.list();
     const parts = [page.slice(1), page.filter(() => true), page.map(String), page.concat([])];
     for (const part of parts) expect(part.constructor).toBe(Array);
   });
 
-  test("has items, whose order sorting the page does not change", async () => {
+  test("keeps the order of its items when the page is sorted", async () => {
     const page = await one("sb-1", "sb-2").sandboxes.list();
     page.reverse();
     expect(ids(page.items)).toEqual(["sb-1", "sb-2"]);
   });
 
-  test("with a single sandbox and without sandboxes", async () => {
+  test("may have one sandbox or none", async () => {
     expect(ids(await one("sb-1").sandboxes.list())).toEqual(["sb-1"]);
     const page = await one().sandboxes.list();
     expect(page).toHaveLength(0);
@@ -62,7 +62,7 @@ describe("a page of sandboxes", () => {
 });
 
 describe("the options of a list", () => {
-  test("of sandboxes are sent", async () => {
+  test("are sent for sandboxes", async () => {
     const { client, sent } = recorded(() => response({ status: 200, body: [] }));
     await client().sandboxes.list({
       filter: { "tag:team": ["a,b"], region: "use2" },
@@ -80,7 +80,7 @@ describe("the options of a list", () => {
     });
   });
 
-  test("of tag values are sent, the key in the path", async () => {
+  test("are sent for tag values, with the key in the path", async () => {
     const body = { key: "team:x", values: [{ value: "pay", sandboxCount: 2 }], nextCursor: null };
     const { client, sent } = recorded(() => response({ status: 200, body }));
     const page = await client().tags.listValues("team:x", { prefix: "p y", limit: 7 });
@@ -90,7 +90,7 @@ describe("the options of a list", () => {
     expect(sent[0]?.url.search).toBe("?prefix=p%20y&limit=7");
   });
 
-  test("that is invalid rejects the promise and sends nothing", async () => {
+  test("reject the promise and send nothing if one is invalid", async () => {
     const { client, sent } = recorded(() => response({ status: 200, body: [] }));
     const { sandboxes, tags, usage } = client();
     for (const [code, call] of [
@@ -112,7 +112,7 @@ describe("the options of a list", () => {
   });
 });
 
-test("a time zone is sent by its name in the API", async () => {
+test("the option timeZone is sent as timezone", async () => {
   const { client, sent } = recorded(() => response({ status: 418 }));
   const query = { from: "2026-03-01", to: "2026-04-01", timeZone: "Europe/Berlin", interval: "1d" };
   await failure(() => client().usage.by(["tag:team", "region"], query as object));

@@ -70,7 +70,7 @@ describe("a series", () => {
     expect((await read(body([["[7.5]", "[0]"]]))).total.series.memoryGbSeconds).toEqual([7.5]);
   });
 
-  test("stays its own while calls overlap", async () => {
+  test("is not mixed up with that of an overlapping call", async () => {
     const pages = await Promise.all(
       Array.from({ length: 20 }, (_, i) => read(body([[`[${i}.25]`, "[0]"]]))),
     );
@@ -79,7 +79,7 @@ describe("a series", () => {
     );
   });
 
-  test("of 500 items and 240 buckets is read", async () => {
+  test("can have 500 items and 240 buckets", async () => {
     const numbers = Array.from({ length: 240 }, (_, i) => (i * 7_919_000_123) / 1_024_000_000);
     const list = JSON.stringify(numbers);
     const page = await read(body(Array.from({ length: 501 }, () => [list, list] as const)));
@@ -115,7 +115,7 @@ describe("the usage of one sandbox", () => {
     usedMemoryMbPeak: 300,
   };
 
-  test("has the used fraction of its memory, which is null without samples", async () => {
+  test("has a used fraction, which is null without samples", async () => {
     const unused = { ...point, memoryUsedGbSeconds: 0 };
     const none = { ...point, memoryUsedGbSeconds: 0, memoryAllocatedGbSeconds: 0 };
     const { client } = answering({
@@ -134,7 +134,7 @@ describe("the usage of one sandbox", () => {
     expect(usage.points[0]).toEqual({ ...point, usedFraction: 0.25 });
   });
 
-  test("has no used fraction where the server sends no memory", async () => {
+  test("has no used fraction if the server sends no memory", async () => {
     const { client } = answering({ ...WINDOW, sandboxId: "sb-1", memoryGbSeconds: 1 });
     const usage = await client().usage.forSandbox("sb-1");
     expect(usage).toMatchObject({ totals: null, points: null });
