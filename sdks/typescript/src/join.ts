@@ -21,7 +21,8 @@ export function join(
   ends: readonly number[],
   functions: number,
 ): Uint8Array<ArrayBuffer> {
-  // The parts lack the header of the code, the size of each function, and alignments, fewer than there are offsets.
+  // The parts lack the header of the code section, the size of each function, and the alignments. There is one byte of
+  // alignment for each offset, and an offset takes at least one byte.
   const offsets = (ends[OFFSETS] as number) - (ends[CONSTANTS] as number);
   const out = new Uint8Array(parts.length + 11 + 3 * functions + offsets);
   const next = [0, ...ends];
@@ -74,7 +75,7 @@ export function join(
       if (opcode >= 0x20 && opcode <= 0x22) number(LOCALS);
       else if (opcode >= 0x41 && opcode <= 0x42) number(CONSTANTS);
       else if (opcode >= 0x28 && opcode <= 0x3e) {
-        // No alignment is promised, which engines would ignore.
+        // The alignment is only a hint, which engines ignore.
         out[written++] = 0;
         number(OFFSETS);
       } else if (opcode === 0x10) number(CALLS);

@@ -66,7 +66,7 @@ pub(super) fn valued(
             Some(key) => {
                 let key = arguments.bind(key.as_str().to_owned())?;
                 let source = match conditions.few {
-                    // Looked up by the whole key, whatever the statistics say about the index by value.
+                    // Forces a lookup by the whole key: stale statistics may favor the index by value.
                     Some(ids) => format!(
                         r#"(
                  SELECT few.sandbox_id, known.value FROM unnest({ids}::text[]) AS few (sandbox_id) CROSS JOIN LATERAL (
