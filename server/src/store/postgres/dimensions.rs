@@ -66,13 +66,13 @@ pub(super) fn valued(
             Some(key) => {
                 let key = arguments.bind(key.as_str().to_owned())?;
                 let source = match conditions.few {
-                    // Forces a lookup by the whole key: stale statistics may favor the index by value.
+                    // Looks up by sandbox only: stale statistics may favor the index by value for a whole key.
                     Some(ids) => format!(
                         r#"(
                  SELECT few.sandbox_id, known.value FROM unnest({ids}::text[]) AS few (sandbox_id) CROSS JOIN LATERAL (
-                     SELECT known.value FROM sandbox_tags AS known
-                     WHERE known.org_id = {org} AND known.sandbox_id COLLATE "C" = few.sandbox_id
-                         AND known.key = {key} OFFSET 0) AS known) AS tag"#
+                     SELECT one.key, one.value FROM sandbox_tags AS one
+                     WHERE one.org_id = {org} AND one.sandbox_id COLLATE "C" = few.sandbox_id OFFSET 0) AS known
+                 WHERE known.key = {key}) AS tag"#
                     ),
                     None => format!("sandbox_tags AS tag WHERE tag.org_id = {org} AND tag.key = {key}"),
                 };
