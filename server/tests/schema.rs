@@ -34,11 +34,16 @@ async fn indexes_of(database: &Database, table: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_platforms_tags_get_an_index_by_sandbox_and_no_second_one_by_value() {
+async fn a_platforms_tags_get_indexes_by_sandbox_and_by_value_in_the_order_of_bytes() {
     let database = Database::create(Engine::Platform).await;
     for _ in 0..2 {
         open(&database).await.unwrap();
-        let wanted = ["(org_id, key, value)", r#"(org_id, sandbox_id COLLATE "C", key)"#, "(org_id, sandbox_id, key)"];
+        let wanted = [
+            r#"(org_id, key, value COLLATE "C")"#,
+            "(org_id, key, value)",
+            r#"(org_id, sandbox_id COLLATE "C", key)"#,
+            "(org_id, sandbox_id, key)",
+        ];
         assert_eq!(indexes_of(&database, "sandbox_tags").await, wanted);
     }
 }
@@ -61,7 +66,9 @@ async fn an_index_that_exists_under_another_name_is_not_built_again() {
         CREATE INDEX theirs_3 ON sandbox_sessions (org_id, sandbox_id COLLATE "C", started_at);
         CREATE INDEX theirs_4 ON sandbox_sessions (org_id, started_at) WHERE stopped_at IS NULL AND status = 'running';
         ALTER TABLE sandbox_sessions ALTER status TYPE varchar(20);
-        CREATE INDEX theirs_5 ON sandbox_sessions (org_id, started_at) WHERE status = 'running' AND stopped_at IS NULL;"#;
+        CREATE INDEX theirs_5 ON sandbox_sessions (org_id, started_at) WHERE status = 'running' AND stopped_at IS NULL;
+        CREATE INDEX theirs_6 ON sandbox_sessions (org_id, started_at) WHERE sandbox_id <> '';
+        CREATE INDEX theirs_7 ON sandbox_tags (org_id, key, value COLLATE "C");"#;
     database.execute(theirs).await;
     let before = database.texts(INDEXES).await;
     open(&database).await.unwrap();

@@ -43,7 +43,8 @@ fn sandboxes_from(
     let mut arguments = Arguments::new('$');
     let org = arguments.bind(org)?;
     let state = match query.state {
-        State::All => "",
+        // True for every session: the condition of the index.
+        State::All => " AND session.sandbox_id <> ''",
         State::Running => " AND session.status = 'running' AND session.stopped_at IS NULL",
     };
     let mut after = String::new();

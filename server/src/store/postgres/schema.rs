@@ -59,6 +59,9 @@ const PLAIN: Index =
     Index { name: "", table: "", unique: false, keys: &[], bytewise: None, included: &[], condition: None };
 
 const RUNNING: &str = "status = 'running' AND stopped_at IS NULL";
+/// True for every session. An index with this condition serves only the list of sandboxes, which names it, so that no
+/// plan looks up a sandbox by reading its org.
+const LISTED: &str = "sandbox_id <> ''";
 
 /// The indexes on tags, on every schema.
 const TAG_INDEXES: [Index; 3] = [
@@ -103,7 +106,13 @@ const PLATFORM_INDEXES: [Index; 4] = [
         condition: Some(RUNNING),
         ..PLAIN
     },
-    Index { name: "usage_sessions_newest", table: "sandbox_sessions", keys: &["org_id", "started_at"], ..PLAIN },
+    Index {
+        name: "usage_sessions_newest",
+        table: "sandbox_sessions",
+        keys: &["org_id", "started_at"],
+        condition: Some(LISTED),
+        ..PLAIN
+    },
 ];
 
 /// The secondary indexes of our own schema. Those that its migrations lack are built without blocking writes.
@@ -116,7 +125,13 @@ const OWN_INDEXES: [Index; 4] = [
         condition: Some(RUNNING),
         ..PLAIN
     },
-    Index { name: "sandbox_sessions_newest", table: "sandbox_sessions", keys: &["org_id", "started_at"], ..PLAIN },
+    Index {
+        name: "sandbox_sessions_newest",
+        table: "sandbox_sessions",
+        keys: &["org_id", "started_at"],
+        condition: Some(LISTED),
+        ..PLAIN
+    },
     Index {
         name: "sandbox_sessions_open",
         table: "sandbox_sessions",

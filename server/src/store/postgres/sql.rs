@@ -141,8 +141,7 @@ statements! {
              IS DISTINCT FROM (excluded.template, excluded.region, excluded.worker_id, excluded.status,
                  excluded.stopped_at, excluded.config ->> 'alias')";
     /// Updates known sessions in a platform's table, which has no such key. Each line of the batch is looked up by
-    /// itself: `OFFSET 0` rules out a join that reads the whole org, and `IS TRUE` the index on org and start, where
-    /// many sandboxes may have the same start.
+    /// itself: `OFFSET 0` rules out a join that reads the whole org, and `IS TRUE` a lookup of ids in the whole org.
     UPDATE_SESSIONS = r#"WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, started_at) *
              FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
@@ -156,13 +155,12 @@ statements! {
                  ELSE coalesce(known.config, '{}') || jsonb_build_object('alias', changed.alias) END
          FROM (SELECT batch.*, old.id FROM batch CROSS JOIN LATERAL (
              SELECT id, template, region, worker_id, status, stopped_at, config FROM sandbox_sessions
-             WHERE org_id = $1 AND sandbox_id COLLATE "C" = batch.sandbox_id
-                 AND (started_at = batch.started_at) IS TRUE
+             WHERE org_id = $1 AND sandbox_id COLLATE "C" = batch.sandbox_id AND started_at = batch.started_at
              OFFSET 0) AS old
              WHERE (old.template, old.region, old.worker_id, old.status, old.stopped_at, old.config ->> 'alias')
                  IS DISTINCT FROM
                  (batch.template, batch.region, batch.worker_id, batch.status, batch.stopped_at, batch.alias)) AS changed
-         WHERE known.org_id = $1 AND known.id = changed.id"#;
+         WHERE (known.org_id = $1) IS TRUE AND known.id = changed.id"#;
     /// Inserts the other sessions into a platform's table, after the same lookups.
     INSERT_SESSIONS = r#"WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, started_at) *
@@ -178,7 +176,7 @@ statements! {
          WHERE NOT EXISTS (
              SELECT 1 FROM sandbox_sessions AS known
              WHERE known.org_id = $1 AND known.sandbox_id COLLATE "C" = batch.sandbox_id
-                 AND (known.started_at = batch.started_at) IS TRUE OFFSET 0)"#;
+                 AND known.started_at = batch.started_at OFFSET 0)"#;
     /// Imports events into the server's own schema, as `UPSERT_SESSIONS` does sessions.
     UPSERT_SCALES = "WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, started_at, memory_mb, disk_mb) *
