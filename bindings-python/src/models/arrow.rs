@@ -15,7 +15,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyTuple};
 
 use crate::models::field::{Field, Of};
-use crate::models::generated::UsageSeries;
 
 /// A bucket of a page's grid.
 pub struct Bucket {
@@ -98,16 +97,15 @@ fn series(name: &str, items: &Bound<'_, PyTuple>, buckets: usize) -> PyResult<Ve
     let mut amounts = Vec::with_capacity(items.len() * buckets);
     for item in items {
         let series = item.getattr("series")?;
-        let series = series.cast::<UsageSeries>().map_err(|_| PyValueError::new_err("an item has no series"))?.get();
-        let numbers = match name {
-            "memory_gb_seconds" => series.memory_gb_seconds.numbers(),
-            _ => series.disk_overage_gb_seconds.numbers(),
-        };
+        if series.is_none() {
+            return Err(PyValueError::new_err("an item has no series"));
+        }
+        let numbers: Vec<f64> = series.getattr(name)?.extract()?;
         if numbers.len() != buckets {
             let message = format!("an item has {} numbers for {buckets} buckets", numbers.len());
             return Err(PyValueError::new_err(message));
         }
-        amounts.extend_from_slice(numbers);
+        amounts.extend(numbers);
     }
     Ok(amounts)
 }

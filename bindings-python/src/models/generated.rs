@@ -15,7 +15,7 @@ use crate::errors::{raised, undecodable};
 use crate::models::convert::{IntoPython, Made, fields};
 use crate::models::field::{COUNT, FLAG, Field, GROUP, Kind, NUMBER, NUMBERS, TAGS, TEXT, TIME};
 use crate::models::lazy::{Cached, Eager, Encoded, Fresh, Shared, Slot, lazy};
-use crate::models::model::{Datetime, Model, checked, datetime, generic_alias, model_methods, models, none};
+use crate::models::model::{Datetime, Model, checked, datetime, generic_alias, model_methods, models, none, register};
 use crate::models::packed::{Packed, packed};
 use crate::models::page::{Items, MORE_PAGES, bytes, pages};
 use crate::models::table::Table;
@@ -433,7 +433,7 @@ pages! {
     }
     {
         /// The groups of this page.
-        items: Kind::many::<TagUsageItem>() => "items",
+        items: TagUsageItem => "items",
         /// The cursor of the next page; None on the last page.
         next_cursor: TEXT.maybe() => "nextCursor",
     }
@@ -481,7 +481,7 @@ pages! {
     }
     {
         /// The groups of this page.
-        items: Kind::many::<GroupUsageItem>() => "items",
+        items: GroupUsageItem => "items",
         /// The cursor of the next page; None on the last page.
         next_cursor: TEXT.maybe() => "nextCursor",
     }
@@ -527,7 +527,7 @@ pages! {
     }
     {
         /// The sandboxes of this page.
-        items: Kind::many::<SandboxUsageItem>() => "items",
+        items: SandboxUsageItem => "items",
         /// The cursor of the next page; None on the last page.
         next_cursor: TEXT.maybe() => "nextCursor",
     }
@@ -565,7 +565,7 @@ pages! {
     }
     {
         /// The values of this page, ordered by their UTF-8 bytes.
-        items: Kind::many::<TagValue>() => "values",
+        items: TagValue => "values",
         /// The cursor of the next page; None on the last page.
         next_cursor: TEXT.maybe() => "nextCursor",
     }
@@ -580,7 +580,7 @@ pages! {
     }
     {
         /// The sandboxes of this page.
-        items: Kind::many::<Sandbox>() => "items",
+        items: Sandbox => "items",
         /// The cursor of the next page; None on the last page.
         next_cursor: TEXT.maybe() => "nextCursor",
     }
@@ -896,6 +896,29 @@ impl IntoPython for Value {
 
 /// Adds the classes and the limits to the module.
 pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    register(&[
+        ("TagViolation", TagViolation::FIELDS),
+        ("UsageSeries", UsageSeries::FIELDS),
+        ("UsageBucket", UsageBucket::FIELDS),
+        ("UsageTotals", UsageTotals::FIELDS),
+        ("UntaggedUsage", UntaggedUsage::FIELDS),
+        ("TagUsageItem", TagUsageItem::FIELDS),
+        ("GroupUsageItem", GroupUsageItem::FIELDS),
+        ("SandboxUsageTotals", SandboxUsageTotals::FIELDS),
+        ("UsagePoint", UsagePoint::FIELDS),
+        ("SandboxUsage", SandboxUsage::FIELDS),
+        ("TagKey", TagKey::FIELDS),
+        ("TagValue", TagValue::FIELDS),
+        ("SandboxTags", SandboxTags::FIELDS),
+        ("Sandbox", Sandbox::FIELDS),
+        ("SandboxUsageItem", SandboxUsageItem::FIELDS),
+        ("TagUsage", TagUsage::FIELDS),
+        ("GroupUsage", GroupUsage::FIELDS),
+        ("SandboxesUsage", SandboxesUsage::FIELDS),
+        ("TagValueList", TagValueList::FIELDS),
+        ("SandboxList", SandboxList::FIELDS),
+        ("Limits", Limits::FIELDS),
+    ]);
     module.add_class::<TagViolation>()?;
     module.add_class::<UsageSeries>()?;
     module.add_class::<UsageBucket>()?;
@@ -918,33 +941,4 @@ pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<SandboxList>()?;
     module.add_class::<Limits>()?;
     module.add("LIMITS", limits(module.py())?)
-}
-
-/// Returns the fields of a class.
-pub fn fields_of(class: &Bound<'_, PyType>) -> Option<&'static [Field]> {
-    let py = class.py();
-    let known = [
-        (py.get_type::<TagViolation>(), TagViolation::FIELDS),
-        (py.get_type::<UsageSeries>(), UsageSeries::FIELDS),
-        (py.get_type::<UsageBucket>(), UsageBucket::FIELDS),
-        (py.get_type::<UsageTotals>(), UsageTotals::FIELDS),
-        (py.get_type::<UntaggedUsage>(), UntaggedUsage::FIELDS),
-        (py.get_type::<TagUsageItem>(), TagUsageItem::FIELDS),
-        (py.get_type::<GroupUsageItem>(), GroupUsageItem::FIELDS),
-        (py.get_type::<SandboxUsageTotals>(), SandboxUsageTotals::FIELDS),
-        (py.get_type::<UsagePoint>(), UsagePoint::FIELDS),
-        (py.get_type::<SandboxUsage>(), SandboxUsage::FIELDS),
-        (py.get_type::<TagKey>(), TagKey::FIELDS),
-        (py.get_type::<TagValue>(), TagValue::FIELDS),
-        (py.get_type::<SandboxTags>(), SandboxTags::FIELDS),
-        (py.get_type::<Sandbox>(), Sandbox::FIELDS),
-        (py.get_type::<SandboxUsageItem>(), SandboxUsageItem::FIELDS),
-        (py.get_type::<TagUsage>(), TagUsage::FIELDS),
-        (py.get_type::<GroupUsage>(), GroupUsage::FIELDS),
-        (py.get_type::<SandboxesUsage>(), SandboxesUsage::FIELDS),
-        (py.get_type::<TagValueList>(), TagValueList::FIELDS),
-        (py.get_type::<SandboxList>(), SandboxList::FIELDS),
-        (py.get_type::<Limits>(), Limits::FIELDS),
-    ];
-    known.into_iter().find(|(known, _)| known.is(class)).map(|(_, fields)| fields)
 }

@@ -8,7 +8,6 @@ use pyo3::prelude::*;
 
 use crate::decode::source::{Moment, Range, Source, Span, Writer};
 use crate::models::convert::{IntoPython as _, Made};
-use crate::models::generated::UsageSeries;
 use crate::models::tags;
 
 /// A part of an item that refers to the text of its page.
@@ -75,10 +74,9 @@ impl Encoded for wire::UsageSeries {
     }
 
     fn write(value: &Bound<'_, PyAny>, _: &mut Writer) -> PyResult<Self> {
-        let series = value.cast::<UsageSeries>()?.get();
         Ok(Self {
-            memory_gb_seconds: series.memory_gb_seconds.numbers().to_vec(),
-            disk_overage_gb_seconds: series.disk_overage_gb_seconds.numbers().to_vec(),
+            memory_gb_seconds: value.getattr("memory_gb_seconds")?.extract()?,
+            disk_overage_gb_seconds: value.getattr("disk_overage_gb_seconds")?.extract()?,
         })
     }
 }
@@ -190,6 +188,10 @@ macro_rules! lazy {
 
         impl Model for $name {
             const FIELDS: &'static [Field] = &[$(lazy!(@field (stringify!($field), $wire, $kind) $($how)?)),*];
+
+            fn of_source(py: Python<'_>, source: &Py<Source>, index: usize) -> PyResult<Py<PyAny>> {
+                Ok(Py::new(py, Self::new(py, source, index)?)?.into_any())
+            }
 
             fn values<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
                 Ok(vec![$(self.$field(py)?.into_bound(py)),*])

@@ -1,14 +1,16 @@
 //! The methods of every model: an immutable value with named fields.
 
 use std::ffi::CStr;
+use std::sync::OnceLock;
 
 use pyo3::IntoPyObjectExt;
 use pyo3::PyClass;
 use pyo3::basic::CompareOp;
-use pyo3::exceptions::PyKeyError;
+use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyList, PyString, PyTuple, PyTupleMethods, PyType};
 
+use crate::decode::source::Source;
 use crate::models::field::Field;
 
 /// Returns the default of an optional field.
@@ -21,8 +23,29 @@ pub fn none() -> Py<PyAny> {
 pub trait Model: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Sync {
     const FIELDS: &'static [Field];
 
+    /// Creates the item at an index of a page that holds its items encoded.
+    fn of_source(_: Python<'_>, _: &Py<Source>, _: usize) -> PyResult<Py<PyAny>> {
+        Err(PyTypeError::new_err("the items of this page are not encoded"))
+    }
+
     /// Returns the values of the fields, in order.
     fn values<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>>;
+}
+
+/// The fields of a class by its name.
+type Known = (&'static str, &'static [Field]);
+
+static CLASSES: OnceLock<&'static [Known]> = OnceLock::new();
+
+/// Makes the fields of classes known to [`fields_of`].
+pub fn register(classes: &'static [Known]) {
+    // Every import of the module registers the same classes.
+    let _ = CLASSES.set(classes);
+}
+
+/// Returns the fields of a class.
+pub fn fields_of(class: &str) -> Option<&'static [Field]> {
+    CLASSES.get()?.iter().find(|(name, _)| *name == class).map(|(_, fields)| *fields)
 }
 
 type Slf<'a, 'py, T> = &'a Bound<'py, T>;

@@ -19,11 +19,6 @@ impl From<Vec<f64>> for Packed {
 }
 
 impl Packed {
-    /// Returns the numbers.
-    pub fn numbers(&self) -> &[f64] {
-        &self.numbers
-    }
-
     /// Returns the numbers as a tuple, which is created once.
     pub fn tuple<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         if let Some(made) = self.made.get() {

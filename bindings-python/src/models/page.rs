@@ -10,7 +10,9 @@ use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString, PyTuple};
 use crate::decode::source::Source;
 use crate::errors::undecodable;
 use crate::models::field::{Field, type_name};
-use crate::models::generated::SandboxUsageItem;
+
+/// Creates an item of a page.
+type OfSource = fn(Python<'_>, &Py<Source>, usize) -> PyResult<Py<PyAny>>;
 
 /// The items of a page: at hand, or where they can be made from.
 pub enum Items {
@@ -28,15 +30,14 @@ impl Items {
         Ok(Self::Made(made.into_bound(py).cast_into::<PyTuple>()?.unbind()))
     }
 
-    pub fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+    pub fn get<'py>(&self, py: Python<'py>, of_source: OfSource) -> PyResult<Bound<'py, PyTuple>> {
         let (source, items) = match self {
             Self::Made(items) => return Ok(items.bind(py).clone()),
             Self::Held { source, made } => (source, made),
         };
         let make = || {
             let all = 0..source.get().items().len();
-            let items: Vec<_> =
-                all.map(|index| Bound::new(py, SandboxUsageItem::new(py, source, index)?)).collect::<PyResult<_>>()?;
+            let items: Vec<_> = all.map(|index| of_source(py, source, index)).collect::<PyResult<_>>()?;
             PyTuple::new(py, items).map(Bound::unbind)
         };
         items.get_or_try_init(py, make).map(|items| items.bind(py).clone())
@@ -62,7 +63,7 @@ pub fn bytes(body: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     Ok(Bytes::from_owner(body.extract::<PyBackedBytes>()?))
 }
 
-/// Declares the base classes of pages: `Name(Reply) { field: KIND => "wireName", … } { items: KIND, next_cursor: KIND }
+/// Declares the base classes of pages: `Name(Reply) { field: KIND => "wireName", … } { items: Item => "wireName", next_cursor: KIND => "wireName" }
 /// { optional_field = none: KIND => "wireName" (optional), … } + { its own methods }`.
 macro_rules! pages {
     ($(
@@ -70,7 +71,7 @@ macro_rules! pages {
         $name:ident ($reply:ident)
         { $($(#[$doc:meta])* $field:ident : $kind:expr => $wire:literal,)* }
         {
-            $(#[$items_doc:meta])* items: $items:expr => $items_wire:literal,
+            $(#[$items_doc:meta])* items: $items:ty => $items_wire:literal,
             $(#[$cursor_doc:meta])* next_cursor: $cursor:expr => $cursor_wire:literal,
         }
         { $($(#[$more_doc:meta])* $more:ident = none: $more_kind:expr => $more_wire:literal (optional),)* }
@@ -93,13 +94,13 @@ macro_rules! pages {
         impl Model for $name {
             const FIELDS: &'static [Field] = &[
                 $(Field::new(stringify!($field), $wire, $kind),)*
-                Field::new("items", $items_wire, $items),
+                Field::new("items", $items_wire, Kind::many::<$items>()),
                 Field::new("next_cursor", $cursor_wire, $cursor),
                 $(Field::optional(stringify!($more), $more_wire, $more_kind),)*
             ];
 
             fn values<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-                let items = self.items.get(py)?.into_any();
+                let items = self.items.get(py, <$items>::of_source)?.into_any();
                 let next_cursor = self.next_cursor.bind(py).clone();
                 Ok(vec![$(self.$field.bind(py).clone(),)* items, next_cursor, $(self.$more.bind(py).clone(),)*])
             }
@@ -152,7 +153,7 @@ macro_rules! pages {
                 $(#[$items_doc])*
                 #[getter]
                 fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-                    self.items.get(py)
+                    self.items.get(py, <$items>::of_source)
                 }
 
                 /// Returns the items of this page as an Arrow stream, for data frames.

@@ -6,7 +6,7 @@ use pyo3::types::{PyCapsule, PyTuple, PyType};
 
 use crate::models::arrow::{self, Bucket};
 use crate::models::field::{Field, type_name};
-use crate::models::generated::{SandboxUsageItem, fields_of};
+use crate::models::model::fields_of;
 
 /// A table of items for data frames: `polars.DataFrame(Table(client.usage.by_tag("team")))`.
 ///
@@ -31,14 +31,19 @@ impl Table {
     fn of(items: Bound<'_, PyTuple>, page: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let first = items.get_item(0).ok();
         let class = page.map(item_class).transpose()?.flatten().or_else(|| Some(first.as_ref()?.get_type()));
-        let class = class.unwrap_or_else(|| items.py().get_type::<SandboxUsageItem>());
-        let misfit = |name| PyTypeError::new_err(format!("items must be items of one kind of page, got {name}"));
-        for item in &items {
-            if !item.is_instance(&class)? {
-                return Err(misfit(type_name(&item)));
+        let misfit =
+            |name: String| PyTypeError::new_err(format!("items must be items of one kind of page, got {name}"));
+        if let Some(class) = &class {
+            for item in &items {
+                if !item.is_instance(class)? {
+                    return Err(misfit(type_name(&item)));
+                }
             }
         }
-        let fields = fields_of(&class).ok_or_else(|| misfit(class.to_string()))?;
+        // Nothing says what no items would be.
+        let name = class
+            .map_or_else(|| Ok("SandboxUsageItem".to_owned()), |class| class.name().map(|name| name.to_string()))?;
+        let fields = fields_of(&name).ok_or_else(|| misfit(name))?;
         let mut dimensions = Vec::new();
         if let Some(group) = attribute(first.as_ref(), "group")? {
             dimensions = group.try_iter()?.map(|name| name?.extract()).collect::<PyResult<_>>()?;

@@ -3,8 +3,7 @@
 use anyhow::Result;
 use opencomputer_usage_core::wire::reply::Reply;
 
-use super::stubs::has_measured_memory;
-use super::{Field, Form, Kind, MODELS, Members, Model, about, limits};
+use super::model::{Field, Form, Kind, MODELS, Members, Model, about, has_measured_memory, limits};
 use crate::generate::MARK;
 use crate::generate::text::described;
 
@@ -24,7 +23,7 @@ use crate::errors::{raised, undecodable};
 use crate::models::convert::{IntoPython, Made, fields};
 use crate::models::field::{COUNT, FLAG, Field, GROUP, Kind, NUMBER, NUMBERS, TAGS, TEXT, TIME};
 use crate::models::lazy::{Cached, Eager, Encoded, Fresh, Shared, Slot, lazy};
-use crate::models::model::{Datetime, Model, checked, datetime, generic_alias, model_methods, models, none};
+use crate::models::model::{Datetime, Model, checked, datetime, generic_alias, model_methods, models, none, register};
 use crate::models::packed::{Packed, packed};
 use crate::models::page::{Items, MORE_PAGES, bytes, pages};
 use crate::models::table::Table;
@@ -45,7 +44,7 @@ pub fn classes() -> Result<String> {
         let own = methods(model, &fields);
         match model.form {
             Form::Record => {
-                records += &format!("\n{about}    {class} {{\n{}    }} + {{\n{own}    }}\n", list(&fields, ""))
+                records += &format!("\n{about}    {class} {{\n{}    }} + {{\n{own}    }}\n", list(&fields, ""));
             }
             Form::Packed => packed += &format!("\n{about}    {class} {{\n{}    }}\n", list(&fields, "")),
             Form::Lazy(slots) => {
@@ -57,7 +56,7 @@ pub fn classes() -> Result<String> {
                 lazy += &format!("\nlazy! {{\n{about}    {class} {{\n{declared}    }} + {{\n{own}    }}\n}}\n");
             }
             Form::Page { reply, .. } => {
-                pages += &format!("\n{about}    {class} ({reply})\n{}    + {{\n{own}    }}\n", parts(&fields))
+                pages += &format!("\n{about}    {class} ({reply})\n{}    + {{\n{own}    }}\n", parts(&fields));
             }
         }
         conversions += &conversion(model, class, &fields);
@@ -110,7 +109,11 @@ fn parts(fields: &[Field]) -> String {
         fields.iter().filter(|field| !is_own(field)).partition(|field| field.is_optional);
     let declared = |fields: Vec<&Field>| fields.into_iter().map(|field| declared(field, "")).collect::<String>();
     let own = fields.iter().filter(is_own).map(|field| {
-        format!("{}        {}: {} => \"{}\",\n", comment("        ", &field.docs), field.name, kind(field), field.wire)
+        let kind = match field.kind {
+            Kind::Models(class) => class.to_owned(),
+            _ => kind(field),
+        };
+        format!("{}        {}: {kind} => \"{}\",\n", comment("        ", &field.docs), field.name, field.wire)
     });
     let own: String = own.collect();
     format!("    {{\n{}    }}\n    {{\n{own}    }}\n    {{\n{}    }}\n", declared(required), declared(optional))
@@ -286,24 +289,17 @@ impl IntoPython for Value {{
     )
 }
 
-/// Returns the functions that add the classes to the module and find the fields of one.
+/// Returns the function that adds the classes to the module.
 fn module(names: &[&str]) -> String {
     let added: String = names.iter().map(|name| format!("    module.add_class::<{name}>()?;\n")).collect();
-    let found: String =
-        names.iter().map(|name| format!("        (py.get_type::<{name}>(), {name}::FIELDS),\n")).collect();
+    let fields: String = names.iter().map(|name| format!("        (\"{name}\", {name}::FIELDS),\n")).collect();
     format!(
         "
 /// Adds the classes and the limits to the module.
 pub fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {{
+    register(&[
+{fields}    ]);
 {added}    module.add(\"LIMITS\", limits(module.py())?)
-}}
-
-/// Returns the fields of a class.
-pub fn fields_of(class: &Bound<'_, PyType>) -> Option<&'static [Field]> {{
-    let py = class.py();
-    let known = [
-{found}    ];
-    known.into_iter().find(|(known, _)| known.is(class)).map(|(_, fields)| fields)
 }}
 "
     )

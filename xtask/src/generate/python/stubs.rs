@@ -3,7 +3,7 @@
 use anyhow::Result;
 use opencomputer_usage_core::Code;
 
-use super::{Field, Form, Kind, MODELS, Members, Model, limits};
+use super::model::{Field, Form, Kind, MODELS, Members, Model, has_measured_memory, limits};
 use crate::generate::MARK;
 
 const PAGE: &str = "    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
@@ -89,12 +89,6 @@ fn stub(model: &Model) -> Result<String> {
     Ok(class(name, base, decorator, &fields, &extra))
 }
 
-/// Returns whether a model has allocated and measured memory, and so their ratio.
-pub(super) fn has_measured_memory(fields: &[Field]) -> bool {
-    let has = |name| fields.iter().any(|field| field.name == name);
-    has("memory_allocated_gb_seconds") && has("memory_used_gb_seconds")
-}
-
 impl Field {
     /// Returns the type that the constructor takes.
     fn taken(&self) -> String {
@@ -132,14 +126,6 @@ impl Field {
             Kind::Group => "Group",
         };
         name.to_owned()
-    }
-
-    /// Returns whether the field is a model with allocated and measured memory.
-    pub(super) fn is_measured(&self) -> bool {
-        let has = |model: &Model| model.fields().is_ok_and(|fields| has_measured_memory(&fields));
-        let is_class =
-            |class: &str| MODELS.iter().any(|model| model.class().is_ok_and(|name| name == class) && has(model));
-        matches!(self.kind, Kind::Model(class) if is_class(class))
     }
 
     fn or_none(&self, kind: String) -> String {
