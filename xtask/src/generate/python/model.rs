@@ -14,7 +14,7 @@ pub(super) struct Model {
     pub(super) first: &'static [&'static str],
     /// Fields that a caller may leave out although the wire always has them. They come last.
     pub(super) optional: &'static [&'static str],
-    /// A field that is omitted with another one, and that one.
+    /// A field, and the other field without which it is omitted.
     pub(super) omitted_with: Option<[&'static str; 2]>,
     /// The core's value, if it is not the wire type.
     pub(super) core: Option<&'static str>,
