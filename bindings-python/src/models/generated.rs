@@ -59,7 +59,7 @@ models! {
         /// The amounts by bucket, if the query has an interval.
         series = none: Kind::one::<UsageSeries>().maybe() => "series" (optional),
     } + {
-        /// Returns the class for annotations: the parameter is the type of its series.
+        /// Returns the class itself. In an annotation, the parameter is the type of its series.
         #[classmethod]
         #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -78,7 +78,7 @@ models! {
         /// The amounts by bucket, if the query has an interval.
         series = none: Kind::one::<UsageSeries>().maybe() => "series" (optional),
     } + {
-        /// Returns the class for annotations: the parameter is the type of its series.
+        /// Returns the class itself. In an annotation, the parameter is the type of its series.
         #[classmethod]
         #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -101,7 +101,7 @@ models! {
         /// The amounts by bucket, if the query has an interval.
         series = none: Kind::one::<UsageSeries>().maybe() => "series" (optional),
     } + {
-        /// Returns the class for annotations: the parameter is the type of its series.
+        /// Returns the class itself. In an annotation, the parameter is the type of its series.
         #[classmethod]
         #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -111,7 +111,7 @@ models! {
 
     /// Usage of the sandboxes that share a value of each dimension.
     GroupUsageItem {
-        /// The value of each dimension that was grouped by, in that order; None where the sandboxes lack it.
+        /// The value of each dimension, in the order of `groupBy`; None if the sandboxes lack it.
         group: GROUP => "group",
         /// Memory, GB-seconds.
         memory_gb_seconds: NUMBER => "memoryGbSeconds",
@@ -122,7 +122,7 @@ models! {
         /// The amounts by bucket, if the query has an interval.
         series = none: Kind::one::<UsageSeries>().maybe() => "series" (optional),
     } + {
-        /// Returns the class for annotations: the parameter is the type of its series.
+        /// Returns the class itself. In an annotation, the parameter is the type of its series.
         #[classmethod]
         #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -136,11 +136,11 @@ models! {
         memory_allocated_gb_seconds: NUMBER => "memoryAllocatedGbSeconds",
         /// Measured memory, GB-seconds; 0 without samples.
         memory_used_gb_seconds: NUMBER => "memoryUsedGbSeconds",
-        /// Time during which memory was allocated, seconds; time that several events share counts once.
+        /// Time during which memory was allocated, seconds; overlapping events count once.
         uptime_seconds: NUMBER => "uptimeSeconds",
         /// The largest allocation, MB of 2²⁰ bytes.
         memory_allocated_peak_mb: COUNT => "memoryAllocatedPeakMb",
-        /// The largest measurement of memory, MB of 2²⁰ bytes; 0 without samples.
+        /// The largest sample of used memory, MB of 2²⁰ bytes; 0 without samples.
         memory_used_peak_mb: COUNT => "memoryUsedPeakMb",
     } + {
         /// Measured memory as a fraction of allocated memory; None without samples.
@@ -164,7 +164,7 @@ models! {
         allocated_memory_mb: COUNT => "allocatedMemoryMb",
         /// Mean of the measured memory over the bucket, MB of 2²⁰ bytes.
         used_memory_mb_avg: COUNT => "usedMemoryMbAvg",
-        /// The largest measurement of memory, MB of 2²⁰ bytes.
+        /// The largest sample of used memory, MB of 2²⁰ bytes.
         used_memory_mb_peak: COUNT => "usedMemoryMbPeak",
     } + {
         /// `ts` as an aware datetime.
@@ -283,7 +283,7 @@ models! {
         /// Returns the etag for `if_match`, which makes a write depend on these tags.
         ///
         /// Raises:
-        ///     UnsupportedByServerError: If the server sent none: a write would be unconditional.
+        ///     UnsupportedByServerError: If the server sent no etag, so the write would be unconditional.
         fn condition(&self, py: Python<'_>) -> PyResult<String> {
             let state = client::SandboxTags { etag: self.etag.extract(py)?, ..client::SandboxTags::default() };
             state.condition().map(str::to_owned).map_err(raised)
@@ -336,7 +336,7 @@ models! {
         max_window_days: COUNT => "maxWindowDays",
         /// The number of items on a page without a limit.
         default_page_limit: COUNT => "defaultPageLimit",
-        /// The number of sandboxes or tag values on a page of a list without a limit.
+        /// The number of sandboxes or tag values on a page without a limit.
         default_list_limit: COUNT => "defaultListLimit",
         /// The most items on a page.
         max_page_limit: COUNT => "maxPageLimit",
@@ -358,9 +358,9 @@ models! {
         query_budget_seconds: COUNT => "queryBudgetSeconds",
         /// The most buckets of an aggregate.
         max_aggregate_buckets: COUNT => "maxAggregateBuckets",
-        /// The largest product of the items of a page and its buckets.
+        /// The largest product of the limit of a page and its number of buckets.
         max_page_buckets: COUNT => "maxPageBuckets",
-        /// The most buckets of a drilldown: 30 days of minutes that start within a minute.
+        /// The most buckets of a drilldown: 30 days of minutes, also if the window cuts the first and the last.
         max_drilldown_buckets: COUNT => "maxDrilldownBuckets",
         /// The most characters in the name of a time zone.
         max_time_zone_characters: COUNT => "maxTimeZoneCharacters",
@@ -405,7 +405,7 @@ lazy! {
         /// `tags_last_updated_at` as an aware datetime.
         #[getter]
         fn tags_last_updated_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> { datetime(self.tags_last_updated_at(py)?.bind(py)) }
-        /// Returns the class for annotations: the parameter is the type of its series.
+        /// Returns the class itself. In an annotation, the parameter is the type of its series.
         #[classmethod]
         #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -426,7 +426,7 @@ pages! {
         as_of: TIME.maybe() => "asOf",
         /// The dimension, `tag:<key>`.
         group_by: TEXT => "groupBy",
-        /// Usage of everything that matches the window and the conditions.
+        /// Usage of all sandboxes that match, not only of those on this page.
         total: Kind::one::<UsageTotals>() => "total",
         /// Usage of the sandboxes that lack the tag; None if the server does not send it.
         untagged: Kind::one::<UntaggedUsage>().maybe() => "untagged",
@@ -455,7 +455,7 @@ pages! {
         /// `as_of` as an aware datetime.
         #[getter]
         fn as_of_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> { datetime(self.as_of.bind(py)) }
-        /// Returns the class for annotations: the parameter is the type of its series.
+        /// Returns the class itself. In an annotation, the parameter is the type of its series.
         #[classmethod]
         #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -463,7 +463,7 @@ pages! {
         }
     }
 
-    /// The response of `GET /api/usage` grouped by anything but `sandbox` or one tag.
+    /// The response of `GET /api/usage` for several dimensions, or for `template`, `region` or `status`.
     GroupUsage (GroupUsage)
     {
         /// Start of the window, inclusive.
@@ -474,7 +474,7 @@ pages! {
         as_of: TIME.maybe() => "asOf",
         /// The dimensions, separated by commas.
         group_by: TEXT => "groupBy",
-        /// Usage of everything that matches the window and the conditions.
+        /// Usage of all sandboxes that match, not only of those on this page.
         total: Kind::one::<UsageTotals>() => "total",
         /// Usage of the sandboxes that lack every dimension; None if the server does not send it.
         untagged: Kind::one::<UntaggedUsage>().maybe() => "untagged",
@@ -503,7 +503,7 @@ pages! {
         /// `as_of` as an aware datetime.
         #[getter]
         fn as_of_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> { datetime(self.as_of.bind(py)) }
-        /// Returns the class for annotations: the parameter is the type of its series.
+        /// Returns the class itself. In an annotation, the parameter is the type of its series.
         #[classmethod]
         #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -522,7 +522,7 @@ pages! {
         as_of: TIME.maybe() => "asOf",
         /// The dimension, `sandbox`; None if the server does not name it.
         group_by: TEXT.maybe() => "groupBy",
-        /// Usage of everything that matches the window and the conditions.
+        /// Usage of all sandboxes that match, not only of those on this page.
         total: Kind::one::<UsageTotals>() => "total",
     }
     {
@@ -549,7 +549,7 @@ pages! {
         /// `as_of` as an aware datetime.
         #[getter]
         fn as_of_datetime<'py>(&self, py: Python<'py>) -> Datetime<'py> { datetime(self.as_of.bind(py)) }
-        /// Returns the class for annotations: the parameter is the type of its series.
+        /// Returns the class itself. In an annotation, the parameter is the type of its series.
         #[classmethod]
         #[pyo3(signature = (item, /))]
         fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {

@@ -12,7 +12,7 @@ from ._shared import Change, Filters, State, check_change
 
 
 class Tags:
-    """Tag calls: the keys in use, and the tags of one sandbox."""
+    """Tag calls: the keys and values in use, and the tags of one sandbox."""
 
     __slots__ = ("_client",)
 
@@ -46,7 +46,7 @@ class Tags:
         return self._client._walk(TagValuePage, "tags.list_values", params)
 
     def get(self, sandbox_id: str) -> SandboxTags:
-        """Returns the tags of one sandbox, and the `etag` to write them back with.
+        """Returns the tags of one sandbox, with the `etag` that a conditional write needs.
 
         Raises:
             NotFoundError: If the organization has no such sandbox.
@@ -115,12 +115,12 @@ class Sandboxes:
         limit: int | None = None,
         cursor: str | None = None,
     ) -> SandboxPage:
-        """Returns sandboxes, the newest first.
+        """Returns sandboxes, newest first.
 
         Args:
             filter: The sandboxes to keep, such as `{"tag:env": ["prod"], "tag:team": None}`.
             exclude: The sandboxes to drop, in the form of `filter`.
-            state: `running`, the default, or `all`, which also lists those that were torn down.
+            state: `running` (the default), or `all` to include sandboxes that were torn down.
             limit: Sandboxes of one page, from 1 to `LIMITS.max_page_limit`; by default `LIMITS.default_list_limit`.
             cursor: The `next_cursor` of a page of the same query, to continue after it.
 

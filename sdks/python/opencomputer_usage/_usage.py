@@ -54,15 +54,14 @@ class Usage:
         limit: int | None = None,
         cursor: str | None = None,
     ) -> GroupUsagePage[Any]:
-        """Returns the usage by up to `LIMITS.max_group_by_dimensions` dimensions.
+        """Returns usage grouped by up to `LIMITS.max_group_by_dimensions` dimensions.
 
         Args:
-            group_by: The dimensions, such as `["tag:team", "tag:env"]`: tags, `template`, `region` and `status`, of the
-                sandbox's latest session. For one tag and for `sandbox`, use `by_tag` and `by_sandbox`.
+            group_by: The dimensions, such as `["tag:team", "tag:env"]`: tags, and `template`, `region` and `status` of
+                the sandbox's latest session. For one tag and for `sandbox`, use `by_tag` and `by_sandbox`.
             from_: Start of the window, inclusive; `LIMITS.default_window_days` days before its end by default.
             to: End of the window, exclusive; now by default. At most `LIMITS.max_window_days` days after its start.
-            time_zone: The IANA name of the time zone in which dates and buckets begin, such as `Europe/Berlin`; by
-                default `UTC`.
+            time_zone: The IANA name of the time zone of dates and buckets, such as `Europe/Berlin`; `UTC` by default.
             interval: The length of the buckets to split the amounts into: `1m`, `1h`, `1d`, `1w` or `1mo`. The `series`
                 of `total`, `untagged` and each item then have one number per bucket of `buckets`.
             filter: The sandboxes to keep, such as `{"tag:env": ["prod"], "tag:team": None}`.
@@ -102,9 +101,9 @@ class Usage:
         limit: int | None = None,
         cursor: str | None = None,
     ) -> TagUsagePage[Any]:
-        """Returns the usage by the values of the tag with this key. Parameters and errors are those of `by`.
+        """Returns usage grouped by the values of a tag. Parameters and errors are those of `by`.
 
-        The key is `team`, say, without `tag:`. `tag:team` is the key of another tag.
+        Pass the key without `tag:`, such as `team`. `tag:team` is the key of another tag.
 
         Returns:
             A page. Iterating over it walks every page.
@@ -131,7 +130,7 @@ class Usage:
         limit: int | None = None,
         cursor: str | None = None,
     ) -> SandboxUsagePage[Any]:
-        """Returns the usage by sandbox. Parameters and errors are those of `by`.
+        """Returns usage grouped by sandbox. Parameters and errors are those of `by`.
 
         Returns:
             A page. Iterating over it walks every page.
@@ -148,15 +147,15 @@ class Usage:
         time_zone: str | None = None,
         interval: Interval | None = None,
     ) -> SandboxUsage:
-        """Returns the usage of one sandbox, whether it still exists or not.
+        """Returns the usage of one sandbox, even after it was torn down.
 
         Args:
             sandbox_id: The id of the sandbox.
             from_: Start of the window, inclusive; `LIMITS.default_window_days` days before its end by default.
             to: End of the window, exclusive; now by default. At most `LIMITS.max_window_days` days after its start.
-            time_zone: The IANA name of the time zone in which dates and buckets begin; `UTC` by default.
-            interval: The length of the buckets that `points` describe: `1m`, `1h`, `1d`, `1w` or `1mo`. There are no
-                points by default.
+            time_zone: The IANA name of the time zone of dates and buckets, such as `Europe/Berlin`; `UTC` by default.
+            interval: The length of the buckets, one for each of `points`: `1m`, `1h`, `1d`, `1w` or `1mo`. By default,
+                there are no points.
 
         Raises:
             NotFoundError: If the organization has no such sandbox.

@@ -67,7 +67,7 @@ export interface TagUsageItem {
 
 /** Usage of the sandboxes that share a value of each dimension. */
 export interface GroupUsageItem {
-  /** The value of each dimension that was grouped by, in that order; null where the sandboxes lack it. */
+  /** The value of each dimension, in the order of `groupBy`; null if the sandboxes lack it. */
   readonly group: GroupValues;
   /** Memory, GB-seconds. */
   readonly memoryGbSeconds: number;
@@ -136,11 +136,11 @@ export interface SandboxUsageTotals {
   readonly memoryAllocatedGbSeconds: number;
   /** Measured memory, GB-seconds; 0 without samples. */
   readonly memoryUsedGbSeconds: number;
-  /** Time during which memory was allocated, seconds; time that several events share counts once. */
+  /** Time during which memory was allocated, seconds; overlapping events count once. */
   readonly uptimeSeconds: number;
   /** The largest allocation, MB of 2²⁰ bytes. */
   readonly memoryAllocatedPeakMb: number;
-  /** The largest measurement of memory, MB of 2²⁰ bytes; 0 without samples. */
+  /** The largest sample of used memory, MB of 2²⁰ bytes; 0 without samples. */
   readonly memoryUsedPeakMb: number;
 }
 
@@ -158,7 +158,7 @@ export interface UsagePoint {
   readonly allocatedMemoryMb: number;
   /** Mean of the measured memory over the bucket, MB of 2²⁰ bytes. */
   readonly usedMemoryMbAvg: number;
-  /** The largest measurement of memory, MB of 2²⁰ bytes. */
+  /** The largest sample of used memory, MB of 2²⁰ bytes. */
   readonly usedMemoryMbPeak: number;
 }
 
@@ -236,7 +236,7 @@ export interface Limits {
   readonly maxWindowDays: number;
   /** The number of items on a page without a limit. */
   readonly defaultPageLimit: number;
-  /** The number of sandboxes or tag values on a page of a list without a limit. */
+  /** The number of sandboxes or tag values on a page without a limit. */
   readonly defaultListLimit: number;
   /** The most items on a page. */
   readonly maxPageLimit: number;
@@ -258,9 +258,9 @@ export interface Limits {
   readonly queryBudgetSeconds: number;
   /** The most buckets of an aggregate. */
   readonly maxAggregateBuckets: number;
-  /** The largest product of the items of a page and its buckets. */
+  /** The largest product of the limit of a page and its number of buckets. */
   readonly maxPageBuckets: number;
-  /** The most buckets of a drilldown: 30 days of minutes that start within a minute. */
+  /** The most buckets of a drilldown: 30 days of minutes, also if the window cuts the first and the last. */
   readonly maxDrilldownBuckets: number;
   /** The most characters in the name of a time zone. */
   readonly maxTimeZoneCharacters: number;
