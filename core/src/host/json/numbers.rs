@@ -67,7 +67,15 @@ fn decimal(text: &[u8]) -> Option<(f64, &[u8])> {
     while let Some((byte, after)) = rest.split_first() {
         match (byte, whole) {
             (b'0'..=b'9', _) => number = number.wrapping_mul(10).wrapping_add(u64::from(byte - b'0')),
-            (b'.', None) => whole = Some(text.len() - rest.len()),
+            (b'.', None) => {
+                whole = Some(text.len() - rest.len());
+                // Most numbers of a series have more than eight decimal places.
+                if let Some((eight, after)) = eight_digits(after) {
+                    number = number.wrapping_mul(100_000_000).wrapping_add(eight);
+                    rest = after;
+                    continue;
+                }
+            }
             _ => break,
         }
         rest = after;
@@ -79,6 +87,21 @@ fn decimal(text: &[u8]) -> Option<(f64, &[u8])> {
     // A zero comes first only if it is the only digit before the point.
     let has_extra_zero = digits - places > 1 && text.first() == Some(&b'0');
     (is_number && !has_extra_zero && digits <= MOST_DIGITS).then_some((divided(number, places)?, rest))
+}
+
+/// Reads eight digits at once. Returns their value and the text after them.
+fn eight_digits(text: &[u8]) -> Option<(u64, &[u8])> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let (eight, rest) = text.split_first_chunk()?;
+    let digits = u64::from_le_bytes(*eight) ^ (EACH * u64::from(b'0'));
+    // Adding sets the highest bit of a byte from ten on.
+    if (digits | digits.wrapping_add(EACH * 0x76)) & (EACH * 0x80) != 0 {
+        return None;
+    }
+    // Numbers of two digits in every second byte, then of four in every fourth, then of eight.
+    let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some(((fours & 0xffff) * 10_000 + (fours >> 32), rest))
 }
 
 /// Returns the double that is nearest to `number` / 10^`places`.
