@@ -48,7 +48,15 @@ export {
 } from "./page.js";
 export type { SandboxesApi } from "./resources/sandboxes.js";
 export { condition, type TagsApi } from "./resources/tags.js";
-export type { Dimensions, UsageApi } from "./resources/usage.js";
+export type {
+  Dimensions,
+  GroupUsagePages,
+  SandboxUsagePages,
+  TagUsagePages,
+  UsageApi,
+  UsagePages,
+  UsagePagesBy,
+} from "./resources/usage.js";
 export * from "./types.js";
 export {
   decodeCursor,

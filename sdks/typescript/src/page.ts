@@ -128,6 +128,7 @@ export class GroupUsagePage<Dimension extends string = string, Extra = unknown> 
 
 /** An item of a report by these dimensions. */
 export type GroupOf<Dimension extends string> = GroupUsageItem & {
+  /** The value of each dimension; null where the sandboxes lack it. */
   readonly group: Readonly<Record<Dimension, string | null>>;
 };
 

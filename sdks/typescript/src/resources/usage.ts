@@ -26,45 +26,50 @@ import type {
 } from "../types.js";
 import { bind } from "../values.js";
 
-type Series<Interval> = IfInterval<Interval, WithSeries>;
-
-/** A call for a page of usage, whose items and totals have series if the query has an interval. */
-type UsagePages<Page, Item, Interval> = PagePromise<
-  Page & IfInterval<Interval, WithBuckets>,
-  Item & Series<Interval>
->;
-
 /** One dimension, or a list of one to three. */
 export type Dimensions =
   | UsageDimension
   | readonly [UsageDimension, UsageDimension?, UsageDimension?]
   | readonly UsageDimension[];
 
-type TagPages<Interval> = UsagePages<TagUsagePage<Series<Interval>>, TagUsageItem, Interval>;
+/** The pages of a report, which have buckets, and whose items have series, if the query has an interval. */
+export type UsagePages<Page, Item, Interval> = PagePromise<
+  Page & IfInterval<Interval, WithBuckets>,
+  Item & IfInterval<Interval, WithSeries>
+>;
 
-type SandboxPages<Interval> = UsagePages<
-  SandboxUsagePage<Series<Interval>>,
+/** The pages of a report by the values of a tag. */
+export type TagUsagePages<Interval> = UsagePages<
+  TagUsagePage<IfInterval<Interval, WithSeries>>,
+  TagUsageItem,
+  Interval
+>;
+
+/** The pages of a report by sandbox. */
+export type SandboxUsagePages<Interval> = UsagePages<
+  SandboxUsagePage<IfInterval<Interval, WithSeries>>,
   SandboxUsageItem,
   Interval
 >;
 
-type GroupPages<Dimension extends string, Interval> = UsagePages<
-  GroupUsagePage<Dimension, Series<Interval>>,
+/** The pages of a report by these dimensions. */
+export type GroupUsagePages<Dimension extends string, Interval> = UsagePages<
+  GroupUsagePage<Dimension, IfInterval<Interval, WithSeries>>,
   GroupOf<Dimension>,
   Interval
 >;
 
-/** The pages of a report by these dimensions: by one tag and by sandbox as `byTag` and `bySandbox` return them. */
-type PagesBy<By, Interval> = By extends readonly [infer One]
-  ? PagesBy<One, Interval>
+/** The pages of {@link UsageApi.by}: by one tag or by sandbox, those of `byTag` or `bySandbox`. */
+export type UsagePagesBy<By, Interval> = By extends readonly [infer One]
+  ? UsagePagesBy<One, Interval>
   : By extends readonly (infer One extends UsageDimension)[]
-    ? GroupPages<One, Interval>
+    ? GroupUsagePages<One, Interval>
     : By extends "sandbox"
-      ? SandboxPages<Interval>
+      ? SandboxUsagePages<Interval>
       : By extends `tag:${string}`
-        ? TagPages<Interval>
+        ? TagUsagePages<Interval>
         : By extends string
-          ? GroupPages<By, Interval>
+          ? GroupUsagePages<By, Interval>
           : never;
 
 /** Usage reports, in GB-seconds (1 GB = 1024 MB). */
@@ -90,7 +95,7 @@ export class UsageApi {
     dimensions: By,
     query?: UsageQuery<Interval>,
     requestOptions?: RequestOptions,
-  ): PagesBy<By, Interval> {
+  ): UsagePagesBy<By, Interval> {
     return this.#pages("usage.by", { groupBy: dimensions }, query, requestOptions) as never;
   }
 
@@ -111,7 +116,7 @@ export class UsageApi {
     key: string,
     query?: UsageQuery<Interval>,
     requestOptions?: RequestOptions,
-  ): TagPages<Interval> {
+  ): TagUsagePages<Interval> {
     return this.#pages("usage.by_tag", { key }, query, requestOptions) as never;
   }
 
@@ -129,7 +134,7 @@ export class UsageApi {
   bySandbox<Interval extends IntervalOption = undefined>(
     query?: UsageQuery<Interval>,
     requestOptions?: RequestOptions,
-  ): SandboxPages<Interval> {
+  ): SandboxUsagePages<Interval> {
     return this.#pages("usage.by_sandbox", {}, query, requestOptions) as never;
   }
 
