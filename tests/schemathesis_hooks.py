@@ -2,11 +2,14 @@
 
 import schemathesis
 
-# Ends of a window depend on each other, a cursor on the page before, a filter on its quoting, `If-Match` on the tags.
-WINDOW = {"invalid_timestamp", "invalid_window", "window_too_large"}
+# Ends of a window depend on each other, a cursor on the page before, a filter on its quoting, `If-Match` on the tags,
+# a time zone on the database of the server, the number of buckets on the window.
+WINDOW = {"invalid_timestamp", "invalid_window", "window_too_large", "invalid_timezone", "too_many_buckets"}
 REFUSALS = {
     "getUsage": WINDOW | {"invalid_cursor", "invalid_filter"},
     "getSandboxUsage": WINDOW | {"sandbox_not_found"},
+    "listSandboxes": {"invalid_cursor", "invalid_filter"},
+    "getTagValues": {"invalid_cursor"},
     "replaceSandboxTags": {"tags_changed", "sandbox_not_found"},
 }
 

@@ -7,6 +7,7 @@ use opencomputer_usage_core::usage::window::Timestamp;
 use uuid::Uuid;
 
 use self::fleet::{DAY, Fleet};
+pub use self::fleet::{HISTORY, RUNAWAY_ID, SHARED_ID};
 use crate::import::{ImportError, Imported, import};
 use crate::store::{Store, StoreError};
 
@@ -14,13 +15,6 @@ use crate::store::{Store, StoreError};
 pub const ORG: Uuid = Uuid::from_u128(0xACE0_0000_0000_4000_8000_0000_0000_0001);
 /// Another tenant, with a sandbox of the same id.
 pub const OTHER_ORG: Uuid = Uuid::from_u128(0xACE0_0000_0000_4000_8000_0000_0000_0002);
-/// The id of the sandbox that both tenants have.
-pub const SHARED_ID: &str = "sb-shared";
-/// The id of a large sandbox that somebody forgot to stop.
-pub const RUNAWAY_ID: &str = "sb-runaway";
-/// The microseconds of the fleet's history, up to today.
-pub const HISTORY: i64 = 90 * DAY;
-
 const SANDBOXES: u64 = 320;
 const OTHER_SANDBOXES: u64 = 12;
 

@@ -1,6 +1,8 @@
 //! The queries of the lists: the sandboxes of an org, and the values of a tag.
 
+use super::conditions::Conditions;
 use super::cursor;
+use super::exclude;
 use super::filter;
 use super::limit::{self, ListLimit};
 use super::parameter::{Digest, Digested, Parameter, QueryString};
@@ -8,7 +10,6 @@ use super::parameters::{Names, Parameters};
 use super::position::{self, ListCursor, SandboxPosition, Slice, TagValuePosition};
 use super::prefix::{self, Prefix};
 use super::state::{self, State};
-use super::{Conditions, exclude};
 use crate::error::{Code, Error, quoted};
 use crate::tags::TagKey;
 

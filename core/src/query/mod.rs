@@ -1,5 +1,6 @@
 //! Usage queries: parsed from a URL or from the options of an SDK, and encoded again. One file per parameter.
 
+mod conditions;
 pub mod cursor;
 pub mod exclude;
 pub mod filter;
@@ -22,10 +23,9 @@ use crate::usage::dimension::GroupBy;
 use crate::usage::window::Timestamp;
 
 use cursor::CursorText;
-use exclude::Exclusions;
-use filter::Filters;
 use parameter::{Digest, Digested, Parameter, QueryString};
 
+pub use conditions::Conditions;
 pub use limit::{Limit, ListLimit};
 pub(crate) use lists::{SANDBOXES, TAG_VALUES};
 pub use lists::{SandboxesQuery, TagValuesQuery};
@@ -62,28 +62,6 @@ pub struct UsageQuery {
     pub limit: Limit,
     /// The position of the page; the first page has none.
     pub cursor: Option<CursorText>,
-}
-
-/// The sandboxes that a query is about: those that every filter keeps and no exclusion drops.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Conditions {
-    /// The sandboxes to keep.
-    pub filters: Filters,
-    /// The sandboxes to drop.
-    pub exclusions: Exclusions,
-}
-
-impl Conditions {
-    /// Parses filters, then exclusions.
-    fn parse(parameters: &Parameters) -> Result<Self, Error> {
-        Ok(Self { filters: filter::parse(parameters)?, exclusions: exclude::parse(parameters)? })
-    }
-
-    /// Returns whether every sandbox matches.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.filters.is_empty() && self.exclusions.is_empty()
-    }
 }
 
 /// The parameters of a usage query.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::accounting::{Measure, Rule};
 use super::interval::Interval;
-use super::tally::Tally;
 use super::time_zone::{Clock, TimeZone};
 use super::window::{Timestamp, Window};
 use crate::error::{Code, Error};
@@ -29,12 +28,6 @@ impl Grid {
     #[must_use]
     pub fn measure(&self) -> Measure {
         Measure::new(self.rule, self.window, self.as_of)
-    }
-
-    /// Creates an empty tally of one sandbox's events.
-    #[must_use]
-    pub fn tally(&self) -> Tally {
-        Tally::new(self)
     }
 
     /// Returns the edges of the buckets, or of the window if there are none.

@@ -110,6 +110,14 @@ pub struct Tally {
     has_points: bool,
 }
 
+impl Grid {
+    /// Creates an empty tally of one sandbox's events.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        Tally::new(self)
+    }
+}
+
 impl Tally {
     /// Creates a tally without events.
     #[must_use]

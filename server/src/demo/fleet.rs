@@ -7,12 +7,18 @@ use opencomputer_usage_core::usage::window::Timestamp;
 use serde_json::{Value, json};
 
 use super::chance::Chance;
-use super::{HISTORY, RUNAWAY_ID, SHARED_ID};
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 pub(super) const DAY: i64 = 24 * HOUR;
+
+/// The id of the sandbox that both tenants have.
+pub const SHARED_ID: &str = "sb-shared";
+/// The id of a large sandbox that somebody forgot to stop.
+pub const RUNAWAY_ID: &str = "sb-runaway";
+/// The microseconds of the fleet's history, up to today.
+pub const HISTORY: i64 = 90 * DAY;
 
 /// The team that doubles, the number of its sandboxes, and the day on which the second half of them start.
 const DOUBLING_TEAM: &str = "ml";

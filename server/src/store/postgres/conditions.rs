@@ -9,7 +9,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use super::dimensions::latest_sessions;
+use super::latest::latest_sessions;
 use super::session::WHOLE_ORG;
 use super::sql;
 use crate::store::Result;

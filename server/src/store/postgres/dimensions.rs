@@ -6,6 +6,7 @@ use opencomputer_usage_core::usage::dimension::Dimension;
 use sqlx::postgres::PgArguments;
 
 use super::conditions::Conditions;
+use super::latest::latest_sessions;
 use crate::store::Result;
 use crate::store::statements::{Arguments, Placeholder};
 
@@ -40,13 +41,24 @@ pub(super) fn join(
             continue;
         };
         let (tag, key) = (format!("tag_{index}"), arguments.bind(key.as_str().to_owned())?);
-        let few = conditions.only_few(&format!("{tag}.sandbox_id"));
-        let _ = write!(
-            joins,
-            r#"
+        // A few are looked up by sandbox only: stale statistics may favor the index by value for a whole key.
+        let _ = if conditions.few.is_some() {
+            write!(
+                joins,
+                r#"
+             LEFT JOIN LATERAL (
+                 SELECT one.key, one.value FROM sandbox_tags AS one
+                 WHERE one.org_id = {org} AND one.sandbox_id COLLATE "C" = sums.sandbox_id OFFSET 0) AS {tag}
+                 ON {tag}.key = {key}"#
+            )
+        } else {
+            write!(
+                joins,
+                r#"
              LEFT JOIN sandbox_tags AS {tag}
-                 ON {tag}.org_id = {org} AND {tag}.sandbox_id COLLATE "C" = sums.sandbox_id AND {tag}.key = {key}{few}"#
-        );
+                 ON {tag}.org_id = {org} AND {tag}.sandbox_id COLLATE "C" = sums.sandbox_id AND {tag}.key = {key}"#
+            )
+        };
         values.push(format!(r#"{tag}.value COLLATE "C""#));
     }
     Ok(Joined { joins, values })
@@ -99,35 +111,6 @@ pub(super) fn valued(
     let values = (0..dimensions.len()).map(|place| format!("max(value_{place}) AS value_{place}"));
     let values = values.collect::<Vec<_>>().join(", ");
     Ok(format!("SELECT sandbox_id, {values} FROM ({all}) AS tag GROUP BY sandbox_id"))
-}
-
-/// Composes the latest session of each sandbox, or of a few, with null for empty values.
-///
-/// A backward scan of the index on sandbox and start yields the order, so only sessions with the same start are sorted,
-/// by id. The subquery keeps that order; a `DISTINCT` directly on the table would sort all sessions. A few sandboxes
-/// are looked up one by one, because the scan would read all sessions.
-pub(super) fn latest_sessions(org: Placeholder, few: Option<Placeholder>) -> String {
-    let columns = [Dimension::Template, Dimension::Region, Dimension::Status].map(|dimension| {
-        let column = column(&dimension);
-        format!(r#"nullif(session.{column}::text COLLATE "C", '') AS {column}"#)
-    });
-    let columns = columns.join(", ");
-    if let Some(ids) = few {
-        return format!(
-            r#"SELECT few.sandbox_id COLLATE "C" AS sandbox_id, template, region, status
-                 FROM unnest({ids}::text[]) AS few (sandbox_id) CROSS JOIN LATERAL (
-                     SELECT {columns} FROM sandbox_sessions AS session
-                     WHERE session.org_id = {org} AND session.sandbox_id COLLATE "C" = few.sandbox_id
-                     ORDER BY session.started_at DESC, session.id DESC LIMIT 1) AS session"#
-        );
-    }
-    format!(
-        r#"SELECT DISTINCT ON (sandbox_id) sandbox_id, template, region, status FROM (
-                 SELECT session.sandbox_id COLLATE "C" AS sandbox_id, session.started_at, session.id, {columns}
-                 FROM sandbox_sessions AS session WHERE session.org_id = {org}
-                 ORDER BY session.sandbox_id COLLATE "C" DESC, session.started_at DESC, session.id DESC LIMIT ALL) AS session
-             ORDER BY sandbox_id DESC, started_at DESC, id DESC"#
-    )
 }
 
 /// Returns the column of `sums` or of the latest session that contains a dimension.

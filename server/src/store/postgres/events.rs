@@ -1,5 +1,6 @@
 //! The scale events of an org as SQL: which of them count, and for how long.
 
+use opencomputer_usage_core::limits::INCLUDED_DISK_MB;
 use opencomputer_usage_core::usage::accounting::Measure;
 use opencomputer_usage_core::usage::grid::Grid;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -108,4 +109,18 @@ pub(super) fn micros(from: &str, to: &str, any_length: bool) -> String {
 
 fn at_least_0(micros: &str) -> String {
     format!("greatest({micros}, 0)")
+}
+
+/// The side that multiplies sizes and times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Products {
+    /// The database, whose products are 64 bits wide. It returns fewer rows.
+    Database,
+    /// The core, for sandboxes so large or long that products do not fit.
+    Core,
+}
+
+/// Returns the included disk in MB; only the excess counts.
+pub(super) fn included_disk() -> i32 {
+    i32::try_from(INCLUDED_DISK_MB).unwrap_or(i32::MAX)
 }

@@ -170,8 +170,10 @@ fn tag_values_from(org: Uuid, query: &TagValuesQuery, slice: &Slice<TagValuePosi
         }
     }
     let limit = arguments.bind(i64::try_from(slice.wanted()).unwrap_or(i64::MAX))?;
+    // The condition on the sandbox is true for every row: a platform's index has it.
     let sql = format!(
-        r#"SELECT value COLLATE "C", count(*) FROM sandbox_tags WHERE org_id = {org} AND key = {key}{place}
+        r#"SELECT value COLLATE "C", count(*) FROM sandbox_tags
+             WHERE org_id = {org} AND key = {key} AND sandbox_id <> ''{place}
              GROUP BY value COLLATE "C" ORDER BY value COLLATE "C" LIMIT {limit}"#
     );
     Ok(Statement { sql, arguments })

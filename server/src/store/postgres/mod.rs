@@ -4,6 +4,7 @@ mod conditions;
 mod dimensions;
 mod events;
 mod import;
+mod latest;
 mod lists;
 mod migrate;
 mod prune;
@@ -39,10 +40,10 @@ use uuid::Uuid;
 
 use self::conditions::Few;
 use self::events::Events;
+use self::events::Products;
 use self::migrate::Migrated;
 use self::schema::Fault;
 use self::snapshot::{Snapshot, cancel_if_abandoned};
-use self::sums::Products;
 use super::admission::{Abandoned, Queue, Queues};
 use super::error::reason;
 use super::{

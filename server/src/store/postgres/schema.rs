@@ -59,12 +59,12 @@ const PLAIN: Index =
     Index { name: "", table: "", unique: false, keys: &[], bytewise: None, included: &[], condition: None };
 
 const RUNNING: &str = "status = 'running' AND stopped_at IS NULL";
-/// True for every session. An index with this condition serves only the list of sandboxes, which names it, so that no
-/// plan looks up a sandbox by reading its org.
+/// True for every row. An index with this condition serves only the lists, whose statements name it, so that no plan
+/// looks up a sandbox or a value by reading its org.
 const LISTED: &str = "sandbox_id <> ''";
 
 /// The indexes on tags, on every schema.
-const TAG_INDEXES: [Index; 3] = [
+const TAG_INDEXES: [Index; 2] = [
     Index { name: "sandbox_tags_by_value", table: TAGS.0, keys: &["org_id", "key", "value"], ..PLAIN },
     Index {
         name: "usage_tags_by_sandbox",
@@ -73,17 +73,10 @@ const TAG_INDEXES: [Index; 3] = [
         bytewise: Some("sandbox_id"),
         ..PLAIN
     },
-    Index {
-        name: "usage_tags_by_value",
-        table: TAGS.0,
-        keys: &["org_id", "key", "value"],
-        bytewise: Some("value"),
-        ..PLAIN
-    },
 ];
 
 /// The indexes on a platform's tables.
-const PLATFORM_INDEXES: [Index; 4] = [
+const PLATFORM_INDEXES: [Index; 5] = [
     Index {
         name: "usage_scale_events_cover",
         table: "sandbox_scale_events",
@@ -110,6 +103,15 @@ const PLATFORM_INDEXES: [Index; 4] = [
         name: "usage_sessions_newest",
         table: "sandbox_sessions",
         keys: &["org_id", "started_at"],
+        condition: Some(LISTED),
+        ..PLAIN
+    },
+    // The platform's own index by value has the order of the database's collation.
+    Index {
+        name: "usage_tags_by_value",
+        table: TAGS.0,
+        keys: &["org_id", "key", "value"],
+        bytewise: Some("value"),
         condition: Some(LISTED),
         ..PLAIN
     },
@@ -216,7 +218,7 @@ pub(super) async fn complete(db: &mut PgConnection, platform: bool) -> Result<()
     if equal_index(db, &key).await?.is_none() {
         return Err(OpenError::Damaged("the primary key of `sandbox_tags` is missing".to_owned()).into());
     }
-    for index in TAG_INDEXES.iter().chain(if platform { &PLATFORM_INDEXES } else { &OWN_INDEXES }) {
+    for index in TAG_INDEXES.iter().chain(if platform { &PLATFORM_INDEXES[..] } else { &OWN_INDEXES[..] }) {
         ensure(db, index).await?;
     }
     for (name, definition) in STATISTICS {

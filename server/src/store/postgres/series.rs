@@ -21,8 +21,7 @@ use sqlx::postgres::PgArguments;
 
 use super::conditions::{Conditions, Few, SANDBOX_OF_EVENT};
 use super::dimensions;
-use super::events::{Events, Shared, Statement, fitting, micros};
-use super::sums::{Products, included_disk};
+use super::events::{Events, Products, Shared, Statement, fitting, included_disk, micros};
 use super::types::{Instant, Sum};
 use crate::store::statements::Arguments;
 use crate::store::{Result, StoreError};

@@ -141,7 +141,8 @@ statements! {
              IS DISTINCT FROM (excluded.template, excluded.region, excluded.worker_id, excluded.status,
                  excluded.stopped_at, excluded.config ->> 'alias')";
     /// Updates known sessions in a platform's table, which has no such key. Each line of the batch is looked up by
-    /// itself: `OFFSET 0` rules out a join that reads the whole org, and `IS TRUE` a lookup of ids in the whole org.
+    /// itself: `OFFSET 0` rules out a join that reads the whole org. The org of the update comes from that lookup, so that
+    /// the planner cannot begin with all sessions of the org.
     UPDATE_SESSIONS = r#"WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, started_at) *
              FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
@@ -153,14 +154,14 @@ statements! {
              status = changed.status, stopped_at = changed.stopped_at,
              config = CASE WHEN changed.alias IS NULL THEN known.config - 'alias'
                  ELSE coalesce(known.config, '{}') || jsonb_build_object('alias', changed.alias) END
-         FROM (SELECT batch.*, old.id FROM batch CROSS JOIN LATERAL (
-             SELECT id, template, region, worker_id, status, stopped_at, config FROM sandbox_sessions
+         FROM (SELECT batch.*, old.id, old.org_id FROM batch CROSS JOIN LATERAL (
+             SELECT id, org_id, template, region, worker_id, status, stopped_at, config FROM sandbox_sessions
              WHERE org_id = $1 AND sandbox_id COLLATE "C" = batch.sandbox_id AND started_at = batch.started_at
              OFFSET 0) AS old
              WHERE (old.template, old.region, old.worker_id, old.status, old.stopped_at, old.config ->> 'alias')
                  IS DISTINCT FROM
                  (batch.template, batch.region, batch.worker_id, batch.status, batch.stopped_at, batch.alias)) AS changed
-         WHERE (known.org_id = $1) IS TRUE AND known.id = changed.id"#;
+         WHERE known.org_id = changed.org_id AND known.id = changed.id"#;
     /// Inserts the other sessions into a platform's table, after the same lookups.
     INSERT_SESSIONS = r#"WITH batch AS (
              SELECT DISTINCT ON (sandbox_id, started_at) *

@@ -10,7 +10,6 @@
 use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt;
-use opencomputer_usage_core::limits::INCLUDED_DISK_MB;
 use opencomputer_usage_core::query;
 use opencomputer_usage_core::usage::accounting::Usage;
 use opencomputer_usage_core::usage::dimension::{Dimension, Key};
@@ -22,24 +21,10 @@ use uuid::Uuid;
 
 use super::conditions::{Conditions, Few, by_latest_session};
 use super::dimensions::{self, Joined};
-use super::events::{Events, Shared, Statement, fitting};
+use super::events::{Events, Products, Shared, Statement, fitting, included_disk};
 use super::series;
 use super::types::Sum;
 use crate::store::{Result, Tier};
-
-/// The side that multiplies sizes and times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Products {
-    /// The database, whose products are 64 bits wide. It returns fewer rows.
-    Database,
-    /// The core, for sandboxes so large or long that products do not fit.
-    Core,
-}
-
-/// Returns the included disk in MB; only the excess counts.
-pub(super) fn included_disk() -> i32 {
-    i32::try_from(INCLUDED_DISK_MB).unwrap_or(i32::MAX)
-}
 
 /// Composes the usage of every group. Products of `bigint` raise an error on overflow; their sums are `numeric` and
 /// cannot overflow. The arithmetic is that of `Usage::of`.

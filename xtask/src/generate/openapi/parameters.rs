@@ -2,9 +2,10 @@
 
 use opencomputer_usage_core::limits::{
     DEFAULT_LIST_LIMIT, DEFAULT_PAGE_LIMIT, DEFAULT_WINDOW_DAYS, MAX_EXCLUSIONS, MAX_FILTERS, MAX_GROUP_BY_DIMENSIONS,
-    MAX_PAGE_LIMIT, MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_WINDOW_DAYS,
+    MAX_PAGE_LIMIT, MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TIME_ZONE_CHARACTERS, MAX_WINDOW_DAYS,
 };
 use opencomputer_usage_core::query::{Sort, State};
+use opencomputer_usage_core::usage::interval::Interval;
 use serde_json::{Value, json};
 
 use super::schemas::{KEY_CHARACTERS, reference};
@@ -35,6 +36,10 @@ pub(super) fn all() -> Value {
     let state = json!({ "type": "string", "enum": states, "default": State::default().as_str() });
     let prefix = json!({ "type": "string", "minLength": 1, "maxLength": MAX_TAG_VALUE_CHARACTERS });
     let cursor = json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$" });
+    let characters = format!("^[A-Za-z0-9_+/-]{{1,{MAX_TIME_ZONE_CHARACTERS}}}$");
+    let zones = ["UTC", "Europe/Berlin", "Asia/Kathmandu"];
+    let time_zone = json!({ "type": "string", "pattern": characters, "default": "UTC", "examples": zones });
+    let interval = json!({ "type": "string", "enum": Interval::ALL.map(Interval::as_str) });
     let from = format!("Start of the window, inclusive; by default {DEFAULT_WINDOW_DAYS} days before `to`");
     let to = format!("End of the window, exclusive; by default now. At most {MAX_WINDOW_DAYS} days after `from`");
     json!({
@@ -48,6 +53,8 @@ pub(super) fn all() -> Value {
         },
         "from": query("from", reference("Instant"), &from),
         "to": query("to", reference("Instant"), &to),
+        "timezone": query("timezone", time_zone, "The time zone of dates and buckets, by its IANA name"),
+        "interval": query("interval", interval, "Splits the window into buckets: minutes, hours, days, ISO weeks or months"),
         "groupBy": {
             "name": "groupBy", "in": "query", "required": true,
             "description": format!("`sandbox`, or up to {MAX_GROUP_BY_DIMENSIONS} of `tag:<key>`, `template`, `region` \
