@@ -49,7 +49,7 @@ pub fn body_limit(status: u16) -> usize {
 #[must_use]
 #[wasm_bindgen]
 pub fn numbers() -> *const f64 {
-    NUMBERS.with_borrow(|numbers| numbers.as_ptr())
+    NUMBERS.with_borrow(Vec::as_ptr)
 }
 
 /// Returns whether a status is a success.

@@ -6,6 +6,7 @@ mod common;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use common::{Database, Engine};
@@ -181,14 +182,14 @@ impl Query {
         let mut text = format!("groupBy={}&limit={}", self.group_by.join(","), self.limit);
         for (name, conditions) in [("filter", &self.filters), ("exclude", &self.exclusions)] {
             for (dimension, matched) in conditions {
-                text += &format!("&{name}[{dimension}]={}", list(matched));
+                write!(text, "&{name}[{dimension}]={}", list(matched)).unwrap();
             }
         }
         if self.by_disk {
             text += "&sort=-diskOverageGbSeconds";
         }
         if let Some((interval, time_zone)) = self.grid {
-            text += &format!("&interval={interval}&timezone={time_zone}");
+            write!(text, "&interval={interval}&timezone={time_zone}").unwrap();
         }
         text + &format!("&from={}&to={}", instant(self.from), instant(self.to))
     }

@@ -24,7 +24,7 @@ struct Sandbox {
 fn fleet() -> Vec<Sandbox> {
     let sandbox = |n: usize| {
         let mut tags = BTreeMap::from([("age", if n < 600 { "old" } else { "new" }.to_owned())]);
-        if n % 3 != 0 {
+        if !n.is_multiple_of(3) {
             tags.insert("team", ["payments", "", "a,b"][n % 3].to_owned());
         }
         if n % 100 == 7 {
@@ -59,7 +59,7 @@ fn lines(fleet: &[Sandbox]) -> String {
         }
         lines.push(json!({ "type": "tags", "sandboxId": id, "tags": tags }));
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns the ids of the sandboxes that match, newest first, then by id.
@@ -202,7 +202,7 @@ async fn a_cursor_belongs_to_its_query(engine: Engine) {
 async fn the_values_of_a_tag_are_ordered_by_their_bytes(engine: Engine) {
     let server = Server::start(engine).await;
     let values = ["", "B", "a", "a b", "a,b", "aa", "a\u{10ffff}", "b", "\u{e9}", "\u{ffff}", "\u{1f600}"];
-    let mut all = String::new();
+    let mut all = Vec::new();
     for (n, value) in values.iter().enumerate() {
         for copy in 0..=n % 3 {
             let line =
@@ -211,10 +211,10 @@ async fn the_values_of_a_tag_are_ordered_by_their_bytes(engine: Engine) {
                 "type": "session", "sandboxId": format!("sb-{n}-{copy}"), "template": "base", "region": "use2",
                 "workerId": "w-1", "status": "running", "startedAt": "2026-01-05T00:00:00Z", "stoppedAt": null, "alias": null,
             });
-            all += &format!("{session}\n{line}\n");
+            all.extend([session.to_string(), line.to_string()]);
         }
     }
-    server.import(ORG, &all).await.unwrap();
+    server.import(ORG, &all.join("\n")).await.unwrap();
     let mut sorted: Vec<_> = values.iter().enumerate().map(|(n, value)| (*value, n % 3 + 1)).collect();
     sorted.sort_unstable();
     for prefix in ["", "a", "a\u{10ffff}", "\u{1f600}", "c"] {

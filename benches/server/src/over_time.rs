@@ -78,7 +78,7 @@ async fn against_usual_plan(
 fn compare(answer: &Value, usual: &[(Option<String>, i32, f64, f64)]) -> Result<()> {
     let items = answer["items"].as_array().context("no items")?;
     let series = |value: &Option<String>| match value {
-        None => Some(&answer["untagged"]["series"]),
+        None => answer.pointer("/untagged/series"),
         Some(value) => items.iter().find(|item| item["tagValue"] == **value).map(|item| &item["series"]),
     };
     for (value, day, memory, disk) in usual {

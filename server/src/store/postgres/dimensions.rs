@@ -74,28 +74,25 @@ pub(super) fn valued(
 ) -> Result<String> {
     let mut sources = Vec::new();
     for (index, dimension) in dimensions.iter().enumerate() {
-        let (value, source) = match dimension.tag_key() {
-            Some(key) => {
-                let key = arguments.bind(key.as_str().to_owned())?;
-                let source = match conditions.few {
-                    // Looks up by sandbox only: stale statistics may favor the index by value for a whole key.
-                    Some(ids) => format!(
-                        r#"(
-                 SELECT few.sandbox_id, known.value FROM unnest({ids}::text[]) AS few (sandbox_id) CROSS JOIN LATERAL (
-                     SELECT one.key, one.value FROM sandbox_tags AS one
-                     WHERE one.org_id = {org} AND one.sandbox_id COLLATE "C" = few.sandbox_id OFFSET 0) AS known
-                 WHERE known.key = {key}) AS tag"#
-                    ),
-                    None => format!("sandbox_tags AS tag WHERE tag.org_id = {org} AND tag.key = {key}"),
-                };
-                (r#"tag.value COLLATE "C""#.to_owned(), source)
-            }
-            None => {
-                let latest = latest_sessions(org, conditions.few);
-                let value = format!("tag.{}", column(dimension));
-                let source = format!("({latest}) AS tag WHERE {value} IS NOT NULL");
-                (value, source)
-            }
+        let (value, source) = if let Some(key) = dimension.tag_key() {
+            let key = arguments.bind(key.as_str().to_owned())?;
+            let source = match conditions.few {
+                // Looks up by sandbox only: stale statistics may favor the index by value for a whole key.
+                Some(ids) => format!(
+                    r#"(
+             SELECT few.sandbox_id, known.value FROM unnest({ids}::text[]) AS few (sandbox_id) CROSS JOIN LATERAL (
+                 SELECT one.key, one.value FROM sandbox_tags AS one
+                 WHERE one.org_id = {org} AND one.sandbox_id COLLATE "C" = few.sandbox_id OFFSET 0) AS known
+             WHERE known.key = {key}) AS tag"#
+                ),
+                None => format!("sandbox_tags AS tag WHERE tag.org_id = {org} AND tag.key = {key}"),
+            };
+            (r#"tag.value COLLATE "C""#.to_owned(), source)
+        } else {
+            let latest = latest_sessions(org, conditions.few);
+            let value = format!("tag.{}", column(dimension));
+            let source = format!("({latest}) AS tag WHERE {value} IS NOT NULL");
+            (value, source)
         };
         let values = (0..dimensions.len()).map(|place| {
             let value = if place == index { value.as_str() } else { "NULL::text" };

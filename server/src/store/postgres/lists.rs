@@ -3,9 +3,11 @@
 //!
 //! The statements are composed here, because they depend on the query.
 
+use std::fmt::Write as _;
+
 use opencomputer_usage_core::query::filter::Filter;
 use opencomputer_usage_core::query::position::{ListPage, SandboxPosition, Slice, TagValuePosition};
-use opencomputer_usage_core::query::{Conditions, Parameters, SandboxesQuery, State, TagValuesQuery};
+use opencomputer_usage_core::query::{Conditions, Parameters, Prefix, SandboxesQuery, State, TagValuesQuery};
 use opencomputer_usage_core::usage::dimension::Dimension;
 use opencomputer_usage_core::wire::{Sandbox, TagValue};
 use sqlx::PgConnection;
@@ -162,11 +164,11 @@ fn tag_values_from(org: Uuid, query: &TagValuesQuery, slice: &Slice<TagValuePosi
     let prefix = query.prefix.as_ref();
     for (comparison, bound) in [
         (">=", prefix.map(|prefix| prefix.as_str().to_owned())),
-        ("<", prefix.and_then(|prefix| prefix.end())),
+        ("<", prefix.and_then(Prefix::end)),
         (">", slice.after.as_ref().map(|TagValuePosition(value)| value.clone())),
     ] {
         if let Some(bound) = bound {
-            place += &format!(r#" AND value COLLATE "C" {comparison} {}"#, arguments.bind(bound)?);
+            let _ = write!(place, r#" AND value COLLATE "C" {comparison} {}"#, arguments.bind(bound)?);
         }
     }
     let limit = arguments.bind(i64::try_from(slice.wanted()).unwrap_or(i64::MAX))?;

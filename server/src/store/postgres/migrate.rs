@@ -171,6 +171,7 @@ mod tests {
     use crate::store::postgres::url;
 
     /// The version that all migrations lead to.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a few migrations")]
     const KNOWN: i32 = MIGRATIONS.len() as i32;
 
     /// The migrations of a later version.

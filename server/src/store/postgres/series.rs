@@ -27,7 +27,8 @@ use crate::store::statements::Arguments;
 use crate::store::{Result, StoreError};
 
 /// The base in which two buckets and a slot are written as one number: more than the number of buckets.
-const PLACES: i64 = 4096;
+const PLACES: i64 = 4_096;
+#[allow(clippy::cast_possible_wrap, reason = "a few thousand")]
 const _: () = assert!((MAX_AGGREGATE_BUCKETS as i64) < PLACES, "a bucket is less than `PLACES`");
 
 /// The way to find the bucket of an instant.
@@ -113,13 +114,13 @@ fn by_place(shared: Shared, request: &Request<'_>) -> Result<Statement> {
         let valued = dimensions::valued(group_by, &conditions, org, &mut arguments)?;
         let (names, items_are) =
             (column(|key| format!("key_{key}")), column(|key| format!(r#"item.key_{key} COLLATE "C""#)));
-        let values = column(|key| format!("valued.value_{key}"));
+        let these = column(|key| format!("valued.value_{key}"));
         // Arrays are equal where both have a null, unlike nulls.
         let slots = format!(
             "SELECT valued.sandbox_id, coalesce(item.slot - 1, {rest}) AS slot
                  FROM ({valued}) AS valued
                  LEFT JOIN unnest({items}) WITH ORDINALITY AS item ({names}, slot)
-                     ON ARRAY[{items_are}] = ARRAY[{values}]"
+                     ON ARRAY[{items_are}] = ARRAY[{these}]"
         );
         (slots, arguments.bind(slot(page.untagged_slot()))?)
     };

@@ -107,7 +107,7 @@ async fn a_database_of_version_1_gets_samples_and_keeps_its_data() {
     let store = Sqlite::open(&url).await.unwrap();
     assert_eq!(store.schema_version().await.unwrap() as usize, MIGRATIONS.len());
     let org = Uuid::from_u128(1);
-    let kept = read::tags(&mut *store.readers.acquire().await.unwrap(), org, &"sb-1".parse().unwrap()).await.unwrap();
+    let kept = read::tags(&mut store.readers.acquire().await.unwrap(), org, &"sb-1".parse().unwrap()).await.unwrap();
     assert_eq!(kept.tags["team"], "kept");
     let line = r#"{"type":"sample","sandboxId":"sb-1","sampledAt":"2026-01-01T00:00:00Z","memoryBytes":7}"#;
     crate::import::import(&store, org, line.as_bytes(), |_, _| {}).await.unwrap();
