@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-use chrono::NaiveDate;
-
 use super::parameter::{Digest, Digested, Parameter, QueryString};
 use super::parameters::Parameters;
 use crate::error::{Code, Error};
 use crate::usage::time_zone::Clock;
-use crate::usage::window::{Timestamp, Window};
+use crate::usage::window::{DAY, Timestamp, Window};
 
 pub(super) const FROM: &str = "from";
 pub(super) const TO: &str = "to";
@@ -25,8 +23,8 @@ pub struct Period {
 pub(crate) enum End {
     /// An instant, or a bare date without a time zone, which is midnight in UTC.
     Instant(Timestamp),
-    /// The first instant of a day in the query's time zone.
-    Day(NaiveDate),
+    /// The first instant of a day in the query's time zone, given by the day's midnight in UTC.
+    Day(Timestamp),
 }
 
 impl Period {
@@ -85,7 +83,7 @@ impl End {
     pub(crate) fn may_be(self, got: Timestamp) -> bool {
         match self {
             Self::Instant(instant) => instant == got,
-            Self::Day(day) => got.is_within_a_day_of(day),
+            Self::Day(day) => day.micros().abs_diff(got.micros()) < DAY.unsigned_abs(),
         }
     }
 
@@ -93,7 +91,7 @@ impl End {
         match self {
             Self::Instant(instant) => Ok(instant),
             Self::Day(day) => {
-                let instant = Timestamp::from_micros(clock.first_instant(day));
+                let instant = Timestamp::from_micros(clock.first_instant_of(day));
                 instant
                     .filter(|instant| instant.can_end_a_window())
                     .ok_or_else(|| Timestamp::invalid(&self.to_string()))
@@ -106,7 +104,7 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Instant(instant) => instant.fmt(f),
-            Self::Day(day) => day.fmt(f),
+            Self::Day(day) => f.write_str(&day.date()),
         }
     }
 }
@@ -116,7 +114,7 @@ pub(super) fn parse(parameters: &Parameters, in_zone: bool) -> Result<Period, Er
     let end = |text: &str| {
         let instant: Timestamp = text.parse()?;
         let is_date = text.len() == "YYYY-MM-DD".len();
-        Ok(if in_zone && is_date { End::Day(instant.utc_day()) } else { End::Instant(instant) })
+        Ok(if in_zone && is_date { End::Day(instant) } else { End::Instant(instant) })
     };
     let read = |name| parameters.read(name, Code::InvalidTimestamp, end);
     Period::new(read(FROM)?, read(TO)?)

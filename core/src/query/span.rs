@@ -67,8 +67,8 @@ impl Span {
         }
         // Only whole days in a time zone make a longer window.
         let day = |instant: Timestamp| {
-            let day = clock.day_of(instant.micros());
-            (clock.first_instant(day) == instant.micros()).then_some(day)
+            let day = clock.midnight_of(instant)?;
+            (clock.first_instant_of(day) == instant.micros()).then_some(day)
         };
         if let (Some(from), Some(to)) = (day(window.from()), day(window.to()))
             && Window::check_days(from, to).is_ok()

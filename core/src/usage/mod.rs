@@ -1,6 +1,7 @@
 //! The usage engine: windows, grids, dimensions, exact sums and pages.
 
 pub mod accounting;
+mod civil;
 pub mod dimension;
 pub mod grid;
 pub mod interval;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _};
 
+use super::window::Timestamp;
 use crate::error::{Code, Error, quoted};
 use crate::limits::MAX_TIME_ZONE_CHARACTERS;
 
@@ -95,6 +96,24 @@ impl Clock {
             MappedLocalTime::None => zones::end_of_gap(midnight, self.0),
         };
         instant.map_or_else(|| midnight.and_utc().timestamp_micros(), |instant| instant.timestamp_micros())
+    }
+
+    /// Returns the first instant of a local day, given by its midnight in UTC.
+    #[cfg(feature = "zones")]
+    pub(crate) fn first_instant_of(self, day: Timestamp) -> i64 {
+        self.first_instant(DateTime::from_timestamp_micros(day.micros()).unwrap_or_default().date_naive())
+    }
+
+    /// Returns the first instant of a local day, given by its midnight in UTC, which is the only zone.
+    #[cfg(not(feature = "zones"))]
+    pub(crate) const fn first_instant_of(self, day: Timestamp) -> i64 {
+        day.micros()
+    }
+
+    /// Returns the midnight in UTC of the local day that contains an instant.
+    pub(crate) fn midnight_of(self, instant: Timestamp) -> Option<Timestamp> {
+        let midnight = self.day_of(instant.micros()).and_time(NaiveTime::MIN).and_utc();
+        Timestamp::from_micros(midnight.timestamp_micros())
     }
 
     /// Returns the local day that contains an instant.

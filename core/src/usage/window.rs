@@ -3,14 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike};
 use serde::{Deserialize, Serialize, de};
 
+use super::civil;
 use crate::error::{Code, Error, quoted};
 use crate::limits::{DEFAULT_WINDOW_DAYS, MAX_WINDOW_DAYS};
 
-const MINUTE: i64 = 60_000_000;
-const DAY: i64 = 86_400_000_000;
+const SECOND: i64 = 1_000_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+pub(crate) const DAY: i64 = 24 * HOUR;
 #[allow(clippy::cast_possible_wrap, reason = "a few dozen days")]
 const DEFAULT_WINDOW: i64 = DAY * DEFAULT_WINDOW_DAYS as i64;
 #[allow(clippy::cast_possible_wrap, reason = "a few dozen days")]
@@ -66,10 +68,10 @@ impl Timestamp {
         let ([y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2], rest) = text.as_bytes().split_first_chunk()? else {
             return None;
         };
-        let year = number(&[*y1, *y2, *y3, *y4])?.try_into().ok()?;
-        let date = NaiveDate::from_ymd_opt(year, number(&[*m1, *m2])?, number(&[*d1, *d2])?)?;
-        let (time, offset_minutes) = if rest.is_empty() { (NaiveTime::MIN, 0) } else { time(rest)? };
-        let local = date.and_time(time).and_utc().timestamp_micros();
+        let (month, day) = (number(&[*m1, *m2])?, number(&[*d1, *d2])?);
+        let days = civil::days(number(&[*y1, *y2, *y3, *y4])?, month, day)?;
+        let (time, offset_minutes) = if rest.is_empty() { (0, 0) } else { time(rest)? };
+        let local = days * DAY + time;
         Self::from_micros(local - MINUTE * offset_minutes)
     }
 
@@ -79,20 +81,15 @@ impl Timestamp {
         self.0
     }
 
-    /// Returns the day in UTC.
-    pub(crate) fn utc_day(self) -> NaiveDate {
-        DateTime::from_timestamp_micros(self.0).unwrap_or_default().date_naive()
-    }
-
-    /// Returns whether the instant is less than 24 hours from midnight in UTC at the start of a day.
-    pub(crate) fn is_within_a_day_of(self, day: NaiveDate) -> bool {
-        day.and_time(NaiveTime::MIN).and_utc().timestamp_micros().abs_diff(self.0) < DAY.unsigned_abs()
+    /// Returns the date in UTC, as `YYYY-MM-DD`.
+    pub(crate) fn date(self) -> String {
+        let (year, month, day) = civil::date(self.0.div_euclid(DAY));
+        format!("{year:04}-{month:02}-{day:02}")
     }
 
     /// Returns the error of a text that is not an allowed instant.
     pub(crate) fn invalid(text: &str) -> Error {
-        let (text, first) = (quoted(text), Self(FIRST + DEFAULT_WINDOW).to_string());
-        let first = first.get(..10).unwrap_or_default();
+        let (text, first) = (quoted(text), Self(FIRST + DEFAULT_WINDOW).date());
         Code::InvalidTimestamp.error(format!(
             "invalid timestamp {text}, allowed: RFC 3339 with an offset such as `2026-01-31T00:00:00Z` \
                  and `YYYY-MM-DD`, from {first} to the end of 9999"
@@ -126,8 +123,9 @@ fn is_written(text: &[u8]) -> bool {
         && [h1, h2] <= *b"23"
 }
 
-/// Parses the part of RFC 3339 after the date: the time of day and the minutes that its zone is ahead of UTC.
-fn time(text: &[u8]) -> Option<(NaiveTime, i64)> {
+/// Parses the part of RFC 3339 after the date: the microseconds since midnight and the minutes that its zone is ahead of
+/// UTC.
+fn time(text: &[u8]) -> Option<(i64, i64)> {
     let [b'T' | b't', h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] = text else {
         return None;
     };
@@ -136,7 +134,10 @@ fn time(text: &[u8]) -> Option<(NaiveTime, i64)> {
         _ => (0, rest),
     };
     let (hour, minute, second) = (number(&[*h1, *h2])?, number(&[*m1, *m2])?, number(&[*s1, *s2])?);
-    let time = NaiveTime::from_hms_micro_opt(hour, minute, second, micros)?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let time = i64::from(hour) * HOUR + i64::from(minute) * MINUTE + i64::from(second) * SECOND + i64::from(micros);
     let (sign, h1, h2, m1, m2) = match offset {
         [b'Z' | b'z'] => return Some((time, 0)),
         [b'+', h1, h2, b':', m1, m2] => (1, h1, h2, m1, m2),
@@ -162,11 +163,11 @@ fn number(digits: &[u8]) -> Option<u32> {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let instant = DateTime::from_timestamp_micros(self.0).unwrap_or_default();
-        let (year, month, day) = (instant.year(), instant.month(), instant.day());
-        let (hour, minute, second) = (instant.hour(), instant.minute(), instant.second());
+        let (days, time) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
+        let (year, month, day) = civil::date(days);
+        let (hour, minute, second) = (time / HOUR, time / MINUTE % 60, time / SECOND % 60);
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
-        match instant.timestamp_subsec_micros() {
+        match time % SECOND {
             0 => f.write_str("Z"),
             micros => write!(f, ".{micros:06}Z"),
         }
@@ -225,9 +226,10 @@ impl Window {
         Ok(Self { from, to })
     }
 
-    /// Checks that a window of calendar days is not empty and no longer than the limit.
-    pub(crate) fn check_days(from: NaiveDate, to: NaiveDate) -> Result<(), Error> {
-        check(&from, &to, (to - from).num_microseconds().is_none_or(|length| length > MAX_WINDOW))
+    /// Checks that a window of calendar days, given by their midnights in UTC, is not empty and no longer than the
+    /// limit.
+    pub(crate) fn check_days(from: Timestamp, to: Timestamp) -> Result<(), Error> {
+        check(&from.date(), &to.date(), to.0 - from.0 > MAX_WINDOW)
     }
 
     /// Returns whether the window is no longer than the limit in UTC.
