@@ -140,7 +140,7 @@ impl Client {
         let mut settings =
             Settings { timeout_ms: DEFAULT_TIMEOUT_MS, max_retries: DEFAULT_MAX_RETRIES, headers, names };
         let known = [names.api_key, names.base_url, names.timeout, names.max_retries, "headers"];
-        settings.apply(config, &known, |name, value| {
+        settings.apply(config, &known, &mut |name, value| {
             if name == names.api_key {
                 key = Some(api_key(value)?);
             } else {
@@ -166,7 +166,7 @@ impl Client {
     pub fn with(&self, options: &Raw) -> Result<Self, ClientError> {
         let mut client = self.clone();
         let names = client.settings.names;
-        client.settings.apply(options, &[names.timeout, names.max_retries, "headers"], |_, _| Ok(()))?;
+        client.settings.apply(options, &[names.timeout, names.max_retries, "headers"], &mut |_, _| Ok(()))?;
         Ok(client)
     }
 
@@ -183,7 +183,7 @@ impl Client {
     /// Builds a request without a body. `name` is the sandbox id or tag key in the path.
     pub(super) fn request(&self, endpoint: Endpoint, name: Option<&str>, query: String) -> Request {
         let mut path = String::new();
-        for part in endpoint.path().split('/').skip(1) {
+        for part in endpoint.path().split('/').filter(|part| !part.is_empty()) {
             path.push('/');
             match (part, name) {
                 ("{id}" | "{key}", Some(name)) => path.push_str(&percent_encode(name)),
@@ -215,7 +215,7 @@ impl Settings {
         &mut self,
         options: &Raw,
         names: &[&str],
-        mut other: impl FnMut(&str, &Raw) -> Result<(), ClientError>,
+        other: &mut dyn FnMut(&str, &Raw) -> Result<(), ClientError>,
     ) -> Result<(), ClientError> {
         let options = match options {
             Raw::Map(options) => options.as_slice(),
@@ -337,7 +337,9 @@ fn check_authority(authority: &str) -> Result<(), &'static str> {
     if host.contains(['%', '[', ']', '<', '>', '^', '|']) {
         return Err("its host contains an invalid character");
     }
-    match port.map(|port| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()) {
+    match port.map(|port| {
+        port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u64>().is_ok_and(|port| port < 1 << 16)
+    }) {
         Some(false) => Err("its port is not a number from 0 to 65535"),
         _ => Ok(()),
     }

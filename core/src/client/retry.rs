@@ -46,8 +46,8 @@ pub(super) fn retry_after_ms(text: &str, now_ms: f64) -> Option<f64> {
 /// Parses a date of RFC 9110, `Sun, 06 Nov 1994 08:49:37 GMT`, as milliseconds since the epoch.
 fn http_date_ms(text: &str) -> Option<f64> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut parts = text.split(' ').skip(1);
-    let (day, name, year, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let mut parts = text.split(' ');
+    let (_, day, name, year, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     parts.next().filter(|zone| *zone == "GMT")?;
     let month = MONTHS.iter().position(|month| *month == name)? + 1;
     let instant = Timestamp::read(&format!("{year}-{month:02}-{day}T{time}Z"))?;
