@@ -215,9 +215,9 @@ impl Exchange {
         let Some(write) = &mut self.write else {
             let (value, next): (V, _) = answer.decode(&self.operation, now_ms)?;
             if let (Operation::Usage(query, _), Some(page)) = (&mut self.operation, value.page())
-                && let Some(pinned) = walk::pinned(query, &page)
+                && let Some(period) = walk::pinned(query, &page)
             {
-                **query = pinned;
+                query.span.period = period;
                 self.retries = 0;
                 return self.send(now_ms);
             }

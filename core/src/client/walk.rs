@@ -6,7 +6,7 @@ use crate::error::{Code, Error};
 use crate::host::json::{ToJson, entries};
 use crate::host::value::{Raw, Text, text_of};
 use crate::query::cursor::CursorText;
-use crate::query::{End, Period, Span, UsageQuery};
+use crate::query::{End, Period, UsageQuery};
 use crate::usage::window::Timestamp;
 use crate::wire::reply::Page;
 
@@ -104,20 +104,18 @@ impl Walk {
     }
 }
 
-/// Returns the query of a first page with the window of its response, if the query had no window and the server's
-/// cursors do not pin one.
+/// Returns the window of a first page's response, if the query had no window and the server's cursors do not pin one.
 ///
 /// Such a server rounds the window in its response. The following pages use the rounded window, so together with a
 /// first page in the exact window they could repeat or skip a group.
-pub(super) fn pinned(query: &UsageQuery, page: &Page) -> Option<UsageQuery> {
+pub(super) fn pinned(query: &UsageQuery, page: &Page) -> Option<Period> {
     let period = query.span.period;
     let open = period.from().is_none() || period.to().is_none();
     if !open || page.as_of.is_some() || page.next_cursor.is_none() || query.cursor.is_some() {
         return None;
     }
     let [from, to] = ends(query, page);
-    let period = Period::new(Some(from), Some(to)).ok()?;
-    Some(UsageQuery { span: Span { period, ..query.span.clone() }, ..query.clone() })
+    Period::new(Some(from), Some(to)).ok()
 }
 
 /// Returns the window of a walk: the given ends, and the others from its first page. A server may round the window in
