@@ -137,7 +137,7 @@ impl Cursor {
         let Raw::Map(members) = shown else {
             return Err(invalid(&format!("it must be an object, got {}", shown.kind())));
         };
-        let names = ["v", "t", "s", "from", "to", "asOf", "q"];
+        let names = ["v", "t", "s", "from", "to", "asOf", "q"].map(str::to_owned);
         let given = || members.iter().filter(|(_, value)| !value.is_absent());
         if let Some((name, _)) = given().find(|(name, _)| !names.iter().any(|known| name.as_str() == Some(known))) {
             let (name, names) = (quoted(&name.to_string()), names.join(", "));

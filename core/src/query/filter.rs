@@ -56,7 +56,7 @@ impl Filter {
 
     /// Creates a condition from exact values; the error describes the fault.
     fn of(dimension: &Dimension, values: Vec<String>) -> Result<Self, String> {
-        distinct(values, |value| dimension.value_fault(value)).map(Self::AnyOf)
+        distinct(values, &|value| dimension.value_fault(value)).map(Self::AnyOf)
     }
 
     /// Returns whether a value needs quotes, which the platform's own servers do not understand.
@@ -92,7 +92,7 @@ pub fn parse_filter(raw: &str) -> Result<Option<Vec<String>>, Error> {
     if raw.is_empty() {
         return Ok(None);
     }
-    split(raw).and_then(|values| distinct(values, tags::value_fault)).map(Some).map_err(invalid_alone)
+    split(raw).and_then(|values| distinct(values, &tags::value_fault)).map(Some).map_err(invalid_alone)
 }
 
 /// Formats exact values as the value of a tag filter; `None` stands for sandboxes that lack the tag.
@@ -104,7 +104,7 @@ pub fn format_filter(values: Option<Vec<String>>) -> Result<String, Error> {
     let Some(values) = values else {
         return Ok(String::new());
     };
-    distinct(values, tags::value_fault).map(|values| join(&values)).map_err(invalid_alone)
+    distinct(values, &tags::value_fault).map(|values| join(&values)).map_err(invalid_alone)
 }
 
 pub(crate) fn invalid_alone(fault: impl AsRef<str>) -> Error {
@@ -112,7 +112,7 @@ pub(crate) fn invalid_alone(fault: impl AsRef<str>) -> Error {
 }
 
 /// Counts and checks values, then drops duplicates.
-fn distinct(values: Vec<String>, rule: impl Fn(&str) -> Option<String>) -> Result<Vec<String>, String> {
+fn distinct(values: Vec<String>, rule: &dyn Fn(&str) -> Option<String>) -> Result<Vec<String>, String> {
     let count = values.len();
     if count == 0 {
         return Err("the list of values is empty, at least one value is needed".to_owned());

@@ -103,12 +103,10 @@ impl Parameters {
         let implied = self.implied.as_ref().map(|(name, _)| *name);
         let scalars = || names.scalars.iter().copied().filter(|name| Some(*name) != implied);
         let unknown = |name: &str| {
-            let maps = names
-                .maps
-                .iter()
-                .map(|name| if self.are_options { format!("`{name}`") } else { format!("`{name}[…]`") });
-            let scalars: Vec<_> = scalars().map(|name| format!("`{name}`")).collect();
-            let allowed = listed(&scalars, &maps.collect::<Vec<_>>());
+            let end = if self.are_options { "`" } else { "[…]`" };
+            let scalars = scalars().map(|name| format!("`{name}`"));
+            let maps = names.maps.iter().map(|name| format!("`{name}{end}"));
+            let allowed = listed(&scalars.chain(maps).collect::<Vec<_>>(), !names.maps.is_empty());
             Code::UnknownParameter.error(format!("unknown parameter {name}, {allowed}"))
         };
         if self.unnamed {
@@ -156,14 +154,14 @@ impl Parameters {
     }
 }
 
-/// Lists the names that an endpoint allows.
-fn listed(scalars: &[String], maps: &[String]) -> String {
-    match (scalars, maps) {
-        ([], []) => "this endpoint takes no parameters".to_owned(),
-        (scalars, [maps @ .., last]) if !scalars.is_empty() => {
-            format!("allowed: {} and {last}", [scalars, maps].concat().join(", "))
+/// Lists the names that an endpoint allows. A map is the last of them.
+fn listed(names: &[String], has_maps: bool) -> String {
+    match names {
+        [] => "this endpoint takes no parameters".to_owned(),
+        [others @ .., last] if has_maps && !others.is_empty() => {
+            format!("allowed: {} and {last}", others.join(", "))
         }
-        _ => format!("allowed: {}", [scalars, maps].concat().join(", ")),
+        names => format!("allowed: {}", names.join(", ")),
     }
 }
 

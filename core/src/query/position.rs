@@ -22,7 +22,7 @@ pub trait Position: Sized {
     /// # Errors
     ///
     /// If no item of the list can have this position.
-    fn new(rank: Option<i64>, name: &str) -> Result<Self, String>;
+    fn new(rank: Option<i64>, name: String) -> Result<Self, String>;
 }
 
 /// A sandbox in the list of sandboxes: newest first, then by id.
@@ -43,11 +43,11 @@ impl Position for SandboxPosition {
         Some(self.started_at)
     }
 
-    fn new(rank: Option<i64>, name: &str) -> Result<Self, String> {
-        match (rank, sandbox::fault(name)) {
+    fn new(rank: Option<i64>, name: String) -> Result<Self, String> {
+        match (rank, sandbox::fault(&name)) {
             (_, Some(fault)) => Err(fault),
             (None, None) => Err("it contains no instant".to_owned()),
-            (Some(started_at), None) => Ok(Self { started_at, sandbox_id: name.to_owned() }),
+            (Some(started_at), None) => Ok(Self { started_at, sandbox_id: name }),
         }
     }
 }
@@ -65,11 +65,11 @@ impl Position for TagValuePosition {
         None
     }
 
-    fn new(rank: Option<i64>, name: &str) -> Result<Self, String> {
-        match (rank, tags::value_fault(name)) {
+    fn new(rank: Option<i64>, name: String) -> Result<Self, String> {
+        match (rank, tags::value_fault(&name)) {
             (_, Some(fault)) => Err(fault),
             (Some(_), None) => Err("it contains an instant".to_owned()),
-            (None, None) => Ok(Self(name.to_owned())),
+            (None, None) => Ok(Self(name)),
         }
     }
 }
@@ -100,7 +100,7 @@ impl<P: Position> ListCursor<P> {
     /// `invalid_cursor`.
     pub fn decode(text: &str) -> Result<Self, Error> {
         let Parts { rank, name, digest } = Parts::decode(text)?;
-        let after = P::new(rank, &name).map_err(|fault| invalid(&fault))?;
+        let after = P::new(rank, name).map_err(|fault| invalid(&fault))?;
         Ok(Self { text: text.to_owned(), after, digest })
     }
 
