@@ -132,23 +132,29 @@ pub(crate) fn rewrite(value: &Json<'_>, shape: &Shape, out: &mut String) -> Resu
         (Shape::Flag, Json::Bool(flag)) => out.push_str(if *flag { "true" } else { "false" }),
         (Shape::Tags | Shape::Group, Json::Map(members)) => {
             let nullable = matches!(shape, Shape::Group);
-            let members = members.iter().map(|(name, value)| Ok((&**name, text(value, nullable)?)));
-            let members = members.collect::<Result<Vec<_>, Misfit>>()?;
-            let mut names: Vec<_> = members.iter().map(|(name, _)| *name).collect();
+            let mut texts = Vec::new();
+            for (name, value) in members {
+                texts.push((&**name, text(value, nullable)?));
+            }
+            let mut names: Vec<_> = members.iter().map(|(name, _)| &**name).collect();
             names.sort_unstable();
             if names.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
                 return Err(None);
             }
-            entries(out, members);
+            entries(out, texts);
         }
         (Shape::List(Shape::Number), Json::Numbers(list)) => list.write_json(out),
         (Shape::List(shape), Json::List(items)) => {
             sequence(out, ['[', ']'], items, |out, item| rewrite(item, shape, out))?;
         }
         (Shape::Object(members), Json::Map(_)) => {
-            let found: Result<Vec<_>, Misfit> =
-                members.iter().map(|member| Ok((member, member.find(value)?))).collect();
-            let written = found?.into_iter().filter(|(member, value)| !member.is_omitted(*value));
+            let mut written = Vec::new();
+            for member in *members {
+                let value = member.find(value)?;
+                if !member.is_omitted(value) {
+                    written.push((member, value));
+                }
+            }
             sequence(out, ['{', '}'], written, |out, (member, value)| {
                 member.name.write_json(out);
                 out.push(':');
