@@ -158,13 +158,21 @@ impl ToJson for TagViolation {
 }
 
 impl TagViolation {
-    /// Parses a violation that a server reports.
-    pub(crate) fn read(json: &Json<'_>) -> Option<Self> {
-        let key = match json.member("key").ok()? {
-            None | Some(Json::Null) => None,
-            Some(key) => Some(key.as_str()?.to_owned()),
-        };
-        Some(Self { code: json.text("code")?.to_owned(), key, message: json.text("message")?.to_owned() })
+    /// Parses the violations that a server reports; `None` if one of them is malformed.
+    pub(crate) fn read_all(list: &[Json<'_>]) -> Option<Vec<Self>> {
+        let mut violations = Vec::new();
+        for json in list {
+            let key = match json.member("key").ok()? {
+                None | Some(Json::Null) => None,
+                Some(key) => Some(key.as_str()?.to_owned()),
+            };
+            violations.push(Self {
+                code: json.text("code")?.to_owned(),
+                key,
+                message: json.text("message")?.to_owned(),
+            });
+        }
+        Some(violations)
     }
 }
 

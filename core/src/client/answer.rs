@@ -85,7 +85,7 @@ impl Answer {
             message.push_str(": check the base URL, requests go to `/api/…` below it");
         }
         let violations = match body.member("violations") {
-            Ok(Some(Json::List(violations))) => violations.iter().map(TagViolation::read).collect(),
+            Ok(Some(Json::List(violations))) => TagViolation::read_all(violations),
             _ => None,
         };
         let mut error = self.fault(kind, message);
