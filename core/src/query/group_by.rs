@@ -20,12 +20,14 @@ impl Parameters {
 pub(super) fn parse(parameters: &Parameters) -> Result<GroupBy, Error> {
     match parameters.scalar(NAME) {
         None => Err(Code::MissingGroupBy.plain()),
-        Some(Scalar::Option(Raw::List(dimensions))) => {
-            let dimensions = dimensions.iter().map(|dimension| {
-                let dimension = text_of(dimension).map_err(|fault| format!("a dimension: {fault}"))?;
-                Dimension::parse(&dimension)
-            });
-            GroupBy::new(dimensions.collect::<Result<_, _>>().map_err(|fault| invalid(&fault))?)
+        Some(Scalar::Option(Raw::List(given))) => {
+            let mut dimensions = Vec::new();
+            for dimension in given {
+                let dimension = text_of(dimension).map_err(|fault| format!("a dimension: {fault}"));
+                let dimension = dimension.and_then(|dimension| Dimension::parse(&dimension));
+                dimensions.push(dimension.map_err(|fault| invalid(&fault))?);
+            }
+            GroupBy::new(dimensions)
         }
         Some(Scalar::Option(value @ Raw::Text(_))) => text_of(value).map_err(|fault| invalid(&fault))?.parse(),
         Some(Scalar::Option(value)) => {

@@ -198,8 +198,11 @@ impl FromStr for GroupBy {
         if count > MAX_GROUP_BY_DIMENSIONS {
             return Err(too_many(count));
         }
-        let dimensions = group_by.split(',').map(Dimension::parse).collect::<Result<_, _>>();
-        Self::new(dimensions.map_err(|fault| invalid(&fault))?)
+        let mut dimensions = Vec::new();
+        for dimension in group_by.split(',') {
+            dimensions.push(Dimension::parse(dimension).map_err(|fault| invalid(&fault))?);
+        }
+        Self::new(dimensions)
     }
 }
 
