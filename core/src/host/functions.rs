@@ -94,13 +94,17 @@ pub fn format_group_by(group_by: &Raw) -> Result<String, Error> {
         Raw::Map(members) if kind_of(members).as_deref() == Some(SEVERAL) => member(members, SEVERAL),
         _ => None,
     };
-    let dimensions = match several {
-        Some(Raw::List(dimensions)) => dimensions.iter().map(dimension_of).collect::<Result<_, _>>()?,
+    let shown = match several {
+        Some(Raw::List(dimensions)) => dimensions.as_slice(),
         Some(other) => {
             return Err(invalid_group_by(&format!("its `{SEVERAL}` must be an array, got {}", other.kind())));
         }
-        None => vec![dimension_of(group_by)?],
+        None => std::slice::from_ref(group_by),
     };
+    let mut dimensions = Vec::new();
+    for dimension in shown {
+        dimensions.push(dimension_of(dimension)?);
+    }
     dimension::GroupBy::new(dimensions).map(|group_by| group_by.to_string())
 }
 
@@ -137,9 +141,12 @@ pub fn parse_filter(raw: &Raw) -> Result<Option<Vec<String>>, Error> {
 pub fn format_filter(values: &Raw) -> Result<String, Error> {
     match values {
         Raw::Null => filter::format_filter(None),
-        Raw::List(values) => {
-            let values: Result<Vec<_>, _> = values.iter().map(text_of).collect();
-            filter::format_filter(Some(values.map_err(invalid_filter)?))
+        Raw::List(given) => {
+            let mut values = Vec::new();
+            for value in given {
+                values.push(text_of(value).map_err(invalid_filter)?);
+            }
+            filter::format_filter(Some(values))
         }
         other => Err(invalid_filter(format!("it must be an array of strings or null, got {}", other.kind()))),
     }

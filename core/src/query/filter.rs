@@ -232,14 +232,15 @@ impl Filter {
         match value {
             Raw::Null => Self::read(dimension, ""),
             Raw::Text(_) => Self::read(dimension, &text_of(value)?),
-            Raw::List(values) => {
-                let value = |value: &Raw| match value {
-                    Raw::Text(text) => {
-                        text.as_str().map(str::to_owned).ok_or_else(|| "a value contains a lone surrogate".to_owned())
-                    }
-                    other => Err(format!("a value must be a string, got {}", other.kind())),
-                };
-                Self::of(dimension, values.iter().map(value).collect::<Result<_, _>>()?)
+            Raw::List(given) => {
+                let mut values = Vec::new();
+                for value in given {
+                    values.push(match value {
+                        Raw::Text(text) => text.as_str().ok_or("a value contains a lone surrogate")?.to_owned(),
+                        other => return Err(format!("a value must be a string, got {}", other.kind())),
+                    });
+                }
+                Self::of(dimension, values)
             }
             other => Err(format!("it must be an array of strings, null or a string, got {}", other.kind())),
         }
