@@ -4,10 +4,10 @@
 //! and no runtime: the current instant and random numbers are arguments.
 //!
 //! ```
-//! use opencomputer_usage_core::usage::dimension::Dimension;
+//! use opencomputer_usage_core::usage::dimension::{Form, GroupBy};
 //!
-//! let by_team: Dimension = "tag:team:payments".parse()?;
-//! assert_eq!(by_team.tag_key().map(|key| key.as_str()), Some("team:payments"));
+//! let by_team: GroupBy = "tag:team:payments".parse()?;
+//! assert!(matches!(by_team.form(), Form::Tag(key) if key.as_str() == "team:payments"));
 //! # Ok::<(), opencomputer_usage_core::Error>(())
 //! ```
 

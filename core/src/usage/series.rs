@@ -24,7 +24,7 @@ use super::grid::{Buckets, Edges};
 /// // Two events of 1 GB: one from 22:00 to 01:00, one from 23:00 to 02:00.
 /// series.start(0, 1024, 0, 2, 22 * HOUR + 23 * HOUR);
 /// series.end(1, 1024, 0, 2, 25 * HOUR + 26 * HOUR);
-/// let hours = |hours| Usage::of(1024, 0, hours * 3_600_000_000);
+/// let hours = |hours: u128| Usage::of(1024, 0, hours * 3_600_000_000);
 /// assert_eq!(series.finish(), [hours(3), hours(3)]);
 /// # Ok::<(), opencomputer_usage_core::Error>(())
 /// ```
