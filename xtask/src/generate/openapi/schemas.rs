@@ -95,12 +95,9 @@ fn property(description: &Description, member: &MemberDescription) -> Result<Val
     let property = with(property, "description", json!(docs.trim_end_matches('.')));
     Ok(match (description.name, member.name) {
         (_, "status") => with(property, "examples", json!(["running", "hibernated", "stopped", "error"])),
-        ("TagUsagePage", "groupBy") => with(property, "pattern", json!("^tag:")),
+        ("TagUsagePage", "groupBy") => with(property, "pattern", json!("^tag:[^,]+$")),
+        ("GroupUsagePage", "groupBy") => with(property, "pattern", json!("^(tag:[^,]+,|template|region|status)")),
         ("SandboxUsagePage", "groupBy") => with(property, "const", json!("sandbox")),
-        ("SandboxUsage", "points") => {
-            let empty = json!("Empty: usage over time is not available yet");
-            with(with(property, "maxItems", json!(0)), "description", empty)
-        }
         ("ErrorBody", "code") => with(property, "enum", Code::ALL.iter().map(|code| code.as_str()).collect()),
         _ => property,
     })
