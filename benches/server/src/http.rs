@@ -33,19 +33,35 @@ impl Client {
         let mut line = String::new();
         stream.read_line(&mut line).await?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).context("no status line")?;
-        let mut length = 0;
+        let mut length = Some(0);
         loop {
             line.clear();
             stream.read_line(&mut line).await?;
             let Some((name, value)) = line.trim_end().split_once(':') else { break };
             if name.eq_ignore_ascii_case("content-length") {
-                length = value.trim().parse()?;
+                length = Some(value.trim().parse()?);
+            } else if name.eq_ignore_ascii_case("transfer-encoding") {
+                length = None;
             } else if name.eq_ignore_ascii_case("link") {
                 *link = Some(value.trim().to_owned());
             }
         }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).await?;
+        let mut body = Vec::new();
+        match length {
+            Some(length) => read(stream, length, &mut body).await?,
+            // A large page comes in chunks, each after a line with its length; the last one is empty.
+            None => loop {
+                line.clear();
+                stream.read_line(&mut line).await?;
+                let length = usize::from_str_radix(line.trim_end(), 16)?;
+                read(stream, length, &mut body).await?;
+                line.clear();
+                stream.read_line(&mut line).await?;
+                if length == 0 {
+                    break;
+                }
+            },
+        }
         Ok((status, body))
     }
 
@@ -61,7 +77,16 @@ impl Client {
         self.get(path).await?;
         let Some(link) = &self.link else { return Ok(None) };
         let target = link.strip_prefix('<').and_then(|link| link.split_once('>')).context("no target in `Link`")?.0;
-        let start = target.find("/api/").context("no path in `Link`")?;
-        Ok(target.get(start..).map(str::to_owned))
+        // The target is a query, which replaces that of the page.
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        Ok(Some(format!("{path}{target}")))
     }
+}
+
+/// Reads bytes of a body.
+async fn read(stream: &mut BufReader<TcpStream>, length: usize, body: &mut Vec<u8>) -> Result<()> {
+    let start = body.len();
+    body.resize(start + length, 0);
+    stream.read_exact(body.get_mut(start..).unwrap_or_default()).await?;
+    Ok(())
 }
