@@ -67,7 +67,7 @@ pub(crate) async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures
     cluster.drop("lists").await
 }
 
-/// Adds one org. A twelfth of its sandboxes has each team, and half of them run.
+/// Adds one org. A twelfth of its sandboxes has each team, and two thirds of them run.
 async fn load(db: &mut PgConnection, sandboxes: i64) -> Result<()> {
     let (org, key) = (org(BIG), key(BIG));
     let sql = format!(
@@ -76,8 +76,8 @@ async fn load(db: &mut PgConnection, sandboxes: i64) -> Result<()> {
         VALUES ('{org}', encode(sha256('{key}'), 'hex'), 'oc_bench_', 'bench');
     INSERT INTO sandbox_sessions (sandbox_id, org_id, template, region, worker_id, status, started_at, stopped_at)
         SELECT 'sb-' || substr(md5(n::text), 1, 12), '{org}', 'base', 'use2', 'w-' || n % 40,
-            CASE WHEN n % 2 = 0 THEN 'running' ELSE 'stopped' END, '2025-01-01Z'::timestamptz + n * interval '7 s',
-            CASE WHEN n % 2 <> 0 THEN '2025-04-01Z'::timestamptz END
+            CASE WHEN n % 3 <> 0 THEN 'running' ELSE 'stopped' END, '2025-01-01Z'::timestamptz + n * interval '7 s',
+            CASE WHEN n % 3 = 0 THEN '2025-04-01Z'::timestamptz END
         FROM generate_series(1, {sandboxes}) AS n;
     INSERT INTO sandbox_tags (org_id, sandbox_id, key, value)
         SELECT '{org}', 'sb-' || substr(md5(n::text), 1, 12), 'team', 'team-' || abs(hashint8(n)) % 12
