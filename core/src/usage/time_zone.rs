@@ -106,6 +106,7 @@ impl Clock {
 
     /// Returns the first instant of a local day, given by its midnight in UTC, which is the only zone.
     #[cfg(not(feature = "zones"))]
+    #[expect(clippy::unused_self, reason = "the same signature as with the feature")]
     pub(crate) const fn first_instant_of(self, day: Timestamp) -> i64 {
         day.micros()
     }
