@@ -5,10 +5,12 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help demo test quick test-rust test-api test-ts test-packages test-py test-sdist bench bench-server bench-ts bench-py lint fmt generate dist clean server platform npm-package wheel
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-py test-sdist bench bench-server bench-ts bench-py lint fmt generate dist clean server platform npm-package wheel
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
+DASHBOARD := dashboard
+PACKED := $(DASHBOARD)/node_modules/@opencomputer/usage
 PY := sdks/python
 BENCH := $(CURDIR)/benches/py
 VENV := $(CURDIR)/.venv/bin
@@ -129,7 +131,16 @@ dist: npm-package ## put the wheel, the npm tarball and the server into dist/
 clean: ## remove everything that was built or installed in this folder
 	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} tests/packages/{node_modules,.projects,.wrangler} benches/ts/node_modules
 
-server:
+dashboard: npm-package ## build the dashboard on the packed npm package, for the server to embed
+	scripts/needs dashboard
+	echo "==> building the dashboard"
+	rm -rf target/dashboard && mkdir -p target/dashboard
+	cd $(TS) && npm pack --silent --pack-destination $(CURDIR)/target/dashboard >/dev/null
+	rm -rf $(PACKED) && mkdir -p $(PACKED)
+	tar -xzf target/dashboard/*.tgz --strip-components=1 -C $(PACKED)
+	npm --prefix $(DASHBOARD) run --silent build
+
+server: dashboard
 	scripts/needs rust
 	echo "==> building the server"
 	cargo build --locked -p opencomputer-usage-server

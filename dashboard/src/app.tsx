@@ -1,0 +1,85 @@
+import { useCallback, useMemo, useState } from "preact/hooks";
+import { Mark } from "./components/mark.js";
+import { Suggestions } from "./dimensions.js";
+import { Link, usePlace } from "./router.js";
+import { SandboxesView } from "./sandboxes/list.js";
+import { SandboxView } from "./sandboxes/sandbox.js";
+import { connect, forgetKey, SessionContext, storeKey, takeKey, useSession } from "./session.js";
+import { SignIn } from "./sign-in.js";
+import { ThemePicker } from "./theme.js";
+import { UsageView } from "./usage/view.js";
+
+/** The whole page: the sign-in, or the views below a header. */
+export function App() {
+  const [key, setKey] = useState(takeKey);
+  const [reason, setReason] = useState<string>();
+  const signIn = useCallback((key: string) => {
+    storeKey(key);
+    setReason(undefined);
+    setKey(key);
+  }, []);
+  const session = useMemo(() => {
+    if (key === null) return null;
+    const signOut = (reason?: string) => {
+      forgetKey();
+      setReason(reason);
+      setKey(null);
+    };
+    const client = connect(key);
+    return { client, suggestions: new Suggestions(client), signOut };
+  }, [key]);
+  if (!session) return <SignIn reason={reason} onSignIn={signIn} />;
+  return (
+    <SessionContext.Provider value={session}>
+      <Header />
+      <main id="main">
+        <View />
+      </main>
+    </SessionContext.Provider>
+  );
+}
+
+function View() {
+  const { path } = usePlace();
+  const [area, id, ...rest] = path.split("/").slice(1);
+  if (area === "") return <UsageView />;
+  if (area === "sandboxes" && id === undefined) return <SandboxesView />;
+  if (area === "sandboxes" && id && rest.length === 0)
+    return <SandboxView id={decodeURIComponent(id)} />;
+  return (
+    <div class="notice">
+      <h1>Page not found</h1>
+      <p>
+        There is no page at <code>{path}</code>. <Link to="/">Go to usage</Link>
+      </p>
+    </div>
+  );
+}
+
+function Header() {
+  const { path } = usePlace();
+  const { signOut } = useSession();
+  return (
+    <header class="header">
+      <a class="skip" href="#main">
+        Skip to content
+      </a>
+      <Link class="brand" to="/">
+        <Mark />
+        OpenComputer
+      </Link>
+      <nav aria-label="Views">
+        <Link to="/" isCurrent={path === "/"}>
+          Usage
+        </Link>
+        <Link to="/sandboxes" isCurrent={path.startsWith("/sandboxes")}>
+          Sandboxes
+        </Link>
+      </nav>
+      <ThemePicker />
+      <button type="button" class="quiet" onClick={() => signOut()}>
+        Sign out
+      </button>
+    </header>
+  );
+}

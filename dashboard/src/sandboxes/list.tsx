@@ -1,0 +1,4 @@
+/** The sandboxes of the org. */
+export function SandboxesView() {
+  return <h1>Sandboxes</h1>;
+}

@@ -1,0 +1,33 @@
+import { useEffect, useState } from "preact/hooks";
+
+const STORED = "opencomputer-usage.theme";
+const THEMES = ["system", "light", "dark"] as const;
+type Theme = (typeof THEMES)[number];
+
+function stored(): Theme {
+  const theme = localStorage.getItem(STORED);
+  return THEMES.find((known) => known === theme) ?? "system";
+}
+
+/** Chooses between light, dark and the system's preference. The choice outlives the session. */
+export function ThemePicker() {
+  const [theme, setTheme] = useState(stored);
+  useEffect(() => {
+    document.documentElement.dataset["theme"] = theme;
+    localStorage.setItem(STORED, theme);
+  }, [theme]);
+  return (
+    <select
+      class="quiet"
+      aria-label="Theme"
+      value={theme}
+      onChange={(event) => setTheme(event.currentTarget.value as Theme)}
+    >
+      {THEMES.map((theme) => (
+        <option key={theme} value={theme}>
+          {theme[0]?.toUpperCase() + theme.slice(1)}
+        </option>
+      ))}
+    </select>
+  );
+}

@@ -1,0 +1,4 @@
+/** Usage by group over time. */
+export function UsageView() {
+  return <h1>Usage</h1>;
+}
