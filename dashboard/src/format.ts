@@ -36,9 +36,12 @@ export function formatGbHours(gbSeconds: number): string {
 /** Formats GB-seconds as GB-hours in a few characters, for axes: `12.3K`. */
 export const formatShortGbHours = (gbSeconds: number): string => short.format(gbSeconds / 3_600);
 
+/** Formats a number with all its digits, without a unit. */
+export const formatExact = (amount: number): string => exact.format(amount);
+
 /** Formats exact GB-seconds with the unit. */
 export const formatGbSeconds = (gbSeconds: number): string =>
-  `${exact.format(gbSeconds)} GB-seconds`;
+  `${formatExact(gbSeconds)} GB-seconds`;
 
 /** Formats MB of 2²⁰ bytes: as GB from 1,024 on. */
 export const formatMb = (mb: number): string =>
@@ -72,6 +75,21 @@ export const formatShortDate = (instant: string, timeZone: string, withTime = fa
   formatter(timeZone, { month: "short", day: "numeric", ...(withTime ? TIME : {}) }).format(
     new Date(instant),
   );
+
+/** Formats an instant as a time of day of a zone. */
+export const formatTime = (instant: string, timeZone: string): string =>
+  formatter(timeZone, TIME).format(new Date(instant));
+
+/** Formats an instant as a month and a year of a zone. */
+export const formatMonth = (instant: string, timeZone: string): string =>
+  formatter(timeZone, { year: "numeric", month: "short" }).format(new Date(instant));
+
+/** Formats the time from one instant to another, exclusive, as dates, or with times if `withTime`. */
+export function formatRange(from: string, to: string, timeZone: string, withTime: boolean): string {
+  const options = withTime ? { ...DATE, ...TIME, timeZoneName: "short" as const } : DATE;
+  const end = Date.parse(to) - (withTime ? 0 : 1);
+  return formatter(timeZone, options).formatRange(Date.parse(from), end);
+}
 
 /** The time zone of the browser. */
 export const browserTimeZone = (): string =>
