@@ -9,6 +9,9 @@ function stored(): Theme {
   return THEMES.find((known) => known === theme) ?? "system";
 }
 
+// The sign-in has the theme, too.
+document.documentElement.dataset["theme"] = stored();
+
 /** Chooses between light, dark and the system's preference. The choice outlives the session. */
 export function ThemePicker() {
   const [theme, setTheme] = useState(stored);
