@@ -171,7 +171,9 @@ fn other_origins_are_allowed_only_if_listed() {
     }
     let stranger = open.ask("GET", "/api/tags", &format!("{own}origin: https://evil.example.com\r\n"));
     assert!(!stranger.contains("access-control-allow-origin"), "{stranger}");
-    assert!(!open.ask("GET", "/metrics", ORIGIN).contains("access-control"), "metrics are for no page");
+    for closed in ["/metrics", "/", "/assets/none.js"] {
+        assert!(!open.ask("GET", closed, ORIGIN).contains("access-control"), "{closed} is for no other page");
+    }
 
     let any = place.serve(&["--cors-origin", "*"]);
     assert!(any.ask("GET", "/api/tags", ORIGIN).contains("access-control-allow-origin: *\r\n"));

@@ -1,4 +1,4 @@
-//! The routes are the endpoints of the core's table, and no others.
+//! The routes are the endpoints of the core's table, those of operators and of the dashboard, and no others.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -13,11 +13,18 @@ const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST",
 /// Paths that are not part of the API.
 const OPERATIONS: [&str; 4] = ["/healthz", "/metrics", "/openapi.json", "/readyz"];
 
+/// The views of the dashboard. `{id}` may be anything.
+const VIEWS: [&str; 3] = ["/", "/sandboxes", "/sandboxes/{id}"];
+
+/// The folders in which any name is a path.
+const NAMED: [&str; 3] = ["/api/sandboxes/", "/api/tags/", "/sandboxes/"];
+
 /// Every path and its methods.
 fn table() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let api = Endpoint::ALL.iter().map(|endpoint| (endpoint.path(), endpoint.method().as_str()));
     let mut table = BTreeMap::<_, BTreeSet<_>>::new();
-    for (path, method) in api.chain(OPERATIONS.map(|path| (path, "GET"))) {
+    let others = OPERATIONS.into_iter().chain(VIEWS).map(|path| (path, "GET"));
+    for (path, method) in api.chain(others) {
         table.entry(path).or_default().insert(method);
         if method == "GET" {
             table.entry(path).or_default().insert("HEAD");
@@ -54,8 +61,8 @@ async fn paths_outside_of_the_table_are_not_routed() {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         let beside = ["", "/", "/other", "x", "/{id}"].map(|end| format!("{path}{end}"));
         for other in beside.into_iter().chain([parent.to_owned(), format!("{parent}/other")]) {
-            let is_named = |place: &str| other.strip_prefix(place).is_some_and(|name| !name.contains('/'));
-            if known.contains(&*other) || is_named("/api/sandboxes/") || is_named("/api/tags/") || other.is_empty() {
+            let is_named = |place: &&str| other.strip_prefix(place).is_some_and(|name| !name.contains('/'));
+            if known.contains(&*other) || other.is_empty() || NAMED.iter().any(is_named) {
                 continue;
             }
             for method in METHODS {

@@ -4,6 +4,7 @@ mod auth;
 mod brake;
 mod connections;
 mod cors;
+pub mod dashboard;
 mod envelope;
 mod error;
 mod handler;

@@ -13,7 +13,7 @@ use super::error::Failure;
 use super::handler::App;
 use super::metrics::{self, Metrics};
 use super::page::Flights;
-use super::{auth, envelope, health, limit, openapi, sandboxes, tags, usage};
+use super::{auth, dashboard, envelope, health, limit, openapi, sandboxes, tags, usage};
 use crate::key_usage::KeyUses;
 
 /// The options of an operator. By default no other origin is allowed and no key is limited.
@@ -56,7 +56,12 @@ pub(super) fn with_options(app: App, options: &Options, uses: Arc<KeyUses>, metr
         .merge(metrics::router(metrics.clone()))
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn(envelope::survive));
-    public.merge(operators).layer(middleware::from_fn_with_state(metrics, envelope::wrap)).with_state(app)
+    let pages = dashboard::router()
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn(envelope::survive))
+        .layer(middleware::from_fn(envelope::turn_away))
+        .layer(middleware::map_response(dashboard::protect));
+    public.merge(operators).merge(pages).layer(middleware::from_fn_with_state(metrics, envelope::wrap)).with_state(app)
 }
 
 #[cfg(test)]
