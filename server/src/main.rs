@@ -15,7 +15,7 @@ use opencomputer_usage_core::query::{Parameters, UsageQuery};
 use opencomputer_usage_core::usage::accounting::Rule;
 use opencomputer_usage_core::usage::grid::Grid;
 use opencomputer_usage_core::usage::window::{Timestamp, Window};
-use opencomputer_usage_server::http::{self, App, Limits, Options, Origin, openapi};
+use opencomputer_usage_server::http::{self, App, Limits, Options, Origin, dashboard, openapi};
 use opencomputer_usage_server::log::Log;
 use opencomputer_usage_server::store::{self, Reconciled, Store};
 use opencomputer_usage_server::{demo, import, keys, report};
@@ -55,7 +55,7 @@ enum LogFormat {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Bring the schema up to date, then serve the API
+    /// Bring the schema up to date, then serve the API and the dashboard
     Serve {
         #[command(flatten)]
         serving: Serving,
@@ -297,9 +297,19 @@ async fn serve(store: Arc<dyn Store>, serving: Serving, key: Option<String>) -> 
     let Limits { total, per_address } = connections;
     tracing::info!(open_files, max_connections = total, max_connections_per_address = per_address, "limits");
     let (mut stop, mut at_once) = (Stop::new()?, Stop::new()?);
-    say(&format!("listening on http://{}", listener.local_addr()?))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    say(&format!("listening on {url}"))?;
     if let Some(key) = key {
         say(&format!("key {key}"))?;
+        // A browser does not send the fragment, and the page removes it from the address bar.
+        if dashboard::is_embedded() {
+            say(&format!("dashboard {url}/#key={key}"))?;
+        }
+    }
+    if dashboard::is_embedded() {
+        tracing::info!("the dashboard is at {url}/");
+    } else {
+        tracing::info!("this server was built without the dashboard");
     }
     let options = Options { cors_origins: cors_origin, rate_limit, connections };
     let serving = http::serve(listener, App { store, rule: accounting.rule }, &options, stop.wait());

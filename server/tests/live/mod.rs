@@ -87,9 +87,14 @@ impl Place {
     /// Starts a server of the demo fleet and returns its key.
     pub fn demo(&self) -> (Live, String) {
         let (live, mut out) = Live::start(self.command(&["demo", "--listen", "127.0.0.1:0"]).stderr(Stdio::null()));
-        let mut printed = String::new();
-        out.read_line(&mut printed).unwrap();
-        let key = printed.trim().strip_prefix("key ").unwrap().to_owned();
+        let mut value_of = |name: &str| {
+            let mut printed = String::new();
+            out.read_line(&mut printed).unwrap();
+            printed.trim().strip_prefix(name).unwrap_or_else(|| panic!("no {name}: {printed}")).to_owned()
+        };
+        let key = value_of("key ");
+        let link = value_of("dashboard ");
+        assert_eq!(link, format!("http://{}/#key={key}", live.address));
         (live, key)
     }
 }
