@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-py test-sdist bench bench-server bench-ts bench-py lint fmt generate dist clean server platform npm-package wheel
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-py test-sdist bench bench-server bench-ts bench-py lint fmt generate dist clean dashboard-package server platform npm-package wheel
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -31,7 +31,7 @@ quick: ## run the tests of the core and every vector in Rust, in less than a min
 	echo "==> testing the core"
 	cargo nextest run --locked -p opencomputer-usage-core
 
-test-rust: ## run the Rust tests on SQLite and a throw-away PostgreSQL with PgBouncer, and check that the core imports nothing
+test-rust: dashboard ## run the Rust tests on SQLite and a throw-away PostgreSQL with PgBouncer, and check that the core imports nothing
 	scripts/needs nextest wasm postgres pgbouncer
 	echo "==> testing Rust"
 	scripts/postgres cargo nextest run --locked $(RUST_TESTED)
@@ -66,7 +66,7 @@ test-sdist: ## build the Python package from its source distribution
 
 bench: bench-server bench-ts bench-py ## measure everything
 
-bench-server: ## measure the server beside a reference plan and DuckDB (BENCH_SCALE=0.1: a quick, smaller run)
+bench-server: dashboard ## measure the server beside a reference plan and DuckDB (BENCH_SCALE=0.1: a quick, smaller run)
 	scripts/needs rust postgres duckdb
 	echo "==> building the release server and the bench"
 	cargo build --locked --release -p opencomputer-usage-server -p opencomputer-usage-bench
@@ -87,7 +87,7 @@ bench-py: ## measure the Python package beside httpx, aiohttp, requests, msgspec
 	cargo build --locked --release -p opencomputer-usage-bench-http
 	target/bench/py/bin/python benches/py/bench.py target/bench/wheel/*.whl target/release/opencomputer-usage-bench-http
 
-lint: ## check formatting, lints and types in every language
+lint: dashboard-package ## check formatting, lints and types in every language
 	scripts/needs wasm npm venv
 	echo "==> checking generated files"
 	cargo xtask generate --check
@@ -98,8 +98,8 @@ lint: ## check formatting, lints and types in every language
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked -p opencomputer-usage-wasm --target wasm32-unknown-unknown -- -D warnings
 	echo "==> linting TypeScript"
-	cargo xtask wasm
 	npm --prefix $(TS) run --silent typecheck
+	npm --prefix $(DASHBOARD) run --silent typecheck
 	npm --prefix $(TS) run --silent lint
 	echo "==> linting Python"
 	scripts/unasync --check
@@ -116,7 +116,7 @@ generate: ## write the types, schemas and tables that come from the core
 	scripts/needs rust
 	cargo xtask generate
 
-dist: npm-package ## put the wheel, the npm tarball and the server into dist/
+dist: dashboard ## put the wheel, the npm tarball and the server into dist/
 	scripts/needs venv
 	rm -rf dist && mkdir dist
 	echo "==> building the release server"
@@ -129,16 +129,19 @@ dist: npm-package ## put the wheel, the npm tarball and the server into dist/
 	ls -sh dist
 
 clean: ## remove everything that was built or installed in this folder
-	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} tests/packages/{node_modules,.projects,.wrangler} benches/ts/node_modules
+	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} $(DASHBOARD)/{node_modules,dist/*} \
+		tests/packages/{node_modules,.projects,.wrangler} benches/ts/node_modules
 
-dashboard: npm-package ## build the dashboard on the packed npm package, for the server to embed
-	scripts/needs dashboard
+dashboard: dashboard-package ## build the dashboard on the packed npm package, for the server to embed
 	echo "==> building the dashboard"
-	rm -rf target/dashboard && mkdir -p target/dashboard
-	cd $(TS) && npm pack --silent --pack-destination $(CURDIR)/target/dashboard >/dev/null
-	rm -rf $(PACKED) && mkdir -p $(PACKED)
-	tar -xzf target/dashboard/*.tgz --strip-components=1 -C $(PACKED)
 	npm --prefix $(DASHBOARD) run --silent build
+
+dashboard-package: npm-package
+	scripts/needs dashboard
+	echo "==> installing the packed npm package into the dashboard"
+	rm -rf target/dashboard $(PACKED) && mkdir -p target/dashboard $(PACKED)
+	cd $(TS) && npm pack --silent --pack-destination $(CURDIR)/target/dashboard >/dev/null
+	tar -xzf target/dashboard/*.tgz --strip-components=1 -C $(PACKED)
 
 server: dashboard
 	scripts/needs rust
@@ -146,7 +149,7 @@ server: dashboard
 	cargo build --locked -p opencomputer-usage-server
 
 # Built together, so that both share the features of their dependencies.
-platform:
+platform: dashboard
 	scripts/needs rust
 	echo "==> building the server and the imitation of the platform"
 	cargo build --locked -p opencomputer-usage-server -p opencomputer-usage-platform
