@@ -11,6 +11,10 @@ const short = new Intl.NumberFormat(undefined, {
   notation: "compact",
   maximumSignificantDigits: 3,
 });
+const extreme = new Intl.NumberFormat(undefined, {
+  notation: "scientific",
+  maximumSignificantDigits: 3,
+});
 const percent = new Intl.NumberFormat(undefined, {
   style: "percent",
   minimumFractionDigits: 1,
@@ -30,11 +34,19 @@ export const formatChange = (change: number): string => signedPercent.format(cha
 export function formatGbHours(gbSeconds: number): string {
   const hours = gbSeconds / 3_600;
   const size = Math.abs(hours);
+  if (isExtreme(hours)) return extreme.format(hours);
   return (size >= 1_000 || size === 0 ? whole : size >= 1 ? tenths : thousandths).format(hours);
 }
 
 /** Formats GB-seconds as GB-hours in a few characters, for axes: `12.3K`. */
-export const formatShortGbHours = (gbSeconds: number): string => short.format(gbSeconds / 3_600);
+export function formatShortGbHours(gbSeconds: number): string {
+  const hours = gbSeconds / 3_600;
+  return (isExtreme(hours) ? extreme : short).format(hours);
+}
+
+/** Returns whether a number has more zeros than a reader can count. */
+const isExtreme = (number: number): boolean =>
+  number !== 0 && (Math.abs(number) >= 1e15 || Math.abs(number) < 1e-6);
 
 /** Formats a number with all its digits, without a unit. */
 export const formatExact = (amount: number): string => exact.format(amount);

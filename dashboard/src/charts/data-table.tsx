@@ -1,7 +1,8 @@
 import type { UsageBucket } from "@opencomputer/usage";
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useMemo, useState } from "preact/hooks";
-import { formatBucket } from "./bucket.js";
+import { useId, useMemo, useState } from "preact/hooks";
+import { formatCount, formatDate, formatInstant } from "../format.js";
+import { formatBucket, isDays } from "./bucket.js";
 
 /** A column of numbers, one a bucket. */
 export interface DataColumn {
@@ -21,8 +22,8 @@ interface Props {
   readonly label: string;
 }
 
-/** Rows that are built at a time, so that a long table does not block the page. */
-const CHUNK = 100;
+/** The rows shown at a time: as many as are built and laid out without a noticeable delay. */
+const PAGE = 100;
 
 /** A button that shows the data of a chart as a table. */
 export function DataTable(props: Props) {
@@ -39,59 +40,23 @@ export function DataTable(props: Props) {
       >
         {open ? "Hide table" : "Show data as table"}
       </button>
-      <div id={id} hidden={!open}>
-        {open && <Table {...props} />}
-      </div>
+      <div id={id}>{open && <Table {...props} />}</div>
     </>
   );
 }
 
 function Table({ columns, buckets, interval, timeZone, label }: Props) {
-  const [chunks, setChunks] = useState(1);
-  const isComplete = chunks * CHUNK >= buckets.length;
-  useEffect(() => {
-    if (isComplete) return;
-    const timer = setTimeout(() => setChunks(chunks + 1));
-    return () => clearTimeout(timer);
-  }, [chunks, isComplete]);
-  return (
-    <section
-      class="chart-table"
-      aria-label={`${label}, table`}
-      aria-busy={!isComplete}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls the region
-      tabIndex={0}
-    >
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Time</th>
-            {columns.map(({ key, name }) => (
-              <th scope="col" class="number" key={key}>
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        {Array.from({ length: chunks }, (_, chunk) => (
-          <Rows key={chunk} start={chunk * CHUNK} {...{ columns, buckets, interval, timeZone }} />
-        ))}
-      </table>
-    </section>
-  );
-}
-
-function Rows(props: Omit<Props, "label"> & { readonly start: number }) {
-  const { start, columns, buckets, interval, timeZone } = props;
-  return useMemo(
+  const [wanted, setPage] = useState(0);
+  const last = Math.max(Math.ceil(buckets.length / PAGE) - 1, 0);
+  const page = Math.min(wanted, last);
+  const start = page * PAGE;
+  const end = Math.min(start + PAGE, buckets.length);
+  const rows = useMemo(
     () => (
       <tbody>
-        {buckets.slice(start, start + CHUNK).map((bucket, i) => (
+        {buckets.slice(start, end).map((bucket, i) => (
           <tr key={bucket.from}>
-            <th scope="row">
-              {formatBucket(bucket, interval, timeZone)}
-              {bucket.partial && <span class="muted"> (partial)</span>}
-            </th>
+            <th scope="row">{formatRow(bucket, interval, timeZone)}</th>
             {columns.map(({ key, values, format, exact }) => {
               const value = values[start + i] ?? 0;
               return (
@@ -104,6 +69,49 @@ function Rows(props: Omit<Props, "label"> & { readonly start: number }) {
         ))}
       </tbody>
     ),
-    [start, columns, buckets, interval, timeZone],
+    [start, end, columns, buckets, interval, timeZone],
   );
+  return (
+    <>
+      <section
+        class="chart-table"
+        aria-label={`${label}, table`}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls the region
+        tabIndex={0}
+      >
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Start</th>
+              {columns.map(({ key, name }) => (
+                <th scope="col" class="number" key={key}>
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          {rows}
+        </table>
+      </section>
+      {last > 0 && (
+        <p class="chart-table-pages">
+          <button type="button" disabled={page === 0} onClick={() => setPage(page - 1)}>
+            Earlier
+          </button>
+          <button type="button" disabled={page === last} onClick={() => setPage(page + 1)}>
+            Later
+          </button>
+          <span class="muted" aria-live="polite">
+            {formatCount(start + 1)}–{formatCount(end)} of {formatCount(buckets.length)}
+          </span>
+        </p>
+      )}
+    </>
+  );
+}
+
+/** Formats the start of a bucket, and the end of one that the window cuts. */
+function formatRow(bucket: UsageBucket, interval: string, timeZone: string): string {
+  if (bucket.partial) return `${formatBucket(bucket, interval, timeZone)}, partial`;
+  return (isDays(interval) ? formatDate : formatInstant)(bucket.from, timeZone);
 }

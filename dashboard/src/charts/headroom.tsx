@@ -2,7 +2,7 @@ import type { UsageBucket, WithPoints } from "@opencomputer/usage";
 import { useCallback, useMemo } from "preact/hooks";
 import { formatExact, formatGbHours, formatGbSeconds, formatMb, formatShare } from "../format.js";
 import type { Active } from "./active.js";
-import { formatBucket } from "./bucket.js";
+import { formatBucket, intervalName } from "./bucket.js";
 import { DataTable } from "./data-table.js";
 import { amount, levelPath } from "./layout.js";
 import { type Geometry, Plot } from "./plot.js";
@@ -79,9 +79,9 @@ export function HeadroomChart({ points, buckets, interval, timeZone, label }: Pr
       <Plot
         layers={series.layers}
         peaks={largest}
-        caption="Memory, mean"
+        caption={`Memory by ${intervalName(interval)}`}
         unit={series.unit}
-        formatTick={formatMb}
+        formatTick={formatTick}
         help={HELP}
         {...{ buckets, interval, timeZone, label, lines, tooltip, describe }}
       />
@@ -99,6 +99,8 @@ export function HeadroomChart({ points, buckets, interval, timeZone, label }: Pr
     </figure>
   );
 }
+
+const formatTick = (mb: number): string => (mb === 0 ? "0" : formatMb(mb));
 
 const LEGEND = [
   ["allocated", "Allocated"],
@@ -160,12 +162,12 @@ function rowsOf(point: Point): Row[] {
   return [
     ...rows,
     {
-      name: `Used, mean (${formatShare(usedFraction)})`,
+      name: `Used ${formatShare(usedFraction)}`,
       class: "used",
       mb: formatMb(point.usedMemoryMbAvg),
       gbSeconds: used,
     },
-    { name: "Used, peak", class: "peak", mb: formatMb(point.usedMemoryMbPeak) },
+    { name: "Peak", class: "peak", mb: formatMb(point.usedMemoryMbPeak) },
     {
       name: "Headroom",
       class: "headroom",

@@ -18,7 +18,9 @@ export interface ValueAxis {
 
 /** Narrow buckets touch each other; wider ones leave a gap of a pixel. */
 const GAP_FROM = 6;
+/** Keeps sums and scales finite. */
 const LARGEST = 1e300;
+const SMALLEST = 1e-300;
 
 /** Returns a finite amount of at least zero. */
 export const amount = (value: number | undefined): number =>
@@ -93,12 +95,13 @@ export function stackSeries(series: readonly (readonly number[])[], length: numb
 /** Returns the axis from 0 to a round number at or above `largest`, with ticks at multiples of `unit`. */
 export function valueAxis(largest: number, unit: number, height: number): ValueAxis {
   const units = amount(largest) / unit;
+  const isEmpty = units < SMALLEST;
   const scale = scaleLinear()
-    .domain([0, units > 1e-300 ? units : 1])
+    .domain([0, isEmpty ? 1 : units])
     .range([height, 0])
     .nice(4);
   return {
-    ticks: scale.ticks(4).map((tick) => tick * unit),
+    ticks: isEmpty ? [0] : scale.ticks(4).map((tick) => tick * unit),
     y: (value) => Math.round(scale(amount(value) / unit)),
   };
 }
@@ -134,25 +137,17 @@ export function areaPath(
   return path(steps) ?? "";
 }
 
-/** Returns the path of a level over each column; columns without a value are left out. */
+/** Returns the path of a level in each column, without lines between the columns. Zeros are left out. */
 export function levelPath(
   columns: readonly Column[],
   values: readonly number[],
   y: (value: number) => number,
   gap: number,
 ): string {
-  let path = "";
-  let end: string | undefined;
-  for (const { left, right, bucket } of columns) {
-    const value = amount(values[bucket]);
-    if (value > 0) {
-      const level = y(value);
-      path +=
-        gap === 0 && end === `${left}` ? `V${level}H${right}` : `M${left},${level}H${right - gap}`;
-    }
-    end = value > 0 ? `${right}` : undefined;
-  }
-  return path;
+  return columns
+    .filter(({ bucket }) => amount(values[bucket]) > 0)
+    .map(({ left, right, bucket }) => `M${left},${y(values[bucket] ?? 0)}H${right - gap}`)
+    .join("");
 }
 
 /** Returns the path of a line through the values, from the left to the right of a box, or nothing without values. */

@@ -12,21 +12,28 @@ interface Entry {
 
 interface Props {
   readonly entries: readonly Entry[];
+  /** The sum of the entries, GB-seconds. */
+  readonly total: number;
+  /** What a bucket that the window cuts is called; null without such a bucket. */
+  readonly partial: string | null;
   readonly onEmphasize: (key: string | null) => void;
   readonly onSelect: (key: string) => void;
 }
 
 /** The groups of a chart with their totals. Groups are buttons. */
-export function Legend({ entries, onEmphasize, onSelect }: Props) {
+export function Legend({ entries, total, partial, onEmphasize, onSelect }: Props) {
   return (
     <ul class="legend" aria-label="Groups, GB-hours">
+      <li>
+        <span title={formatGbSeconds(total)}>Total {formatGbHours(total)} GB-hours</span>
+      </li>
       {entries.map(({ key, name, kind, class: color, total }) => {
         const content = (
           <>
             <span class={`swatch ${color}`} />
             <bdi>{name}</bdi>
             <span class="muted" title={formatGbSeconds(total)}>
-              {formatGbHours(total)} <abbr title="GB-hours">GB-h</abbr>
+              {formatGbHours(total)}
             </span>
           </>
         );
@@ -48,6 +55,14 @@ export function Legend({ entries, onEmphasize, onSelect }: Props) {
           </li>
         );
       })}
+      {partial !== null && (
+        <li>
+          <span class="muted">
+            <span class="swatch partial" />
+            {partial}
+          </span>
+        </li>
+      )}
     </ul>
   );
 }

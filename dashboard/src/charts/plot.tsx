@@ -19,6 +19,7 @@ const HEIGHT = 280;
 const TOP = 26;
 const BOTTOM = 26;
 const PLOT = HEIGHT - TOP - BOTTOM;
+const NARROWEST_OUTLINE = 3;
 
 /** A part of the stack. */
 export interface Layer {
@@ -58,6 +59,7 @@ interface Props {
   /** Describes a bucket, and a layer of it, to screen readers. */
   readonly describe: (active: Active) => string;
   readonly canSelect?: (layer: number) => boolean;
+  /** If set, pointer and keyboard tell layers apart; without it, they only tell buckets apart. */
   readonly onSelect?: (layer: number) => void;
 }
 
@@ -69,6 +71,7 @@ export function Plot(props: Props) {
   const id = useId();
   const [shown, setActive] = useState<Active | null>(null);
   const [announced, setAnnounced] = useState("");
+  const layered = props.onSelect !== undefined;
   const isCurrent = shown && shown.bucket < buckets.length && (shown.layer ?? 0) < layers.length;
   const active = isCurrent ? shown : null;
 
@@ -90,7 +93,7 @@ export function Plot(props: Props) {
     const largest = weights.reduce((most, weight) => Math.max(most, weight), 0);
     const axis = valueAxis(largest, unit, PLOT);
     const texts = axis.ticks.map(formatTick);
-    const left = Math.ceil(Math.max(...texts.map((text) => text.length)) * CHARACTER) + 10;
+    const left = Math.ceil(Math.max(0, ...texts.map((text) => text.length)) * CHARACTER) + 10;
     const plotWidth = Math.max(width - left, 1);
     const edges = bucketEdges(buckets, plotWidth);
     const columns = pixelColumns(edges, weights);
@@ -129,27 +132,18 @@ export function Plot(props: Props) {
         {layers.map((layer, i) => (
           <path
             key={layer.key}
-            class={`layer ${layer.class}`}
+            class={`layer ${gap > 0 ? "bars " : ""}${layer.class}`}
             d={areas[i]}
             fill={layer.class.includes("hatched") ? `url(#${id}-hatch)` : undefined}
             data-dim={emphasized !== null && emphasized !== layer.key ? "" : undefined}
           />
         ))}
-        {buckets.map(({ from, partial }, i) => {
+        {buckets.flatMap(({ from, partial }, i) => {
+          if (!partial) return [];
           const x = Math.round(edges[i] ?? 0);
           const end = Math.max(Math.round(edges[i + 1] ?? 0), x + 1);
-          return (
-            partial && (
-              <rect
-                key={from}
-                class="partial"
-                fill={`url(#${id}-partial)`}
-                x={x}
-                width={end - x}
-                height={PLOT}
-              />
-            )
-          );
+          const fill = `url(#${id}-partial)`;
+          return [<rect key={from} fill={fill} x={x} width={end - x} height={PLOT} />];
         })}
         {lines?.(geometry)}
       </>
@@ -169,7 +163,7 @@ export function Plot(props: Props) {
       if (!active) return;
       announce(null);
     } else {
-      const next = moveActive(active, event.key, buckets.length, layers.length);
+      const next = moveActive(active, event.key, buckets.length, layered ? layers.length : 0);
       if (!next) return;
       announce(next);
     }
@@ -179,7 +173,7 @@ export function Plot(props: Props) {
     const box = root.current?.getBoundingClientRect();
     if (!box || buckets.length === 0) return null;
     const position = { x: event.clientX - box.left - left, y: event.clientY - box.top - TOP };
-    return pointed(position, edges, sums, y);
+    return pointed(position, edges, layered ? sums : [], y);
   };
   const onPointer = (event: PointerEvent) => {
     const next = atPointer(event);
@@ -266,10 +260,10 @@ function ActiveLayer({ active, sums, y, start, end, gap }: ActiveProps) {
   const crosshair = gap === 0 && (
     <line class="crosshair" x1={start + 0.5} x2={start + 0.5} y1={0} y2={PLOT} />
   );
-  if (active.layer === null) return crosshair;
+  const width = end - start - gap;
+  if (active.layer === null || width < NARROWEST_OUTLINE) return crosshair;
   const bottom = y(sums[active.layer]?.[active.bucket] ?? 0);
   const top = y(sums[active.layer + 1]?.[active.bucket] ?? 0);
-  const width = Math.max(end - start - gap, 1);
   return (
     <>
       {crosshair}

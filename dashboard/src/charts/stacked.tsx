@@ -54,7 +54,11 @@ export function StackedChart({ groups, buckets, interval, timeZone, label, onSel
       { key: "total", name: "Total, GB-hours", values: totals, ...format },
       ...groups.map(({ key, name, values }) => ({
         key: `group ${key}`,
-        name: <bdi>{name}</bdi>,
+        name: (
+          <>
+            <bdi>{name}</bdi>, GB-hours
+          </>
+        ),
         values,
         ...format,
       })),
@@ -125,7 +129,15 @@ export function StackedChart({ groups, buckets, interval, timeZone, label, onSel
         onSelect={select}
         {...{ buckets, interval, timeZone, label, emphasized, tooltip, describe }}
       />
-      <Legend entries={entries} onEmphasize={setEmphasized} onSelect={onSelect} />
+      <Legend
+        entries={entries}
+        total={sum(totals)}
+        partial={
+          buckets.some(({ partial }) => partial) ? `Partial ${intervalName(interval)}` : null
+        }
+        onEmphasize={setEmphasized}
+        onSelect={onSelect}
+      />
       <DataTable {...{ columns, buckets, interval, timeZone, label }} />
     </figure>
   );
