@@ -163,21 +163,21 @@ describe("paths", () => {
     expect(areaPath(columns, [5, 5], [5, 5], y, 0)).toBe("");
     expect(areaPath([], [], [], y, 1)).toBe("");
     expect(levelPath(columns, [0, 0], y, 1)).toBe("");
-    expect(sparkPath([], 96, 24)).toBe("");
+    expect(sparkPath([], 240)).toBe("");
   });
 
   test("of levels leave out columns without a value", () => {
     expect(levelPath(columns, [0, 30], y, 1)).toBe("M10,70H19");
   });
 
-  test("of sparklines fill the box", () => {
-    expect(sparkPath([0, 5, 10], 96, 24)).toBe("M0,24L48,12L96,0");
+  test("of sparklines go from zero to the largest value in whole steps", () => {
+    expect(sparkPath([0, 5, 9.999, 10], 240)).toBe("M0,240L1,120L2,0L3,0");
   });
 
   test("of sparklines are level for a single value and for zeros", () => {
-    expect(sparkPath([7], 96, 24)).toBe("M0,0L96,0");
-    expect(sparkPath([0, 0], 96, 24)).toBe("M0,24L96,24");
-    expect(sparkPath([Number.NaN, 1e308, 5e-324], 96, 24)).not.toContain("NaN");
+    expect(sparkPath([7], 240)).toBe("M0,0L1,0");
+    expect(sparkPath([0, 0], 240)).toBe("M0,240L1,240");
+    expect(sparkPath([Number.NaN, 1e308, 5e-324], 240)).toBe("M0,240L1,0L2,240");
   });
 });
 

@@ -5,6 +5,7 @@ import type { Active } from "./active.js";
 import { formatBucket, intervalName } from "./bucket.js";
 import { DataTable } from "./data-table.js";
 import { amount, levelPath } from "./layout.js";
+import { PartialKey } from "./legend.js";
 import { type Geometry, Plot } from "./plot.js";
 
 type Point = WithPoints["points"][number];
@@ -94,6 +95,7 @@ export function HeadroomChart({ points, buckets, interval, timeZone, label }: Pr
             </span>
           </li>
         ))}
+        <PartialKey {...{ buckets, interval }} />
       </ul>
       <DataTable {...{ columns, buckets, interval, timeZone, label }} />
     </figure>

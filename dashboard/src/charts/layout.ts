@@ -150,14 +150,16 @@ export function levelPath(
     .join("");
 }
 
-/** Returns the path of a line through the values, from the left to the right of a box, or nothing without values. */
-export function sparkPath(values: readonly number[], width: number, height: number): string {
+/**
+ * Returns the path of a line through the values: a step of 1 per value to the right, and whole steps of `height` up.
+ * Whole numbers make it fast to write and to parse.
+ */
+export function sparkPath(values: readonly number[], height: number): string {
   const largest = values.reduce((most, value) => Math.max(most, amount(value)), 0);
-  const step = width / Math.max(values.length - 1, 1);
   const points = values.length === 1 ? [...values, ...values] : values;
   const path = line<number>()
-    .x((_, i) => i * step)
-    .y((value) => (largest > 0 ? height * (1 - amount(value) / largest) : height))
-    .digits(1);
+    .x((_, i) => i)
+    .y((value) => (largest > 0 ? Math.round(height * (1 - amount(value) / largest)) : height))
+    .digits(null);
   return path(points) ?? "";
 }

@@ -1,4 +1,6 @@
+import type { UsageBucket } from "@opencomputer/usage";
 import { formatGbHours, formatGbSeconds } from "../format.js";
+import { intervalName } from "./bucket.js";
 import type { GroupKind } from "./colors.js";
 
 interface Entry {
@@ -14,14 +16,14 @@ interface Props {
   readonly entries: readonly Entry[];
   /** The sum of the entries, GB-seconds. */
   readonly total: number;
-  /** What a bucket that the window cuts is called; null without such a bucket. */
-  readonly partial: string | null;
+  readonly buckets: readonly UsageBucket[];
+  readonly interval: string;
   readonly onEmphasize: (key: string | null) => void;
   readonly onSelect: (key: string) => void;
 }
 
 /** The groups of a chart with their totals. Groups are buttons. */
-export function Legend({ entries, total, partial, onEmphasize, onSelect }: Props) {
+export function Legend({ entries, total, buckets, interval, onEmphasize, onSelect }: Props) {
   return (
     <ul class="legend" aria-label="Groups, GB-hours">
       <li>
@@ -55,14 +57,20 @@ export function Legend({ entries, total, partial, onEmphasize, onSelect }: Props
           </li>
         );
       })}
-      {partial !== null && (
-        <li>
-          <span class="muted">
-            <span class="swatch partial" />
-            {partial}
-          </span>
-        </li>
-      )}
+      <PartialKey {...{ buckets, interval }} />
     </ul>
+  );
+}
+
+/** The entry of a legend for buckets that the window cuts, if there are any. */
+export function PartialKey({ buckets, interval }: Pick<Props, "buckets" | "interval">) {
+  if (!buckets.some(({ partial }) => partial)) return null;
+  return (
+    <li>
+      <span class="muted">
+        <span class="swatch partial" />
+        Partial {intervalName(interval)}
+      </span>
+    </li>
   );
 }

@@ -187,8 +187,9 @@ export function Plot(props: Props) {
     if (next?.layer != null) props.onSelect?.(next.layer);
   };
 
-  const start = active ? Math.round(edges[active.bucket] ?? 0) : 0;
-  const end = active ? Math.max(Math.round(edges[active.bucket + 1] ?? 0), start + 1) : 0;
+  const bucket = active?.bucket ?? 0;
+  const start = left + Math.round(edges[bucket] ?? 0);
+  const end = Math.max(left + Math.round(edges[bucket + 1] ?? 0), start + 1);
   const selectable = active?.layer != null && props.canSelect?.(active.layer);
   return (
     <div
@@ -206,6 +207,7 @@ export function Plot(props: Props) {
       onBlur={() => announce(null)}
       onClick={onClick}
     >
+      {active && <div class="background" style={box(start, TOP, end - start, PLOT)} />}
       <svg width={width} height={HEIGHT} aria-hidden="true">
         <defs>
           <pattern
@@ -225,16 +227,11 @@ export function Plot(props: Props) {
         <text class="caption" x={0} y={12}>
           {caption}
         </text>
-        {width > 0 && (
-          <g transform={`translate(${left} ${TOP})`}>
-            {active && <rect class="highlight" x={start} width={end - start} height={PLOT} />}
-            {drawn}
-            {active && <ActiveLayer active={active} {...{ sums, y, start, end, gap }} />}
-          </g>
-        )}
+        {width > 0 && <g transform={`translate(${left} ${TOP})`}>{drawn}</g>}
       </svg>
+      {active && <Highlight {...{ active, sums, y, start, end, gap }} />}
       {active && (
-        <Tooltip left={left + start} right={left + end} height={HEIGHT}>
+        <Tooltip left={start} right={end} height={HEIGHT}>
           {props.tooltip(active)}
         </Tooltip>
       )}
@@ -248,26 +245,32 @@ export function Plot(props: Props) {
   );
 }
 
-interface ActiveProps extends Pick<Geometry, "y" | "gap"> {
+interface HighlightProps extends Pick<Geometry, "y" | "gap"> {
   readonly active: Active;
   readonly sums: readonly (readonly number[])[];
+  /** The range of the bucket, in pixels from the left of the chart. */
   readonly start: number;
   readonly end: number;
 }
 
-/** The outline of the active layer in the active bucket, or a line through a bucket too narrow for its highlight. */
-function ActiveLayer({ active, sums, y, start, end, gap }: ActiveProps) {
-  const crosshair = gap === 0 && (
-    <line class="crosshair" x1={start + 0.5} x2={start + 0.5} y1={0} y2={PLOT} />
-  );
+/** A line through a bucket too narrow for its background, and the outline of the active layer. */
+function Highlight({ active, sums, y, start, end, gap }: HighlightProps) {
   const width = end - start - gap;
-  if (active.layer === null || width < NARROWEST_OUTLINE) return crosshair;
-  const bottom = y(sums[active.layer]?.[active.bucket] ?? 0);
-  const top = y(sums[active.layer + 1]?.[active.bucket] ?? 0);
+  const bottom = y(sums[active.layer ?? -1]?.[active.bucket] ?? 0);
+  const top = y(sums[(active.layer ?? -1) + 1]?.[active.bucket] ?? 0);
   return (
     <>
-      {crosshair}
-      <rect class="active" x={start} y={top} width={width} height={Math.max(bottom - top, 1)} />
+      {gap === 0 && <div class="crosshair" style={box(start, TOP, 1, PLOT)} />}
+      {active.layer !== null && width >= NARROWEST_OUTLINE && (
+        <div class="outline" style={box(start, TOP + top, width, Math.max(bottom - top, 1))} />
+      )}
     </>
   );
 }
+
+const box = (left: number, top: number, width: number, height: number) => ({
+  left: `${left}px`,
+  top: `${top}px`,
+  width: `${width}px`,
+  height: `${height}px`,
+});

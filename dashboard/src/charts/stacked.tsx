@@ -132,9 +132,8 @@ export function StackedChart({ groups, buckets, interval, timeZone, label, onSel
       <Legend
         entries={entries}
         total={sum(totals)}
-        partial={
-          buckets.some(({ partial }) => partial) ? `Partial ${intervalName(interval)}` : null
-        }
+        buckets={buckets}
+        interval={interval}
         onEmphasize={setEmphasized}
         onSelect={onSelect}
       />
