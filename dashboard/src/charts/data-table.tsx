@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useId, useMemo, useState } from "preact/hooks";
 import { formatCount, formatDate, formatInstant } from "../format.js";
 import { formatBucket, isDays } from "./bucket.js";
+import { amount } from "./layout.js";
 
 /** A column of numbers, one a bucket. */
 export interface DataColumn {
@@ -58,7 +59,7 @@ function Table({ columns, buckets, interval, timeZone, label }: Props) {
           <tr key={bucket.from}>
             <th scope="row">{formatRow(bucket, interval, timeZone)}</th>
             {columns.map(({ key, values, format, exact }) => {
-              const value = values[start + i] ?? 0;
+              const value = amount(values[start + i]);
               return (
                 <td class="number" key={key} title={exact?.(value)}>
                   {format(value)}

@@ -24,6 +24,8 @@ const DAY = 86_400_000;
 /** The width of a character of an axis label, in pixels, with some room. */
 export const CHARACTER = 6.4;
 const LABEL_GAP = 14;
+/** More ticks do not fit in the widest chart, so their labels are not even formatted. */
+const MOST_TICKS = 100;
 
 type Unit = "minute" | "hour" | "day" | "month";
 
@@ -61,15 +63,17 @@ export function tickLevels(
   const levels: TickLevel[] = [];
   for (const [unit, count] of STEPS) {
     if (UNITS.indexOf(unit) < smallest) continue;
-    const ticks: TimeTick[] = [];
-    let before = beforeFirst;
-    starts.forEach((start, bucket) => {
-      const isTick = stepOf(start, unit, count) !== stepOf(before, unit, count);
-      const from = buckets[bucket]?.from ?? "";
-      if (isTick) ticks.push({ bucket, text: label(from, timeZone, start, unit, before) });
-      before = start;
-    });
-    if (ticks.length > 0 && ticks.length !== levels.at(-1)?.length) levels.push(ticks);
+    const before = (bucket: number) => starts[bucket - 1] ?? beforeFirst;
+    const ticks = starts
+      .map((start, bucket) => ({ start, bucket, before: before(bucket) }))
+      .filter((tick) => stepOf(tick.start, unit, count) !== stepOf(tick.before, unit, count));
+    if (ticks.length === 0 || ticks.length > MOST_TICKS) continue;
+    levels.push(
+      ticks.map(({ start, bucket, before }) => ({
+        bucket,
+        text: label(buckets[bucket]?.from ?? "", timeZone, start, unit, before),
+      })),
+    );
   }
   const withTime = smallest < UNITS.indexOf("day");
   levels.push([{ bucket: 0, text: formatShortDate(first.from, timeZone, withTime) }]);
