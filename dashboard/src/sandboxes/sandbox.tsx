@@ -1,4 +1,146 @@
-/** One sandbox. */
+import { NotFoundError, type SandboxUsage } from "@opencomputer/usage";
+import { useEffect, useState } from "preact/hooks";
+import { HeadroomChart } from "../charts/headroom.js";
+import { EmptyNotice, ErrorNotice, Skeleton } from "../components/notice.js";
+import { browserTimeZone } from "../format.js";
+import { useLoad } from "../load.js";
+import { Link, usePlace } from "../router.js";
+import { useSession } from "../session.js";
+import { TagEditor } from "../tags/editor.js";
+import { Tags } from "../tags/tag.js";
+import { Facts } from "./facts.js";
+import { Instant, Status } from "./parts.js";
+import { readWindow, windowQuery } from "./window.js";
+import { WindowPicker } from "./window-picker.js";
+
+/** One sandbox: its usage in a window, and its tags. */
 export function SandboxView({ id }: { readonly id: string }) {
-  return <h1>{id}</h1>;
+  const { params } = usePlace();
+  const { client } = useSession();
+  const window = readWindow(params, browserTimeZone());
+  const [isEditing, setIsEditing] = useState(false);
+  const usage = useLoad(JSON.stringify([id, window]), async (signal) =>
+    client.usage.forSandbox(id, windowQuery(window, new Date()), { signal }),
+  );
+  // Usage has neither the template nor the region. A sandbox without a session is not found here.
+  const sandbox = useLoad(id, (signal) => client.sandboxes.get(id, { signal }));
+  useEffect(() => {
+    document.title = `${id} · Usage`;
+  }, [id]);
+  if (usage.error instanceof NotFoundError) return <NotFound id={id} />;
+  const data = usage.data?.sandboxId === id ? usage.data : undefined;
+  return (
+    <div class="sandbox">
+      <nav class="crumbs" aria-label="Breadcrumb">
+        <Link to="/sandboxes">Sandboxes</Link>
+      </nav>
+      <div class="view-head">
+        <h1>
+          <bdi class="mono">{id}</bdi>
+        </h1>
+        {data?.alias !== undefined && <bdi class="alias">{data.alias}</bdi>}
+        {data?.status !== undefined && <Status status={data.status} />}
+        <WindowPicker
+          params={params}
+          window={window}
+          path={`/sandboxes/${encodeURIComponent(id)}`}
+        />
+      </div>
+      <p class="muted about">
+        {sandbox.data ? (
+          <>
+            Template <bdi>{sandbox.data.template ?? "unknown"}</bdi> · Region{" "}
+            <bdi>{sandbox.data.region ?? "unknown"}</bdi> · Worker{" "}
+            <bdi class="mono">{sandbox.data.workerID ?? "unknown"}</bdi>
+          </>
+        ) : (
+          "\u00a0"
+        )}
+      </p>
+      {usage.error ? (
+        <ErrorNotice error={usage.error} retry={usage.retry} />
+      ) : (
+        <div aria-busy={usage.loading}>
+          <Facts usage={data} timeZone={window.timeZone} />
+          <section class="card headroom" aria-labelledby="headroom">
+            <h2 id="headroom">Allocated and used memory</h2>
+            {data?.points ? (
+              <HeadroomChart
+                points={data.points}
+                buckets={data.buckets ?? []}
+                interval={data.interval ?? window.interval}
+                timeZone={data.timezone ?? window.timeZone}
+                label={`Allocated and used memory of ${id}`}
+              />
+            ) : (
+              <Skeleton height="280px" />
+            )}
+          </section>
+        </div>
+      )}
+      {data && (
+        <TagSection usage={data} timeZone={window.timeZone} onEdit={() => setIsEditing(true)} />
+      )}
+      {isEditing && (
+        <TagEditor
+          sandboxId={id}
+          onClose={() => setIsEditing(false)}
+          onSaved={() => {
+            setIsEditing(false);
+            usage.retry();
+          }}
+        />
+      )}
+    </div>
+  );
 }
+
+function NotFound({ id }: { readonly id: string }) {
+  return (
+    <EmptyNotice title="Sandbox not found">
+      <p>
+        There is no sandbox <bdi class="mono">{id}</bdi> in this organization. Check the id, or{" "}
+        <Link to="/sandboxes?state=all">look for it in the list</Link>.
+      </p>
+    </EmptyNotice>
+  );
+}
+
+interface TagSectionProps {
+  readonly usage: SandboxUsage;
+  readonly timeZone: string;
+  readonly onEdit: () => void;
+}
+
+function TagSection({ usage, timeZone, onEdit }: TagSectionProps) {
+  const { tags, tagsLastUpdatedAt, from, to } = usage;
+  const changedAt =
+    tagsLastUpdatedAt !== null && isBetween(tagsLastUpdatedAt, from, to) ? tagsLastUpdatedAt : null;
+  const isEmpty = tags !== null && Object.keys(tags).length === 0;
+  return (
+    <section class="card tag-section" aria-labelledby="tags">
+      <div class="section-head">
+        <h2 id="tags">Tags</h2>
+        {tagsLastUpdatedAt !== null && (
+          <span class="muted">
+            Updated <Instant at={tagsLastUpdatedAt} timeZone={timeZone} />
+          </span>
+        )}
+        <button type="button" onClick={onEdit}>
+          Edit tags
+        </button>
+      </div>
+      {isEmpty ? <p class="muted">This sandbox has no tags.</p> : tags && <Tags tags={tags} />}
+      {changedAt !== null && (
+        <p class="remark">
+          These tags changed inside the window. Usage belongs to the tags that a sandbox has now, so
+          the whole window counts for them, also the time before{" "}
+          <Instant at={changedAt} timeZone={timeZone} />.
+        </p>
+      )}
+    </section>
+  );
+}
+
+const isBetween = (instant: string, from: string, to: string): boolean =>
+  Date.parse(from) <= Date.parse(instant) && Date.parse(instant) < Date.parse(to);

@@ -1,0 +1,96 @@
+import type { SandboxUsage } from "@opencomputer/usage";
+import type { ComponentChildren } from "preact";
+import { Skeleton } from "../components/notice.js";
+import { formatGbHours, formatGbSeconds, formatMb, formatShare } from "../format.js";
+import { formatDuration, formatSeconds } from "./duration.js";
+import { Exact, Instant } from "./parts.js";
+
+interface Props {
+  /** Undefined before the first data. */
+  readonly usage: SandboxUsage | undefined;
+  readonly timeZone: string;
+}
+
+/** The amounts and times of one sandbox in a window. */
+export function Facts({ usage, timeZone }: Props) {
+  const totals = usage?.totals;
+  const used = totals?.usedFraction;
+  return (
+    <>
+      <dl class="card facts">
+        <Fact name="Allocated memory">
+          {usage && <Amount gbSeconds={totals?.memoryAllocatedGbSeconds} />}
+        </Fact>
+        <Fact name="Used memory">
+          {usage && <Amount gbSeconds={totals?.memoryUsedGbSeconds} />}
+        </Fact>
+        <Fact name="Used of allocated">
+          {usage && (typeof used === "number" ? formatShare(used) : "no samples")}
+        </Fact>
+        <Fact name="Disk overage">
+          {usage && <Amount gbSeconds={usage.diskOverageGbSeconds ?? undefined} />}
+        </Fact>
+        <Fact name="Uptime">
+          {usage &&
+            (totals ? (
+              <Exact
+                text={formatDuration(totals.uptimeSeconds)}
+                exact={formatSeconds(totals.uptimeSeconds)}
+              />
+            ) : (
+              "unknown"
+            ))}
+        </Fact>
+        <Fact name="Peak allocated">
+          {usage && (totals ? formatMb(totals.memoryAllocatedPeakMb) : "unknown")}
+        </Fact>
+        <Fact name="Peak used">
+          {usage && (totals ? formatMb(totals.memoryUsedPeakMb) : "unknown")}
+        </Fact>
+        <Fact name="First start">
+          {usage &&
+            (usage.firstStartedAt === null ? (
+              "not in this window"
+            ) : (
+              <Instant at={usage.firstStartedAt} timeZone={timeZone} />
+            ))}
+        </Fact>
+        <Fact name="Last end">{usage && <LastEnd usage={usage} timeZone={timeZone} />}</Fact>
+      </dl>
+      <p class="muted as-of">
+        {usage ? (
+          <>
+            <Instant at={usage.from} timeZone={timeZone} /> to{" "}
+            <Instant at={usage.to} timeZone={timeZone} />
+            {usage.asOf !== null && (
+              <>
+                , measured at <Instant at={usage.asOf} timeZone={timeZone} />
+              </>
+            )}
+          </>
+        ) : (
+          <Skeleton width="40ch" />
+        )}
+      </p>
+    </>
+  );
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children || <Skeleton width="9ch" />}</dd>
+    </div>
+  );
+}
+
+function Amount({ gbSeconds }: { readonly gbSeconds: number | undefined }) {
+  if (gbSeconds === undefined) return <>unknown</>;
+  return <Exact text={`${formatGbHours(gbSeconds)} GB-hours`} exact={formatGbSeconds(gbSeconds)} />;
+}
+
+function LastEnd({ usage, timeZone }: { readonly usage: SandboxUsage; readonly timeZone: string }) {
+  if (usage.lastEndedAt !== null) return <Instant at={usage.lastEndedAt} timeZone={timeZone} />;
+  return <>{usage.firstStartedAt === null ? "not in this window" : "still open"}</>;
+}

@@ -1,0 +1,57 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { explain } from "../components/notice.js";
+
+interface Props {
+  /** True while the reader is asked whether to discard the changes. */
+  readonly isAsking: boolean;
+  readonly onKeep: () => void;
+  readonly onDiscard: () => void;
+  readonly children: ComponentChildren;
+}
+
+/** The buttons of a dialog, or the question whether to discard its changes. */
+export function Footer({ isAsking, onKeep, onDiscard, children }: Props) {
+  const keep = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (isAsking) keep.current?.focus();
+  }, [isAsking]);
+  if (!isAsking) return <footer>{children}</footer>;
+  return (
+    <footer class="asking">
+      <p role="alert">Discard your changes?</p>
+      <button type="button" ref={keep} onClick={onKeep}>
+        Keep editing
+      </button>
+      <button type="button" class="danger" onClick={onDiscard}>
+        Discard
+      </button>
+    </footer>
+  );
+}
+
+/** Asks before the tab is closed while there are changes. */
+export function useUnsaved(hasChanges: boolean): void {
+  useEffect(() => {
+    if (!hasChanges) return;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener("beforeunload", ask);
+    return () => window.removeEventListener("beforeunload", ask);
+  }, [hasChanges]);
+}
+
+/** Reports why a request failed, beside what was typed. */
+export function Problem({ title, error }: { readonly title: string; readonly error: Error }) {
+  const { text, requestId } = explain(error);
+  return (
+    <div class="problem" role="alert">
+      <b>{title}</b> <bdi>{text}</bdi>
+      {requestId !== undefined && (
+        <>
+          {" "}
+          Request <code>{requestId}</code>
+        </>
+      )}
+    </div>
+  );
+}
