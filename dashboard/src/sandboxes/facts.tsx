@@ -11,6 +11,8 @@ interface Props {
   readonly timeZone: string;
 }
 
+const NO_SAMPLES = "no samples";
+
 /** The amounts and times of one sandbox in a window. */
 export function Facts({ usage, timeZone }: Props) {
   const totals = usage?.totals;
@@ -22,10 +24,11 @@ export function Facts({ usage, timeZone }: Props) {
           {usage && <Amount gbSeconds={totals?.memoryAllocatedGbSeconds} />}
         </Fact>
         <Fact name="Used memory">
-          {usage && <Amount gbSeconds={totals?.memoryUsedGbSeconds} />}
+          {usage &&
+            (used === null ? NO_SAMPLES : <Amount gbSeconds={totals?.memoryUsedGbSeconds} />)}
         </Fact>
         <Fact name="Used of allocated">
-          {usage && (typeof used === "number" ? formatShare(used) : "no samples")}
+          {usage && (typeof used === "number" ? formatShare(used) : NO_SAMPLES)}
         </Fact>
         <Fact name="Disk overage">
           {usage && <Amount gbSeconds={usage.diskOverageGbSeconds ?? undefined} />}
@@ -45,7 +48,7 @@ export function Facts({ usage, timeZone }: Props) {
           {usage && (totals ? formatMb(totals.memoryAllocatedPeakMb) : "unknown")}
         </Fact>
         <Fact name="Peak used">
-          {usage && (totals ? formatMb(totals.memoryUsedPeakMb) : "unknown")}
+          {usage && (totals && used !== null ? formatMb(totals.memoryUsedPeakMb) : NO_SAMPLES)}
         </Fact>
         <Fact name="First start">
           {usage &&
@@ -56,17 +59,16 @@ export function Facts({ usage, timeZone }: Props) {
             ))}
         </Fact>
         <Fact name="Last end">{usage && <LastEnd usage={usage} timeZone={timeZone} />}</Fact>
+        <Fact name="Measured at">
+          {usage &&
+            (usage.asOf === null ? "unknown" : <Instant at={usage.asOf} timeZone={timeZone} />)}
+        </Fact>
       </dl>
-      <p class="muted as-of">
+      <p class="muted span">
         {usage ? (
           <>
-            <Instant at={usage.from} timeZone={timeZone} /> to{" "}
+            From <Instant at={usage.from} timeZone={timeZone} /> to{" "}
             <Instant at={usage.to} timeZone={timeZone} />
-            {usage.asOf !== null && (
-              <>
-                , measured at <Instant at={usage.asOf} timeZone={timeZone} />
-              </>
-            )}
           </>
         ) : (
           <Skeleton width="40ch" />

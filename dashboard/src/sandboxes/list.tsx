@@ -114,14 +114,15 @@ function StatePicker({ state, onChange }: StatePickerProps) {
   return (
     <fieldset class="segments" aria-label="State">
       {Object.entries(STATES).map(([value, name]) => (
-        <button
-          key={value}
-          type="button"
-          aria-pressed={state === value}
-          onClick={() => onChange(value)}
-        >
-          {name}
-        </button>
+        <label key={value}>
+          <input
+            type="radio"
+            name="state"
+            checked={state === value}
+            onChange={() => onChange(value)}
+          />
+          <span>{name}</span>
+        </label>
       ))}
     </fieldset>
   );
@@ -140,7 +141,7 @@ function Pages({ query, next, onLimit }: PagesProps) {
   return (
     <nav class="pages" aria-label="Pages">
       <label>
-        Per page
+        Rows
         <select
           value={limit ?? usual}
           onChange={({ currentTarget: { value } }) => onLimit(value === usual ? undefined : value)}

@@ -62,8 +62,8 @@ export function SandboxView({ id }: { readonly id: string }) {
       ) : (
         <div aria-busy={usage.loading}>
           <Facts usage={data} timeZone={window.timeZone} />
-          <section class="card headroom" aria-labelledby="headroom">
-            <h2 id="headroom">Allocated and used memory</h2>
+          <section class="card memory" aria-labelledby="memory">
+            <h2 id="memory">Allocated and used memory</h2>
             {data?.points ? (
               <HeadroomChart
                 points={data.points}

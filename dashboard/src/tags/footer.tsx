@@ -16,9 +16,9 @@ export function Footer({ isAsking, onKeep, onDiscard, children }: Props) {
   useEffect(() => {
     if (isAsking) keep.current?.focus();
   }, [isAsking]);
-  if (!isAsking) return <footer>{children}</footer>;
+  if (!isAsking) return <footer class="dialog-actions">{children}</footer>;
   return (
-    <footer class="asking">
+    <footer class="dialog-actions">
       <p role="alert">Discard your changes?</p>
       <button type="button" ref={keep} onClick={onKeep}>
         Keep editing

@@ -49,7 +49,7 @@ export function Tags({
   const all = inOrder(tags);
   const rest = all.length - most;
   return (
-    <ul class="tags">
+    <ul class={most < Number.POSITIVE_INFINITY ? "tags one-line" : "tags"}>
       {all.slice(0, most).map((tag) => (
         <li key={tag.key}>
           <Tag tag={tag} />
