@@ -1,4 +1,9 @@
-import { parseGroupBy, type UsageClient, type UsageDimension } from "@opencomputer/usage";
+import {
+  parseGroupBy,
+  type TagKey,
+  type UsageClient,
+  type UsageDimension,
+} from "@opencomputer/usage";
 import type { Option } from "./components/combobox.js";
 import { formatCount } from "./format.js";
 
@@ -25,27 +30,42 @@ function tagKeyOf(dimension: string): string | undefined {
 /** Suggests dimensions and their values. Answers are kept as long as the session. */
 export class Suggestions {
   readonly #client: UsageClient;
-  #keys: Promise<readonly Option[]> | undefined;
+  #keys: Promise<readonly TagKey[]> | undefined;
   readonly #used = new Map<string, Promise<readonly Option[]>>();
 
   constructor(client: UsageClient) {
     this.#client = client;
   }
 
+  /** Returns the tag keys in use. */
+  tagKeys(): Promise<readonly TagKey[]> {
+    this.#keys ??= this.#client.tags.listKeys().catch((error) => {
+      this.#keys = undefined;
+      throw error;
+    });
+    return this.#keys;
+  }
+
+  /** Returns the dimension that says most: the tag key on the most sandboxes, or the sandbox if there are no tags. */
+  async mainDimension(): Promise<UsageDimension> {
+    // The keys are ordered by their bytes, so the first of several with the same count is kept.
+    const keys = await this.tagKeys();
+    const [first, ...others] = keys;
+    if (!first) return "sandbox";
+    const most = others.reduce(
+      (most, key) => (key.sandboxCount > most.sandboxCount ? key : most),
+      first,
+    );
+    return `tag:${most.key}`;
+  }
+
   /** Suggests tag keys. */
   async keys(text: string): Promise<readonly Option[]> {
-    this.#keys ??= this.#client.tags.listKeys().then(
-      (keys) =>
-        keys.map(({ key, sandboxCount }) => ({
-          value: key,
-          detail: `${formatCount(sandboxCount)} sandboxes`,
-        })),
-      (error) => {
-        this.#keys = undefined;
-        throw error;
-      },
-    );
-    return matching(await this.#keys, text);
+    const options = (await this.tagKeys()).map(({ key, sandboxCount }) => ({
+      value: key,
+      detail: `${formatCount(sandboxCount)} sandboxes`,
+    }));
+    return matching(options, text);
   }
 
   /** Forgets the tag keys, after tags were written. */
