@@ -1,4 +1,121 @@
-/** Usage by group over time. */
+import { useMemo, useRef } from "preact/hooks";
+import { EmptyNotice, ErrorNotice } from "../components/notice.js";
+import { browserTimeZone } from "../format.js";
+import { useLoad } from "../load.js";
+import { href, navigate, usePlace } from "../router.js";
+import { useSession } from "../session.js";
+import { type Before, loadBefore } from "./before.js";
+import { Chart } from "./chart.js";
+import { Export } from "./export.js";
+import { changeQuery, readQuery, type ViewQuery, writeQuery } from "./query.js";
+import { type Count, countPage, type Loaded, loadCount, loadReport } from "./report.js";
+import { Table } from "./table.js";
+import { Tiles } from "./tiles.js";
+import { Toolbar } from "./toolbar.js";
+import { windowName } from "./words.js";
+
+/** Returns the URL of a query. */
+export const viewHref = (query: ViewQuery): string => href("/", writeQuery(query));
+
+/** The usage of an organization: a toolbar, totals, a chart over time and a table of groups. */
 export function UsageView() {
-  return <h1>Usage</h1>;
+  const { params } = usePlace();
+  const query = useMemo(() => readQuery(params), [params]);
+  const session = useSession();
+  const key = writeQuery(query).toString();
+  const last = useRef<Loaded | undefined>(undefined);
+  const { data, error, loading, retry } = useLoad<Loaded>(key, async (signal) => {
+    const loaded = await loadReport(session, query, last.current, signal);
+    last.current = loaded;
+    return loaded;
+  });
+  const report = data?.report;
+  // These requests wait for the report, which is what the reader wants to see first.
+  const id = data ? reportId(data) : "";
+  const before = useLoad<Before | undefined>(
+    id,
+    async (signal) => data && loadBefore(session, data.query, data.report, signal),
+  );
+  const count = useLoad<Count | undefined>(
+    id,
+    async (signal) => data && loadCount(session, data.query, data.report, signal),
+  );
+  const change = (change: Partial<ViewQuery>) => navigate(viewHref(changeQuery(query, change)));
+  const parts = data && {
+    data,
+    // What is kept while the next is loading belongs to another report.
+    before: before.data?.report === report ? before.data : undefined,
+    hasFailedBefore: before.error !== undefined,
+    count:
+      (count.data?.report === report ? count.data : undefined) ??
+      countPage(data.query, data.report),
+  };
+  const isEmpty =
+    report && report.rows.length === 0 && !report.untagged?.sandboxCount && query.cursor === null;
+  return (
+    <div class="usage" aria-busy={loading}>
+      <header class="usage-head">
+        <h1>Usage</h1>
+        <p class="muted">{report && !error && windowName(report)}</p>
+        {parts && !error && !isEmpty && <Export {...parts} />}
+      </header>
+      <Toolbar query={query} groupBy={query.groupBy ?? report?.groupBy} onChange={change} />
+      {error ? (
+        <ErrorNotice error={error} retry={retry} />
+      ) : isEmpty ? (
+        <Empty query={query} onChange={change} />
+      ) : (
+        <div class={loading && data ? "usage-body stale" : "usage-body"}>
+          <Tiles parts={parts} />
+          <Chart data={data} />
+          <Table parts={parts} query={query} />
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** What is shown of a query: the report, and what was loaded after it. */
+export interface Parts {
+  readonly data: Loaded;
+  readonly before: Before | undefined;
+  /** Whether the window before could not be loaded. */
+  readonly hasFailedBefore: boolean;
+  readonly count: Count;
+}
+
+function reportId({ query, report }: Loaded): string {
+  return JSON.stringify([writeQuery(query).toString(), report.groupBy, report.to, report.asOf]);
+}
+
+interface EmptyProps {
+  readonly query: ViewQuery;
+  readonly onChange: (change: Partial<ViewQuery>) => void;
+}
+
+function Empty({ query, onChange }: EmptyProps) {
+  if (query.conditions.length > 0) {
+    return (
+      <EmptyNotice title="No sandbox matches these filters">
+        <p>None that matches was running in this window.</p>
+        <button type="button" onClick={() => onChange({ conditions: [] })}>
+          Clear the filters
+        </button>
+      </EmptyNotice>
+    );
+  }
+  return (
+    <EmptyNotice title="No usage in this window">
+      <p>Import what the platform recorded, tag a sandbox, or look at a longer window.</p>
+      <pre>
+        opencomputer-usage-server import events.jsonl --org ORGANIZATION{"\n"}
+        {'await client.tags.set("sb-1", { team: "payments" });'}
+        {"\n"}
+        {`await client.usage.byTag("team", { timeZone: "${browserTimeZone()}" });`}
+      </pre>
+      <button type="button" onClick={() => onChange({ period: "90d", from: null, to: null })}>
+        Show the last 90 days
+      </button>
+    </EmptyNotice>
+  );
 }
