@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 /** A suggestion of a combobox. */
 export interface Option {
@@ -74,6 +74,20 @@ export function Combobox(props: Props) {
     list.current?.children[active]?.scrollIntoView({ block: "nearest" });
   }, [active]);
   const shown = open && options.length > 0;
+  // The list is fixed to the window, so that dialogs and other boxes that scroll do not clip it.
+  useLayoutEffect(() => {
+    if (!shown) return;
+    const follow = () => {
+      if (input.current && list.current) placeBeside(input.current, list.current);
+    };
+    follow();
+    window.addEventListener("scroll", follow, true);
+    window.addEventListener("resize", follow);
+    return () => {
+      window.removeEventListener("scroll", follow, true);
+      window.removeEventListener("resize", follow);
+    };
+  }, [shown, options]);
   const choose = (text: string) => {
     setOpen(false);
     onInput(text);
@@ -150,4 +164,25 @@ export function Combobox(props: Props) {
       </div>
     </span>
   );
+}
+
+const MOST_HEIGHT = 260;
+const GAP = 2;
+const MARGIN = 8;
+
+/** Places a list below a field, or above it if there is more room. */
+function placeBeside(field: HTMLElement, list: HTMLElement): void {
+  const { left, top, bottom, width } = field.getBoundingClientRect();
+  const below = window.innerHeight - bottom - GAP - MARGIN;
+  const above = top - GAP - MARGIN;
+  const isAbove = below < Math.min(list.scrollHeight, MOST_HEIGHT) && above > below;
+  const height = Math.min(MOST_HEIGHT, isAbove ? above : below);
+  Object.assign(list.style, {
+    minWidth: `${width}px`,
+    maxHeight: `${height}px`,
+    top: isAbove ? "auto" : `${bottom + GAP}px`,
+    bottom: isAbove ? `${window.innerHeight - top + GAP}px` : "auto",
+  });
+  const right = document.documentElement.clientWidth - MARGIN;
+  list.style.left = `${Math.max(MARGIN, Math.min(left, right - list.offsetWidth))}px`;
 }
