@@ -1,9 +1,9 @@
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Dialog } from "../components/dialog.js";
 import { formatCount } from "../format.js";
 import { useSession } from "../session.js";
 import { canRetry, tally } from "./bulk.js";
-import { BulkTable } from "./bulk-table.js";
+import { BulkList } from "./bulk-list.js";
 import { Footer, useUnsaved } from "./footer.js";
 import { check, newRow, type Row } from "./rows.js";
 import { TagRows } from "./tag-rows.js";
@@ -43,7 +43,7 @@ export function BulkEdit({ sandboxes, onClose, onWritten }: Props) {
       {bulk.items ? (
         <div class="dialog-form bulk">
           <Summary bulk={bulk} />
-          <BulkTable items={bulk.items} />
+          <BulkList items={bulk.items} />
           <Footer {...footer}>
             <Actions bulk={bulk} onClose={close} />
           </Footer>
@@ -94,6 +94,9 @@ const COUNTED = [
 ] as const;
 
 function Summary({ bulk: { items = [], running } }: { readonly bulk: Bulk }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  // The button that started or stopped the requests is gone.
+  useEffect(() => heading.current?.focus(), [running]);
   const counts = tally(items);
   const parts = COUNTED.flatMap(([step, name]) => {
     const count = counts.get(step);
@@ -105,7 +108,9 @@ function Summary({ bulk: { items = [], running } }: { readonly bulk: Bulk }) {
       : (counts.get("unread") ?? 0);
   return (
     <div class="bulk-summary">
-      <h3>{TITLES[running ?? (counts.has("done") ? "finished" : "planned")]}</h3>
+      <h3 ref={heading} tabIndex={-1}>
+        {TITLES[running ?? (counts.has("done") ? "finished" : "planned")]}
+      </h3>
       <p role="status">
         {parts.map(({ step, text }) => (
           <span key={step} class={`step ${step}`}>

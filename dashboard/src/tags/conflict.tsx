@@ -41,27 +41,22 @@ export function ConflictForm(props: Props) {
           Nothing was saved. Choose a side for each key that you both changed. All other keys take
           the side that changed them.
         </p>
-        <table class="conflict">
-          <caption class="visually-hidden">Tags that differ</caption>
-          <thead>
-            <tr>
-              <th scope="col">Key</th>
-              <th scope="col">Base</th>
-              <th scope="col">Mine</th>
-              <th scope="col">Theirs</th>
-            </tr>
-          </thead>
-          <tbody>
-            {differences.map((difference) => (
-              <Row
-                key={difference.key}
-                difference={difference}
-                side={sideOf(difference, choices)}
-                onChoose={(side) => setChoices(new Map(choices).set(difference.key, side))}
-              />
-            ))}
-          </tbody>
-        </table>
+        <div class="conflict">
+          <p class="difference head" aria-hidden="true">
+            <span>Key</span>
+            <span>Base</span>
+            <span>Mine</span>
+            <span>Theirs</span>
+          </p>
+          {differences.map((difference) => (
+            <Choice
+              key={difference.key}
+              difference={difference}
+              side={sideOf(difference, choices)}
+              onChoose={(side) => setChoices(new Map(choices).set(difference.key, side))}
+            />
+          ))}
+        </div>
       </div>
       {problem && <Problem title="The tags were not saved." error={problem} />}
       <Footer isAsking={isAsking} onKeep={onKeep} onDiscard={onDiscard}>
@@ -83,11 +78,13 @@ export function ConflictForm(props: Props) {
   );
 }
 
-interface RowProps {
+interface ChoiceProps {
   readonly difference: Difference;
   readonly side: Side | undefined;
   readonly onChoose: (side: Side) => void;
 }
+
+const SIDES = { mine: "Mine", theirs: "Theirs" } as const;
 
 const ORIGINS = {
   mine: "Only you changed it",
@@ -95,37 +92,38 @@ const ORIGINS = {
   both: "Both changed it",
 } as const;
 
-function Row({ difference, side, onChoose }: RowProps) {
+/** The three values of a key. The names of the columns are hidden where the columns are wide enough. */
+function Choice({ difference, side, onChoose }: ChoiceProps) {
   const { key, base, changedBy } = difference;
-  const name = useId();
-  const choice = (each: Side, label: string) => (
-    <td class={side === each ? "chosen" : undefined}>
-      <label>
-        <input
-          type="radio"
-          name={name}
-          checked={side === each}
-          aria-label={`${key}: ${label}`}
-          aria-describedby={`${name}-${each}`}
-          onChange={() => onChoose(each)}
-        />
-        <span id={`${name}-${each}`}>
-          <TagText value={difference[each]} />
-        </span>
-      </label>
-    </td>
-  );
+  const id = useId();
   return (
-    <tr>
-      <th scope="row">
-        <bdi class="tag-text">{key}</bdi>
-        <small class={side === undefined ? "open" : "muted"}>{ORIGINS[changedBy ?? "both"]}</small>
-      </th>
-      <td>
+    <div
+      class="difference"
+      role="radiogroup"
+      aria-labelledby={`${id}-key`}
+      aria-describedby={`${id}-origin ${id}-base`}
+    >
+      <span>
+        <bdi class="tag-text" id={`${id}-key`}>
+          {key}
+        </bdi>
+        <small class={side === undefined ? "open" : "muted"} id={`${id}-origin`}>
+          {ORIGINS[changedBy ?? "both"]}
+        </small>
+      </span>
+      <span id={`${id}-base`}>
+        <span class="column">Base </span>
         <TagText value={base} />
-      </td>
-      {choice("mine", "mine")}
-      {choice("theirs", "theirs")}
-    </tr>
+      </span>
+      {(["mine", "theirs"] as const).map((each) => (
+        <label key={each} class={side === each ? "chosen" : undefined}>
+          <input type="radio" name={id} checked={side === each} onChange={() => onChoose(each)} />
+          <span>
+            <span class="column">{SIDES[each]} </span>
+            <TagText value={difference[each]} />
+          </span>
+        </label>
+      ))}
+    </div>
   );
 }

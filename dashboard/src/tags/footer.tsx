@@ -48,8 +48,7 @@ export function Problem({ title, error }: { readonly title: string; readonly err
       <b>{title}</b> <bdi>{text}</bdi>
       {requestId !== undefined && (
         <>
-          {" "}
-          Request <code>{requestId}</code>
+          {" · "}Request <code>{requestId}</code>
         </>
       )}
     </div>

@@ -14,7 +14,8 @@ interface Props {
 
 /** Fields for keys and values, one row per tag, and a button that adds a row. */
 export function TagRows({ rows, faults, onChange, canRemove = false }: Props) {
-  const added = useRef<number | undefined>(undefined);
+  /** The row whose key gets the focus: the first one, then a new one. */
+  const added = useRef(rows[0]?.id);
   const addButton = useRef<HTMLButtonElement>(null);
   const add = () => {
     const row = newRow();
@@ -100,8 +101,7 @@ function TagRow(props: RowProps) {
             const keys = await suggestions.keys(text);
             return keys.filter(
               ({ value }) =>
-                validateTagKey(value).length === 0 &&
-                !taken.some((other) => other.id !== row.id && other.key === value),
+                validateTagKey(value).length === 0 && !taken.some((other) => other.key === value),
             );
           }}
           onInput={(key) => onChange({ ...row, key })}
@@ -115,14 +115,14 @@ function TagRow(props: RowProps) {
           <Combobox
             name={`Value ${number}`}
             value={row.value}
-            placeholder="Value"
+            placeholder={row.key === "" ? "Value" : "(empty)"}
             invalid={faults !== undefined && faults.value.length > 0}
             describedBy={describesValue ? `${id}-value` : undefined}
-            suggest={(text, signal) =>
-              validateTagKey(row.key).length === 0
-                ? suggestions.values(`tag:${row.key}`, text, signal)
-                : []
-            }
+            suggest={async (text, signal) => {
+              if (validateTagKey(row.key).length > 0) return [];
+              const values = await suggestions.values(`tag:${row.key}`, text, signal);
+              return values.filter(({ value }) => value !== text);
+            }}
             onInput={(value) => onChange({ ...row, value })}
           />
         )}

@@ -3,44 +3,29 @@ import type { Effect, Item, Progress } from "./bulk.js";
 import { TagText } from "./tag.js";
 
 /** The plan and the result of every sandbox of a bulk edit. */
-export function BulkTable({ items }: { readonly items: readonly Item[] }) {
+export function BulkList({ items }: { readonly items: readonly Item[] }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
-    <section class="bulk-table" aria-label="Sandboxes" tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Sandbox</th>
-            <th scope="col">Changes</th>
-            <th scope="col">State</th>
-          </tr>
-        </thead>
-        <tbody>
-          {items.map(({ id, alias, progress }) => (
-            <tr key={id}>
-              <th scope="row">
-                <bdi class="mono">{id}</bdi>
-                {alias !== undefined && <bdi class="muted">{alias}</bdi>}
-              </th>
-              <td>
-                <Effects progress={progress} />
-              </td>
-              <td>
-                <State progress={progress} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a list that scrolls must be reachable by keyboard.
+    <ul class="bulk-list" aria-label="Sandboxes" tabIndex={0}>
+      {items.map(({ id, alias, progress }) => (
+        <li key={id} class="bulk-item">
+          <div>
+            <bdi class="mono">{id}</bdi>
+            {alias !== undefined && <bdi class="muted">{alias}</bdi>}
+          </div>
+          <Effects progress={progress} />
+          <State progress={progress} />
+        </li>
+      ))}
+    </ul>
   );
 }
 
 function Effects({ progress }: { readonly progress: Progress }) {
-  if (progress.step === "unread" || !progress.plan) return null;
+  const effects = progress.step === "unread" ? [] : (progress.plan?.effects ?? []);
   return (
     <ul class="effects">
-      {progress.plan.effects.map((effect) => (
+      {effects.map((effect) => (
         <li key={effect.key} class={effect.kind}>
           <EffectText effect={effect} />
         </li>
@@ -84,10 +69,10 @@ const STATES = {
 
 function State({ progress }: { readonly progress: Progress }) {
   return (
-    <>
+    <div>
       <span class={`step ${progress.step}`}>{STATES[progress.step]}</span>
       <Reason progress={progress} />
-    </>
+    </div>
   );
 }
 
@@ -107,8 +92,7 @@ function Reason({ progress }: { readonly progress: Progress }) {
       <bdi>{text}</bdi>
       {requestId !== undefined && (
         <>
-          {" "}
-          Request <code>{requestId}</code>
+          {" · "}Request <code>{requestId}</code>
         </>
       )}
     </small>
