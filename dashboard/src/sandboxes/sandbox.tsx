@@ -27,7 +27,6 @@ export function SandboxView({ id }: { readonly id: string }) {
   useEffect(() => {
     document.title = `${id} · Usage`;
   }, [id]);
-  if (usage.error instanceof NotFoundError) return <NotFound id={id} />;
   const data = usage.data?.sandboxId === id ? usage.data : undefined;
   return (
     <div class="sandbox">
@@ -57,7 +56,9 @@ export function SandboxView({ id }: { readonly id: string }) {
           "\u00a0"
         )}
       </p>
-      {usage.error ? (
+      {usage.error instanceof NotFoundError ? (
+        <NotFound id={id} />
+      ) : usage.error ? (
         <ErrorNotice error={usage.error} retry={usage.retry} />
       ) : (
         <div aria-busy={usage.loading}>
