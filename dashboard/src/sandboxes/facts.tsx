@@ -2,8 +2,10 @@ import type { SandboxUsage } from "@opencomputer/usage";
 import type { ComponentChildren } from "preact";
 import { Skeleton } from "../components/notice.js";
 import { formatGbHours, formatGbSeconds, formatMb, formatShare } from "../format.js";
+import { Detailed } from "../usage/detailed.js";
+import { windowName } from "../usage/words.js";
 import { formatDuration, formatSeconds } from "./duration.js";
-import { Exact, Instant } from "./parts.js";
+import { Instant } from "./parts.js";
 
 interface Props {
   /** Undefined before the first data. */
@@ -36,10 +38,9 @@ export function Facts({ usage, timeZone }: Props) {
         <Fact name="Uptime">
           {usage &&
             (totals ? (
-              <Exact
-                text={formatDuration(totals.uptimeSeconds)}
-                exact={formatSeconds(totals.uptimeSeconds)}
-              />
+              <Detailed detail={formatSeconds(totals.uptimeSeconds)}>
+                {formatDuration(totals.uptimeSeconds)}
+              </Detailed>
             ) : (
               "unknown"
             ))}
@@ -65,14 +66,7 @@ export function Facts({ usage, timeZone }: Props) {
         </Fact>
       </dl>
       <p class="muted span">
-        {usage ? (
-          <>
-            From <Instant at={usage.from} timeZone={timeZone} /> to{" "}
-            <Instant at={usage.to} timeZone={timeZone} />
-          </>
-        ) : (
-          <Skeleton width="40ch" />
-        )}
+        {usage ? windowName({ ...usage, timezone: timeZone }) : <Skeleton width="24ch" />}
       </p>
     </>
   );
@@ -89,7 +83,9 @@ function Fact({ name, children }: { readonly name: string; readonly children: Co
 
 function Amount({ gbSeconds }: { readonly gbSeconds: number | undefined }) {
   if (gbSeconds === undefined) return <>unknown</>;
-  return <Exact text={`${formatGbHours(gbSeconds)} GB-hours`} exact={formatGbSeconds(gbSeconds)} />;
+  return (
+    <Detailed detail={formatGbSeconds(gbSeconds)}>{formatGbHours(gbSeconds)} GB-hours</Detailed>
+  );
 }
 
 function LastEnd({ usage, timeZone }: { readonly usage: SandboxUsage; readonly timeZone: string }) {

@@ -58,7 +58,10 @@ export function SandboxesView() {
           </>
         ) : (
           <span class="muted" role="status">
-            {page && page.length > 0 && !load.error && `${formatCount(page.length)} on this page, newest first`}
+            {page &&
+              page.length > 0 &&
+              !load.error &&
+              `${formatCount(page.length)} on this page, newest first`}
           </span>
         )}
       </div>

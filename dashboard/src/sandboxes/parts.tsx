@@ -28,16 +28,3 @@ export function Instant({ at, timeZone, isShort = false }: InstantProps) {
     </time>
   );
 }
-
-/** An amount with its unit, and the exact one on hover and focus. */
-export function Exact({ text, exact }: { readonly text: string; readonly exact: string }) {
-  return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: the exact amount appears on focus.
-    <span class="exact" tabIndex={0}>
-      {text}
-      <span class="exact-text" role="tooltip">
-        {exact}
-      </span>
-    </span>
-  );
-}

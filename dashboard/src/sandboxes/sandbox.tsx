@@ -1,26 +1,41 @@
-import { NotFoundError, type SandboxUsage } from "@opencomputer/usage";
+import { NotFoundError, type SandboxUsage, type UsageInterval } from "@opencomputer/usage";
 import { useEffect, useState } from "preact/hooks";
 import { HeadroomChart } from "../charts/headroom.js";
 import { EmptyNotice, ErrorNotice, Skeleton } from "../components/notice.js";
 import { browserTimeZone } from "../format.js";
 import { useLoad } from "../load.js";
-import { Link, usePlace } from "../router.js";
+import { href, Link, navigate, usePlace } from "../router.js";
 import { useSession } from "../session.js";
 import { TagEditor } from "../tags/editor.js";
 import { Tags } from "../tags/tag.js";
+import {
+  automaticInterval,
+  changeQuery,
+  readQuery,
+  type ViewQuery,
+  windowOf,
+  writeQuery,
+} from "../usage/query.js";
+import { WindowPickers } from "../usage/toolbar.js";
 import { Facts } from "./facts.js";
 import { Instant, Status } from "./parts.js";
-import { readWindow, windowQuery } from "./window.js";
-import { WindowPicker } from "./window-picker.js";
 
 /** One sandbox: its usage in a window, and its tags. */
 export function SandboxView({ id }: { readonly id: string }) {
   const { params } = usePlace();
   const { client } = useSession();
-  const window = readWindow(params, browserTimeZone());
+  const query = readQuery(params);
+  const timeZone = query.timeZone ?? browserTimeZone();
+  const interval = query.interval ?? automaticInterval(query);
+  const pathTo = (query: ViewQuery) =>
+    href(`/sandboxes/${encodeURIComponent(id)}`, writeQuery(query));
   const [isEditing, setIsEditing] = useState(false);
-  const usage = useLoad(JSON.stringify([id, window]), async (signal) =>
-    client.usage.forSandbox(id, windowQuery(window, new Date()), { signal }),
+  const usage = useLoad(pathTo(query), async (signal) =>
+    client.usage.forSandbox(
+      id,
+      { ...windowOf(query, new Date()), timeZone, interval: interval as UsageInterval },
+      { signal },
+    ),
   );
   // Usage has neither the template nor the region. A sandbox without a session is not found here.
   const sandbox = useLoad(id, (signal) => client.sandboxes.get(id, { signal }));
@@ -28,6 +43,9 @@ export function SandboxView({ id }: { readonly id: string }) {
     document.title = `${id} · Usage`;
   }, [id]);
   const data = usage.data?.sandboxId === id ? usage.data : undefined;
+  const session = sandbox.data?.sandboxID === id ? sandbox.data : undefined;
+  // A time zone of the URL may not exist; that of data does.
+  const shownZone = data?.timezone ?? browserTimeZone();
   return (
     <div class="sandbox">
       <nav class="crumbs" aria-label="Breadcrumb">
@@ -39,38 +57,41 @@ export function SandboxView({ id }: { readonly id: string }) {
         </h1>
         {data?.alias !== undefined && <bdi class="alias">{data.alias}</bdi>}
         {data?.status !== undefined && <Status status={data.status} />}
-        <WindowPicker
-          params={params}
-          window={window}
-          path={`/sandboxes/${encodeURIComponent(id)}`}
-        />
       </div>
       <p class="muted about">
-        {sandbox.data ? (
+        {session ? (
           <>
-            Template <bdi>{sandbox.data.template ?? "unknown"}</bdi> · Region{" "}
-            <bdi>{sandbox.data.region ?? "unknown"}</bdi> · Worker{" "}
-            <bdi class="mono">{sandbox.data.workerID ?? "unknown"}</bdi>
+            Template <bdi>{session.template ?? "unknown"}</bdi> · Region{" "}
+            <bdi>{session.region ?? "unknown"}</bdi> · Worker{" "}
+            <bdi class="mono">{session.workerID ?? "unknown"}</bdi>
           </>
         ) : (
           "\u00a0"
         )}
       </p>
+      <div class="toolbar">
+        <div>
+          <WindowPickers
+            query={query}
+            onChange={(change) => navigate(pathTo(changeQuery(query, change)))}
+          />
+        </div>
+      </div>
       {usage.error instanceof NotFoundError ? (
         <NotFound id={id} />
       ) : usage.error ? (
         <ErrorNotice error={usage.error} retry={usage.retry} />
       ) : (
         <div aria-busy={usage.loading}>
-          <Facts usage={data} timeZone={window.timeZone} />
+          <Facts usage={data} timeZone={shownZone} />
           <section class="card memory" aria-labelledby="memory">
             <h2 id="memory">Allocated and used memory</h2>
             {data?.points ? (
               <HeadroomChart
                 points={data.points}
                 buckets={data.buckets ?? []}
-                interval={data.interval ?? window.interval}
-                timeZone={data.timezone ?? window.timeZone}
+                interval={data.interval ?? interval}
+                timeZone={shownZone}
                 label={`Allocated and used memory of ${id}`}
               />
             ) : (
@@ -79,9 +100,7 @@ export function SandboxView({ id }: { readonly id: string }) {
           </section>
         </div>
       )}
-      {data && (
-        <TagSection usage={data} timeZone={window.timeZone} onEdit={() => setIsEditing(true)} />
-      )}
+      {data && <TagSection usage={data} timeZone={shownZone} onEdit={() => setIsEditing(true)} />}
       {isEditing && (
         <TagEditor
           sandboxId={id}

@@ -2,7 +2,8 @@
 
 import { LIMITS, type UsageInterval, type UsageTotals } from "@opencomputer/usage";
 import { type Condition, readConditions, writeConditions } from "../conditions.js";
-import { DAY, DEFAULT_PERIOD, HOUR, isPeriod } from "./window.js";
+import { browserTimeZone } from "../format.js";
+import { DAY, DEFAULT_PERIOD, HOUR, isPeriod, periodWindow } from "./window.js";
 
 /** An amount of an item. */
 export type Metric = keyof UsageTotals;
@@ -118,6 +119,14 @@ export function automaticInterval(query: ViewQuery): UsageInterval {
   if (length <= 3 * HOUR) return "1m";
   return length <= 3 * DAY ? "1h" : "1d";
 }
+
+/**
+ * Returns the start and the end of a query at an instant.
+ *
+ * @throws InvalidRequestError if there is no such preset.
+ */
+export const windowOf = ({ period, from, to, timeZone }: ViewQuery, now: Date) =>
+  period === null ? { from, to } : periodWindow(period, now, timeZone ?? browserTimeZone());
 
 /** Returns about how long a window is, in milliseconds. Presets do not depend on the day, so neither do intervals. */
 function windowLength({ period, from, to }: ViewQuery): number {

@@ -12,8 +12,7 @@ import { asQuery } from "../conditions.js";
 import { browserTimeZone } from "../format.js";
 import type { Session } from "../session.js";
 import { type AnyPage, itemsAddUp, type Report, toReport } from "./groups.js";
-import { automaticInterval, type ViewQuery, writeQuery } from "./query.js";
-import { periodWindow } from "./window.js";
+import { automaticInterval, type ViewQuery, windowOf, writeQuery } from "./query.js";
 
 /** Requests a page of usage. */
 export async function by(
@@ -58,11 +57,7 @@ export async function loadReport(
     toReport(groupBy, await by(client, groupBy, { ...base, ...more }, signal));
   const { cursor, limit } = query;
   if (cursor === null) {
-    const window =
-      query.period === null
-        ? { from: query.from, to: query.to }
-        : periodWindow(query.period, new Date(), timeZone);
-    const report = await fetchPage({ ...window, limit });
+    const report = await fetchPage({ ...windowOf(query, new Date()), limit });
     return { query, report, first: report };
   }
   // A cursor has the window of the first page, which the preset of today may differ from.

@@ -31,9 +31,7 @@ export function Toolbar({ query, groupBy, onChange }: ToolbarProps) {
   return (
     <div class="toolbar">
       <div>
-        <PeriodPicker query={query} onChange={onChange} />
-        <IntervalPicker query={query} onChange={onChange} />
-        <ZonePicker query={query} onChange={onChange} />
+        <WindowPickers query={query} onChange={onChange} />
         <MetricPicker query={query} onChange={onChange} />
       </div>
       <div>
@@ -44,6 +42,17 @@ export function Toolbar({ query, groupBy, onChange }: ToolbarProps) {
         />
       </div>
     </div>
+  );
+}
+
+/** The controls of the window, its buckets and its time zone. */
+export function WindowPickers(props: Props) {
+  return (
+    <>
+      <PeriodPicker {...props} />
+      <IntervalPicker {...props} />
+      <ZonePicker {...props} />
+    </>
   );
 }
 
