@@ -44,6 +44,7 @@ export function SandboxView({ id }: { readonly id: string }) {
   }, [id]);
   const data = usage.data?.sandboxId === id ? usage.data : undefined;
   const session = sandbox.data?.sandboxID === id ? sandbox.data : undefined;
+  const isMissing = usage.error instanceof NotFoundError;
   // A time zone of the URL may not exist; that of data does.
   const shownZone = data?.timezone ?? browserTimeZone();
   return (
@@ -69,15 +70,17 @@ export function SandboxView({ id }: { readonly id: string }) {
           "\u00a0"
         )}
       </p>
-      <div class="toolbar">
-        <div>
-          <WindowPickers
-            query={query}
-            onChange={(change) => navigate(pathTo(changeQuery(query, change)))}
-          />
+      {!isMissing && (
+        <div class="toolbar">
+          <div>
+            <WindowPickers
+              query={query}
+              onChange={(change) => navigate(pathTo(changeQuery(query, change)))}
+            />
+          </div>
         </div>
-      </div>
-      {usage.error instanceof NotFoundError ? (
+      )}
+      {isMissing ? (
         <NotFound id={id} />
       ) : usage.error ? (
         <ErrorNotice error={usage.error} retry={usage.retry} />

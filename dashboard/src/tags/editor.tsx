@@ -8,7 +8,7 @@ import {
   type TagViolation,
   userTags,
 } from "@opencomputer/usage";
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { Dialog } from "../components/dialog.js";
 import { EmptyNotice, ErrorNotice, Skeleton } from "../components/notice.js";
 import { formatCount } from "../format.js";
@@ -17,7 +17,7 @@ import { useSession } from "../session.js";
 import { ConflictForm } from "./conflict.js";
 import { Footer, Problem, useUnsaved } from "./footer.js";
 import { differences, entriesOf, sameTags, type TagEntries } from "./merge.js";
-import { asObject, check, type Faults, placed, type Row, rowsOf } from "./rows.js";
+import { asObject, check, type Faults, placed, rowsOf } from "./rows.js";
 import { inOrder, Tag } from "./tag.js";
 import { TagRows } from "./tag-rows.js";
 
@@ -115,10 +115,9 @@ function TagForm(props: FormProps) {
   const checked = useMemo(() => check(rows), [rows]);
   const isChanged = !sameTags(checked.tags, entriesOf(userTags(base.tags)));
 
-  const edit = (rows: readonly Row[]) => {
-    setRows(rows);
-    onHasChanges(isEdited(rows, base));
-  };
+  // Invalid text is lost, too, if the dialog is closed.
+  const hasChanges = isChanged || checked.faults.size > 0;
+  useEffect(() => onHasChanges(hasChanges), [hasChanges]);
   const save = async (tags: TagEntries, read: SandboxTags) => {
     setIsSaving(true);
     setProblem(undefined);
@@ -184,7 +183,9 @@ function TagForm(props: FormProps) {
   const faults = joined(checked.faults, placed(rows, stillRefused));
   const general = [
     ...checked.general,
-    ...stillRefused.filter(({ key }) => key === null).map(({ message }) => message),
+    ...stillRefused
+      .filter(({ key }) => rows.every((row) => row.key !== key))
+      .map(({ key, message }) => (key === null ? message : `${key}: ${message}`)),
   ];
   const system = inOrder(base.tags).filter(({ isSystem }) => isSystem);
   const isFull = checked.tags.size > LIMITS.maxTags;
@@ -205,7 +206,7 @@ function TagForm(props: FormProps) {
             {formatCount(checked.tags.size)} of {formatCount(LIMITS.maxTags)} tags
           </span>
         </p>
-        <TagRows rows={rows} faults={faults} onChange={edit} />
+        <TagRows rows={rows} faults={faults} onChange={setRows} />
         {system.length > 0 && (
           <section class="system-tags" aria-label="System tags">
             <h3>System tags</h3>
@@ -236,12 +237,6 @@ function TagForm(props: FormProps) {
       </Footer>
     </form>
   );
-}
-
-/** Returns whether rows hold anything that is not saved, also if it is invalid. */
-function isEdited(rows: readonly Row[], base: SandboxTags): boolean {
-  const { tags, faults } = check(rows);
-  return faults.size > 0 || !sameTags(tags, entriesOf(userTags(base.tags)));
 }
 
 /** Joins the faults that the rules found and those that the server reported. */
