@@ -63,7 +63,7 @@ export class Suggestions {
   async keys(text: string): Promise<readonly Option[]> {
     const options = (await this.tagKeys()).map(({ key, sandboxCount }) => ({
       value: key,
-      detail: `${formatCount(sandboxCount)} sandboxes`,
+      detail: `${formatCount(sandboxCount)} ${sandboxCount === 1 ? "sandbox" : "sandboxes"}`,
     }));
     return matching(options, text);
   }

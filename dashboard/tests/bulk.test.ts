@@ -71,5 +71,15 @@ test("only conflicts, failures and sandboxes that were not read are retried", ()
     item("7", { step: "failed", plan: undefined, error: new Error("no server") }),
   ];
   expect(items.filter(canRetry).map(({ id }) => id)).toEqual(["1", "4", "7"]);
-  expect(tally(items).get("conflict")).toBe(1);
+  expect(tally([...items, item("8", { step: "writing", plan: made })])).toEqual(
+    new Map([
+      ["unread", 1],
+      ["planned", 2],
+      ["done", 1],
+      ["conflict", 1],
+      ["unchanged", 1],
+      ["refused", 1],
+      ["failed", 1],
+    ]),
+  );
 });

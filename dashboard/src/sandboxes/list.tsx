@@ -4,17 +4,19 @@ import { Conditions } from "../components/conditions.js";
 import { ErrorNotice } from "../components/notice.js";
 import { formatCount } from "../format.js";
 import { useLoad } from "../load.js";
-import { Link, navigate, usePlace } from "../router.js";
+import { href, Link, navigate, usePlace } from "../router.js";
 import { useSession } from "../session.js";
 import { BulkEdit } from "../tags/bulk-edit.js";
 import { TagEditor } from "../tags/editor.js";
 import { NoSandboxes } from "./empty.js";
-import { type ListQuery, listHref, listQuery, readList } from "./query.js";
+import { type ListQuery, listQuery, readList, writeList } from "./query.js";
 import { type Selection, withSelected } from "./selection.js";
 import { SandboxTable } from "./table.js";
 
 /** The pages before a page, by its cursor, as far as this tab has seen them. */
 const before = new Map<string, string | undefined>();
+
+const listHref = (query: ListQuery): string => href("/sandboxes", writeList(query));
 
 /** The list of sandboxes. */
 export function SandboxesView() {

@@ -1,6 +1,5 @@
 import type { SandboxesQuery } from "@opencomputer/usage";
 import { asQuery, type Condition, readConditions, writeConditions } from "../conditions.js";
-import { href } from "../router.js";
 
 /** The list as the URL describes it. Text that the API will reject is kept, because its error explains it. */
 export interface ListQuery {
@@ -21,14 +20,14 @@ export function readList(params: URLSearchParams): ListQuery {
   };
 }
 
-/** Writes the URL of a list, without defaults. */
-export function listHref({ conditions, state, limit, cursor }: ListQuery): string {
+/** Writes the query of a list's URL, without defaults. */
+export function writeList({ conditions, state, limit, cursor }: ListQuery): URLSearchParams {
   const params = new URLSearchParams();
   writeConditions(params, conditions);
   if (state !== DEFAULT_STATE) params.set("state", state);
   if (limit !== undefined) params.set("limit", limit);
   if (cursor !== undefined) params.set("cursor", cursor);
-  return href("/sandboxes", params);
+  return params;
 }
 
 /** Returns the options of the client. */

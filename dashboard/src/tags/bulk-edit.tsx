@@ -98,25 +98,21 @@ function Summary({ bulk: { items = [], running } }: { readonly bulk: Bulk }) {
   // The button that started or stopped the requests is gone.
   useEffect(() => heading.current?.focus(), [running]);
   const counts = tally(items);
-  const parts = COUNTED.flatMap(([step, name]) => {
-    const count = counts.get(step);
-    return count === undefined ? [] : [{ step, text: `${formatCount(count)} ${name}` }];
-  });
-  const left =
-    running === "writing"
-      ? (counts.get("planned") ?? 0) + (counts.get("writing") ?? 0)
-      : (counts.get("unread") ?? 0);
+  const parts = COUNTED.map(([step, name]) => ({ step, name, count: counts.get(step) ?? 0 }));
+  const left = counts.get(running === "writing" ? "planned" : "unread") ?? 0;
   return (
     <div class="bulk-summary">
       <h3 ref={heading} tabIndex={-1}>
         {TITLES[running ?? (counts.has("done") ? "finished" : "planned")]}
       </h3>
       <p role="status">
-        {parts.map(({ step, text }) => (
-          <span key={step} class={`step ${step}`}>
-            {text}
-          </span>
-        ))}
+        {parts
+          .filter(({ count }) => count > 0)
+          .map(({ step, name, count }) => (
+            <span key={step} class={`step ${step}`}>
+              {formatCount(count)} {name}
+            </span>
+          ))}
       </p>
       <progress
         aria-label="Progress"

@@ -83,9 +83,12 @@ export function planned(before: TagEntries, ifMatch: string, change: Change): Pr
 export const canRetry = ({ progress: { step } }: Item): boolean =>
   step === "conflict" || step === "failed" || step === "unread";
 
-/** Counts the sandboxes by state. */
+/** Counts the sandboxes by state. Those whose tags are being written are still planned. */
 export function tally(items: readonly Item[]): ReadonlyMap<Progress["step"], number> {
   const counts = new Map<Progress["step"], number>();
-  for (const { progress } of items) counts.set(progress.step, (counts.get(progress.step) ?? 0) + 1);
+  for (const { progress } of items) {
+    const step = progress.step === "writing" ? "planned" : progress.step;
+    counts.set(step, (counts.get(step) ?? 0) + 1);
+  }
   return counts;
 }

@@ -8,7 +8,7 @@ import {
   type TagViolation,
   userTags,
 } from "@opencomputer/usage";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Dialog } from "../components/dialog.js";
 import { EmptyNotice, ErrorNotice, Skeleton } from "../components/notice.js";
 import { formatCount } from "../format.js";
@@ -115,6 +115,25 @@ function TagForm(props: FormProps) {
   const checked = useMemo(() => check(rows), [rows]);
   const isChanged = !sameTags(checked.tags, entriesOf(userTags(base.tags)));
 
+  const stillRefused = (refused?.violations ?? []).filter(({ key }) =>
+    key === null
+      ? refused?.tags.size === checked.tags.size
+      : refused?.tags.get(key) === checked.tags.get(key),
+  );
+  const faults = joined(checked.faults, placed(rows, stillRefused));
+  const general = [
+    ...checked.general,
+    ...stillRefused
+      .filter(({ key }) => rows.every((row) => row.key !== key))
+      .map(({ key, message }) => (key === null ? message : `${key}: ${message}`)),
+  ];
+  // A problem below the fields makes them less high, which must not hide the one that is typed in.
+  const isRefused = general.length > 0;
+  const body = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const field = document.activeElement;
+    if (isRefused && body.current?.contains(field)) field?.scrollIntoView({ block: "nearest" });
+  }, [isRefused]);
   // Invalid text is lost, too, if the dialog is closed.
   const hasChanges = isChanged || checked.faults.size > 0;
   useEffect(() => onHasChanges(hasChanges), [hasChanges]);
@@ -175,18 +194,6 @@ function TagForm(props: FormProps) {
       />
     );
   }
-  const stillRefused = (refused?.violations ?? []).filter(({ key }) =>
-    key === null
-      ? refused?.tags.size === checked.tags.size
-      : refused?.tags.get(key) === checked.tags.get(key),
-  );
-  const faults = joined(checked.faults, placed(rows, stillRefused));
-  const general = [
-    ...checked.general,
-    ...stillRefused
-      .filter(({ key }) => rows.every((row) => row.key !== key))
-      .map(({ key, message }) => (key === null ? message : `${key}: ${message}`)),
-  ];
   const system = inOrder(base.tags).filter(({ isSystem }) => isSystem);
   const isFull = checked.tags.size > LIMITS.maxTags;
   return (
@@ -197,7 +204,7 @@ function TagForm(props: FormProps) {
         if (checked.isValid && isChanged && !isSaving) save(checked.tags, base);
       }}
     >
-      <div class="dialog-body">
+      <div class="dialog-body" ref={body}>
         <p class="form-head">
           <span class="muted">
             Tags of <bdi class="mono">{sandboxId}</bdi>
