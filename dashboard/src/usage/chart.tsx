@@ -1,10 +1,17 @@
 import { useMemo } from "preact/hooks";
 import { StackedChart } from "../charts/stacked.js";
+import { Skeleton } from "../components/notice.js";
 import { navigate } from "../router.js";
 import { chartGroups, conditionsOf, groupingName, withConditions } from "./groups.js";
 import { changeQuery, METRICS, metricOf } from "./query.js";
 import type { Loaded } from "./report.js";
 import { viewHref } from "./view.js";
+
+const ChartSkeleton = () => (
+  <div class="card usage-chart">
+    <Skeleton height="392px" />
+  </div>
+);
 
 /** The chart of the largest groups over time. */
 export function Chart({ data }: { readonly data: Loaded | undefined }) {
@@ -12,7 +19,7 @@ export function Chart({ data }: { readonly data: Loaded | undefined }) {
   const first = data?.first;
   const metric = data && metricOf(data.query);
   return useMemo(() => {
-    if (!data || !first || !metric) return <section class="card usage-chart skeleton" />;
+    if (!data || !first || !metric) return <ChartSkeleton />;
     const { groupBy, buckets, interval, timezone, rows } = first;
     const label = `${METRICS[metric]} by ${groupingName(groupBy)}`;
     const onSelect = (key: string) => {

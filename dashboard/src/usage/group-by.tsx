@@ -20,7 +20,7 @@ export function GroupByPicker({ groupBy = [], onChange }: Props) {
   const name = groupingName(groupBy);
   return (
     <Popover
-      class="group-by"
+      class="picker group-by"
       name={`Group by ${name}`}
       label={
         <>

@@ -9,6 +9,7 @@ import type {
   UsageSeries,
   UsageTotals,
 } from "@opencomputer/usage";
+import { groupColor } from "../charts/colors.js";
 import type { ChartGroup } from "../charts/stacked.js";
 import { type Condition, condition, withCondition } from "../conditions.js";
 import { dimensionName } from "../dimensions.js";
@@ -61,6 +62,7 @@ export interface AnyPage {
   readonly nextCursor: string | null;
 }
 
+/** The number of groups with a part of their own in the chart. */
 const LARGEST = 8;
 
 /** Returns a page as rows. */
@@ -144,6 +146,10 @@ export function chartGroups(
       : []),
   ];
 }
+
+/** Returns the class with the color of a row in the chart. */
+export const rowColor = (rank: number, amount: number): string =>
+  rank <= LARGEST && amount > 0 ? groupColor(rank - 1) : "series-rest";
 
 /** Subtracts series from their total. What is left of rounding is 0. */
 function difference(total: readonly number[], parts: readonly (readonly number[])[]): number[] {

@@ -13,7 +13,7 @@ interface Props {
 export function PeriodPicker({ query, onChange }: Props) {
   const name = periodName(query);
   return (
-    <Popover label={name} name={`Period: ${name}`} class="period">
+    <Popover label={name} name={`Period: ${name}`} class="picker period">
       {(close) => (
         <>
           <ul>

@@ -1,5 +1,6 @@
 import { type UsageTotals, userTags } from "@opencomputer/usage";
-import type { ComponentChildren } from "preact";
+import { type ComponentChildren, createContext } from "preact";
+import { useContext } from "preact/hooks";
 import { Sparkline } from "../charts/sparkline.js";
 import {
   formatCount,
@@ -17,6 +18,7 @@ import {
   conditionsOf,
   type Report,
   type Row,
+  rowColor,
   rowName,
   shareOf,
   untaggedName,
@@ -31,24 +33,25 @@ import { changeName } from "./words.js";
 interface RowProps {
   readonly rank: number;
   readonly row: Row;
-  readonly before: Before | undefined;
   readonly report: Report;
   readonly query: ViewQuery;
   readonly metric: Metric;
 }
 
 /** A group, whose values link to it as a filter and whose number of sandboxes links to them. */
-export function GroupRow({ rank, row, before, report, query, metric }: RowProps) {
+export function GroupRow({ rank, row, report, query, metric }: RowProps) {
   const { amounts, sandbox, sandboxCount, values } = row;
   const links = sandbox ? undefined : linksTo(query, report.groupBy, values);
+  const color = rowColor(rank, amounts[metric]);
   return (
     <tr>
       <td class="number rank muted">{formatCount(rank)}</td>
       {sandbox ? (
-        <SandboxCells row={row} report={report} />
+        <SandboxCells row={row} report={report} color={color} />
       ) : (
         values.map((value, i) => (
           <td key={report.groupBy[i]} class="value">
+            {i === 0 && <span class={`swatch ${color}`} />}
             <MaybeLink to={links?.group} title={`Filter by ${rowName(row)}`}>
               <Value value={value} />
             </MaybeLink>
@@ -63,7 +66,7 @@ export function GroupRow({ rank, row, before, report, query, metric }: RowProps)
           </MaybeLink>
         </td>
       )}
-      <ChangeCell now={amounts} before={before?.rows.get(row.key)} metric={metric} />
+      <RowChange row={row} metric={metric} />
     </tr>
   );
 }
@@ -103,7 +106,13 @@ function Value({ value }: { readonly value: string | null }) {
   return <span class="muted">{valueName(value)}</span>;
 }
 
-function SandboxCells({ row, report }: { readonly row: Row; readonly report: Report }) {
+interface SandboxCellsProps {
+  readonly row: Row;
+  readonly report: Report;
+  readonly color: string;
+}
+
+function SandboxCells({ row, report, color }: SandboxCellsProps) {
   const { sandbox } = row;
   if (!sandbox) return null;
   const { sandboxId, alias, status } = sandbox;
@@ -111,6 +120,7 @@ function SandboxCells({ row, report }: { readonly row: Row; readonly report: Rep
   return (
     <>
       <td class="value">
+        <span class={`swatch ${color}`} />
         <Link to={`/sandboxes/${encodeURIComponent(sandboxId)}`}>
           <bdi>{sandboxId}</bdi>
         </Link>{" "}
@@ -172,13 +182,23 @@ function AmountCells({ name, amounts, report, metric }: AmountCellsProps) {
         </td>
       ))}
       <td class="share">
-        <span class="bar">
-          <span style={{ width: `${share * 100}%` }} />
+        <span>
+          <span class="bar">
+            <span style={{ width: `${share * 100}%` }} />
+          </span>
+          {formatShare(share)}
         </span>
-        {formatShare(share)}
       </td>
     </>
   );
+}
+
+/** The window before, which is known later than the rows. Only the cells that show it are rendered again. */
+export const BeforeContext = createContext<Before | undefined>(undefined);
+
+function RowChange({ row, metric }: { readonly row: Row; readonly metric: Metric }) {
+  const before = useContext(BeforeContext);
+  return <ChangeCell now={row.amounts} before={before?.rows.get(row.key)} metric={metric} />;
 }
 
 interface ChangeCellProps {
@@ -216,6 +236,7 @@ export function UntaggedRow({ parts, metric }: SumProps) {
     <tr class="untagged">
       <td class="rank" />
       <th scope="row" class="value" colSpan={groupBy.length}>
+        <span class="swatch series-untagged" />
         <MaybeLink to={links?.group} title={`Filter by ${name}`}>
           <bdi>{name}</bdi>
         </MaybeLink>

@@ -1,11 +1,11 @@
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { Skeleton } from "../components/notice.js";
 import { dimensionName } from "../dimensions.js";
 import { navigate } from "../router.js";
 import { CheckLine } from "./check.js";
 import { Pages } from "./pages.js";
 import { changeQuery, METRICS, type Metric, metricOf, type ViewQuery } from "./query.js";
-import { GroupRow, TotalRow, UntaggedRow } from "./rows.js";
+import { BeforeContext, GroupRow, TotalRow, UntaggedRow } from "./rows.js";
 import type { Parts } from "./view.js";
 import { viewHref } from "./view.js";
 
@@ -16,14 +16,14 @@ interface Props {
 
 /** The groups of a page, what is untagged, and the total. */
 export function Table({ parts, query }: Props) {
-  const groupBy = parts?.data.report.groupBy ?? query.groupBy ?? ["tag:"];
+  const groupBy = parts?.data.report.groupBy ?? query.groupBy ?? [""];
   const isBySandbox = groupBy[0] === "sandbox";
   const metric = metricOf(parts?.data.query ?? query);
   return (
     <div class="card usage-table">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard. */}
       <section class="scroll" aria-label="Groups" tabIndex={0}>
-        <table>
+        <table class={`values-${isBySandbox ? "sandbox" : groupBy.length}`}>
           <thead>
             <tr>
               <th scope="col" class="rank">
@@ -88,13 +88,13 @@ function SortHeader({ metric, query }: SortHeaderProps) {
     <th scope="col" class="number amount" aria-sort={isSorted ? "descending" : undefined}>
       <button
         type="button"
-        class="link"
+        class="link sort"
         onClick={() => navigate(viewHref(changeQuery(query, { sort: `-${metric}` })))}
       >
         {METRICS[metric]}
         <span aria-hidden="true">{isSorted ? " ↓" : ""}</span>
       </button>
-      <small>GB-hours</small>
+      <small class="unit">GB-hours</small>
     </th>
   );
 }
@@ -104,10 +104,9 @@ interface BodyProps {
   readonly metric: Metric;
 }
 
-/** The rows, which are expensive to render: up to 500 with a series each. */
+/** The rows: up to 500 with a series each, so they are rendered in steps. */
 function Body({ parts, metric }: BodyProps) {
-  const { data, before } = parts;
-  const { report, query } = data;
+  const { report, query } = parts.data;
   const rows = useMemo(
     () =>
       report.rows.map((row, i) => (
@@ -115,23 +114,38 @@ function Body({ parts, metric }: BodyProps) {
           key={row.key}
           rank={(query.page - 1) * query.limit + i + 1}
           row={row}
-          before={before}
           report={report}
           query={query}
           metric={metric}
         />
       )),
-    [report, query, before, metric],
+    [report, query, metric],
   );
+  const rendered = useSteps(rows);
   return (
-    <>
-      <tbody>{rows}</tbody>
+    <BeforeContext.Provider value={parts.before}>
+      <tbody>{rendered}</tbody>
       <tfoot>
         <UntaggedRow parts={parts} metric={metric} />
         <TotalRow parts={parts} metric={metric} />
       </tfoot>
-    </>
+    </BeforeContext.Provider>
   );
+}
+
+/** The number of rows that are rendered at a time, without a noticeable delay. */
+const STEP = 50;
+
+/** Returns the first rows at once, and more of them with every frame. */
+function useSteps<T>(rows: readonly T[]): readonly T[] {
+  const [steps, setSteps] = useState({ rows, count: STEP });
+  const count = steps.rows === rows ? steps.count : STEP;
+  useEffect(() => {
+    if (count >= rows.length) return;
+    const frame = requestAnimationFrame(() => setSteps({ rows, count: count + STEP }));
+    return () => cancelAnimationFrame(frame);
+  }, [rows, count]);
+  return rows.slice(0, count);
 }
 
 function Placeholders({ columns }: { readonly columns: number }) {

@@ -7,6 +7,9 @@ import { METRICS, type Metric, metricOf } from "./query.js";
 import type { Parts } from "./view.js";
 import { changeName, windowName } from "./words.js";
 
+/** The growth from which a change stands out. */
+const JUMP = 0.5;
+
 /** The totals of a report. */
 export function Tiles({ parts }: { readonly parts: Parts | undefined }) {
   const metric = parts ? metricOf(parts.data.query) : "memoryGbSeconds";
@@ -17,13 +20,13 @@ export function Tiles({ parts }: { readonly parts: Parts | undefined }) {
     <dl class="card tiles">
       <AmountTile metric="memoryGbSeconds" parts={parts} />
       <AmountTile metric="diskOverageGbSeconds" parts={parts} />
-      <Tile name={isBySandbox ? "Untagged" : untagged} note={METRICS[metric].toLowerCase()}>
+      <Tile name={isBySandbox ? "Untagged" : untagged} note={`of ${METRICS[metric].toLowerCase()}`}>
         {parts && <Untagged parts={parts} metric={metric} />}
       </Tile>
       <Tile name={isBySandbox ? "Sandboxes" : "Groups"} note="with usage">
         {parts && <Groups parts={parts} />}
       </Tile>
-      <Tile name="Change" note={`${METRICS[metric].toLowerCase()}, to the window before`}>
+      <Tile name={`Change of ${METRICS[metric].toLowerCase()}`} note="vs. the window before">
         {parts && <TotalChange parts={parts} metric={metric} />}
       </Tile>
     </dl>
@@ -44,8 +47,8 @@ function Tile({ name, note, children }: TileProps) {
         <bdi>{name}</bdi>
       </dt>
       <dd>
-        {children || <Skeleton width="6ch" height="1.1em" />}
-        <small>{note}</small>
+        {children || <Skeleton width="4ch" height="0.8em" />}
+        <small class="note">{note}</small>
       </dd>
     </div>
   );
@@ -105,6 +108,6 @@ function TotalChange({ parts, metric }: MetricProps) {
   );
 }
 
-/** Returns the class of a change. */
+/** Returns the class of a change: only a jump stands out. */
 export const trendOf = (change: Change): string =>
-  typeof change !== "number" || Math.abs(change) < 0.005 ? "" : change > 0 ? "up" : "down";
+  typeof change === "number" && change >= JUMP ? "jump" : "";

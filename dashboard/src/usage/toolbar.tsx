@@ -79,7 +79,7 @@ function IntervalPicker({ query, onChange }: Props) {
 function ZonePicker({ query, onChange }: Props) {
   const zone = query.timeZone ?? browserTimeZone();
   return (
-    <Popover label={zone} name={`Time zone: ${zone}`}>
+    <Popover class="picker" label={zone} name={`Time zone: ${zone}`}>
       {(close) => (
         <ZoneEditor
           onChoose={(timeZone) => {

@@ -1,6 +1,5 @@
 import { useMemo, useRef } from "preact/hooks";
 import { EmptyNotice, ErrorNotice } from "../components/notice.js";
-import { browserTimeZone } from "../format.js";
 import { useLoad } from "../load.js";
 import { href, navigate, usePlace } from "../router.js";
 import { useSession } from "../session.js";
@@ -65,7 +64,7 @@ export function UsageView() {
       ) : isEmpty ? (
         <Empty query={query} onChange={change} />
       ) : (
-        <div class={loading && data ? "usage-body stale" : "usage-body"}>
+        <div class="usage-body">
           <Tiles parts={parts} />
           <Chart data={data} />
           <Table parts={parts} query={query} />
@@ -106,16 +105,27 @@ function Empty({ query, onChange }: EmptyProps) {
   }
   return (
     <EmptyNotice title="No usage in this window">
-      <p>Import what the platform recorded, tag a sandbox, or look at a longer window.</p>
-      <pre>
-        opencomputer-usage-server import events.jsonl --org ORGANIZATION{"\n"}
-        {'await client.tags.set("sb-1", { team: "payments" });'}
-        {"\n"}
-        {`await client.usage.byTag("team", { timeZone: "${browserTimeZone()}" });`}
-      </pre>
-      <button type="button" onClick={() => onChange({ period: "90d", from: null, to: null })}>
-        Show the last 90 days
-      </button>
+      <p>Any of these three fills it:</p>
+      <ul>
+        <li>
+          Import what the platform recorded:{" "}
+          <code>opencomputer-usage-server import events.jsonl --org ORGANIZATION</code>
+        </li>
+        <li>
+          Run a sandbox and tag it:{" "}
+          <code>{'await client.tags.set("sb-1", { team: "payments" })'}</code>
+        </li>
+        <li>
+          Look at a longer window:{" "}
+          <button
+            type="button"
+            class="link"
+            onClick={() => onChange({ period: "90d", from: null, to: null })}
+          >
+            show the last 90 days
+          </button>
+        </li>
+      </ul>
     </EmptyNotice>
   );
 }
