@@ -82,7 +82,7 @@ function NewCondition({ onApply }: { readonly onApply: (added: Condition) => voi
   if (dimension !== undefined) return <Editor dimension={dimension} onApply={onApply} />;
   return (
     <div class="condition">
-      <h3>Filter by</h3>
+      <h2>Filter by</h2>
       <Combobox
         name="Dimension"
         value={text}

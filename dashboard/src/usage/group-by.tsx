@@ -68,7 +68,7 @@ function Options({ groupBy, onToggle, onChoose }: OptionsProps) {
     );
   return (
     <>
-      <h3>Group by</h3>
+      <h2>Group by</h2>
       <p class="muted">Choose one, or tick up to {LIMITS.maxGroupByDimensions} to combine them.</p>
       {options.length > MANY && (
         <input

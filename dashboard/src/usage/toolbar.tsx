@@ -96,7 +96,7 @@ function ZoneEditor({ onChoose }: { readonly onChoose: (timeZone: string) => voi
   const [text, setText] = useState("");
   return (
     <div class="zone">
-      <h3>Time zone</h3>
+      <h2>Time zone</h2>
       <Combobox
         name="Time zone"
         value={text}
