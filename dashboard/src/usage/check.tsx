@@ -14,7 +14,7 @@ export function CheckLine({ parts }: { readonly parts: Parts | undefined }) {
   const { report } = parts.data;
   const isRight = seriesAddUp(report) && parts.count.addsUp !== false;
   return (
-    <p class={isRight ? "check" : "check fault"}>
+    <p class={isRight ? "check" : "check fault"} role="status">
       <span aria-hidden="true">{isRight ? "✓" : "⚠"}</span> {sentence(parts)}
       {report.asOf !== null && (
         <>
@@ -31,12 +31,11 @@ function sentence({ data, count }: Parts): string {
   const { report, query } = data;
   if (!seriesAddUp(report)) return "The buckets of a series do not add up to its amount.";
   const isBySandbox = report.untagged === null;
-  const noun = isBySandbox ? "sandboxes" : "groups";
-  if (count.addsUp === null) {
-    const known = count.isComplete ? "" : ` of more than ${formatCount(count.groups)}`;
-    return `Page ${query.page}${known} ${noun}: each series adds up to its amount.`;
-  }
-  const all = `${formatCount(count.groups)} ${noun}${isBySandbox ? "" : " and the untagged rest"}`;
-  if (count.addsUp) return `All ${all} add up to the total.`;
-  return `The ${all} do not add up to the total. Tags may have changed in the meantime.`;
+  const noun = isBySandbox ? "sandbox" : "group";
+  const groups = `${formatCount(count.groups)} ${noun}${count.groups === 1 ? "" : isBySandbox ? "es" : "s"}`;
+  if (count.addsUp === null)
+    return `Page ${query.page} of more than ${groups}: each series adds up to its amount.`;
+  const parts = isBySandbox ? groups : `${groups} and the untagged rest`;
+  if (count.addsUp) return `${parts} add up to the total.`;
+  return `${parts} do not add up to the total. Tags may have changed in the meantime.`;
 }

@@ -1,8 +1,10 @@
+import type { UsageTotals } from "@opencomputer/usage";
 import { formatCount } from "../format.js";
 import { type Cell, download, toCsv } from "./csv.js";
-import { changeOf, type Row, shareOf } from "./groups.js";
-import { METRICS, type Metric, metricOf } from "./query.js";
+import { type Row, shareOf } from "./groups.js";
+import { METRICS, metricOf } from "./query.js";
 import type { Parts } from "./view.js";
+import { localDate } from "./window.js";
 
 /** Downloads the page as CSV. */
 export function Export(parts: Parts) {
@@ -15,8 +17,9 @@ export function Export(parts: Parts) {
       class="export"
       title={`Download the ${rows} of ${isOnly ? "this report" : "this page"}`}
       onClick={() => {
-        const days = `${report.from.slice(0, 10)}-${report.to.slice(0, 10)}`;
-        download(`usage-${days}-page-${query.page}.csv`, toCsv(tableOf(parts)));
+        const first = localDate(Date.parse(report.from), report.timezone);
+        const last = localDate(Date.parse(report.to) - 1, report.timezone);
+        download(`usage-${first}-${last}-page-${query.page}.csv`, toCsv(tableOf(parts)));
       }}
     >
       {isOnly ? "Download CSV" : "Download page as CSV"}
@@ -38,7 +41,8 @@ export function tableOf({ data, before }: Parts): Cell[][] {
     "Disk overage (GB-seconds)",
     `Share of total ${name.toLowerCase()} (fraction)`,
     "Sandboxes (count)",
-    `Change of ${name.toLowerCase()} to the window before (fraction)`,
+    "Memory in the window before (GB-seconds)",
+    "Disk overage in the window before (GB-seconds)",
     "Window start (inclusive)",
     "Window end (exclusive)",
     "Measured at",
@@ -46,9 +50,9 @@ export function tableOf({ data, before }: Parts): Cell[][] {
   const line = (
     kind: string,
     values: readonly Cell[],
-    amounts: Readonly<Record<Metric, number>>,
+    amounts: UsageTotals,
     count: number | null,
-    earlier: Readonly<Record<Metric, number>> | null | undefined,
+    earlier: UsageTotals | null | undefined,
   ): Cell[] => [
     kind,
     ...values,
@@ -56,7 +60,8 @@ export function tableOf({ data, before }: Parts): Cell[][] {
     amounts.diskOverageGbSeconds,
     shareOf(amounts[metric], total[metric]),
     count,
-    before ? changeOf(amounts[metric], earlier?.[metric] ?? 0) : null,
+    earlier?.memoryGbSeconds ?? null,
+    earlier?.diskOverageGbSeconds ?? null,
     report.from,
     report.to,
     report.asOf,

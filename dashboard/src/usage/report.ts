@@ -67,10 +67,14 @@ export async function loadReport(
   return { query, report, first };
 }
 
+/** Returns a text that is the same for all pages of a report that was loaded. */
+export const walkId = ({ query, report: { groupBy, from, to, asOf } }: Loaded): string =>
+  JSON.stringify([walkKey(query), groupBy, from, to, asOf]);
+
 /** The number of groups on all pages, and whether they add up. */
 export interface Count {
-  /** The report that was counted. */
-  readonly report: Report;
+  /** The walk that was counted. */
+  readonly walk: string;
   /** The number of groups, or at least so many. */
   readonly groups: number;
   readonly isComplete: boolean;
@@ -79,10 +83,11 @@ export interface Count {
 }
 
 /** Counts the groups of a report that has one page. */
-export function countPage(query: ViewQuery, report: Report): Count {
+export function countPage(loaded: Loaded): Count {
+  const { query, report } = loaded;
   const isComplete = query.cursor === null && report.nextCursor === null;
   return {
-    report,
+    walk: walkId(loaded),
     groups: (query.page - 1) * query.limit + report.rows.length,
     isComplete,
     addsUp: isComplete
@@ -98,12 +103,12 @@ export function countPage(query: ViewQuery, report: Report): Count {
 /** Counts the groups of a report that has more pages, up to those of the largest page. */
 export async function loadCount(
   { client }: Session,
-  query: ViewQuery,
-  report: Report,
+  loaded: Loaded,
   signal: AbortSignal,
 ): Promise<Count> {
-  const known = countPage(query, report);
+  const known = countPage(loaded);
   if (known.isComplete) return known;
+  const { query, report } = loaded;
   const { from, to, timezone, groupBy } = report;
   const options = {
     from,
@@ -115,7 +120,7 @@ export async function loadCount(
   const page = await by(client, groupBy, options, signal);
   const isComplete = page.nextCursor === null;
   return {
-    report,
+    walk: known.walk,
     groups: page.items.length,
     isComplete,
     addsUp: isComplete ? itemsAddUp(page.items, page.untagged ?? null, page.total) : null,

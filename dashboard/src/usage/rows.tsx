@@ -10,6 +10,7 @@ import {
   formatShare,
 } from "../format.js";
 import { Link } from "../router.js";
+import { Status } from "../sandboxes/parts.js";
 import type { Before } from "./before.js";
 import { Detailed } from "./detailed.js";
 import {
@@ -127,7 +128,7 @@ function SandboxCells({ row, report, color }: SandboxCellsProps) {
         {alias !== undefined && <bdi class="muted">{alias}</bdi>}{" "}
         <Retagged row={row} report={report} />
       </td>
-      <td class="status muted">{status}</td>
+      <td class="state">{status !== undefined && <Status status={status} />}</td>
       <td class="tags" title={tags.map(([key, value]) => `${key}: ${value}`).join("\n")}>
         {tags.map(([key, value]) => (
           <bdi key={key} class="tag">

@@ -36,7 +36,7 @@ export function Table({ parts, query }: Props) {
               ))}
               {isBySandbox && (
                 <>
-                  <th scope="col" class="status">
+                  <th scope="col" class="state">
                     Status
                   </th>
                   <th scope="col" class="tags">

@@ -7,7 +7,7 @@ import { type Before, loadBefore } from "./before.js";
 import { Chart } from "./chart.js";
 import { Export } from "./export.js";
 import { changeQuery, readQuery, type ViewQuery, writeQuery } from "./query.js";
-import { type Count, countPage, type Loaded, loadCount, loadReport } from "./report.js";
+import { type Count, countPage, type Loaded, loadCount, loadReport, walkId } from "./report.js";
 import { Table } from "./table.js";
 import { Tiles } from "./tiles.js";
 import { Toolbar } from "./toolbar.js";
@@ -30,14 +30,14 @@ export function UsageView() {
   });
   const report = data?.report;
   // These requests wait for the report, which is what the reader wants to see first.
-  const id = data ? reportId(data) : "";
+  const walk = data && walkId(data);
   const before = useLoad<Before | undefined>(
-    id,
+    `${walk} ${data?.query.page}`,
     async (signal) => data && loadBefore(session, data.query, data.report, signal),
   );
   const count = useLoad<Count | undefined>(
-    id,
-    async (signal) => data && loadCount(session, data.query, data.report, signal),
+    `${walk}`,
+    async (signal) => data && loadCount(session, data, signal),
   );
   const change = (change: Partial<ViewQuery>) => navigate(viewHref(changeQuery(query, change)));
   const parts = data && {
@@ -45,9 +45,7 @@ export function UsageView() {
     // What is kept while the next is loading belongs to another report.
     before: before.data?.report === report ? before.data : undefined,
     hasFailedBefore: before.error !== undefined,
-    count:
-      (count.data?.report === report ? count.data : undefined) ??
-      countPage(data.query, data.report),
+    count: count.data && count.data.walk === walk ? count.data : countPage(data),
   };
   const isEmpty =
     report && report.rows.length === 0 && !report.untagged?.sandboxCount && query.cursor === null;
@@ -81,10 +79,6 @@ export interface Parts {
   /** Whether the window before could not be loaded. */
   readonly hasFailedBefore: boolean;
   readonly count: Count;
-}
-
-function reportId({ query, report }: Loaded): string {
-  return JSON.stringify([writeQuery(query).toString(), report.groupBy, report.to, report.asOf]);
 }
 
 interface EmptyProps {
