@@ -103,9 +103,9 @@ export function Combobox(props: Props) {
       setActive((active) => ((active + 1 + step + places) % places) - 1);
     } else if (event.key === "Enter") {
       const option = shown ? options[active] : undefined;
-      if (option || onChoose) event.preventDefault();
-      if (option) choose(option.value);
-      else onChoose?.(value);
+      if (!option && !onChoose) return;
+      event.preventDefault();
+      choose(option?.value ?? value);
     } else if (event.key === "Escape" && shown) {
       event.preventDefault();
       setOpen(false);
