@@ -121,14 +121,14 @@ function TagForm(props: FormProps) {
       : refused?.tags.get(key) === checked.tags.get(key),
   );
   const faults = joined(checked.faults, placed(rows, stillRefused));
-  const general = [
+  const general = new Set([
     ...checked.general,
     ...stillRefused
       .filter(({ key }) => rows.every((row) => row.key !== key))
       .map(({ key, message }) => (key === null ? message : `${key}: ${message}`)),
-  ];
+  ]);
   // A problem below the fields makes them less high, which must not hide the one that is typed in.
-  const isRefused = general.length > 0;
+  const isRefused = general.size > 0;
   const body = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const field = document.activeElement;
@@ -228,9 +228,9 @@ function TagForm(props: FormProps) {
           </section>
         )}
       </div>
-      {general.map((message) => (
+      {[...general].map((message) => (
         <p key={message} class="problem" role="alert">
-          {message}
+          <bdi>{message}</bdi>
         </p>
       ))}
       {problem && <Problem title="The tags were not saved." error={problem} />}
