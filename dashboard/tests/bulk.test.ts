@@ -1,6 +1,14 @@
 import { LIMITS, validateTags } from "@opencomputer/usage";
 import { describe, expect, test } from "vitest";
-import { type Change, canRetry, type Item, plan, planned, tally } from "../src/tags/bulk.js";
+import {
+  type Change,
+  canRetry,
+  type Item,
+  plan,
+  planned,
+  tally,
+  wasTried,
+} from "../src/tags/bulk.js";
 import { entriesOf } from "../src/tags/merge.js";
 
 const change = (set: Record<string, string>, ...remove: string[]): Change => ({
@@ -54,7 +62,7 @@ describe("planned", () => {
   });
 });
 
-test("only conflicts, failures and sandboxes that were not read are retried", () => {
+test("the states of sandboxes tell what is left to do", () => {
   const made = plan(entriesOf({}), change({ team: "a" }));
   const item = (id: string, progress: Item["progress"]): Item => ({
     id,
@@ -71,6 +79,7 @@ test("only conflicts, failures and sandboxes that were not read are retried", ()
     item("7", { step: "failed", plan: undefined, error: new Error("no server") }),
   ];
   expect(items.filter(canRetry).map(({ id }) => id)).toEqual(["1", "4", "7"]);
+  expect(items.filter(wasTried).map(({ id }) => id)).toEqual(["3", "4"]);
   expect(tally([...items, item("8", { step: "writing", plan: made })])).toEqual(
     new Map([
       ["unread", 1],

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Dialog } from "../components/dialog.js";
 import { formatCount } from "../format.js";
 import { useSession } from "../session.js";
-import { canRetry, tally } from "./bulk.js";
+import { canRetry, tally, wasTried } from "./bulk.js";
 import { BulkList } from "./bulk-list.js";
 import { Footer, useUnsaved } from "./footer.js";
 import { check, newRow, type Row } from "./rows.js";
@@ -103,7 +103,7 @@ function Summary({ bulk: { items = [], running } }: { readonly bulk: Bulk }) {
   return (
     <div class="bulk-summary">
       <h3 ref={heading} tabIndex={-1}>
-        {TITLES[running ?? (counts.has("done") ? "finished" : "planned")]}
+        {TITLES[running ?? (items.some(wasTried) ? "finished" : "planned")]}
       </h3>
       <p role="status">
         {parts

@@ -83,6 +83,12 @@ export function planned(before: TagEntries, ifMatch: string, change: Change): Pr
 export const canRetry = ({ progress: { step } }: Item): boolean =>
   step === "conflict" || step === "failed" || step === "unread";
 
+/** Returns whether the tags of a sandbox were written, or could not be. */
+export const wasTried = ({ progress }: Item): boolean =>
+  progress.step === "done" ||
+  progress.step === "conflict" ||
+  (progress.step === "failed" && progress.plan !== undefined);
+
 /** Counts the sandboxes by state. Those whose tags are being written are still planned. */
 export function tally(items: readonly Item[]): ReadonlyMap<Progress["step"], number> {
   const counts = new Map<Progress["step"], number>();
