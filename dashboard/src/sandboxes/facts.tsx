@@ -1,7 +1,7 @@
 import type { SandboxUsage } from "@opencomputer/usage";
 import type { ComponentChildren } from "preact";
 import { Skeleton } from "../components/notice.js";
-import { formatGbHours, formatGbSeconds, formatMb, formatShare } from "../format.js";
+import { formatCount, formatGbHours, formatGbSeconds, formatMb, formatShare } from "../format.js";
 import { Detailed } from "../usage/detailed.js";
 import { windowName } from "../usage/words.js";
 import { formatDuration, formatSeconds } from "./duration.js";
@@ -67,7 +67,22 @@ export function Facts({ usage, timeZone }: Props) {
       </dl>
       <p class="muted span">
         {usage ? windowName({ ...usage, timezone: timeZone }) : <Skeleton width="24ch" />}
+        {usage && <MissingSamples points={usage.points ?? []} />}
       </p>
+    </>
+  );
+}
+
+/** Says for how much of the chart used memory is unknown, which the API counts as 0. */
+function MissingSamples({ points }: { readonly points: NonNullable<SandboxUsage["points"]> }) {
+  const allocated = points.filter(({ memoryAllocatedGbSeconds }) => memoryAllocatedGbSeconds > 0);
+  const missing = allocated.filter(({ usedFraction }) => usedFraction === null).length;
+  if (missing === 0 || missing === allocated.length) return null;
+  return (
+    <>
+      {". "}
+      {formatCount(missing)} of {formatCount(allocated.length)} bars have no samples and count as 0
+      used memory.
     </>
   );
 }
