@@ -7,7 +7,13 @@ import type { Parts } from "./view.js";
 import { localDate } from "./window.js";
 
 /** Downloads the page as CSV. */
-export function Export(parts: Parts) {
+export function Export({ parts }: { readonly parts: Parts | undefined }) {
+  if (!parts)
+    return (
+      <button type="button" class="export" disabled>
+        Download CSV
+      </button>
+    );
   const { report, query } = parts.data;
   const isOnly = query.cursor === null && report.nextCursor === null;
   const rows = `${formatCount(report.rows.length)} rows`;

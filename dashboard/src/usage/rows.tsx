@@ -129,9 +129,9 @@ function SandboxCells({ row, report, color }: SandboxCellsProps) {
         <Retagged row={row} report={report} />
       </td>
       <td class="state">{status !== undefined && <Status status={status} />}</td>
-      <td class="tags" title={tags.map(([key, value]) => `${key}: ${value}`).join("\n")}>
+      <td class="labels" title={tags.map(([key, value]) => `${key}: ${value}`).join("\n")}>
         {tags.map(([key, value]) => (
-          <bdi key={key} class="tag">
+          <bdi key={key} class="label">
             <span class="muted">{key}</span> {valueName(value)}
           </bdi>
         ))}

@@ -39,7 +39,7 @@ export function Table({ parts, query }: Props) {
                   <th scope="col" class="state">
                     Status
                   </th>
-                  <th scope="col" class="tags">
+                  <th scope="col" class="labels">
                     Tags
                   </th>
                 </>

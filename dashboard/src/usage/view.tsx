@@ -54,7 +54,7 @@ export function UsageView() {
       <header class="usage-head">
         <h1>Usage</h1>
         <p class="muted">{report && !error && windowName(report)}</p>
-        {parts && !error && !isEmpty && <Export {...parts} />}
+        {!error && !isEmpty && <Export parts={parts} />}
       </header>
       <Toolbar query={query} groupBy={query.groupBy ?? report?.groupBy} onChange={change} />
       {error ? (

@@ -1,6 +1,6 @@
 // Windows and changes in words.
 
-import { formatChange, formatDate, formatInstant } from "../format.js";
+import { formatChange, formatCount, formatDate, formatInstant } from "../format.js";
 import type { Change } from "./groups.js";
 import { DAY, midnightDate, type TimeWindow } from "./window.js";
 
@@ -17,6 +17,12 @@ export function windowName({
   return `${formatDate(from, timezone)} – ${formatDate(last, timezone)}`;
 }
 
+/** From this growth on, a factor says more than a percentage. */
+const MANY = 10;
+
 /** Returns a change in words. */
-export const changeName = (change: Change): string =>
-  change === null ? "–" : change === "new" ? "new" : formatChange(change);
+export function changeName(change: Change): string {
+  if (change === null) return "–";
+  if (change === "new") return "new";
+  return change >= MANY ? `×${formatCount(change + 1)}` : formatChange(change);
+}
