@@ -2,10 +2,10 @@ import { useMemo } from "preact/hooks";
 import { StackedChart } from "../charts/stacked.js";
 import { Skeleton } from "../components/notice.js";
 import { navigate } from "../router.js";
-import { chartGroups, conditionsOf, groupingName, withConditions } from "./groups.js";
-import { changeQuery, METRICS, metricOf } from "./query.js";
+import { chartGroups, groupingName } from "./groups.js";
+import { linksTo } from "./links.js";
+import { METRICS, metricOf } from "./query.js";
 import type { Loaded } from "./report.js";
-import { viewHref } from "./view.js";
 
 const ChartSkeleton = () => (
   <div class="card usage-chart">
@@ -24,10 +24,8 @@ export function Chart({ data }: { readonly data: Loaded | undefined }) {
     const label = `${METRICS[metric]} by ${groupingName(groupBy)}`;
     const onSelect = (key: string) => {
       const row = rows.find((row) => row.key === key);
-      const added = row && conditionsOf(groupBy, row.values);
-      if (!added) return;
-      const conditions = withConditions(data.query.conditions, added);
-      navigate(viewHref(changeQuery(data.query, { conditions })));
+      const links = row && linksTo(data.query, groupBy, row.values);
+      if (links) navigate(links.group);
     };
     return (
       <section class="card usage-chart">

@@ -1,7 +1,7 @@
 import { Skeleton } from "../components/notice.js";
 import { formatCount, formatInstant } from "../format.js";
 import { seriesAddUp } from "./groups.js";
-import type { Parts } from "./view.js";
+import type { Parts } from "./parts.js";
 
 /** Says whether the parts add up to the total, and at which instant they are measured. */
 export function CheckLine({ parts }: { readonly parts: Parts | undefined }) {

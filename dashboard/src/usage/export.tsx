@@ -2,8 +2,8 @@ import type { UsageTotals } from "@opencomputer/usage";
 import { formatCount } from "../format.js";
 import { type Cell, download, toCsv } from "./csv.js";
 import { type Row, shareOf } from "./groups.js";
+import type { Parts } from "./parts.js";
 import { METRICS, metricOf } from "./query.js";
-import type { Parts } from "./view.js";
 import { localDate } from "./window.js";
 
 /** Downloads the page as CSV. */

@@ -1,6 +1,6 @@
 import { Link, navigate } from "../router.js";
+import { viewHref } from "./links.js";
 import { changeQuery, PAGE_SIZES, type ViewQuery } from "./query.js";
-import { viewHref } from "./view.js";
 
 interface Props {
   readonly query: ViewQuery;

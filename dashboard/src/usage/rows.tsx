@@ -16,7 +16,6 @@ import { Detailed } from "./detailed.js";
 import {
   type Amounts,
   changeOf,
-  conditionsOf,
   type Report,
   type Row,
   rowColor,
@@ -24,11 +23,11 @@ import {
   shareOf,
   untaggedName,
   valueName,
-  withConditions,
 } from "./groups.js";
-import { changeQuery, METRICS, type Metric, type ViewQuery } from "./query.js";
+import { linksTo } from "./links.js";
+import type { Parts } from "./parts.js";
+import { METRICS, type Metric, type ViewQuery } from "./query.js";
 import { trendOf } from "./tiles.js";
-import { type Parts, viewHref } from "./view.js";
 import { changeName } from "./words.js";
 
 interface RowProps {
@@ -70,21 +69,6 @@ export function GroupRow({ rank, row, report, query, metric }: RowProps) {
       <RowChange row={row} metric={metric} />
     </tr>
   );
-}
-
-/** Returns the URLs of a group's usage and of its sandboxes, or undefined if the API does not filter by its values. */
-function linksTo(
-  query: ViewQuery,
-  groupBy: readonly string[],
-  values: readonly (string | null)[],
-): { readonly group: string; readonly sandboxes: string } | undefined {
-  const added = conditionsOf(groupBy, values);
-  if (!added) return undefined;
-  const conditions = withConditions(query.conditions, added);
-  return {
-    group: viewHref(changeQuery(query, { conditions })),
-    sandboxes: viewHref(changeQuery(query, { conditions, groupBy: ["sandbox"] })),
-  };
 }
 
 interface MaybeLinkProps {

@@ -3,11 +3,11 @@ import { Skeleton } from "../components/notice.js";
 import { dimensionName } from "../dimensions.js";
 import { navigate } from "../router.js";
 import { CheckLine } from "./check.js";
+import { viewHref } from "./links.js";
 import { Pages } from "./pages.js";
+import type { Parts } from "./parts.js";
 import { changeQuery, METRICS, type Metric, metricOf, type ViewQuery } from "./query.js";
 import { BeforeContext, GroupRow, TotalRow, UntaggedRow } from "./rows.js";
-import type { Parts } from "./view.js";
-import { viewHref } from "./view.js";
 
 interface Props {
   readonly parts: Parts | undefined;

@@ -3,8 +3,8 @@ import { Skeleton } from "../components/notice.js";
 import { formatCount, formatGbHours, formatGbSeconds, formatShare } from "../format.js";
 import { Detailed } from "./detailed.js";
 import { type Change, changeOf, shareOf, untaggedName } from "./groups.js";
+import type { Parts } from "./parts.js";
 import { METRICS, type Metric, metricOf } from "./query.js";
-import type { Parts } from "./view.js";
 import { changeName, windowName } from "./words.js";
 
 /** The growth from which a change stands out. */

@@ -1,20 +1,19 @@
 import { useMemo, useRef } from "preact/hooks";
 import { EmptyNotice, ErrorNotice } from "../components/notice.js";
 import { useLoad } from "../load.js";
-import { href, navigate, usePlace } from "../router.js";
+import { navigate, usePlace } from "../router.js";
 import { useSession } from "../session.js";
 import { type Before, loadBefore } from "./before.js";
 import { Chart } from "./chart.js";
 import { Export } from "./export.js";
+import { viewHref } from "./links.js";
+import type { Parts } from "./parts.js";
 import { changeQuery, readQuery, type ViewQuery, writeQuery } from "./query.js";
 import { type Count, countPage, type Loaded, loadCount, loadReport, walkId } from "./report.js";
 import { Table } from "./table.js";
 import { Tiles } from "./tiles.js";
 import { Toolbar } from "./toolbar.js";
 import { windowName } from "./words.js";
-
-/** Returns the URL of a query. */
-export const viewHref = (query: ViewQuery): string => href("/", writeQuery(query));
 
 /** The usage of an organization: a toolbar, totals, a chart over time and a table of groups. */
 export function UsageView() {
@@ -40,7 +39,7 @@ export function UsageView() {
     async (signal) => data && loadCount(session, data, signal),
   );
   const change = (change: Partial<ViewQuery>) => navigate(viewHref(changeQuery(query, change)));
-  const parts = data && {
+  const parts: Parts | undefined = data && {
     data,
     // What is kept while the next is loading belongs to another report.
     before: before.data?.report === report ? before.data : undefined,
@@ -70,15 +69,6 @@ export function UsageView() {
       )}
     </div>
   );
-}
-
-/** What is shown of a query: the report, and what was loaded after it. */
-export interface Parts {
-  readonly data: Loaded;
-  readonly before: Before | undefined;
-  /** Whether the window before could not be loaded. */
-  readonly hasFailedBefore: boolean;
-  readonly count: Count;
 }
 
 interface EmptyProps {
