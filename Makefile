@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-py test-sdist bench bench-server bench-ts bench-py lint fmt generate dist clean dashboard-package server platform npm-package wheel
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py screenshots lint fmt generate dist clean dashboard-package server platform npm-package wheel
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -24,7 +24,7 @@ help: ## list the targets
 demo: server npm-package wheel ## serve a generated fleet and report on it from both SDKs (ONCE=1: report, then exit)
 	ONCE=$(ONCE) scripts/demo
 
-test: test-rust test-api test-ts test-packages test-py ## run every test
+test: test-rust test-api test-ts test-packages test-dashboard test-browser test-py ## run every test
 
 quick: ## run the tests of the core and every vector in Rust, in less than a minute
 	scripts/needs nextest
@@ -52,6 +52,15 @@ test-packages: server npm-package ## test the packed npm package in every runtim
 	scripts/needs packages chromium
 	echo "==> testing the packed npm package"
 	npm --prefix tests/packages run --silent test
+
+test-dashboard: dashboard-package ## run the unit tests of the dashboard
+	echo "==> testing the parts of the dashboard"
+	npm --prefix $(DASHBOARD) run --silent test
+
+test-browser: server ## test the dashboard in Chromium against the server, on SQLite and PostgreSQL
+	scripts/needs browser chromium postgres
+	echo "==> testing the dashboard in Chromium"
+	scripts/postgres npm --prefix tests/browser run --silent test
 
 test-py: platform wheel ## run the Python tests on the wheel, with every installed Python
 	scripts/test-py
@@ -86,6 +95,11 @@ bench-py: ## measure the Python package beside httpx, aiohttp, requests, msgspec
 	target/bench/py/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/bench/wheel/*.whl
 	cargo build --locked --release -p opencomputer-usage-bench-http
 	target/bench/py/bin/python benches/py/bench.py target/bench/wheel/*.whl target/release/opencomputer-usage-bench-http
+
+screenshots: server ## write pictures of the dashboard to docs/images
+	scripts/needs browser chromium
+	echo "==> taking pictures of the dashboard"
+	npm --prefix tests/browser run --silent screenshots
 
 lint: dashboard-package ## check formatting, lints and types in every language
 	scripts/needs wasm npm venv
@@ -130,7 +144,7 @@ dist: dashboard ## put the wheel, the npm tarball and the server into dist/
 
 clean: ## remove everything that was built or installed in this folder
 	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} $(DASHBOARD)/{node_modules,dist/*} \
-		tests/packages/{node_modules,.projects,.wrangler} benches/ts/node_modules
+		tests/packages/{node_modules,.projects,.wrangler} {tests/browser,benches/ts}/node_modules
 
 dashboard: dashboard-package ## build the dashboard on the packed npm package, for the server to embed
 	echo "==> building the dashboard"
