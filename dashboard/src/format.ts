@@ -28,10 +28,7 @@ const signedPercent = new Intl.NumberFormat(undefined, {
 
 export const formatCount = (count: number): string => whole.format(count);
 export const formatShare = (share: number): string => percent.format(share);
-
-/** Formats a relative change: as a percentage up to tenfold, as a factor beyond. */
-export const formatChange = (change: number): string =>
-  change > 9 ? `×${whole.format(change + 1)}` : signedPercent.format(change);
+export const formatChange = (change: number): string => signedPercent.format(change);
 
 /** Formats GB-seconds as GB-hours without the unit, with digits that fit the size. */
 export function formatGbHours(gbSeconds: number): string {
