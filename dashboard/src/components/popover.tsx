@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 
 interface Props {
   /** The content of the button. */
@@ -14,6 +14,7 @@ interface Props {
 /** A button that opens a panel below itself. Escape, a click elsewhere and the loss of the focus close it. */
 export function Popover({ label, name, class: className = "", children }: Props) {
   const [open, setOpen] = useState(false);
+  const id = useId();
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
   const close = () => {
@@ -47,6 +48,7 @@ export function Popover({ label, name, class: className = "", children }: Props)
       <button
         type="button"
         ref={button}
+        id={id}
         aria-expanded={open}
         aria-haspopup="dialog"
         aria-label={name}
@@ -55,7 +57,7 @@ export function Popover({ label, name, class: className = "", children }: Props)
         {label}
       </button>
       {open && (
-        <div class="panel" role="dialog" aria-label={name}>
+        <div class="panel" role="dialog" aria-labelledby={id}>
           {children(close)}
         </div>
       )}
