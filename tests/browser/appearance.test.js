@@ -49,7 +49,7 @@ const VIEWS = {
     ready: (page) => page.locator(".usage-table .total .change:not(:empty)").waitFor(),
   },
   "usage by sandbox, retagged": {
-    path: "/?period=7d&groupBy=sandbox&filter[tag:team]=growth,search&exclude[region]=euc1",
+    path: "/?period=7d&groupBy=sandbox&filter[tag:team]=growth,platform&exclude[region]=euc1",
     ready: (page) => page.locator(".usage-table .total .change:not(:empty)").waitFor(),
   },
   "usage as a table, with the period open": {
@@ -77,7 +77,7 @@ const VIEWS = {
     ready: (page) => page.getByRole("alert").waitFor(),
   },
   sandboxes: {
-    path: "/sandboxes?state=all&exclude[tag:team]=",
+    path: "/sandboxes?state=all&limit=25",
     ready: (page) => page.getByText(/on this page/).waitFor(),
   },
   "no sandboxes": {

@@ -42,7 +42,7 @@ export async function openPage(t, server, options = {}) {
     ...options,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(20_000);
   const faults = /** @type {string[]} */ ([]);
   const expected = /** @type {RegExp[]} */ ([]);
   page.on("pageerror", (error) => faults.push(`error: ${error}`));

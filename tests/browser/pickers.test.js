@@ -180,7 +180,7 @@ for (const engine of ENGINES) {
       }
     });
 
-    for (const path of ["/?period=7d&groupBy=tag:env", "/sandboxes?state=all"]) {
+    for (const path of ["/?period=7d&groupBy=tag:env", "/sandboxes?state=all&limit=25"]) {
       const [view, defaults] = path.split("?");
       const at = (/** @type {string} */ condition) =>
         view === "/" ? `/?${defaults}&${condition}` : `/sandboxes?${condition}&${defaults}`;
@@ -283,26 +283,31 @@ for (const engine of ENGINES) {
 
     test("the window and the interval of a sandbox", async (t) => {
       const { page } = await openView(t, server, "/sandboxes/sb-runaway");
-      for (const [name, to, before, after] of /** @type {const} */ ([
-        ["Window", "/sandboxes/sb-runaway?period=7d", "30d", "7d"],
-        ["Interval", "/sandboxes/sb-runaway?interval=1h", "1d", "1h"],
-      ])) {
-        const picker = page.getByLabel(name, { exact: true });
-        const shows = () => picker.inputValue();
-        await assertPicker(page, {
-          change: () => picker.selectOption(after),
-          to,
-          shows,
-          before,
-          after,
-        });
-      }
+      const period = page.locator(".period > button");
+      await assertPicker(page, {
+        change: async () => {
+          await period.click();
+          await page.getByRole("button", { name: "Last 7 days", exact: true }).click();
+        },
+        to: "/sandboxes/sb-runaway?period=7d",
+        shows: () => period.innerText(),
+        before: "Last 30 days",
+        after: "Last 7 days",
+      });
+      const interval = page.getByLabel("Interval");
+      await assertPicker(page, {
+        change: () => interval.selectOption("1h"),
+        to: "/sandboxes/sb-runaway?interval=1h",
+        shows: () => interval.inputValue(),
+        before: "",
+        after: "1h",
+      });
     });
 
     test("hostile values are completed and filtered by as they are", async (t) => {
-      const { page } = await openView(t, server, "/sandboxes?state=all");
+      const { page } = await openView(t, server, "/sandboxes?state=all&limit=25");
       for (const value of Object.values(HOSTILE)) {
-        await page.goto(`${server.url}/sandboxes?state=all`);
+        await page.goto(`${server.url}/sandboxes?state=all&limit=25`);
         await settled(page);
         await page.getByRole("button", { name: "+ Filter" }).click();
         await page.getByRole("combobox", { name: "Dimension" }).fill("note");

@@ -13,7 +13,7 @@ mkdirSync(images, { recursive: true });
 /** @type {Record<string, { path: string, ready: (page: Page) => Promise<unknown> }>} */
 const VIEWS = {
   usage: {
-    path: "/?period=90d&groupBy=tag:team",
+    path: "/?groupBy=tag:team",
     ready: (page) => page.locator(".usage-table .total .change:not(:empty)").waitFor(),
   },
   sandboxes: {
@@ -21,7 +21,7 @@ const VIEWS = {
     ready: (page) => page.getByText(/on this page/).waitFor(),
   },
   sandbox: {
-    path: "/sandboxes/sb-shared?period=24h",
+    path: "/sandboxes/sb-runaway?period=24h",
     ready: (page) => page.locator(".tag-section").waitFor(),
   },
   "tag-editor": {
@@ -35,7 +35,10 @@ const VIEWS = {
         .getByRole("combobox", { name: /^Value/ })
         .last()
         .fill("4711");
-      await page.keyboard.press("Escape");
+      await page
+        .getByRole("combobox", { name: /^Value/ })
+        .last()
+        .blur();
     },
   },
   "bulk-edit": {
@@ -45,6 +48,10 @@ const VIEWS = {
       await page.getByRole("button", { name: "Edit tags…" }).click();
       await page.getByRole("combobox", { name: "Key 1" }).fill("owner");
       await page.getByRole("combobox", { name: "Value 1" }).fill("ann");
+      await page.getByRole("button", { name: "+ Add a change" }).click();
+      await page.getByLabel("Action 2").selectOption({ label: "Remove" });
+      await page.getByRole("combobox", { name: "Key 2" }).fill("customer");
+      await page.getByRole("combobox", { name: "Key 2" }).blur();
       await page.getByRole("button", { name: "Preview changes" }).click();
       await page.getByText("Dry run: nothing is written yet").waitFor();
     },
@@ -65,7 +72,9 @@ try {
       await page.goto(`${server.url}${path}#key=${server.key}`);
       await ready(page);
       await page.evaluate(() => document.fonts.ready);
+      const fullPage = (await page.getByRole("dialog").count()) === 0;
       await page.screenshot({
+        fullPage,
         path: `${images}/${name}-${colorScheme}.png`,
         animations: "disabled",
       });
