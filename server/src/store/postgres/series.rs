@@ -4,10 +4,10 @@
 //! end, no matter how many buckets lie between. The core computes the usage of every bucket from these counts.
 //!
 //! `LIMIT ALL` limits nothing, but keeps the planner from merging a subquery into the query around it. The inner
-//! subquery computes the start of an event once; merged, it would be computed in each sum. The middle subquery turns
-//! the group into a single number. The planner expects few distinct values of a number of unknown origin, but as many
-//! distinct instants as there are events, and then would not group in parallel. `OFFSET 0` would prevent parallel
-//! plans.
+//! subquery computes the start of an event once, in the scan; merged, it would be computed in each sum. The middle
+//! subquery turns the group into a single number. The planner expects few distinct values of a number of unknown
+//! origin, but as many distinct instants as there are events, and then would not group in parallel. `OFFSET 0` would
+//! prevent parallel plans.
 
 use futures_util::TryStreamExt;
 use opencomputer_usage_core::limits::MAX_AGGREGATE_BUCKETS;
@@ -63,23 +63,19 @@ impl Lookup {
         }
     }
 
-    /// Composes the index of the bucket that contains each of some instants, in microseconds since the origin.
-    fn compile<const N: usize>(
-        self,
-        buckets: &Buckets,
-        instants: [&str; N],
-        arguments: &mut Arguments<PgArguments>,
-    ) -> Result<[String; N]> {
+    /// Composes the indexes of the buckets in which an event starts and ends, from `started`, in microseconds since the
+    /// origin, and `lasted`.
+    fn compile(self, buckets: &Buckets, arguments: &mut Arguments<PgArguments>) -> Result<[String; 2]> {
         if let Self::Division { step, .. } = self {
             let last = i64::try_from(buckets.len()).unwrap_or(i64::MAX).saturating_sub(1);
             let (step, last) = (arguments.bind(step)?, arguments.bind(last)?);
-            // An event may end beyond the last bucket.
-            return Ok(instants.map(|instant| format!("least(({instant}) / {step}, {last})")));
+            // Events start before the end of the last bucket, but may end beyond it.
+            return Ok([format!("started / {step}"), format!("least((started + lasted) / {step}, {last})")]);
         }
         let inner = buckets.edges().get(1..buckets.len()).unwrap_or_default();
         let inner: Vec<_> = inner.iter().map(|edge| edge - self.origin(buckets)).collect();
         let edges = arguments.bind(inner)?;
-        Ok(instants.map(|instant| format!("width_bucket({instant}, {edges})")))
+        Ok(["started", "started + lasted"].map(|instant| format!("width_bucket({instant}, {edges})")))
     }
 }
 
@@ -98,14 +94,15 @@ fn by_place(shared: Shared, request: &Request<'_>) -> Result<Statement> {
     let Request { page, buckets, group_by, conditions, few, products } = *request;
     let Shared { mut arguments, org, counted, billed, start, any_length } = shared;
     let conditions = Conditions::compile(conditions, few, SANDBOX_OF_EVENT, org, &mut arguments)?;
-    let slot = |slot: usize| i64::try_from(slot).unwrap_or(i64::MAX);
-    let rest = arguments.bind(slot(page.rest_slot()))?;
+    // Slots are multiplied once per sandbox, not per event.
+    let place_of = |slot: usize| i64::try_from(slot).unwrap_or(i64::MAX).saturating_mul(PLACES * PLACES);
+    let (rest, slot_places) = (arguments.bind(place_of(page.rest_slot()))?, arguments.bind(place_of(1))?);
     let key_columns = (0..group_by.len()).map(|index| page.items.iter().map(|item| value(&item.key, index)).collect());
     let keys = key_columns.map(|column: Vec<_>| arguments.bind(column)).collect::<Result<Vec<_>>>()?;
     let items = keys.iter().map(|key| format!("{key}::text[]")).collect::<Vec<_>>().join(", ");
     let (slots, missing) = if group_by == [Dimension::Sandbox] {
         let slots = format!(
-            r#"SELECT item.sandbox_id COLLATE "C" AS sandbox_id, item.slot - 1 AS slot
+            r#"SELECT item.sandbox_id COLLATE "C" AS sandbox_id, (item.slot - 1) * {slot_places} AS place
                  FROM unnest({items}) WITH ORDINALITY AS item (sandbox_id, slot)"#
         );
         (slots, rest)
@@ -117,16 +114,16 @@ fn by_place(shared: Shared, request: &Request<'_>) -> Result<Statement> {
         let these = column(|key| format!("valued.value_{key}"));
         // Arrays are equal where both have a null, unlike nulls.
         let slots = format!(
-            "SELECT valued.sandbox_id, coalesce(item.slot - 1, {rest}) AS slot
+            "SELECT valued.sandbox_id, coalesce((item.slot - 1) * {slot_places}, {rest}) AS place
                  FROM ({valued}) AS valued
                  LEFT JOIN unnest({items}) WITH ORDINALITY AS item ({names}, slot)
                      ON ARRAY[{items_are}] = ARRAY[{these}]"
         );
-        (slots, arguments.bind(slot(page.untagged_slot()))?)
+        (slots, arguments.bind(place_of(page.untagged_slot()))?)
     };
     let lookup = Lookup::of(buckets);
     let origin = arguments.bind(Instant(lookup.origin(buckets)))?;
-    let [of_start, of_end] = lookup.compile(buckets, ["started", "started + lasted"], &mut arguments)?;
+    let [of_start, of_end] = lookup.compile(buckets, &mut arguments)?;
     let started = micros(&origin.to_string(), &start, any_length);
     let (included, places) = (arguments.bind(included_disk())?, arguments.bind(PLACES)?);
     let (group, sums) = match products {
@@ -146,14 +143,14 @@ fn by_place(shared: Shared, request: &Request<'_>) -> Result<Statement> {
         "SELECT place, {sums}
              FROM (
                  SELECT memory_mb, excess_mb, started, lasted,
-                     (slot * {places} + {of_start}) * {places} + {of_end} AS place
+                     coalesce(slots.place, {missing}) + {of_start} * {places} + {of_end} AS place
                  FROM (
-                     SELECT coalesce(slots.slot, {missing}) AS slot, event.memory_mb,
-                         event.disk_mb - {included} AS excess_mb, {started} AS started, {billed} AS lasted
+                     SELECT {SANDBOX_OF_EVENT} AS sandbox_id, event.memory_mb, event.disk_mb - {included} AS excess_mb,
+                         {started} AS started, {billed} AS lasted
                      FROM sandbox_scale_events AS event
-                     LEFT JOIN ({slots}) AS slots ON slots.sandbox_id = {SANDBOX_OF_EVENT}
                      WHERE {counted}{kept}{left_out}
                      LIMIT ALL) AS event
+                 LEFT JOIN ({slots}) AS slots ON slots.sandbox_id = event.sandbox_id
                  LIMIT ALL) AS event
              GROUP BY {group}"
     );
