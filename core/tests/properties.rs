@@ -13,7 +13,7 @@ use opencomputer_usage_core::tags::{TagSet, accepts, validate_tags};
 use opencomputer_usage_core::usage::accounting::{Measure, Rule, Usage};
 use opencomputer_usage_core::usage::dimension::Dimension;
 use opencomputer_usage_core::usage::grid::Grid;
-use opencomputer_usage_core::usage::page::Part;
+use opencomputer_usage_core::usage::page::{Page, PageSeries, Part};
 use opencomputer_usage_core::usage::window::{Timestamp, Window};
 use opencomputer_usage_core::{Code, Error};
 use opencomputer_usage_vectors::to_pairs;
@@ -285,9 +285,21 @@ proptest! {
             let plan = query.plan(at(as_of + 10), rule).unwrap();
             let plan = if names.is_empty() { query.plan(at(as_of), rule).unwrap() } else { plan };
             prop_assert_eq!(plan.grid.measure(), measure);
-            let page = plan.page(sums.iter().map(|(id, usage)| Part { key: key(*id), sandboxes: 1, usage: *usage }));
+            let part = |id: &u8, usage: Usage| Part { key: key(*id), sandboxes: 1, usage };
+            let page = plan.page(sums.iter().map(|(id, usage)| part(id, *usage)));
             prop_assert_eq!(page.total, billing_rollup);
             prop_assert!(page.items.len() <= limit);
+            // The series of all groups yield the same page.
+            let split = |usage: Usage| vec![Usage::default(), usage];
+            let series_of = |page: &Page| PageSeries {
+                total: split(page.total),
+                untagged: split(page.untagged.usage),
+                items: page.items.iter().map(|group| split(group.usage)).collect(),
+            };
+            let series = series_of(&plan.whole(sums.iter().map(|(id, usage)| part(id, *usage))));
+            let whole = plan.whole(sums.keys().map(|id| part(id, Usage::default())));
+            let wanted = Page { series: Some(series_of(&page)), ..page.clone() };
+            prop_assert_eq!(plan.page_of_series(whole, series), wanted);
             parts += page.items.iter().map(|group| group.usage).sum();
             names.extend(page.items.iter().map(|group| group.key.clone()));
             let Some(cursor) = page.next_cursor else { break page.untagged.usage };

@@ -118,6 +118,11 @@ impl SeriesTally {
 impl Plan {
     /// Builds the page from the sums of everything that matches.
     pub fn page(&self, parts: impl IntoIterator<Item = Part>) -> Page {
+        self.cut(self.whole(parts))
+    }
+
+    /// Collects all groups, by key, as if they fitted on one page.
+    pub fn whole(&self, parts: impl IntoIterator<Item = Part>) -> Page {
         let mut total = Usage::default();
         let untagged = vec![None; self.group_by.dimensions().len()];
         let mut untagged = Group { key: untagged, ..Group::default() };
@@ -128,15 +133,37 @@ impl Plan {
             group.usage += usage;
             group.sandboxes += sandboxes;
         }
-        let groups = groups.into_iter().map(|(key, group)| Group { key, ..group });
-        let mut rest: Vec<_> = groups.filter(|group| self.is_after(group)).collect();
+        let items = groups.into_iter().map(|(key, group)| Group { key, ..group }).collect();
+        Page { total, untagged, items, series: None, next_cursor: None }
+    }
+
+    /// Builds the page from all groups and their series. A series adds up to the usage of its group.
+    #[must_use]
+    pub fn page_of_series(&self, whole: Page, series: PageSeries) -> Page {
+        let sum = |series: &[Usage]| series.iter().copied().sum::<Usage>();
+        let Page { mut untagged, mut items, .. } = whole;
+        untagged.usage = sum(&series.untagged);
+        let mut by_key = BTreeMap::new();
+        for (group, series) in items.iter_mut().zip(series.items) {
+            group.usage = sum(&series);
+            by_key.insert(group.key.clone(), series);
+        }
+        let whole = Page { total: sum(&series.total), untagged, items, series: None, next_cursor: None };
+        let page = self.cut(whole);
+        let items = page.items.iter().map(|group| by_key.remove(&group.key).unwrap_or_default()).collect();
+        Page { series: Some(PageSeries { items, ..series }), ..page }
+    }
+
+    /// Cuts the page of the plan out of all groups.
+    fn cut(&self, whole: Page) -> Page {
+        let mut rest: Vec<_> = whole.items.into_iter().filter(|group| self.is_after(group)).collect();
         // The sort is stable and groups come ordered by key, so ties stay ascending.
         rest.sort_by_key(|group| Reverse(self.sort_value(group)));
         let limit = self.limit.get();
         let more = rest.len() > limit;
         rest.truncate(limit);
         let next_cursor = rest.last().filter(|_| more).and_then(|last| Some(self.cursor_after(last)?.encode()));
-        Page { total, untagged, items: rest, series: None, next_cursor }
+        Page { items: rest, next_cursor, ..whole }
     }
 
     fn sort_value(&self, group: &Group) -> u128 {

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use opencomputer_usage_core::limits::{MAX_PAGE_BUCKETS, MAX_PAGE_LIMIT};
 use opencomputer_usage_core::query::position::{ListPage, SandboxPosition, Slice, TagValuePosition};
 use opencomputer_usage_core::query::{SandboxesQuery, TagValuesQuery};
 use opencomputer_usage_core::sandbox::SandboxId;
@@ -169,10 +170,22 @@ async fn usage_at(snapshot: &mut Snapshot, events: Events, plan: &Plan) -> Resul
 /// Returns `None` if the products do not fit.
 async fn page_at(snapshot: &mut Snapshot, events: Events, plan: &Plan, products: Products) -> Result<Option<Page>> {
     let few = Few::find(snapshot, events.org, &plan.conditions).await?;
-    let Some(parts) = sums::parts(snapshot, events, plan, few.as_ref(), products).await? else { return Ok(None) };
+    let few = few.as_ref();
+    // The series of all groups add up to their sums. If there are few, summing first would measure every event twice.
+    if let Some(buckets) = &plan.grid.buckets
+        && !plan.group_by.dimensions().contains(&Dimension::Sandbox)
+    {
+        let limit = MAX_PAGE_LIMIT.min(MAX_PAGE_BUCKETS / buckets.len());
+        if let Some(groups) = sums::counted(snapshot, events, plan, few, limit).await? {
+            let whole = plan.whole(groups);
+            let series = series::series(snapshot, events, plan, (&whole, buckets), few, products).await?;
+            return Ok(series.map(|series| plan.page_of_series(whole, series)));
+        }
+    }
+    let Some(parts) = sums::parts(snapshot, events, plan, few, products).await? else { return Ok(None) };
     let mut page = plan.page(parts);
     if let Some(buckets) = &plan.grid.buckets {
-        page.series = series::series(snapshot, events, plan, (&page, buckets), few.as_ref(), products).await?;
+        page.series = series::series(snapshot, events, plan, (&page, buckets), few, products).await?;
         if page.series.is_none() {
             return Ok(None);
         }

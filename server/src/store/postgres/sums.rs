@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::conditions::{Conditions, Few, by_latest_session};
 use super::dimensions::{self, Joined};
-use super::events::{Events, Products, Shared, Statement, fitting, included_disk};
+use super::events::{Counted, Events, Products, Shared, Statement, fitting, included_disk};
 use super::series;
 use super::types::Sum;
 use crate::store::{Result, Tier};
@@ -62,6 +62,32 @@ fn by_group(
              GROUP BY {values}"
         )
     };
+    Ok(Statement { sql, arguments })
+}
+
+/// Composes the number of sandboxes of every group, without their usage. Returns no more than `limit` groups.
+fn counts(
+    Counted { mut arguments, org, counted, .. }: Counted,
+    group_by: &[Dimension],
+    conditions: &query::Conditions,
+    few: Option<&Few<'_>>,
+    limit: i64,
+) -> Result<Statement> {
+    let conditions = Conditions::compile(conditions, few, "sums.sandbox_id", org, &mut arguments)?;
+    let Joined { joins, values } = dimensions::join(group_by, &conditions, org, &mut arguments)?;
+    let (Conditions { kept, left_out, .. }, values) = (&conditions, values.join(", "));
+    let limit = arguments.bind(limit)?;
+    let sql = format!(
+        r#"SELECT ARRAY[{values}], count(*)
+             FROM (
+                 SELECT event.sandbox_id COLLATE "C" AS sandbox_id
+                 FROM sandbox_scale_events AS event
+                 WHERE {counted}{kept}
+                 GROUP BY event.sandbox_id COLLATE "C") AS sums{joins}
+             WHERE TRUE{left_out}
+             GROUP BY {values}
+             LIMIT {limit}"#
+    );
     Ok(Statement { sql, arguments })
 }
 
@@ -123,6 +149,22 @@ pub(super) async fn parts(
     }
 }
 
+/// Returns all groups without their usage if there are at most `limit`, otherwise `None`.
+pub(super) async fn counted(
+    db: &mut PgConnection,
+    events: Events,
+    plan: &Plan,
+    few: Option<&Few<'_>>,
+    limit: usize,
+) -> Result<Option<Vec<Part>>> {
+    let group_by = plan.group_by.dimensions();
+    let more = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let statement = counts(events.counted(&plan.grid)?, group_by, &plan.conditions, few, more)?;
+    let rows: Vec<(Key, i64)> = statement.query().fetch_all(db).await?;
+    let part = |(key, sandboxes): (_, i64)| Part { key, sandboxes: sandboxes.unsigned_abs(), usage: Usage::default() };
+    Ok((rows.len() <= limit).then(|| rows.into_iter().map(part).collect()))
+}
+
 async fn parts_by_size(db: &mut PgConnection, statement: Statement) -> Result<Vec<Part>> {
     let mut sums = BTreeMap::<String, (Key, Usage)>::new();
     let mut rows = statement.query().fetch(db);
@@ -152,6 +194,10 @@ pub(super) fn texts(plan: &Plan) -> Result<Vec<(&'static str, String)>> {
     let (sandbox, groups) = (&[Dimension::Sandbox][..], plan.group_by.dimensions());
     let shared = |platform| Events { org: Uuid::nil(), platform }.measured(&plan.grid);
     let (own, platform) = (|| shared(false), || shared(true));
+    let counted = |conditions, few| {
+        let counted = Events { org: Uuid::nil(), platform: false }.counted(&plan.grid)?;
+        counts(counted, groups, conditions, few, 1).map(|statement| statement.sql)
+    };
     let mut texts = vec![
         ("sums by sandbox", by_group(own()?, sandbox, none, None)?.sql),
         ("sums by group", by_group(own()?, groups, none, None)?.sql),
@@ -160,6 +206,9 @@ pub(super) fn texts(plan: &Plan) -> Result<Vec<(&'static str, String)>> {
         ("sums by sandbox of a few", by_group(own()?, sandbox, all, Some(&few))?.sql),
         ("sums by group of a few", by_group(own()?, groups, all, Some(&few))?.sql),
         ("sums by group on a platform", by_group(platform()?, groups, all, None)?.sql),
+        ("counts by group", counted(none, None)?),
+        ("counts by group with conditions", counted(all, None)?),
+        ("counts by group of a few", counted(all, Some(&few))?),
         ("sums by size", by_size(own()?, groups, none, None)?.sql),
         ("sums by size with conditions", by_size(own()?, groups, all, None)?.sql),
         ("tiers", by_tier(own()?).sql),
