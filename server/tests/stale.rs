@@ -157,6 +157,11 @@ async fn a_request_reads_no_more_than_its_org(engine: Engine) {
             (usage("groupBy=tag:team&filter[tag:owner]=o7,o8"), FEW),
             (usage("groupBy=tag:team&filter[tag:env]=e1&filter[tag:owner]=o7,o8"), ROWS),
             (usage("groupBy=tag:team,region&interval=1d&filter[tag:owner]=o7,o8"), FEW),
+            // A few hundred sandboxes.
+            (usage("groupBy=tag:env&filter[tag:team]=t1"), ROWS),
+            (usage("groupBy=tag:env&interval=1d&filter[tag:team]=t1"), ROWS),
+            (usage("groupBy=tag:env,region&interval=1d&filter[tag:team]=t1&filter[tag:owner]=o1,o8,o15"), ROWS),
+            (usage("groupBy=sandbox&interval=1d&filter[tag:team]=t1"), ROWS),
             // Finding the few reads all sessions.
             (usage("groupBy=tag:team&interval=1d&filter[region]=other"), ROWS),
             (usage("groupBy=tag:team&filter[sandbox]=a-00007,a-00008"), FEW),

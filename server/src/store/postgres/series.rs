@@ -22,6 +22,7 @@ use sqlx::postgres::PgArguments;
 use super::conditions::{Conditions, Few, SANDBOX_OF_EVENT};
 use super::dimensions;
 use super::events::{Events, Products, Shared, Statement, fitting, included_disk, micros};
+use super::session;
 use super::types::{Instant, Sum};
 use crate::store::statements::Arguments;
 use crate::store::{Result, StoreError};
@@ -200,6 +201,9 @@ pub(super) async fn series(
     let request = Request { page, buckets, group_by, conditions: &plan.conditions, few, products };
     let statement = by_place(shared, &request)?;
     let shift = i128::from(plan.grid.window.from().micros()) - i128::from(Lookup::of(buckets).origin(buckets));
+    if few.is_some() {
+        sqlx::raw_sql(session::JOINED).execute(&mut *db).await?;
+    }
     let mut tally = page.series_tally(buckets);
     if products == Products::Core {
         let mut rows = statement.query().fetch(db);

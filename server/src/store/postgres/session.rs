@@ -43,6 +43,10 @@ pub(super) const UNHURRIED: &str = "BEGIN; SET LOCAL statement_timeout = 0;
 pub(super) const WHOLE_ORG: &str = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_nestloop = off;
      SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = on";
 
+/// The setting for joins of the events of a few sandboxes. A generic plan expects few events and would look each one up by
+/// a nested loop. Lookups of the sandboxes remain, because a lateral subquery has no other plan.
+pub(super) const JOINED: &str = "SET LOCAL enable_nestloop = off";
+
 /// Returns to the settings for lookups after [`WHOLE_ORG`].
 pub(super) const BY_KEY: &str = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_nestloop = on;
      SET LOCAL enable_sort = on; SET LOCAL enable_seqscan = off";
