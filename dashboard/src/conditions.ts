@@ -58,6 +58,16 @@ export const withCondition = (
     ? conditions.map((condition) => (isSame(condition, added) ? added : condition))
     : [...conditions, added];
 
+/** Replaces a condition in its place, and drops another with the same parameter. */
+export const withEdited = (
+  conditions: readonly Condition[],
+  old: Condition,
+  edited: Condition,
+): readonly Condition[] =>
+  conditions
+    .filter((condition) => isSame(condition, old) || !isSame(condition, edited))
+    .map((condition) => (isSame(condition, old) ? edited : condition));
+
 export const withoutCondition = (
   conditions: readonly Condition[],
   removed: Condition,

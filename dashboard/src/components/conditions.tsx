@@ -7,6 +7,7 @@ import {
   operatorOf,
   valuesOf,
   withCondition,
+  withEdited,
   withoutCondition,
 } from "../conditions.js";
 import { dimensionName } from "../dimensions.js";
@@ -32,7 +33,7 @@ export function Conditions({ conditions, onChange }: Props) {
                 initial={each}
                 onApply={(edited) => {
                   close();
-                  onChange(withCondition(withoutCondition(conditions, each), edited));
+                  onChange(withEdited(conditions, each, edited));
                 }}
               />
             )}
