@@ -46,17 +46,16 @@ export class Suggestions {
     return this.#keys;
   }
 
-  /** Returns the dimension that says most: the tag key on the most sandboxes, or the sandbox if there are no tags. */
+  /**
+   * Returns the dimension that says most: the tag key on the most sandboxes, of several the one with the most values, or
+   * the sandbox if there are no tags.
+   */
   async mainDimension(): Promise<UsageDimension> {
-    // The keys are ordered by their bytes, so the first of several with the same count is kept.
     const keys = await this.tagKeys();
-    const [first, ...others] = keys;
-    if (!first) return "sandbox";
-    const most = others.reduce(
-      (most, key) => (key.sandboxCount > most.sandboxCount ? key : most),
-      first,
+    const [most] = keys.toSorted(
+      (a, b) => b.sandboxCount - a.sandboxCount || b.valueCount - a.valueCount,
     );
-    return `tag:${most.key}`;
+    return most ? `tag:${most.key}` : "sandbox";
   }
 
   /** Suggests tag keys. */
