@@ -4,6 +4,7 @@ import { UsageClient } from "@opencomputer/usage";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Suggestions } from "./dimensions.js";
+import { readStored, store } from "./storage.js";
 
 /** The entry of `sessionStorage`, which ends with the tab and is not shared with others. */
 const STORED = "opencomputer-usage.key";
@@ -25,26 +26,26 @@ export function useSession(): Session {
   return session;
 }
 
+/** Returns the key of this tab: one in the fragment, which replaces the stored key, or the stored one. */
+export const takeKey = (): string | null =>
+  takeFragmentKey() ?? readStored("sessionStorage", STORED);
+
 /**
- * Returns the key of this tab. One in the fragment (`/#key=…`) replaces the stored key and is removed from the address
- * bar and from the history.
+ * Returns the key in the fragment (`/#key=…`) and stores it, or null if there is none. It is removed from the address bar
+ * and from the history.
  */
-export function takeKey(): string | null {
+export function takeFragmentKey(): string | null {
   const { hash, pathname, search } = window.location;
   const key = new URLSearchParams(hash.slice(1)).get("key");
-  if (key === null) return sessionStorage.getItem(STORED);
+  if (key === null) return null;
   history.replaceState(null, "", pathname + search);
   storeKey(key);
   return key;
 }
 
-export function storeKey(key: string): void {
-  sessionStorage.setItem(STORED, key);
-}
+export const storeKey = (key: string): void => store("sessionStorage", STORED, key);
 
-export function forgetKey(): void {
-  sessionStorage.removeItem(STORED);
-}
+export const forgetKey = (): void => store("sessionStorage", STORED, null);
 
 /** Returns a client of the server that serves this page. */
 export function connect(apiKey: string): UsageClient {

@@ -1,11 +1,12 @@
 import { useEffect, useState } from "preact/hooks";
+import { readStored, store } from "./storage.js";
 
 const STORED = "opencomputer-usage.theme";
 const THEMES = ["system", "light", "dark"] as const;
 type Theme = (typeof THEMES)[number];
 
 function stored(): Theme {
-  const theme = localStorage.getItem(STORED);
+  const theme = readStored("localStorage", STORED);
   return THEMES.find((known) => known === theme) ?? "system";
 }
 
@@ -17,7 +18,7 @@ export function ThemePicker() {
   const [theme, setTheme] = useState(stored);
   useEffect(() => {
     document.documentElement.dataset["theme"] = theme;
-    localStorage.setItem(STORED, theme);
+    store("localStorage", STORED, theme);
   }, [theme]);
   return (
     <select

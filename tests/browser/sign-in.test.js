@@ -94,6 +94,25 @@ for (const engine of ENGINES) {
       );
     });
 
+    test("a browser that keeps nothing shows the views, until they are loaded again", async (t) => {
+      for (const area of ["sessionStorage", "localStorage"]) {
+        const { page } = await openPage(t, server);
+        await page.addInitScript((area) => {
+          Object.defineProperty(window, area, {
+            get: () => {
+              throw new DOMException("The storage is denied.", "SecurityError");
+            },
+          });
+        }, area);
+        await page.goto(`${server.url}/#key=${server.key}`);
+        await page.getByRole("combobox", { name: "Theme" }).selectOption("dark");
+        await page.getByRole("button", { name: "Sign out" }).click();
+        await page.getByLabel("API key").fill(server.key);
+        await page.getByRole("button", { name: "Sign in" }).click();
+        await page.getByRole("navigation", { name: "Views" }).waitFor();
+      }
+    });
+
     test("the key is kept for its tab only", async (t) => {
       const { page } = await openView(t, server, "/");
       await page.getByRole("navigation", { name: "Views" }).waitFor();
