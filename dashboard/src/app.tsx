@@ -1,7 +1,9 @@
-import { useCallback, useMemo, useState } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useCallback, useEffect, useErrorBoundary, useMemo, useState } from "preact/hooks";
 import { Mark } from "./components/mark.js";
+import { ErrorNotice } from "./components/notice.js";
 import { Suggestions } from "./dimensions.js";
-import { Link, usePlace } from "./router.js";
+import { decodeSegment, Link, usePlace } from "./router.js";
 import { SandboxesView } from "./sandboxes/list.js";
 import { SandboxView } from "./sandboxes/sandbox.js";
 import { connect, forgetKey, SessionContext, storeKey, takeKey, useSession } from "./session.js";
@@ -33,19 +35,29 @@ export function App() {
     <SessionContext.Provider value={session}>
       <Header />
       <main id="main">
-        <View />
+        <Boundary>
+          <View />
+        </Boundary>
       </main>
     </SessionContext.Provider>
   );
 }
 
+/** Reports an error of its content, until another place is shown. */
+function Boundary({ children }: { readonly children: ComponentChildren }) {
+  const place = usePlace();
+  const [error, reset] = useErrorBoundary();
+  useEffect(reset, [place]);
+  return error ? <ErrorNotice error={error} retry={reset} /> : children;
+}
+
 function View() {
   const { path } = usePlace();
-  const [area, id, ...rest] = path.split("/").slice(1);
+  const [area, segment, ...rest] = path.split("/").slice(1);
   if (area === "") return <UsageView />;
-  if (area === "sandboxes" && id === undefined) return <SandboxesView />;
-  if (area === "sandboxes" && id && rest.length === 0)
-    return <SandboxView id={decodeURIComponent(id)} />;
+  if (area === "sandboxes" && segment === undefined) return <SandboxesView />;
+  const id = segment && decodeSegment(segment);
+  if (area === "sandboxes" && id && rest.length === 0) return <SandboxView id={id} />;
   return (
     <div class="notice">
       <h1>Page not found</h1>

@@ -42,6 +42,15 @@ export function navigate(to: string, { replace = false } = {}): void {
   for (const listener of listeners) listener();
 }
 
+/** Decodes a segment of a path, or returns undefined if it is malformed, such as `%`. */
+export function decodeSegment(segment: string): string | undefined {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return undefined;
+  }
+}
+
 interface LinkProps {
   readonly to: string;
   readonly class?: string;

@@ -102,6 +102,13 @@ for (const engine of ENGINES) {
       assert.ok(!(await page.content()).includes(OTHER_TEAM));
     });
 
+    test("an address with a malformed id is not a page, and the way out of it works", async (t) => {
+      const { page } = await openView(t, server, "/sandboxes/%");
+      await page.getByRole("heading", { name: "Page not found" }).waitFor();
+      await page.getByRole("link", { name: "Go to usage" }).click();
+      await page.getByRole("heading", { name: "Usage" }).waitFor();
+    });
+
     test("a server that is stopped is reported in the list, which is back after a retry", async (t) => {
       const { page, expectMessage } = await openView(t, server, "/sandboxes");
       expectMessage(/ERR_CONNECTION/);
