@@ -6,7 +6,15 @@ import { Suggestions } from "./dimensions.js";
 import { decodeSegment, Link, usePlace } from "./router.js";
 import { SandboxesView } from "./sandboxes/list.js";
 import { SandboxView } from "./sandboxes/sandbox.js";
-import { connect, forgetKey, SessionContext, storeKey, takeKey, useSession } from "./session.js";
+import {
+  connect,
+  forgetKey,
+  SessionContext,
+  storeKey,
+  takeFragmentKey,
+  takeKey,
+  useSession,
+} from "./session.js";
 import { SignIn } from "./sign-in.js";
 import { ThemePicker } from "./theme.js";
 import { UsageView } from "./usage/view.js";
@@ -20,6 +28,15 @@ export function App() {
     setReason(undefined);
     setKey(key);
   }, []);
+  // A link with a key that is opened in this tab changes nothing but the fragment.
+  useEffect(() => {
+    const take = () => {
+      const taken = takeFragmentKey();
+      if (taken !== null) signIn(taken);
+    };
+    window.addEventListener("hashchange", take);
+    return () => window.removeEventListener("hashchange", take);
+  }, []);
   const session = useMemo(() => {
     if (key === null) return null;
     const signOut = (reason?: string) => {
@@ -32,7 +49,8 @@ export function App() {
   }, [key]);
   if (!session) return <SignIn reason={reason} onSignIn={signIn} />;
   return (
-    <SessionContext.Provider value={session}>
+    // Nothing that was loaded with one key is shown with another.
+    <SessionContext.Provider key={key} value={session}>
       <Header />
       <main id="main">
         <Boundary>

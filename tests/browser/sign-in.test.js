@@ -113,6 +113,15 @@ for (const engine of ENGINES) {
       }
     });
 
+    test("a link with another key that is opened in the tab replaces the session", async (t) => {
+      const { page } = await openView(t, server, "/sandboxes");
+      await page.getByRole("link", { name: "sb-payments-0" }).waitFor();
+      await page.goto(`${server.url}/sandboxes#key=${server.otherKey}`);
+      await page.getByRole("link", { name: "sb-payments-0" }).waitFor({ state: "detached" });
+      await page.getByText("the-other-org").first().waitFor();
+      assert.equal(page.url(), `${server.url}/sandboxes`);
+    });
+
     test("the key is kept for its tab only", async (t) => {
       const { page } = await openView(t, server, "/");
       await page.getByRole("navigation", { name: "Views" }).waitFor();
