@@ -10,9 +10,47 @@ export interface Place {
 }
 
 const listeners = new Set<() => void>();
+
+/** Asks the reader before the place is left; undefined if nothing is lost by leaving it. */
+let ask: (() => void) | undefined;
+
+/** The number of this entry of the history, which tells how far back or forward another one is. */
+let index = entryIndex() ?? 0;
+writeIndex();
+
 window.addEventListener("popstate", () => {
+  const reached = entryIndex();
+  if (reached === undefined) {
+    // A new entry, which differs in its fragment only.
+    index += 1;
+    writeIndex();
+  } else if (ask && reached !== index) {
+    history.go(index - reached);
+    return ask();
+  } else {
+    index = reached;
+  }
   for (const listener of listeners) listener();
 });
+
+function entryIndex(): number | undefined {
+  return history.state?.index;
+}
+
+function writeIndex(): void {
+  history.replaceState({ index }, "");
+}
+
+/**
+ * Stays at this place when the reader goes back or forward, and calls `onLeave` instead, until the function that it
+ * returns is called.
+ */
+export function holdPlace(onLeave: () => void): () => void {
+  ask = onLeave;
+  return () => {
+    ask = undefined;
+  };
+}
 
 function here(): Place {
   return { path: window.location.pathname, params: new URLSearchParams(window.location.search) };
@@ -38,7 +76,8 @@ export function href(path: string, params?: URLSearchParams): string {
 /** Goes to a place. `replace` adds no entry to the history. */
 export function navigate(to: string, { replace = false } = {}): void {
   if (to === window.location.pathname + window.location.search) return;
-  history[replace ? "replaceState" : "pushState"](null, "", to);
+  if (!replace) index += 1;
+  history[replace ? "replaceState" : "pushState"]({ index }, "", to);
   for (const listener of listeners) listener();
 }
 

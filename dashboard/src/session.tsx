@@ -38,7 +38,7 @@ export function takeFragmentKey(): string | null {
   const { hash, pathname, search } = window.location;
   const key = new URLSearchParams(hash.slice(1)).get("key");
   if (key === null) return null;
-  history.replaceState(null, "", pathname + search);
+  history.replaceState(history.state, "", pathname + search);
   storeKey(key);
   return key;
 }

@@ -180,6 +180,31 @@ for (const engine of ENGINES) {
       assert.equal((await tagsOf("sb-search-1")).env, "kept");
     });
 
+    test("going back or forward asks before changes are lost", async (t) => {
+      const { page } = await openView(t, server, "/sandboxes?state=all");
+      await page.getByRole("radio", { name: "Running" }).check({ force: true });
+      await page.getByRole("link", { name: "sb-search-2" }).click();
+      await page.getByRole("link", { name: "Sandboxes" }).last().click();
+      await page.goBack();
+      const shown = `${server.url}/sandboxes/sb-search-2`;
+      await page.getByRole("button", { name: "Edit tags" }).click();
+      const dialog = page.getByRole("dialog", { name: "Edit tags" });
+      const value = dialog.getByRole("combobox", { name: "Value 1", exact: true });
+      await value.fill("unsaved");
+      for (const direction of /** @type {const} */ (["back", "forward"])) {
+        await page.evaluate((direction) => history[direction](), direction);
+        await dialog.getByText("Discard your changes?").waitFor();
+        await page.waitForURL(shown);
+        await dialog.getByRole("button", { name: "Keep editing" }).click();
+        assert.equal(await value.inputValue(), "unsaved");
+      }
+      await page.goBack();
+      await dialog.getByRole("button", { name: "Discard" }).click();
+      await dialog.waitFor({ state: "hidden" });
+      await page.goBack();
+      await page.waitForURL(`${server.url}/sandboxes`);
+    });
+
     test("hostile values are text, and survive an edit of another tag", async (t) => {
       const { page } = await openView(t, server, "/sandboxes?state=all&exclude[tag:note]=");
       await page.getByText(`${Object.keys(HOSTILE).length} on this page`).waitFor();

@@ -30,12 +30,12 @@ export function BulkEdit({ sandboxes, onClose, onWritten }: Props) {
   const hasChanges = bulk.items
     ? bulk.items.some(({ progress }) => progress.step === "planned" || progress.step === "writing")
     : !isEmpty;
-  useUnsaved(hasChanges);
   const close = () => {
     if (bulk.running === "writing") bulk.stop();
     else if (hasChanges) setIsAsking(true);
     else onClose();
   };
+  useUnsaved(hasChanges, close);
   const footer = { isAsking, onKeep: () => setIsAsking(false), onDiscard: onClose };
   const title = `Edit tags of ${formatCount(sandboxes.length)} ${sandboxes.length === 1 ? "sandbox" : "sandboxes"}`;
   return (

@@ -34,8 +34,8 @@ export function TagEditor({ sandboxId, onClose, onSaved }: Props) {
   const [hasChanges, setHasChanges] = useState(false);
   const [isAsking, setIsAsking] = useState(false);
   const load = useLoad(sandboxId, (signal) => client.tags.get(sandboxId, { signal }));
-  useUnsaved(hasChanges);
   const close = () => (hasChanges ? setIsAsking(true) : onClose());
+  useUnsaved(hasChanges, close);
   return (
     <Dialog title="Edit tags" onClose={close}>
       {load.data ? (

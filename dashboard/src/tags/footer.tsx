@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { explain } from "../components/notice.js";
+import { holdPlace } from "../router.js";
 
 interface Props {
   /** True while the reader is asked whether to discard the changes. */
@@ -30,13 +31,19 @@ export function Footer({ isAsking, onKeep, onDiscard, children }: Props) {
   );
 }
 
-/** Asks before the tab is closed while there are changes. */
-export function useUnsaved(hasChanges: boolean): void {
+/** While there are changes, lets the browser ask before the tab is closed, and calls `onLeave` instead of going back. */
+export function useUnsaved(hasChanges: boolean, onLeave: () => void): void {
+  const latest = useRef(onLeave);
+  latest.current = onLeave;
   useEffect(() => {
     if (!hasChanges) return;
     const ask = (event: BeforeUnloadEvent) => event.preventDefault();
     window.addEventListener("beforeunload", ask);
-    return () => window.removeEventListener("beforeunload", ask);
+    const release = holdPlace(() => latest.current());
+    return () => {
+      window.removeEventListener("beforeunload", ask);
+      release();
+    };
   }, [hasChanges]);
 }
 
