@@ -180,6 +180,28 @@ for (const engine of ENGINES) {
       assert.equal((await tagsOf("sb-search-1")).env, "kept");
     });
 
+    test("a double click on the preview does not skip the dry run", async (t) => {
+      const { page } = await openView(t, server, "/sandboxes");
+      await page.getByRole("checkbox", { name: "Select sb-search-2" }).check();
+      await page.getByRole("button", { name: "Edit tags…" }).click();
+      const dialog = page.getByRole("dialog");
+      for (const [name, text] of [
+        ["Key 1", "reviewed"],
+        ["Value 1", "no"],
+      ]) {
+        await dialog.getByRole("combobox", { name, exact: true }).fill(text ?? "");
+      }
+      const preview = dialog.getByRole("button", { name: "Preview changes" });
+      await preview.focus();
+      await preview.click();
+      const apply = dialog.getByRole("button", { name: "Apply to 1 sandbox" });
+      await apply.waitFor();
+      // The second click of a double click, at the place of the first or wherever the dialog has moved.
+      await apply.dispatchEvent("click", { detail: 2 });
+      await dialog.getByRole("heading", { name: "Dry run: nothing is written yet" }).waitFor();
+      assert.equal((await server.api("/api/sandboxes/sb-search-2/tags")).tags.reviewed, undefined);
+    });
+
     test("going back or forward asks before changes are lost", async (t) => {
       const { page } = await openView(t, server, "/sandboxes?state=all");
       await page.getByRole("radio", { name: "Running" }).check({ force: true });

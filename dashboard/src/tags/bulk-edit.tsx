@@ -155,7 +155,14 @@ function Actions({ bulk, onClose }: { readonly bulk: Bulk; readonly onClose: () 
         </button>
       )}
       {planned > 0 ? (
-        <button type="button" class="primary" onClick={bulk.apply}>
+        <button
+          type="button"
+          class="primary"
+          onClick={(event) => {
+            // The second click of a double click on "Preview changes" may land here.
+            if (event.detail < 2) bulk.apply();
+          }}
+        >
           Apply to {formatCount(planned)} {planned === 1 ? "sandbox" : "sandboxes"}
         </button>
       ) : (
