@@ -14,7 +14,7 @@ test("tells an empty text from a missing one", () => {
   expect(toCsv([["", null, "x"]])).toBe('"",,x\r\n');
 });
 
-test.each(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])(
+test.each(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\rx", "\nx", "＝1+1"])(
   "neutralizes %j, which a spreadsheet would run",
   (text) => {
     expect(
@@ -24,6 +24,13 @@ test.each(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])(
     ).toBe(true);
   },
 );
+
+test.each([
+  ["a;=1+1", "a;'=1+1"],
+  ["a\n@SUM(A1)", '"a\n\'@SUM(A1)"'],
+])("neutralizes what is a cell of its own in another locale in %j", (text, written) => {
+  expect(toCsv([[text]])).toBe(`${written}\r\n`);
+});
 
 test("leaves signs inside a text and after a space alone", () => {
   expect(toCsv([["a=b", "e-mail", " =1"]])).toBe("a=b,e-mail, =1\r\n");

@@ -14,8 +14,12 @@ function writeCell(cell: Cell): string {
   return text === "" || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Puts an apostrophe before a text that a spreadsheet would run as a formula. */
-const neutralize = (text: string): string => (/^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text);
+/**
+ * Puts an apostrophe before a text that a spreadsheet would run as a formula. One of a locale that separates cells by
+ * semicolons splits a text there and at its line breaks. Signs of full width are formulas in East Asian locales.
+ */
+const neutralize = (text: string): string =>
+  text.replace(/^(?=[\t\r\n])|(?<=^|[;\r\n])(?=[=+\-@＝＋－＠])/g, "'");
 
 /** Offers a text for download. The mark at its start tells Excel that it is UTF-8. */
 export function download(name: string, csv: string): void {
