@@ -103,6 +103,8 @@ export function formatRange(from: string, to: string, timeZone: string, withTime
   return formatter(timeZone, options).formatRange(Date.parse(from), end);
 }
 
-/** The time zone of the browser. */
-export const browserTimeZone = (): string =>
-  Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+/** The time zone of the browser. Some name one that is unknown `Etc/Unknown`, which is no time zone of the database. */
+export function browserTimeZone(): string {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return zone && zone !== "Etc/Unknown" ? zone : "UTC";
+}
