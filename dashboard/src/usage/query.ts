@@ -60,7 +60,7 @@ export function readQuery(params: URLSearchParams): ViewQuery {
     sort: params.get("sort") ?? DEFAULT_SORT,
     limit: limit === null ? LIMITS.defaultPageLimit : Number(limit),
     cursor,
-    page: (cursor !== null && Number.parseInt(params.get("page") ?? "", 10)) || 1,
+    page: cursor === null ? 1 : Math.max(1, Number.parseInt(params.get("page") ?? "", 10) || 1),
   };
 }
 
