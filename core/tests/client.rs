@@ -3,6 +3,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "JSON made on the spot reads best by value")]
 
 use opencomputer_usage_core::client::{Answer, Client, ClientError, Event, Fault, Operation, Outcome, Step};
+use opencomputer_usage_core::host::json::ToJson as _;
 use opencomputer_usage_core::host::value::Raw;
 use opencomputer_usage_vectors::to_raw;
 use serde_json::{Value, json};
@@ -143,6 +144,18 @@ fn an_error_hides_the_key_and_keeps_the_start_of_the_body() {
         .call(Operation::ListTagKeys, 0.0)
         .advance::<Outcome>(fault, 0.0, 0.0);
     assert!(matches!(&step, Step::Failed { error } if !error.message.contains(KEY)), "{step:?}");
+}
+
+#[test]
+fn an_error_hides_the_key_in_every_member_of_its_body() {
+    let mut exchange = client(json!({ "maxRetries": 0 })).unwrap().call(Operation::ListTagKeys, 0.0);
+    let violation = json!({ "code": KEY, "key": KEY, "message": KEY });
+    let body = json!({ "error": KEY, "code": KEY, "requestId": KEY, "violations": [violation] });
+    let answer = Answer { status: 400, headers: Vec::new(), body: body.to_string().into() };
+    let step = exchange.advance::<Outcome>(Event::Answer(answer), 0.0, 0.0);
+    let Step::Failed { error } = step else { panic!("{step:?}") };
+    assert_eq!((error.code.as_deref(), error.violations.len()), (Some("[key]"), 1));
+    assert!(!error.to_json().contains(KEY), "{}", error.to_json());
 }
 
 #[test]

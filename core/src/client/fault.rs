@@ -105,8 +105,13 @@ impl ClientError {
         if key.len() < SHORTEST_HIDDEN_KEY {
             return;
         }
-        let headers = self.0.headers.iter_mut().map(|(_, value)| value);
-        for text in headers.chain([&mut self.0.message]).chain(self.0.body.as_mut()) {
+        let Failure { message, code, request_id, violations, body, headers, .. } = &mut *self.0;
+        let headers = headers.iter_mut().map(|(_, value)| value);
+        let violations = violations.iter_mut().flat_map(|violation| {
+            let TagViolation { code, key, message } = violation;
+            [code, message].into_iter().chain(key)
+        });
+        for text in headers.chain(violations).chain([message]).chain(code).chain(request_id).chain(body) {
             *text = without(text, key);
         }
     }
