@@ -89,3 +89,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn both_ways_to_read_a_body_reject_invalid_utf_8_in_an_unknown_member() {
+    for (body, fault) in [
+        (&b"{\"keys\":[],\"other\":\"\xff\"}"[..], "it is not UTF-8"),
+        (b"\x1f\x8b\x08", "it is compressed with gzip, which was not requested"),
+    ] {
+        let mut answer = Answer { status: 200, headers: Vec::new(), body: body.to_vec() };
+        assert_eq!(<Outcome>::read(Reply::TagKeys, &mut answer), Err(fault.to_owned()));
+        assert_eq!(JsonValue::read(Reply::TagKeys, &mut answer), Err(fault.to_owned()));
+    }
+}

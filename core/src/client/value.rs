@@ -6,6 +6,7 @@ use crate::tags::TagSet;
 use crate::usage::window::Timestamp;
 use crate::wire::reply::{Facts, Form, Headers, Host, List, Outcome, Page, Reply, SandboxFacts};
 use crate::wire::shape::{Shape, rewrite};
+use crate::wire::utf8;
 
 /// A host's type for the results of calls.
 pub trait Value: Sized {
@@ -77,10 +78,7 @@ pub struct JsonValue {
 
 impl Value for JsonValue {
     fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String> {
-        let text = str::from_utf8(&answer.body).map_err(|_| match answer.body.as_slice() {
-            [0x1f, 0x8b, ..] => "it is compressed with gzip, which was not requested",
-            _ => "it is not UTF-8",
-        })?;
+        let text = utf8(&answer.body)?;
         let mut numbers = Numbers::default();
         let body = Json::parse_with(text, &mut numbers).map_err(|at| format!("it is not valid JSON at byte {at}"))?;
         let form = reply.form();

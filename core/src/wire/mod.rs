@@ -11,5 +11,6 @@ mod types;
 
 pub use group::GroupValues;
 pub use measured::used_fraction;
+pub(crate) use read::utf8;
 pub use render::{SandboxDetails, UsagePage};
 pub use types::*;

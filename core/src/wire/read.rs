@@ -1,4 +1,4 @@
-//! Deserializers for the wire types where serde's defaults are too lax.
+//! Checks of bodies and deserializers for the wire types where serde's defaults are too lax.
 
 use std::fmt;
 
@@ -6,6 +6,14 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use crate::usage::window::Timestamp;
+
+/// Returns the text of a body. The error describes the fault.
+pub(crate) fn utf8(body: &[u8]) -> Result<&str, &'static str> {
+    str::from_utf8(body).map_err(|_| match body {
+        [0x1f, 0x8b, ..] => "it is compressed with gzip, which was not requested",
+        _ => "it is not UTF-8",
+    })
+}
 
 /// Deserializes a struct from an object only: serde would also accept an array of its members.
 pub(super) struct Object<De>(pub(super) De);

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::read::utf8;
 use super::shape::{Shape, Shaped};
 use super::types::{
     GroupUsagePage, Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsagePage, TagKey, TagKeys, TagUsagePage, TagValues,
@@ -147,7 +148,8 @@ pub trait Host: Sized {
 
 impl Host for SandboxUsagePage {
     fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-        serde_json::from_slice(body).map_err(|error| error.to_string())
+        // Of bytes, serde_json would not check skipped strings.
+        serde_json::from_str(utf8(body)?).map_err(|error| error.to_string())
     }
 
     fn decode_page(body: &mut Vec<u8>) -> Result<Self, String> {
