@@ -149,8 +149,8 @@ impl Cursor {
             text.map_err(|fault| invalid(&format!("`{name}`: {fault}")))
         };
         let instant = |name| {
-            let text = text(name)?;
-            text.map(|text| text.parse().map_err(|error: Error| invalid(&error.message))).transpose()
+            let read = |text: String| Timestamp::read(&text).ok_or_else(|| invalid(&Timestamp::invalid(&text).message));
+            text(name)?.map(read).transpose()
         };
         let Some(Raw::Number(value)) = member("v") else {
             return Err(invalid("`v` must be a number"));
