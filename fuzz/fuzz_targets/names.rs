@@ -1,0 +1,4 @@
+//! Fuzzes the target `names`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| opencomputer_usage_fuzz::names(data));
