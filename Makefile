@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py screenshots lint fmt generate dist clean dashboard-package server platform npm-package wheel
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz screenshots lint fmt generate dist clean dashboard-package server platform npm-package wheel
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -100,6 +100,10 @@ screenshots: server ## write pictures of the dashboard to docs/images
 	scripts/needs browser chromium
 	echo "==> taking pictures of the dashboard"
 	npm --prefix tests/browser run --silent screenshots
+
+fuzz: ## fuzz each parser and decoder of the core for T seconds (TARGETS="tags link": only these)
+	scripts/needs cargo-fuzz
+	scripts/fuzz $(or $(T),60) $(TARGETS)
 
 lint: dashboard-package ## check formatting, lints and types in every language
 	scripts/needs wasm npm venv
