@@ -15,7 +15,13 @@ interface Props {
 export function Footer({ isAsking, onKeep, onDiscard, children }: Props) {
   const keep = useRef<HTMLButtonElement>(null);
   useEffect(() => {
-    if (isAsking) keep.current?.focus();
+    if (!isAsking) return;
+    // Whoever goes on editing does so where they were.
+    const focused = document.activeElement;
+    keep.current?.focus();
+    return () => {
+      if (focused instanceof HTMLElement) focused.focus();
+    };
   }, [isAsking]);
   if (!isAsking) return <footer class="dialog-actions">{children}</footer>;
   return (
