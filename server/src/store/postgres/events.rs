@@ -50,7 +50,7 @@ pub(super) fn fitting<T>(result: sqlx::Result<T>) -> Result<Option<T>> {
 }
 
 /// The pieces of statements that only ask which events count.
-pub(super) struct Counted {
+pub(super) struct Selection {
     pub(super) arguments: Arguments<PgArguments>,
     pub(super) org: Placeholder,
     /// See [`Shared::counted`].
@@ -75,7 +75,7 @@ pub(super) struct Shared {
 
 impl Events {
     /// Binds as much of the measure of a grid as decides which events count.
-    pub(super) fn counted(self, grid: &Grid) -> Result<Counted> {
+    pub(super) fn counted(self, grid: &Grid) -> Result<Selection> {
         let Measure { from, started_before, .. } = grid.measure();
         let mut arguments = Arguments::new('$');
         let org = arguments.bind(self.org)?;
@@ -84,14 +84,14 @@ impl Events {
             "event.org_id = {org} AND (event.started_at < {started_before}) IS TRUE
                  AND (event.ended_at > {from}) IS NOT FALSE"
         );
-        Ok(Counted { arguments, org, counted, from })
+        Ok(Selection { arguments, org, counted, from })
     }
 
     /// Binds the measure of a grid and writes the accounting rule with it.
     pub(super) fn measured(self, grid: &Grid) -> Result<Shared> {
         let Measure { from, as_of, open_end, last_end, .. } = grid.measure();
         let any_length = as_of.saturating_sub(from) >= FLOAT_MICROS || from.saturating_abs() >= FLOAT_INSTANT;
-        let Counted { mut arguments, org, counted, from } = self.counted(grid)?;
+        let Selection { mut arguments, org, counted, from } = self.counted(grid)?;
         let whole_until = arguments.bind(Instant(as_of.min(last_end)))?;
         let [as_of, open_end, last_end] = [as_of, open_end, last_end].map(|at| arguments.bind(Instant(at)));
         let (as_of, open_end, last_end) = (as_of?, open_end?, last_end?);

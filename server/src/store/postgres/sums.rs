@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::conditions::{Conditions, Few, by_latest_session};
 use super::dimensions::{self, Joined};
-use super::events::{Counted, Events, Products, Shared, Statement, fitting, included_disk};
+use super::events::{Events, Products, Selection, Shared, Statement, fitting, included_disk};
 use super::series;
 use super::types::Sum;
 use crate::store::{Result, Tier};
@@ -67,7 +67,7 @@ fn by_group(
 
 /// Composes the number of sandboxes of every group, without their usage. Returns no more than `limit` groups.
 fn counts(
-    Counted { mut arguments, org, counted, .. }: Counted,
+    Selection { mut arguments, org, counted, .. }: Selection,
     group_by: &[Dimension],
     conditions: &query::Conditions,
     few: Option<&Few<'_>>,
