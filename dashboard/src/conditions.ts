@@ -10,7 +10,7 @@ export interface Condition {
   readonly text: string;
 }
 
-/** What a condition requires of a dimension, in a reader's words. */
+/** The requirements that a condition can express, by operator. `name` is the label that readers see. */
 export const OPERATORS = {
   any: { name: "is any of", kind: "filter", hasValues: true },
   none: { name: "is none of", kind: "exclude", hasValues: true },

@@ -1,8 +1,8 @@
-// What the browser keeps for this page. Browsers can be told to keep nothing, which the page must survive.
+// Access to the browser's storage. It may be disabled or full, so every access can fail without an error.
 
 type Area = "localStorage" | "sessionStorage";
 
-/** Returns a stored text, or null if there is none or the browser keeps nothing. */
+/** Returns a stored text, or null if it is missing or storage is unavailable. */
 export function readStored(area: Area, name: string): string | null {
   try {
     return window[area].getItem(name);
@@ -11,12 +11,12 @@ export function readStored(area: Area, name: string): string | null {
   }
 }
 
-/** Stores a text, or removes it if it is null. Does nothing if the browser keeps nothing. */
+/** Stores a text, or removes it if it is null. Does nothing if storage is unavailable. */
 export function store(area: Area, name: string, text: string | null): void {
   try {
     if (text === null) window[area].removeItem(name);
     else window[area].setItem(name, text);
   } catch {
-    // The page works without, until it is loaded again.
+    // The page works without storage until it is reloaded.
   }
 }

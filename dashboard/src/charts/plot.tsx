@@ -42,7 +42,7 @@ interface Props {
   readonly interval: string;
   readonly timeZone: string;
   readonly label: string;
-  /** What the keys do, for screen readers. */
+  /** Keyboard instructions for screen readers. */
   readonly help: string;
   /** The unit of the vertical axis. */
   readonly caption: string;

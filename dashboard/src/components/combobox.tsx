@@ -4,7 +4,7 @@ import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hook
 export interface Option {
   /** The text that choosing it enters. */
   readonly value: string;
-  /** What the list shows instead of the value, such as *(empty)*. */
+  /** The text shown instead of the value, such as *(empty)*. */
   readonly label?: string;
   /** A remark at the end of the line, such as a count. */
   readonly detail?: string;

@@ -10,7 +10,7 @@ export interface Change {
   readonly remove: ReadonlySet<string>;
 }
 
-/** What a change does to one tag; undefined where the tag is absent. */
+/** The effect of a change on one tag; undefined stands for an absent tag. */
 export interface Effect {
   readonly kind: "added" | "changed" | "removed" | "unchanged";
   readonly key: string;
@@ -18,7 +18,7 @@ export interface Effect {
   readonly after: string | undefined;
 }
 
-/** What a change does to one sandbox. */
+/** The effect of a change on one sandbox. */
 export interface Plan {
   /** The user tags after the change. */
   readonly tags: TagEntries;

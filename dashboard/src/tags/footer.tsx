@@ -16,7 +16,7 @@ export function Footer({ isAsking, onKeep, onDiscard, children }: Props) {
   const keep = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     if (!isAsking) return;
-    // Whoever goes on editing does so where they were.
+    // Returns the focus to the field that had it.
     const focused = document.activeElement;
     keep.current?.focus();
     return () => {

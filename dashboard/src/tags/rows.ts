@@ -13,7 +13,7 @@ export interface Row {
   readonly removes: boolean;
 }
 
-/** What is wrong with one row. */
+/** The errors of one row. */
 export interface Faults {
   readonly key: readonly string[];
   readonly value: readonly string[];

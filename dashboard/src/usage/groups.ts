@@ -48,7 +48,7 @@ export interface Report {
 
 type Item = TagUsageItem | SandboxUsageItem | GroupUsageItem;
 
-/** A page of `usage.by`, whatever its dimensions are. */
+/** A page of `usage.by` with any dimensions. */
 export interface AnyPage {
   readonly from: string;
   readonly to: string;
@@ -224,7 +224,7 @@ export const withConditions = (
 /** Returns an amount as a fraction of the total. */
 export const shareOf = (amount: number, total: number): number => (total > 0 ? amount / total : 0);
 
-/** A change as a fraction of the amount before, *new* if there was none, or null if there is none now either. */
+/** A change as a fraction of the earlier amount: `new` if that was 0, null if both amounts are 0. */
 export type Change = number | "new" | null;
 
 export function changeOf(now: number, before: number): Change {

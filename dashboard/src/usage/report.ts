@@ -24,7 +24,7 @@ export async function by(
   return client.usage.by(groupBy as UsageDimension[], query, { signal });
 }
 
-/** What the view shows of a query. */
+/** A report as the view shows it. */
 export interface Loaded {
   readonly query: ViewQuery;
   readonly report: Report;
@@ -75,10 +75,10 @@ export const walkId = ({ query, report: { groupBy, from, to, asOf } }: Loaded): 
 export interface Count {
   /** The walk that was counted. */
   readonly walk: string;
-  /** The number of groups, or at least so many. */
+  /** The number of groups; a lower bound if not all groups were counted. */
   readonly groups: number;
   readonly isComplete: boolean;
-  /** Whether all groups and what is untagged add up to the total; null if not all groups are known. */
+  /** True if all groups and the untagged usage add up to the total; null if some groups are unknown. */
   readonly addsUp: boolean | null;
 }
 

@@ -41,7 +41,7 @@ export function UsageView() {
   const change = (change: Partial<ViewQuery>) => navigate(viewHref(changeQuery(query, change)));
   const parts: Parts | undefined = data && {
     data,
-    // What is kept while the next is loading belongs to another report.
+    // Data kept while the next report loads belongs to the previous one.
     before: before.data?.report === report ? before.data : undefined,
     hasFailedBefore: before.error !== undefined,
     count: count.data && count.data.walk === walk ? count.data : countPage(data),

@@ -51,7 +51,7 @@ export function periodWindow(period: string, now: Date, timeZone: string): TimeW
     default: {
       const days = Number.parseInt(period, 10);
       const first = addDays(today, 1 - days);
-      // With an hour more when clocks were set back, so many days can be longer than the API allows.
+      // When clocks are set back, the window gains an hour and may exceed the API's limit.
       const earliest = now.getTime() - LIMITS.maxWindowDays * DAY;
       const isTooLong = localDate(earliest, timeZone) >= first;
       return { from: isTooLong ? new Date(earliest).toISOString() : first, to };

@@ -1,7 +1,8 @@
 //! The usage of a page over time.
 //!
-//! One statement reads the events once more and counts each event in two buckets: that of its start and that of its
-//! end, no matter how many buckets lie between. The core computes the usage of every bucket from these counts.
+//! One statement, after that of `sums.rs`, reads the events and counts each event in two buckets: that of its start
+//! and that of its end, no matter how many buckets lie between. The core computes the usage of every bucket from these
+//! counts.
 //!
 //! `LIMIT ALL` limits nothing, but keeps the planner from merging a subquery into the query around it. The inner
 //! subquery computes the start of an event once, in the scan; merged, it would be computed in each sum. The middle

@@ -6,6 +6,8 @@
 //! Each statement reads one org's range of the covering index of the events once, in the order of its sandboxes. It
 //! therefore groups by sandbox without a sort, and joins the dimensions only after that. If a filter keeps only a few
 //! sandboxes, the statement looks each of them up in the same index.
+//!
+//! For a page with series of few groups, [`counted`] only counts sandboxes: the series of all groups add up to the sums.
 
 use std::collections::BTreeMap;
 
