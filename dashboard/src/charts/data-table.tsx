@@ -1,6 +1,7 @@
 import type { UsageBucket } from "@opencomputer/usage";
 import type { ComponentChildren } from "preact";
 import { useId, useMemo, useState } from "preact/hooks";
+import { useSteps } from "../components/steps.js";
 import { formatCount, formatDate, formatInstant } from "../format.js";
 import { formatBucket, isDays } from "./bucket.js";
 import { amount } from "./layout.js";
@@ -23,8 +24,11 @@ interface Props {
   readonly label: string;
 }
 
-/** The rows shown at a time: as many as are built and laid out without a noticeable delay. */
+/** The number of rows shown at a time. */
 const PAGE = 100;
+
+/** The number of rows that are rendered at a time: more than the region shows without scrolling. */
+const STEP = 20;
 
 /** A button that shows the data of a chart as a table. */
 export function DataTable(props: Props) {
@@ -53,25 +57,15 @@ function Table({ columns, buckets, interval, timeZone, label }: Props) {
   const start = page * PAGE;
   const end = Math.min(start + PAGE, buckets.length);
   const rows = useMemo(
-    () => (
-      <tbody>
-        {buckets.slice(start, end).map((bucket, i) => (
-          <tr key={bucket.from}>
-            <th scope="row">{formatRow(bucket, interval, timeZone)}</th>
-            {columns.map(({ key, values, format, exact }) => {
-              const value = amount(values[start + i]);
-              return (
-                <td class="number" key={key} title={exact?.(value)}>
-                  {format(value)}
-                </td>
-              );
-            })}
-          </tr>
-        ))}
-      </tbody>
-    ),
+    () =>
+      buckets
+        .slice(start, end)
+        .map((bucket, i) => (
+          <Row key={bucket.from} index={start + i} {...{ bucket, columns, interval, timeZone }} />
+        )),
     [start, end, columns, buckets, interval, timeZone],
   );
+  const rendered = useSteps(rows, STEP);
   return (
     <>
       <section
@@ -91,7 +85,7 @@ function Table({ columns, buckets, interval, timeZone, label }: Props) {
               ))}
             </tr>
           </thead>
-          {rows}
+          <tbody>{rendered}</tbody>
         </table>
       </section>
       {last > 0 && (
@@ -108,6 +102,27 @@ function Table({ columns, buckets, interval, timeZone, label }: Props) {
         </p>
       )}
     </>
+  );
+}
+
+interface RowProps extends Pick<Props, "columns" | "interval" | "timeZone"> {
+  readonly bucket: UsageBucket;
+  readonly index: number;
+}
+
+function Row({ bucket, index, columns, interval, timeZone }: RowProps) {
+  return (
+    <tr>
+      <th scope="row">{formatRow(bucket, interval, timeZone)}</th>
+      {columns.map(({ key, values, format, exact }) => {
+        const value = amount(values[index]);
+        return (
+          <td class="number" key={key} title={exact?.(value)}>
+            {format(value)}
+          </td>
+        );
+      })}
+    </tr>
   );
 }
 

@@ -1,3 +1,4 @@
+import { useMemo } from "preact/hooks";
 import { Skeleton } from "../components/notice.js";
 import { formatCount, formatInstant } from "../format.js";
 import { seriesAddUp } from "./groups.js";
@@ -5,17 +6,19 @@ import type { Parts } from "./parts.js";
 
 /** Says whether the parts add up to the total, and at which instant they are measured. */
 export function CheckLine({ parts }: { readonly parts: Parts | undefined }) {
-  if (!parts)
+  const report = parts?.data.report;
+  const seriesAreRight = useMemo(() => !report || seriesAddUp(report), [report]);
+  if (!parts || !report)
     return (
       <p class="check">
         <Skeleton width="40ch" />
       </p>
     );
-  const { report } = parts.data;
-  const isRight = seriesAddUp(report) && parts.count.addsUp !== false;
+  const isRight = seriesAreRight && parts.count.addsUp !== false;
   return (
     <p class={isRight ? "check" : "check fault"} role="status">
-      <span aria-hidden="true">{isRight ? "✓" : "⚠"}</span> {sentence(parts)}
+      <span aria-hidden="true">{isRight ? "✓" : "⚠"}</span>{" "}
+      {seriesAreRight ? sentence(parts) : "The buckets of a series do not add up to its amount."}
       {report.asOf !== null && (
         <>
           {" "}
@@ -29,7 +32,6 @@ export function CheckLine({ parts }: { readonly parts: Parts | undefined }) {
 
 function sentence({ data, count }: Parts): string {
   const { report, query } = data;
-  if (!seriesAddUp(report)) return "The buckets of a series do not add up to its amount.";
   const isBySandbox = report.untagged === null;
   const noun = isBySandbox ? "sandbox" : "group";
   const groups = `${formatCount(count.groups)} ${noun}${count.groups === 1 ? "" : isBySandbox ? "es" : "s"}`;

@@ -1,5 +1,6 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { Skeleton } from "../components/notice.js";
+import { useSteps } from "../components/steps.js";
 import { dimensionName } from "../dimensions.js";
 import { navigate } from "../router.js";
 import { CheckLine } from "./check.js";
@@ -121,7 +122,7 @@ function Body({ parts, metric }: BodyProps) {
       )),
     [report, query, metric],
   );
-  const rendered = useSteps(rows);
+  const rendered = useSteps(rows, STEP);
   return (
     <BeforeContext.Provider value={parts.before}>
       <tbody>{rendered}</tbody>
@@ -135,18 +136,6 @@ function Body({ parts, metric }: BodyProps) {
 
 /** The number of rows that are rendered at a time, without a noticeable delay. */
 const STEP = 50;
-
-/** Returns the first rows at once, and more of them with every frame. */
-function useSteps<T>(rows: readonly T[]): readonly T[] {
-  const [steps, setSteps] = useState({ rows, count: STEP });
-  const count = steps.rows === rows ? steps.count : STEP;
-  useEffect(() => {
-    if (count >= rows.length) return;
-    const frame = requestAnimationFrame(() => setSteps({ rows, count: count + STEP }));
-    return () => cancelAnimationFrame(frame);
-  }, [rows, count]);
-  return rows.slice(0, count);
-}
 
 function Placeholders({ columns }: { readonly columns: number }) {
   return (
