@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useCallback, useEffect, useErrorBoundary, useMemo, useState } from "preact/hooks";
+import { useCallback, useEffect, useErrorBoundary, useMemo, useRef, useState } from "preact/hooks";
 import { Mark } from "./components/mark.js";
 import { ErrorNotice } from "./components/notice.js";
 import { Suggestions } from "./dimensions.js";
@@ -23,7 +23,10 @@ import { UsageView } from "./usage/view.js";
 export function App() {
   const [key, setKey] = useState(takeKey);
   const [reason, setReason] = useState<string>();
+  const main = useRef<HTMLElement>(null);
+  const hasSignedIn = useRef(false);
   const signIn = useCallback((key: string) => {
+    hasSignedIn.current = true;
     storeKey(key);
     setReason(undefined);
     setKey(key);
@@ -47,12 +50,16 @@ export function App() {
     const client = connect(key);
     return { client, suggestions: new Suggestions(client), signOut };
   }, [key]);
+  // The form that had the focus is gone.
+  useEffect(() => {
+    if (session && hasSignedIn.current) main.current?.focus({ preventScroll: true });
+  }, [session]);
   if (!session) return <SignIn reason={reason} onSignIn={signIn} />;
   return (
     // Nothing that was loaded with one key is shown with another.
     <SessionContext.Provider key={key} value={session}>
       <Header />
-      <main id="main">
+      <main id="main" ref={main} tabIndex={-1}>
         <Boundary>
           <View />
         </Boundary>

@@ -32,6 +32,7 @@ for (const engine of ENGINES) {
         await page.getByRole("button", { name: "Sign in" }).click();
         await page.getByRole("navigation", { name: "Views" }).waitFor();
         assert.equal(place(page), path);
+        assert.equal(await page.evaluate(() => document.activeElement?.id), "main");
       }
     });
 
