@@ -19,7 +19,7 @@ use crate::deadline;
 /// The time limit of a request.
 const BUDGET: Duration = Duration::from_secs(QUERY_BUDGET_SECONDS as u64);
 /// The time for which a request waits for a permit.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The queues of a database.
 pub(super) struct Queues {
@@ -38,6 +38,14 @@ impl Queues {
     pub(super) async fn acquire_for_key(&self, key_hash: &str) -> Result<Permit> {
         let start = key_hash.get(..32).and_then(|start| Uuid::try_parse(start).ok());
         self.keys.acquire(start.unwrap_or_default()).await
+    }
+
+    /// Refuses all waiting requests. Otherwise each one would wait for those before it to find that the database is
+    /// unreachable, and then be told that its org asks too much.
+    pub(super) fn refuse_waiting(&self) {
+        for queue in [&self.keys, &self.light, &self.writes, &self.heavy] {
+            queue.refuse_waiting();
+        }
     }
 }
 
@@ -88,12 +96,19 @@ impl Queue {
         };
         match tokio::time::timeout(PATIENCE, &mut waiter.turn).await {
             Ok(Ok(())) => Ok(Permit { queue: self.0.clone(), org }),
-            _ => Err(StoreError::Crowded {
+            Ok(Err(_)) => Err(StoreError::Unavailable("no connection could be opened".into())),
+            Err(_) => Err(StoreError::Crowded {
                 queue: queue.name,
                 by_caller: queue.share < queue.permits && queue.state().held_by(org) >= queue.share,
                 waited: PATIENCE,
             }),
         }
+    }
+
+    fn refuse_waiting(&self) {
+        let mut state = self.0.state();
+        state.turns.clear();
+        state.waiting.clear();
     }
 }
 
@@ -262,6 +277,18 @@ mod tests {
         });
         tokio::join!(join_all(requests), async { drop(first) });
         assert_eq!(*served.lock().unwrap(), [A, B, A, B, A, A]);
+        assert_eq!(free(&queue), (1, 0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refuses_waiting_requests_and_admits_later_ones() {
+        let queue = Queue::new("test", 1);
+        let held = queue.acquire(A).await.unwrap();
+        let waiting = join_all([A, A, B].map(|org| queue.acquire(org)));
+        let (refused, ()) = tokio::join!(waiting, async { queue.refuse_waiting() });
+        assert!(refused.iter().all(|refused| matches!(refused, Err(StoreError::Unavailable(_)))));
+        let (later, ()) = tokio::join!(queue.acquire(A), async { drop(held) });
+        drop(later.unwrap());
         assert_eq!(free(&queue), (1, 0, 0));
     }
 

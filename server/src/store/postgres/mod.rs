@@ -7,6 +7,7 @@ mod import;
 mod latest;
 mod lists;
 mod migrate;
+mod pool;
 mod prune;
 mod read;
 mod schema;
@@ -20,6 +21,7 @@ mod url;
 mod write;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -35,7 +37,7 @@ use opencomputer_usage_core::usage::page::{Group, Page};
 use opencomputer_usage_core::usage::plan::Plan;
 use opencomputer_usage_core::usage::window::Timestamp;
 use opencomputer_usage_core::wire::{Sandbox, SandboxTagsBody, TagKey, TagValue};
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{Postgres as Engine, Transaction};
 use uuid::Uuid;
 
@@ -43,9 +45,10 @@ use self::conditions::Few;
 use self::events::Events;
 use self::events::Products;
 use self::migrate::Migrated;
+use self::pool::Pool;
 use self::schema::Fault;
 use self::snapshot::{Snapshot, cancel_if_abandoned};
-use super::admission::{Abandoned, Queue, Queues};
+use super::admission::{self, Abandoned, Queue, Queues};
 use super::error::reason;
 use super::{
     Caller, Details, Importer, KeyUse, OpenError, PoolUse, Reconciled, Result, SandboxReading, Show, Store, StoreError,
@@ -54,8 +57,9 @@ use super::{
 use crate::deadline;
 use crate::keys::NewKey;
 
-/// The time for which a request waits for a connection, also while the database is unreachable.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time for which a request waits for a connection, also while the database is unreachable. It is shorter than the
+/// wait in a queue, so that the requests in the queue learn the reason.
+const PATIENCE: Duration = admission::PATIENCE.saturating_sub(Duration::from_secs(1));
 /// The connections for key lookups, short reads, writes and sums. One more is for work without an org, such as
 /// `/readyz`, and for cancelling statements.
 const KEY_CONNECTIONS: u32 = 3;
@@ -69,8 +73,8 @@ const CONNECTIONS: u32 = KEY_CONNECTIONS + LIGHT_CONNECTIONS + WRITE_CONNECTIONS
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 /// A PostgreSQL database.
 pub(super) struct Postgres {
-    pool: PgPool,
-    queues: Queues,
+    pool: Pool,
+    queues: Arc<Queues>,
     /// Whether the tables are a platform's.
     platform: bool,
     /// Whether there is a table of samples, which a platform may lack.
@@ -98,12 +102,13 @@ impl Postgres {
         let pool = pool.after_connect(|db, _| Box::pin(session::set_up(db)));
         let pool = pool.connect_lazy_with(options);
         let part = |connections: u32| (connections * size / CONNECTIONS).max(1);
-        let queues = Queues {
+        let queues = Arc::new(Queues {
             keys: Queue::new("key lookups", part(KEY_CONNECTIONS)),
             light: Queue::new("light reads", part(LIGHT_CONNECTIONS)),
             writes: Queue::new("writes", part(WRITE_CONNECTIONS)),
             heavy: Queue::new("heavy reads", part(HEAVY_CONNECTIONS)),
-        };
+        });
+        let pool = Pool { connections: pool, queues: queues.clone() };
         let Migrated { platform, has_samples, .. } = found;
         Ok(Self { pool, queues, platform, has_samples, failing: AtomicBool::new(false) })
     }
@@ -140,7 +145,7 @@ impl Postgres {
 }
 
 /// Reads a page in a snapshot of its own.
-async fn usage(pool: PgPool, events: Events, plan: Plan, abandoned: Abandoned) -> Result<(Page, Details)> {
+async fn usage(pool: Pool, events: Events, plan: Plan, abandoned: Abandoned) -> Result<(Page, Details)> {
     let mut snapshot = Snapshot::begin(&pool, "").await?;
     let process = snapshot.process();
     let work = usage_at(&mut snapshot, events, &plan);
@@ -194,7 +199,7 @@ async fn page_at(snapshot: &mut Snapshot, events: Events, plan: &Plan, products:
 }
 
 /// Reads the tag keys in use in a snapshot of its own.
-async fn tag_keys(pool: PgPool, org: Uuid, abandoned: Abandoned) -> Result<Vec<TagKey>> {
+async fn tag_keys(pool: Pool, org: Uuid, abandoned: Abandoned) -> Result<Vec<TagKey>> {
     let mut snapshot = Snapshot::begin(&pool, session::WHOLE_ORG).await?;
     let process = snapshot.process();
     let found = cancel_if_abandoned(&pool, process, abandoned, read::tag_keys(&mut snapshot, org)).await;
@@ -204,7 +209,7 @@ async fn tag_keys(pool: PgPool, org: Uuid, abandoned: Abandoned) -> Result<Vec<T
 
 /// Reads a page of sandboxes in a snapshot of its own.
 async fn sandboxes(
-    pool: PgPool,
+    pool: Pool,
     org: Uuid,
     query: SandboxesQuery,
     slice: Slice<SandboxPosition>,
@@ -220,7 +225,7 @@ async fn sandboxes(
 
 /// Reads a page of the values of a tag in a snapshot of its own.
 async fn tag_values(
-    pool: PgPool,
+    pool: Pool,
     org: Uuid,
     query: TagValuesQuery,
     slice: Slice<TagValuePosition>,
@@ -353,7 +358,7 @@ impl Store for Postgres {
     }
 
     async fn create_key_once_shown(&self, org: Uuid, key: &NewKey, show: Show<'_>) -> Result<()> {
-        let mut write = self.pool.begin().await?;
+        let mut write = self.pool.begin_with("BEGIN").await?;
         write::ensure_org(&mut write, org, self.platform).await?;
         write::insert_key(&mut write, org, key).await?;
         show().map_err(StoreError::NotShown)?;
@@ -373,12 +378,12 @@ impl Store for Postgres {
     }
 
     fn pools(&self) -> Vec<PoolUse> {
-        vec![PoolUse::of("all", &self.pool)]
+        vec![PoolUse::of("all", &self.pool.connections)]
     }
 
     async fn close(&self) {
         // Connections that are still in use are dropped.
-        let _ = tokio::time::timeout(PATIENCE, self.pool.close()).await;
+        let _ = tokio::time::timeout(PATIENCE, self.pool.connections.close()).await;
     }
 
     async fn importer(&self, org: Uuid) -> Result<Box<dyn Importer>> {
@@ -396,7 +401,7 @@ impl Store for Postgres {
             samples: 0,
             platform,
             has_samples,
-            pool: self.pool.clone(),
+            pool: self.pool.connections.clone(),
         }))
     }
 
@@ -411,7 +416,7 @@ impl Store for Postgres {
         if !self.has_samples {
             return Err(StoreError::NoSamples);
         }
-        prune::samples(&self.pool, before, self.platform).await
+        prune::samples(&self.pool.connections, before, self.platform).await
     }
 }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use opencomputer_usage_core::limits::QUERY_BUDGET_SECONDS;
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
 
+use super::pool::Pool;
 use crate::deadline;
 use crate::store::Result;
 
@@ -59,7 +60,7 @@ pub(super) async fn set_up(db: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 /// Begins a transaction whose statements end when the request does.
-pub(super) async fn begin(pool: &PgPool, how: &'static str) -> Result<Transaction<'static, Postgres>> {
+pub(super) async fn begin(pool: &Pool, how: &'static str) -> Result<Transaction<'static, Postgres>> {
     let mut begun = pool.begin_with(how).await?;
     if let Some(limit) = time_limit() {
         sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *begun).await?;

@@ -6,9 +6,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Postgres, Row as _};
 
+use super::pool::Pool;
 use super::session::{SNAPSHOT, time_limit};
 use super::sql;
 use crate::store::Result;
@@ -29,7 +30,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// Begins a snapshot with the settings that `mode` makes.
-    pub(super) async fn begin(pool: &PgPool, mode: &str) -> Result<Self> {
+    pub(super) async fn begin(pool: &Pool, mode: &str) -> Result<Self> {
         let mut snapshot = Self { db: pool.acquire().await?, process: 0, ended: false };
         snapshot.start(mode).await?;
         Ok(snapshot)
@@ -68,7 +69,7 @@ impl Snapshot {
 /// The connection must not be used for anything but `work` before this returns. Then no other statement can be hit:
 /// when [`cancel`] returns, its signal has taken effect or has been ignored for want of a statement.
 pub(super) async fn cancel_if_abandoned<T>(
-    pool: &PgPool,
+    pool: &Pool,
     process: i32,
     abandoned: Abandoned,
     work: impl Future<Output = Result<T>>,
@@ -87,7 +88,7 @@ pub(super) async fn cancel_if_abandoned<T>(
 }
 
 /// Cancels the statement that a process of the database executes. If that fails, the statement ends at its time limit.
-async fn cancel(pool: &PgPool, process: i32) {
+async fn cancel(pool: &Pool, process: i32) {
     let cancelled = async { sqlx::query(sql::CANCEL).bind(process).execute(&mut *pool.acquire().await?).await };
     if let Err(error) = cancelled.await {
         tracing::debug!(%error, "the statement of a client that has disconnected could not be cancelled");

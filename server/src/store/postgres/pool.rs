@@ -1,0 +1,38 @@
+//! The pool of connections.
+
+use std::sync::Arc;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgPool;
+use sqlx::{Error, Postgres, Transaction};
+
+use crate::store::admission::Queues;
+
+/// A pool whose users wait in queues. If the database is unreachable, the first user to find out ends the wait of all
+/// others.
+///
+/// Cloning is cheap.
+#[derive(Clone)]
+pub(super) struct Pool {
+    pub(super) connections: PgPool,
+    pub(super) queues: Arc<Queues>,
+}
+
+impl Pool {
+    pub(super) async fn acquire(&self) -> sqlx::Result<PoolConnection<Postgres>> {
+        self.noted(self.connections.acquire().await)
+    }
+
+    pub(super) async fn begin_with(&self, how: &'static str) -> sqlx::Result<Transaction<'static, Postgres>> {
+        self.noted(self.connections.begin_with(how).await)
+    }
+
+    fn noted<T>(&self, acquired: sqlx::Result<T>) -> sqlx::Result<T> {
+        // If all connections are in use, the database is only busy.
+        let in_use = self.connections.size() >= self.connections.options().get_max_connections();
+        if matches!(acquired, Err(Error::PoolTimedOut)) && !in_use {
+            self.queues.refuse_waiting();
+        }
+        acquired
+    }
+}
