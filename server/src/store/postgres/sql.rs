@@ -68,7 +68,10 @@ statements! {
     NOW = "SELECT clock_timestamp()";
     /// Returns after the signal has reached the process.
     CANCEL = "SELECT pg_cancel_backend($1)";
-    /// Writes a row without changing it, to find out whether the storage takes writes.
+    /// Needs room on the disk, for a moment.
+    PROBE_ROOM = "CREATE TEMPORARY TABLE usage_probe ON COMMIT DROP AS
+         SELECT repeat('x', 1000) AS filler FROM generate_series(1, 100)";
+    /// Writes a row without changing it. Its page usually has room.
     PROBE = "UPDATE usage_schema SET version = version";
     SCHEMA = "SELECT version, platform FROM usage_schema";
     /// Serializes the tag writes of one sandbox. Those of other sandboxes run beside them, an import into the org does

@@ -4,7 +4,7 @@ use opencomputer_usage_core::etag;
 use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use super::types::Instant;
@@ -76,12 +76,19 @@ pub(super) async fn reconcile(db: &mut PgConnection, worker_id: &str) -> Result<
     Ok(Reconciled { sessions: sessions.rows_affected(), scales: scales.rows_affected() })
 }
 
-/// Checks that the storage takes writes, by writing a row that does not change.
+/// Checks that the storage takes writes, by one that leaves nothing behind.
 pub(super) async fn probe(db: &mut PgConnection) -> Result<()> {
     const NOT_ALLOWED: &str = "42501";
-    match sqlx::query(sql::PROBE).execute(db).await {
+    match try_to_write(db).await {
         // The table belongs to another user, who has migrated. The database at least answers.
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NOT_ALLOWED) => Ok(()),
-        written => Ok(written.map(|_| ())?),
+        written => Ok(written?),
     }
+}
+
+async fn try_to_write(db: &mut PgConnection) -> sqlx::Result<()> {
+    let mut write = db.begin().await?;
+    sqlx::query(sql::PROBE_ROOM).execute(&mut *write).await?;
+    sqlx::query(sql::PROBE).execute(&mut *write).await?;
+    write.commit().await
 }
