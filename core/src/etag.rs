@@ -5,6 +5,9 @@ use sha2::{Digest, Sha256};
 use crate::hex::hex;
 use crate::tags::TagSet;
 
+/// The content codings that proxies append to the tag of a response that they compress, after one hyphen or two.
+const CODINGS: [&str; 4] = ["br", "deflate", "gzip", "zstd"];
+
 /// Returns the strong entity tag of a set's content, quotes included.
 #[must_use]
 pub fn etag(tags: &TagSet) -> String {
@@ -19,19 +22,29 @@ pub fn etag(tags: &TagSet) -> String {
     format!("\"{}\"", hex(hash.finalize().get(..16).unwrap_or_default()))
 }
 
-/// Returns whether `If-Match` allows a write: `*`, or a list that has the current tag, ignoring weak marks.
-/// A malformed header allows nothing.
+/// Returns whether `If-Match` allows a write: `*`, or a list that has the current tag, ignoring what proxies change on
+/// the way to the client: weak marks, and suffixes such as `-gzip`. A malformed header allows nothing.
 ///
 /// ```
 /// use opencomputer_usage_core::etag::matches;
 ///
 /// assert!(matches(r#"W/"a", "b""#, r#""a""#));
+/// assert!(matches(r#""a-gzip""#, r#""a""#));
 /// assert!(!matches("b", r#""b""#));
 /// ```
 #[must_use]
 pub fn matches(if_match: &str, current: &str) -> bool {
     let header = if_match.trim_matches([' ', '\t']);
-    header == "*" || opaque_tags(header).is_some_and(|tags| tags.contains(&current.trim_matches('"')))
+    let current = current.trim_matches('"');
+    header == "*" || opaque_tags(header).is_some_and(|tags| tags.iter().any(|tag| is_same(tag, current)))
+}
+
+/// Returns whether an opaque part is the current one, with or without the suffix of a compressed response.
+fn is_same(tag: &str, current: &str) -> bool {
+    tag.strip_prefix(current).is_some_and(|suffix| {
+        let coding = suffix.strip_prefix("--").or_else(|| suffix.strip_prefix('-'));
+        suffix.is_empty() || coding.is_some_and(|coding| CODINGS.contains(&coding))
+    })
 }
 
 /// Returns the opaque parts of a list of entity tags (RFC 9110, section 8.8.3), or `None` if it is malformed.

@@ -216,6 +216,21 @@ async fn a_conditional_write_needs_the_current_tags(engine: Engine) {
     assert_eq!(put_if(&server, &["*"], r#"{"team":"b"}"#).await.status, 200);
 }
 
+async fn a_conditional_write_accepts_tags_that_proxies_rewrote(engine: Engine) {
+    let server = server(engine).await;
+    for (n, (start, end)) in
+        [("W/\"", "\""), ("\"", "-gzip\""), ("\"", "--gzip\""), ("W/\"", "-br\"")].into_iter().enumerate()
+    {
+        let answer = server.get("/api/sandboxes/sb-a/tags").await;
+        let rewritten = format!("{start}{}{end}", answer.header("etag").unwrap().trim_matches('"'));
+        let body = json!({ "team": n.to_string() }).to_string();
+        assert_eq!(put_if(&server, &[&rewritten], &body).await.status, 200, "{rewritten}");
+        // The same tag names tags that are gone.
+        let refused = put_if(&server, &[&rewritten], "{}").await;
+        assert_eq!((refused.status, refused.code().as_str()), (412, "tags_changed"), "{rewritten}");
+    }
+}
+
 async fn a_write_changes_only_rows_that_differ(engine: Engine) {
     let server = server(engine).await;
     let read = async || server.get("/api/sandboxes/sb-a/tags").await.json();
@@ -313,6 +328,7 @@ on_both_engines!(
     a_session_is_open_until_it_stops_or_fails,
     tenants_do_not_see_each_other,
     a_conditional_write_needs_the_current_tags,
+    a_conditional_write_accepts_tags_that_proxies_rewrote,
     a_write_changes_only_rows_that_differ,
     writers_never_mix,
     sandboxes_are_returned_without_tags_if_only_tags_fail,
