@@ -238,7 +238,7 @@ impl Exchange {
                 let (value, next) = answer.decode(&self.operation, now_ms)?;
                 if write.lost.is_none() && answer.etag().is_none() {
                     return Err(answer.unsupported(
-                        "the server sends no `ETag`, so it ignored the condition: the tags were written unconditionally",
+                        "the server sent no `ETag`, so it may have ignored the condition: the tags were written",
                     ));
                 }
                 Ok(Step::Done { value, next })
