@@ -17,7 +17,7 @@ from ._shared import (
     USER_AGENT,
     Change,
     Logged,
-    TransportError,
+    MisuseError,
     changed_by,
     check_transport,
     config,
@@ -198,7 +198,7 @@ class AsyncUsageClient:
                 log.sends(value.method)
                 try:
                     answer = await _io.send(transport, value)
-                except TransportError:
+                except MisuseError:
                     raise
                 except TimeoutError as error:
                     cause, advance, said = error, exchange.timeout, ()

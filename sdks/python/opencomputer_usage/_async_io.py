@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Gener
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from ._core import CompletionQueue, Exchange, Request, stop_delivery
-from ._shared import Answer, Change, TransportError, is_awaitable
+from ._shared import Answer, Change, LoopError, TransportError, is_awaitable
 
 # Registered on import, so that it runs after handlers that a program registers later.
 atexit.register(stop_delivery)
@@ -102,15 +102,20 @@ def _queue(loop: asyncio.AbstractEventLoop) -> CompletionQueue:
     return _queues.setdefault(loop, CompletionQueue())
 
 
-async def carry(exchange: Exchange, *changed: object) -> tuple[str, Any]:
-    """Runs a call over the built-in transport and returns its next step. Cancelling it cancels the request."""
+def _running_loop() -> asyncio.AbstractEventLoop:
+    """Returns the event loop that runs the call."""
     from asyncio import get_running_loop
 
     try:
-        loop = get_running_loop()
+        return get_running_loop()
     except RuntimeError:
         msg = "AsyncUsageClient needs asyncio: under trio, call a UsageClient with trio.to_thread.run_sync"
-        raise RuntimeError(msg) from None
+        raise LoopError(msg) from None
+
+
+async def carry(exchange: Exchange, *changed: object) -> tuple[str, Any]:
+    """Runs a call over the built-in transport and returns its next step. Cancelling it cancels the request."""
+    loop = _running_loop()
     future = loop.create_future()
     task = exchange.start(_queue(loop), future, *changed)
     try:
@@ -125,6 +130,7 @@ async def send(transport: Transport, request: Request) -> Answer:
     """Sends a request over a custom transport, within the timeout."""
     import asyncio
 
+    _running_loop()
     answer: Any = transport(request)
     if not is_awaitable(answer):
         msg = f"transport must be an async function, got {type(answer).__name__} from it: UsageClient takes others"

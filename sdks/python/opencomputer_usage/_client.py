@@ -17,7 +17,7 @@ from ._shared import (
     USER_AGENT,
     Change,
     Logged,
-    TransportError,
+    MisuseError,
     changed_by,
     check_transport,
     config,
@@ -199,7 +199,7 @@ class UsageClient:
                 log.sends(value.method)
                 try:
                     answer = _io.send(transport, value)
-                except TransportError:
+                except MisuseError:
                     raise
                 except TimeoutError as error:
                     cause, advance, said = error, exchange.timeout, ()

@@ -154,8 +154,16 @@ def changed_by(change: Change, tags: dict[str, str]) -> Mapping[str, str]:
     return made  # type: ignore[no-any-return]
 
 
-class TransportError(TypeError):
-    """A custom transport broke its contract. Such a call is not retried."""
+class MisuseError(Exception):
+    """The program misuses the client. Such a call is not retried."""
+
+
+class TransportError(MisuseError, TypeError):
+    """A custom transport broke its contract."""
+
+
+class LoopError(MisuseError, RuntimeError):
+    """An async call was made outside of asyncio."""
 
 
 def check_transport(transport: object) -> None:
