@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -191,6 +192,63 @@ def test_a_proxy_from_the_environment_can_use_tls(bundle: Path, monkeypatch: pyt
 def test_https_goes_through_a_tunnel(bundle: Path) -> None:
     with Stub(Answer(502, b"")) as proxy, pytest.raises(ocu.APIConnectionError, match="tunnel"):
         keys("https://api.example.com", proxy=proxy.url, ssl_cert_file=bundle)
+
+
+def inspect_tls(listener: socket.socket, authority: trustme.CA, opened: list[str]) -> None:
+    """Opens one tunnel, as the host that it leads to, and answers in its place."""
+    raw, _ = listener.accept()
+    with raw:
+        request = b""
+        while not request.endswith(b"\r\n\r\n"):
+            request += raw.recv(1)
+        target = request.split()[1].decode()
+        raw.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(target.rpartition(":")[0]).configure_cert(made)
+        with contextlib.suppress(ssl.SSLError), made.wrap_socket(raw, server_side=True) as stream:
+            opened += [target, stream.recv(65_536).partition(b"\r\n")[0].decode()]
+            body = json.dumps(KEYS).encode()
+            stream.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_proxy_that_inspects_tls_is_trusted_by_its_authority(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, file, opened = trustme.CA(), tmp_path / "roots.pem", list[str]()
+    # As companies do, its certificate is appended to those of other authorities.
+    for each in (AUTHORITY, authority):
+        each.cert_pem.write_to_path(file, append=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        for trusted in (False, True):
+            thread = threading.Thread(target=inspect_tls, args=(listener, authority, opened), daemon=True)
+            thread.start()
+            if trusted:
+                monkeypatch.setenv(variable, str(file))
+                assert len(keys("https://api.example.com")) == 1
+            else:
+                with pytest.raises(ocu.APIConnectionError, match=r"certificate.*`ssl_cert_file`"):
+                    keys("https://api.example.com")
+            thread.join(20)
+    assert opened == ["api.example.com:443", "GET /api/tags HTTP/1.1"]
+
+
+def answer_once(listener: socket.socket, heads: list[str]) -> None:
+    stream, _ = listener.accept()
+    with stream:
+        heads.append(stream.recv(65_536).decode())
+        stream.sendall(b'HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{"keys":[]}')
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="the machine has no IPv6")
+def test_a_base_url_may_have_an_ipv6_address() -> None:
+    heads: list[str] = []
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        threading.Thread(target=answer_once, args=(listener, heads), daemon=True).start()
+        port = listener.getsockname()[1]
+        assert keys(f"http://[0:0::1]:{port}") == []
+    assert f"host: [::1]:{port}\r\n" in heads[0].lower()
 
 
 @pytest.mark.parametrize("option", ["connect_timeout", "read_timeout"])

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
 import pytest
@@ -176,6 +179,79 @@ def test_a_fork_while_an_event_loop_in_another_thread_makes_calls() -> None:
     """
     with Stub(Answer(body=KEYS)) as stub:
         expect_output("{1}\n", script, stub.url)
+
+
+@pytest.mark.parametrize("pool", ["multiprocessing", "concurrent.futures"])
+def test_processes_of_a_pool_use_the_client_of_their_parent_while_it_makes_calls(pool: str) -> None:
+    script = f"""
+        import concurrent.futures, multiprocessing, threading, warnings
+        warnings.simplefilter("ignore")
+        {CLIENT}
+        def work(_): return len(client.tags.list_keys())
+        stop = threading.Event()
+        def call():
+            while not stop.is_set(): work(0)
+        thread = threading.Thread(target=call)
+        thread.start()
+        fork = multiprocessing.get_context("fork")
+        if {pool!r} == "multiprocessing":
+            pool = fork.Pool(3)
+        else:
+            pool = concurrent.futures.ProcessPoolExecutor(3, mp_context=fork)
+        with pool:
+            print(sum(pool.map(work, range(12))))
+        stop.set()
+        thread.join()
+    """
+    with Stub(Answer(body=KEYS)) as stub:
+        expect_output("12\n", script, stub.url)
+
+
+# The client has been used, and the parent has a call in flight when it forks the workers.
+PRELOADED = """
+import os, threading, time
+client.tags.list_keys()
+def call():
+    while True:
+        client.tags.list_keys()
+threading.Thread(target=call, daemon=True).start()
+def app(environ, start_response):
+    used = len(client.tags.list_keys())
+    # Keeps this worker busy, so that the other one gets a request, too.
+    time.sleep(0.1)
+    start_response("200 OK", [("content-type", "text/plain")])
+    return [f"{os.getpid()} {used}".encode()]
+"""
+
+
+def ask(port: int) -> list[str]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/")
+    return connection.getresponse().read().decode().split()
+
+
+def test_workers_of_gunicorn_use_the_client_that_was_built_before_the_fork(tmp_path: Path) -> None:
+    with Stub(Answer(body=KEYS)) as stub, socket.create_server(("127.0.0.1", 0)) as listener:
+        (tmp_path / "preloaded.py").write_text(f"URL = {stub.url!r}\n{CLIENT}\n{PRELOADED}")
+        options = ["--preload", "--workers=2", f"--bind=fd://{listener.fileno()}", "--log-level=warning"]
+        command = [sys.executable, "-m", "gunicorn", *options, "--no-control-socket", "preloaded:app"]
+        gunicorn = subprocess.Popen(
+            command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, pass_fds=[listener.fileno()]
+        )
+        workers, used = set(), set()
+        try:
+            with ThreadPoolExecutor(4) as pool:
+                for _ in range(50):
+                    answers = list(pool.map(ask, [listener.getsockname()[1]] * 4))
+                    workers |= {worker for worker, _ in answers}
+                    used |= {used for _, used in answers}
+                    if len(workers) == 2:
+                        break
+        finally:
+            gunicorn.terminate()
+            log = gunicorn.communicate(timeout=60)[1]
+    assert (len(workers), used, log, gunicorn.returncode) == (2, {"1"}, "", 0)
+    assert str(gunicorn.pid) not in workers
 
 
 def test_a_blocking_call_costs_one_descriptor() -> None:
