@@ -2,6 +2,7 @@
 
 mod auth;
 mod brake;
+mod compress;
 mod connections;
 mod cors;
 pub mod dashboard;

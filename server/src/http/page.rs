@@ -8,7 +8,7 @@ use std::vec;
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use opencomputer_usage_core::wire::{GroupUsageItem, SandboxUsageItem, TagUsageItem, UsageSeries};
 use prometheus_client::metrics::gauge::Gauge;
 use serde::Serialize;
@@ -82,7 +82,8 @@ pub(super) fn respond<I: Item>(flights: &Arc<Flights>, org: Uuid, page: &impl Se
             rendering.tail.as_ref()?;
             Some((rendering.render(CHUNK), rendering))
         };
-        Body::from_stream(stream::unfold(rendering, chunk))
+        // Compression polls the stream again after its end.
+        Body::from_stream(stream::unfold(rendering, chunk).fuse())
     };
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
@@ -181,8 +182,6 @@ impl Drop for Flight {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt;
-
     use super::*;
 
     const ORG: Uuid = Uuid::from_u128(1);

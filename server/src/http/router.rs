@@ -13,7 +13,7 @@ use super::error::Failure;
 use super::handler::App;
 use super::metrics::{self, Metrics};
 use super::page::Flights;
-use super::{auth, dashboard, envelope, health, limit, openapi, sandboxes, tags, usage};
+use super::{auth, compress, dashboard, envelope, health, limit, openapi, sandboxes, tags, usage};
 use crate::key_usage::KeyUses;
 
 /// The options of an operator. By default no other origin is allowed and no key is limited.
@@ -48,6 +48,7 @@ pub(super) fn with_options(app: App, options: &Options, uses: Arc<KeyUses>, metr
         .route_layer(middleware::from_fn(envelope::budget));
     let document = Router::new().route("/openapi.json", get(openapi::show)).method_not_allowed_fallback(not_allowed);
     let mut public = api.merge(document).fallback(async || Failure::from(Code::RouteNotFound.plain()));
+    public = public.layer(compress::layer());
     public = public.layer(middleware::from_fn(envelope::survive)).layer(middleware::from_fn(envelope::turn_away));
     if !options.cors_origins.is_empty() {
         public = public.layer(cors::layer(&options.cors_origins));
