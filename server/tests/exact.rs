@@ -250,9 +250,7 @@ common::on_both_engines!(the_fixture_adds_up);
 fn any_fleet_adds_up_on_both_engines() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let engines = runtime.block_on(async { [open(Engine::Sqlite).await, open(Engine::Postgres).await] });
-    let mut config = ProptestConfig::with_cases(48);
-    config.failure_persistence = None;
-    proptest!(config, |(fleet in fleet())| {
+    proptest!(common::fleets(48), |(fleet in fleet())| {
         for (_, store) in &engines {
             runtime.block_on(check(&**store, Uuid::new_v4(), &fleet));
         }

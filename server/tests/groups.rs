@@ -340,9 +340,7 @@ fn any_query_over_any_fleet_equals_the_oracle_on_every_schema() {
     const ENGINES: [Engine; 4] = [Engine::Sqlite, Engine::Postgres, Engine::Platform, Engine::Partitioned];
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let databases: Vec<_> = ENGINES.into_iter().map(|engine| runtime.block_on(open(engine))).collect();
-    let mut config = ProptestConfig::with_cases(64);
-    config.failure_persistence = None;
-    proptest!(config, |(fleet in fleet(), queries in prop::collection::vec(query(), 4))| {
+    proptest!(common::fleets(64), |(fleet in fleet(), queries in prop::collection::vec(query(), 4))| {
         for (database, store) in &databases {
             let org = Uuid::new_v4();
             runtime.block_on(async {

@@ -18,6 +18,7 @@ use opencomputer_usage_server::http::{self, App};
 use opencomputer_usage_server::import::{ImportError, Imported, import};
 use opencomputer_usage_server::store::{self, Store};
 use opencomputer_usage_server::{demo, keys};
+use proptest::test_runner::Config;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -53,6 +54,12 @@ macro_rules! on_both_engines {
     };
 }
 pub(crate) use on_both_engines;
+
+/// Returns the settings of a property of random fleets. It is checked on `few` fleets, or as many as `FLEETS` says.
+pub fn fleets(few: u32) -> Config {
+    let count = std::env::var("FLEETS").map_or(few, |count| count.parse().expect("FLEETS is a number"));
+    Config { failure_persistence: None, ..Config::with_cases(count) }
+}
 
 pub struct Server {
     pub store: Arc<dyn Store>,
