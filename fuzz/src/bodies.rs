@@ -42,8 +42,6 @@ pub fn replies(data: &[u8]) {
         let (typed, text) = match (typed, text) {
             (Ok(typed), Ok(text)) => (typed, text),
             (Err(_), Err(_)) => continue,
-            // Only one way checks that the numbers of unknown members are doubles.
-            (Ok(_), Err(_)) if serde_json::from_slice::<Value>(data).is_err() => continue,
             (typed, text) => panic!("{reply:?}: {typed:?}, but {text:?}"),
         };
         let written = json!(typed);

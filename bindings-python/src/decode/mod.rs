@@ -1,5 +1,4 @@
 //! Turns response bodies into values.
 
 pub mod answer;
-pub mod depth_limit;
 pub mod source;

@@ -11,12 +11,10 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use opencomputer_usage_core::usage::window::Timestamp;
-use opencomputer_usage_core::wire;
+use opencomputer_usage_core::wire::{self, Whole};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
-
-use crate::decode::depth_limit::DepthLimited;
 
 /// An item of a page.
 pub type Item = wire::SandboxUsageItem<Span, Range, Moment>;
@@ -93,7 +91,7 @@ impl Cache {
 /// Deserializes one JSON text.
 pub fn decode<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Option<T> {
     let mut parser = sonic_rs::Deserializer::from_slice(text);
-    T::deserialize(DepthLimited(&mut parser)).and_then(|value| parser.end().map(|()| value)).ok()
+    T::deserialize(Whole(&mut parser)).and_then(|value| parser.end().map(|()| value)).ok()
 }
 
 /// Decodes a page and moves its items into a [`Source`].

@@ -10,6 +10,7 @@ use super::shape::{Shape, Shaped};
 use super::types::{
     GroupUsagePage, Sandbox, SandboxTagsBody, SandboxUsage, SandboxUsagePage, TagKey, TagKeys, TagUsagePage, TagValues,
 };
+use super::whole::Whole;
 use crate::tags::{TagSet, Tags};
 use crate::usage::window::Timestamp;
 
@@ -149,7 +150,9 @@ pub trait Host: Sized {
 impl Host for SandboxUsagePage {
     fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
         // Of bytes, serde_json would not check skipped strings.
-        serde_json::from_str(utf8(body)?).map_err(|error| error.to_string())
+        let mut parser = serde_json::Deserializer::from_str(utf8(body)?);
+        let value = T::deserialize(Whole(&mut parser)).and_then(|value| parser.end().map(|()| value));
+        value.map_err(|error| error.to_string())
     }
 
     fn decode_page(body: &mut Vec<u8>) -> Result<Self, String> {

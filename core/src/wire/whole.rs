@@ -1,7 +1,8 @@
-//! Limits nesting depth, in skipped values too.
+//! Deserializes skipped values too, so that every decoder rejects the same bodies.
 //!
-//! sonic-rs limits the depth of the values that it deserializes, but skips unknown members and values of the wrong type by
-//! recursion without a limit. `DepthLimited` has every value deserialized before its type is checked.
+//! Decoders check only what they deserialize: `serde_json` and sonic-rs limit neither the depth of unknown members nor the
+//! size of their numbers, and sonic-rs skips them by recursion. With [`Whole`], every value is deserialized before its
+//! type is checked.
 
 use std::fmt;
 
@@ -9,19 +10,19 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde::forward_to_deserialize_any;
 
 /// Wraps a deserializer and everything that it passes down.
-pub struct DepthLimited<T>(pub T);
+pub struct Whole<T>(pub T);
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for DepthLimited<D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Whole<D> {
     type Error = D::Error;
 
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_any(DepthLimited(visitor))
+        self.0.deserialize_any(Whole(visitor))
     }
 
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_option(DepthLimited(visitor))
+        self.0.deserialize_option(Whole(visitor))
     }
 
     forward_to_deserialize_any! {
@@ -39,7 +40,7 @@ macro_rules! visit {
     )*};
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for DepthLimited<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for Whole<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,35 +69,35 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for DepthLimited<V> {
 
     #[inline]
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.0.visit_some(DepthLimited(deserializer))
+        self.0.visit_some(Whole(deserializer))
     }
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
-        self.0.visit_seq(DepthLimited(items))
+        self.0.visit_seq(Whole(items))
     }
 
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(DepthLimited(members))
+        self.0.visit_map(Whole(members))
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for DepthLimited<S> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Whole<S> {
     type Value = S::Value;
 
     #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        self.0.deserialize(DepthLimited(deserializer))
+        self.0.deserialize(Whole(deserializer))
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for DepthLimited<A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Whole<A> {
     type Error = A::Error;
 
     #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_element_seed(DepthLimited(seed))
+        self.0.next_element_seed(Whole(seed))
     }
 
     #[inline]
@@ -105,17 +106,17 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for DepthLimited<A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for DepthLimited<A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Whole<A> {
     type Error = A::Error;
 
     #[inline]
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_key_seed(DepthLimited(seed))
+        self.0.next_key_seed(Whole(seed))
     }
 
     #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        self.0.next_value_seed(DepthLimited(seed))
+        self.0.next_value_seed(Whole(seed))
     }
 
     #[inline]
