@@ -13,6 +13,7 @@ DASHBOARD := dashboard
 PACKED := $(DASHBOARD)/node_modules/@opencomputer/usage
 PY := sdks/python
 BENCH := $(CURDIR)/benches/py
+FAULTS := $(CURDIR)/tests/faults
 VENV := $(CURDIR)/.venv/bin
 RELEASE := --profile wheel --strip --interpreter $(VENV)/python
 # The bindings are tested from their own languages.
@@ -121,13 +122,13 @@ lint: dashboard-package ## check formatting, lints and types in every language
 	npm --prefix $(TS) run --silent lint
 	echo "==> linting Python"
 	scripts/unasync --check
-	cd $(PY) && $(VENV)/ruff check . $(BENCH) && $(VENV)/ruff format --check . $(BENCH) && $(VENV)/mypy && $(VENV)/pyright
+	cd $(PY) && $(VENV)/ruff check . $(BENCH) $(FAULTS) && $(VENV)/ruff format --check . $(BENCH) $(FAULTS) && $(VENV)/mypy && $(VENV)/pyright
 
 fmt: ## format every language
 	scripts/needs rust npm venv
 	cargo fmt --all
 	npm --prefix $(TS) run --silent fmt
-	cd $(PY) && $(VENV)/ruff check --fix . $(BENCH) && $(VENV)/ruff format . $(BENCH)
+	cd $(PY) && $(VENV)/ruff check --fix . $(BENCH) $(FAULTS) && $(VENV)/ruff format . $(BENCH) $(FAULTS)
 	scripts/unasync
 
 generate: ## write the types, schemas and tables that come from the core

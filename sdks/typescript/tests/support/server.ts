@@ -50,7 +50,8 @@ export async function startWith(lines: readonly object[]): Promise<LiveServer> {
   return { ...server, stop };
 }
 
-function program(name: string): string {
+/** Returns the path of a program that cargo built. */
+export function program(name: string): string {
   const target =
     process.env["CARGO_TARGET_DIR"] ??
     fileURLToPath(new URL("../../../../target", import.meta.url));
