@@ -144,8 +144,8 @@ class Proxy:
         self.open.add(writer)
         try:
             await self.converse(number, reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # The client left.
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # The client left, or the tests are over.
         finally:
             self.open.discard(writer)
             writer.close()
