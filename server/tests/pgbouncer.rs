@@ -4,11 +4,13 @@
 mod common;
 
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::{Database, Engine, ORG, Request, Server};
+use common::{Answer, Database, Engine, ORG, Request, Server};
 use opencomputer_usage_core::usage::accounting::Rule;
 use opencomputer_usage_server::store;
+use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 
@@ -16,7 +18,7 @@ use tempfile::TempDir;
 struct Pooler {
     child: Child,
     port: u16,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Pooler {
@@ -32,25 +34,42 @@ impl Pooler {
         );
         // With `any`, the user comes from the entry of the database.
         let settings = settings.replace("* = ", &format!("* = user={} ", options.get_username()));
-        let file = directory.path().join("pgbouncer.ini");
-        std::fs::write(&file, settings).unwrap();
+        std::fs::write(directory.path().join("pgbouncer.ini"), settings).unwrap();
+        if Self::is_root() {
+            open_to_all(directory.path());
+        }
+        let mut pooler = Self { child: Self::spawn(&directory), port, directory };
+        pooler.accepts_connections().await;
+        pooler
+    }
+
+    fn spawn(directory: &TempDir) -> Child {
         let mut command = Command::new("pgbouncer");
         if Self::is_root() {
             // PgBouncer refuses to run as root.
-            open_to_all(directory.path());
             command = Command::new("setpriv");
             command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "pgbouncer"]);
         }
         // Debian installs it outside of a user's path.
         let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
-        let command = command.arg(&file).env("PATH", path).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("these tests need PgBouncer: `scripts/needs pgbouncer` installs it");
-        let mut pooler = Self { child, port, _directory: directory };
-        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            assert_eq!(pooler.child.try_wait().unwrap(), None, "PgBouncer has ended");
+        command.arg(directory.path().join("pgbouncer.ini")).env("PATH", path);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        child.expect("these tests need PgBouncer: `scripts/needs pgbouncer` installs it")
+    }
+
+    async fn accepts_connections(&mut self) {
+        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            assert_eq!(self.child.try_wait().unwrap(), None, "PgBouncer has ended");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        pooler
+    }
+
+    /// Kills it and starts it again.
+    async fn restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = Self::spawn(&self.directory);
+        self.accepts_connections().await;
     }
 
     fn is_root() -> bool {
@@ -107,6 +126,57 @@ async fn in_session_mode_clients_that_disconnect_release_their_share() {
     drop(clients);
     let tags = server.get("/api/tags").await;
     assert_eq!(tags.status, 200, "{}", tags.text);
+    server.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_session_mode_a_restarted_pooler_or_database_is_used_again() {
+    let (database, mut pooler, server) = server_with_an_event().await;
+    let stop = AtomicBool::new(false);
+    let refused = |answer: &Answer| {
+        let allowed = [(503, "unavailable"), (504, "query_timeout")];
+        assert!(allowed.contains(&(answer.status, answer.code().as_str())), "{answer:?}");
+    };
+    assert_eq!(server.put("/api/sandboxes/sb-1/tags", r#"{"n":"0"}"#).await.status, 200);
+    let work = async {
+        // The number of the last write that was acknowledged, and of later ones that may have been stored.
+        let (mut n, mut stored) = (0, vec![0]);
+        while !stop.load(Ordering::Relaxed) {
+            n += 1;
+            let put = server.put("/api/sandboxes/sb-1/tags", json!({ "n": n.to_string() }).to_string()).await;
+            if put.status == 200 {
+                stored.clear();
+            } else {
+                refused(&put);
+            }
+            stored.push(n);
+            let read = server.get("/api/sandboxes/sb-1/tags").await;
+            if read.status == 200 {
+                let tags = &read.json()["tags"];
+                assert!(stored.iter().any(|n| tags["n"] == json!(n.to_string())), "{tags} is none of {stored:?}");
+            } else {
+                refused(&read);
+            }
+        }
+        n
+    };
+    let fault = async {
+        for round in 0..8 {
+            tokio::time::sleep(Duration::from_millis(100 + round * 7)).await;
+            if round % 2 == 0 {
+                pooler.restart().await;
+            } else {
+                let kick = "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
+                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+                database.texts(kick).await;
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    };
+    let (written, ()) = tokio::join!(work, fault);
+    assert!(written > 8);
+    assert_eq!(server.put("/api/sandboxes/sb-1/tags", r#"{"n":"last"}"#).await.status, 200);
+    assert_eq!(server.get("/api/sandboxes/sb-1/tags").await.json()["tags"], json!({ "n": "last" }));
     server.store.close().await;
 }
 

@@ -22,6 +22,29 @@ async fn a_locked_database_is_unavailable_until_it_is_unlocked() {
 }
 
 #[tokio::test]
+async fn an_open_read_transaction_blocks_no_write() {
+    let place = Place::new();
+    place.import(&lines());
+    let key = place.key(&[]);
+    let live = place.serve(&[]);
+    let tags = "/api/sandboxes/sb-secret/tags";
+    let mut holder = place.database().await.acquire().await.unwrap();
+    sqlx::query("BEGIN").execute(&mut *holder).await.unwrap();
+    let values = async |holder: &mut sqlx::SqliteConnection| -> Vec<String> {
+        sqlx::query_scalar("SELECT value FROM sandbox_tags").fetch_all(holder).await.unwrap()
+    };
+    assert_eq!(values(&mut holder).await, ["secret-value"]);
+    for n in 0..20 {
+        assert_eq!(status(&put(&live, tags, &key, &format!(r#"{{"a":"{n}"}}"#))), "200");
+    }
+    place.import(&lines());
+    assert_eq!(values(&mut holder).await, ["secret-value"]);
+    assert_eq!(status(&put(&live, tags, &key, r#"{"a":"last"}"#)), "200");
+    sqlx::query("ROLLBACK").execute(&mut *holder).await.unwrap();
+    assert_eq!(values(&mut holder).await, ["last"]);
+}
+
+#[tokio::test]
 async fn a_server_without_its_schema_is_not_ready() {
     let place = Place::new();
     let live = place.serve(&[]);

@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
@@ -12,11 +13,24 @@ use tempfile::TempDir;
 pub const ORG: &str = "00000000-0000-0000-0000-000000000001";
 
 /// A directory with a database in it.
-pub struct Place(TempDir);
+pub struct Place {
+    directory: TempDir,
+    /// The environment of every command.
+    variables: Vec<(&'static str, String)>,
+}
 
 impl Place {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self::with(Vec::new())
+    }
+
+    /// Creates a place whose commands have these variables, such as `DATABASE_URL`.
+    pub fn with(variables: Vec<(&'static str, String)>) -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), variables }
+    }
+
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.directory.path().join(file)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -29,13 +43,19 @@ impl Place {
         {
             command.env_remove(variable);
         }
-        command.args(arguments).current_dir(self.0.path());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.args(arguments).current_dir(self.directory.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
+    }
+
+    /// Starts a command.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().unwrap()
     }
 
     pub fn run_logging_to(&self, log: Stdio, arguments: &[&str]) -> Output {
@@ -50,19 +70,19 @@ impl Place {
     }
 
     pub fn import(&self, lines: &str) {
-        std::fs::write(self.0.path().join("lines.jsonl"), lines).unwrap();
+        std::fs::write(self.path("lines.jsonl"), lines).unwrap();
         let imported = self.run(&["import", "lines.jsonl", "--org", ORG]);
         assert!(imported.status.success(), "{imported:?}");
     }
 
     /// Returns the size of a file, 0 if there is none.
     pub fn size_of(&self, file: &str) -> u64 {
-        std::fs::metadata(self.0.path().join(file)).map_or(0, |metadata| metadata.len())
+        std::fs::metadata(self.path(file)).map_or(0, |metadata| metadata.len())
     }
 
     /// Opens the server's database separately.
     pub async fn database(&self) -> SqlitePool {
-        let file = self.0.path().join("opencomputer-usage.db");
+        let file = self.path("opencomputer-usage.db");
         SqlitePool::connect_with(SqliteConnectOptions::new().filename(file)).await.unwrap()
     }
 
@@ -79,7 +99,9 @@ impl Place {
     pub fn serve_with_open_files(&self, limit: u32) -> Live {
         let mut command = Command::new("sh");
         let limited = format!("ulimit -n {limit}; exec \"$0\" serve --listen 127.0.0.1:0");
-        command.args(["-c", &limited, env!("CARGO_BIN_EXE_opencomputer-usage-server")]).current_dir(self.0.path());
+        command
+            .args(["-c", &limited, env!("CARGO_BIN_EXE_opencomputer-usage-server")])
+            .current_dir(self.directory.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Live::start(&mut command).0
     }
@@ -132,6 +154,13 @@ impl Live {
 
     pub fn terminate(&self) {
         assert!(Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Ends the process at once, without a chance to clean up.
+    pub fn kill(mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// Waits until the process has ended.
