@@ -35,6 +35,7 @@ quick: ## run the tests of the core and every vector in Rust, in less than a min
 test-rust: dashboard ## run the Rust tests on SQLite and a throw-away PostgreSQL with PgBouncer, and check that the core imports nothing
 	scripts/needs nextest wasm postgres pgbouncer
 	echo "==> testing Rust"
+	unshare --mount mount -t tmpfs none /tmp 2>/dev/null || echo "==> not testing a full disk: this user may not mount one" >&2
 	scripts/postgres cargo nextest run --locked $(RUST_TESTED)
 	cargo test --locked --quiet --doc -p opencomputer-usage-core -p opencomputer-usage
 	echo "==> checking that the wasm build of the core imports nothing"

@@ -140,7 +140,7 @@ impl Drop for Cluster {
 }
 
 /// Runs a test in a process of its own that may mount disks, which nothing else sees and which end with it. It is skipped
-/// for users who may not mount, unlike root outside of a container.
+/// for users who may not mount, unlike root outside of a container, which `make test` reports.
 pub fn with_own_mounts(test: &str, run: impl FnOnce()) {
     const INSIDE: &str = "TEST_HAS_OWN_MOUNTS";
     if std::env::var_os(INSIDE).is_some() {
