@@ -75,7 +75,8 @@ test-sdist: ## build the Python package from its source distribution
 	target/sdist/venv/bin/pip install --quiet --disable-pip-version-check target/sdist/*.tar.gz
 	cd / && $(CURDIR)/target/sdist/venv/bin/python -c 'import opencomputer_usage as o; print("built", o.__version__, o.validate_tags({}))'
 
-bench: bench-server bench-ts bench-py ## measure everything
+bench: bench-server bench-ts bench-py ## measure everything, and write docs/benchmarks.md and the table of the README
+	cargo xtask benchmarks
 
 bench-server: dashboard ## measure the server beside a reference plan and DuckDB (BENCH_SCALE=0.1: a quick, smaller run)
 	scripts/needs rust postgres duckdb

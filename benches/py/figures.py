@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone
+from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+PEERS = Path(__file__).with_name("requirements.txt")
 
 
 class Figures:
@@ -56,11 +62,41 @@ class Figures:
                 f"{one['figure']:{width}}  {one['value']:>10.2f} {one['unit']:7} {one['bar'] or '':9} {spread:24} {verdict}"
             )
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(self._all, indent=1) + "\n")
+        written = {
+            "command": "make bench-py",
+            "date": datetime.now(timezone.utc).date().isoformat(),
+            "machine": machine(),
+            "versions": versions(),
+            "notes": [],
+            "figures": self._all,
+        }
+        file.write_text(json.dumps(written, indent=1) + "\n")
         missed = [one for one in self._all if one["holds"] is False]
         print(f"\n{len(missed)} missed their bar" if missed else "\nevery bar holds")
         for one in missed:
             print(f"  {one['figure']}: {one['value']:.2f} {one['unit']}, bar {one['bar']}")
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of Python, of the package and of its peers."""
+    names = ["opencomputer-usage", *(line.split("==")[0] for line in PEERS.read_text().splitlines() if "==" in line)]
+    return {"Python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+
+
+def machine() -> str:
+    """Describes the processor, its cores, the memory and the system."""
+
+    def value(file: str, name: str) -> str | None:
+        try:
+            lines = Path(file).read_text().splitlines()
+        except OSError:
+            return None
+        return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), None)
+
+    parts = [value("/proc/cpuinfo", "model name") or platform.machine(), f"{os.cpu_count()} cores"]
+    if memory := value("/proc/meminfo", "MemTotal"):
+        parts.append(f"{int(memory.split()[0]) / 2**20:.0f} GB")
+    return ", ".join([*parts, f"{platform.system().lower()} {platform.release()}"])
 
 
 def interleaved(

@@ -1,6 +1,7 @@
 // Figures with their bars: a table on standard output and a JSON file.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, release, totalmem, type } from "node:os";
 
 /**
  * @typedef {object} Figure
@@ -39,6 +40,25 @@ export function add(figure, samples, unit, { least, most } = {}) {
 /** @param {number} value */
 const shown = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
+/** Returns the versions of Node.js, of the package and of its peers. */
+function versions() {
+  /** @param {string} path */
+  const manifest = (path) =>
+    JSON.parse(readFileSync(new URL(`../../${path}/package.json`, import.meta.url), "utf8"));
+  return {
+    "Node.js": process.versions.node,
+    "@opencomputer/usage": manifest("sdks/typescript").version,
+    ...manifest("benches/ts").devDependencies,
+  };
+}
+
+function machine() {
+  const [processor] = cpus();
+  const memory = `${(totalmem() / 2 ** 30).toFixed(0)} GB`;
+  const system = `${type().toLowerCase()} ${release()}`;
+  return [processor?.model, `${cpus().length} cores`, memory, system].join(", ");
+}
+
 /** Prints the figures, lists missed bars last, and writes them to a file. @param {string} file */
 export function report(file) {
   const rows = figures.map(({ figure, value, unit, bar, holds }) => [
@@ -60,7 +80,15 @@ export function report(file) {
     );
 
   mkdirSync(new URL(".", `file://${file}`).pathname, { recursive: true });
-  writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);
+  const written = {
+    command: "make bench-ts",
+    date: new Date().toISOString().slice(0, 10),
+    machine: machine(),
+    versions: versions(),
+    notes: [],
+    figures,
+  };
+  writeFileSync(file, `${JSON.stringify(written, null, 2)}\n`);
   console.log(`\nwritten to ${file}`);
   const missed = figures.filter(({ holds }) => holds === false);
   console.log(missed.length === 0 ? "every bar holds" : "missed:");

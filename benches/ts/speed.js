@@ -1,7 +1,7 @@
 // The speed of `validateTags` beside its peers: in one process, in turn, as ratios within each round.
 
 import { measure } from "mitata";
-import { add, median } from "./figures.js";
+import { add } from "./figures.js";
 import { assertAgreement, handWritten, invalidTags, reporters, validTags } from "./peers.js";
 
 const ROUNDS = 9;
@@ -39,15 +39,12 @@ async function compare(ours, title, tags, bars) {
   for (const [name, theirs] of Object.entries(peers)) {
     const ratios = theirs.map((time, round) => time / (own[round] ?? Number.NaN));
     const least = bars[name];
-    add(
-      `  ${name}, times ours (${median(theirs).toFixed(0)} ns)`,
-      ratios,
-      "×",
-      least ? { least } : {},
-    );
+    add(`validateTags, ${title}: ${name}`, theirs, "ns");
+    add(`validateTags, ${title}: times faster than ${name}`, ratios, "×", least ? { least } : {});
   }
   if (!hand) return;
   const ratios = hand.map((time, round) => (own[round] ?? Number.NaN) / time);
   const most = valid && Object.keys(/** @type {object} */ (tags)).length === 10 ? { most: 2 } : {};
-  add(`  ours, times a check by hand (${median(hand).toFixed(0)} ns)`, ratios, "×", most);
+  add(`validateTags, ${title}: a check by hand`, hand, "ns");
+  add(`validateTags, ${title}: times the time of a check by hand`, ratios, "×", most);
 }

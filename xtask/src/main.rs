@@ -1,6 +1,7 @@
 //! Build steps of this repository that need more than one command: `cargo xtask wasm | check-core | circles |
-//! generate`.
+//! generate | benchmarks`.
 
+mod benchmarks;
 mod check_core;
 mod circles;
 mod generate;
@@ -31,12 +32,14 @@ fn step() -> Result<()> {
         Some("check-core") => check_core::run(root),
         Some("circles") => circles::run(root),
         Some("generate") => generate::run(root, env::args().nth(2).as_deref() == Some("--check")),
+        Some("benchmarks") => benchmarks::run(root),
         _ => bail!(
             "usage: cargo xtask COMMAND\n\n\
              wasm                build the modules of the npm package\n\
              check-core          check that the wasm build of the core imports nothing\n\
              circles             find circular imports\n\
-             generate [--check]  write generated files, or fail if one is stale"
+             generate [--check]  write generated files, or fail if one is stale\n\
+             benchmarks          write docs/benchmarks.md and the table of the README"
         ),
     }
 }

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use opencomputer_usage_bench::quantile;
+use opencomputer_usage_bench::server::Server;
 
 use crate::data::{BIG, org};
-use crate::figures::{self, Figures};
-use crate::server::Server;
+use crate::figures::Figures;
 use crate::{RUNS, by_tag, connect, millis};
 
-/// Measures the same aggregate in DuckDB, if the Python named by `DUCKDB_PYTHON` has it.
+/// Measures the same aggregate in DuckDB, if the Python named by `DUCKDB_PYTHON` has it. Returns its version.
 pub(crate) async fn measure(folder: &Path, server: &Server, total: f64, figures: &mut Figures) -> Result<String> {
     #[derive(serde::Deserialize)]
     struct Answer {
@@ -45,15 +46,12 @@ pub(crate) async fn measure(folder: &Path, server: &Server, total: f64, figures:
     let theirs = answer.memory.parse::<u128>()? as f64 / 1_024_000_000.0;
     ensure!(theirs.to_bits() == total.to_bits(), "its total is {theirs}, the server's {total}");
     let samples: Vec<_> = answer.seconds.iter().map(|seconds| seconds * 1e3).collect();
-    let median = figures::quantile(&samples, 0.5).context("no samples")?;
+    let median = quantile(&samples, 0.5).context("no samples")?;
     figures.report(
         "tag: server's time over DuckDB's (in memory, its own format)",
         "x",
         ours.iter().map(|ours| ours / median).collect(),
     );
     figures.report("tag: DuckDB", "ms", samples);
-    Ok(format!(
-        "DuckDB {} with 2 threads, all rows loaded into memory; its total is the server's, to the bit",
-        answer.version
-    ))
+    Ok(answer.version)
 }

@@ -1,8 +1,12 @@
 //! The measured figures, as a table and as JSON.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use opencomputer_usage_bench::quantile;
+use opencomputer_usage_core::usage::window::Timestamp;
 use serde::Serialize;
 
 /// A row of the table.
@@ -25,11 +29,36 @@ pub(crate) enum Bar {
     AtMost(f64),
 }
 
-/// All figures, in the order of measurement.
+/// All figures, in the order of measurement, and the programs that were measured.
 #[derive(Default)]
-pub(crate) struct Figures(Vec<Figure>);
+pub(crate) struct Figures {
+    all: Vec<Figure>,
+    versions: BTreeMap<&'static str, String>,
+    notes: Vec<String>,
+}
+
+/// What is written to the file.
+#[derive(Serialize)]
+struct Written<'a> {
+    command: &'a str,
+    date: &'a str,
+    machine: String,
+    versions: &'a BTreeMap<&'static str, String>,
+    notes: &'a [String],
+    figures: &'a [Figure],
+}
 
 impl Figures {
+    /// Adds the version of a program.
+    pub(crate) fn version(&mut self, program: &'static str, version: String) {
+        self.versions.insert(program, version);
+    }
+
+    /// Adds a sentence about the run.
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
     /// Adds the median of samples without a bar.
     pub(crate) fn report(&mut self, figure: &str, unit: &'static str, samples: Vec<f64>) {
         self.add(figure, unit, samples, None);
@@ -49,14 +78,14 @@ impl Figures {
         };
         let bound = bar.as_deref().unwrap_or("");
         eprintln!("    {figure}: {value:.2} {unit} {bound}");
-        self.0.push(Figure { name: figure.to_owned(), value, unit, bar, holds, samples });
+        self.all.push(Figure { name: figure.to_owned(), value, unit, bar, holds, samples });
     }
 
     /// Prints the table, lists missed bars last, and writes the file.
-    pub(crate) fn finish(&self, file: &Path, notes: &[String]) -> Result<()> {
-        let width = self.0.iter().map(|one| one.name.chars().count()).max().unwrap_or_default();
+    pub(crate) fn finish(&self, file: &Path) -> Result<()> {
+        let width = self.all.iter().map(|one| one.name.chars().count()).max().unwrap_or_default();
         println!("\n{:width$}  {:>12} {:6} {:8} samples (least, most)", "figure", "median", "unit", "bar");
-        for one in &self.0 {
+        for one in &self.all {
             let verdict = match one.holds {
                 None => "",
                 Some(true) => "holds",
@@ -73,15 +102,20 @@ impl Figures {
                 one.samples.len(),
             );
         }
-        for note in notes {
+        for note in &self.notes {
             println!("note: {note}");
         }
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        std::fs::write(file, serde_json::to_string_pretty(&self.0)? + "\n")?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
+        let now = Timestamp::from_micros(i64::try_from(now)?).context("the clock is off")?.to_string();
+        let date = now.split('T').next().unwrap_or_default();
+        let Self { all: figures, versions, notes } = self;
+        let written = Written { command: "make bench-server", date, machine: machine(), versions, notes, figures };
+        std::fs::write(file, serde_json::to_string_pretty(&written)? + "\n")?;
         println!("written to {}", file.display());
-        let missed: Vec<_> = self.0.iter().filter(|one| one.holds == Some(false)).collect();
+        let missed: Vec<_> = self.all.iter().filter(|one| one.holds == Some(false)).collect();
         if missed.is_empty() {
             println!("Every bar that was measured holds.");
         }
@@ -93,11 +127,20 @@ impl Figures {
     }
 }
 
-/// Returns a quantile of samples.
-pub(crate) fn quantile(samples: &[f64], part: f64) -> Option<f64> {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index, from 0 to the length")]
-    let at = (part * (sorted.len().checked_sub(1)?) as f64).round() as usize;
-    sorted.get(at).copied()
+/// Describes the machine: its processor, cores, memory and system.
+fn machine() -> String {
+    let value = |file: &str, name: &str| {
+        let text = std::fs::read_to_string(file).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        Some(line.trim_start_matches([' ', '\t', ':']).trim().to_owned())
+    };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let mut parts = vec![value("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned())];
+    parts.push(format!("{cores} cores"));
+    let kilobytes =
+        value("/proc/meminfo", "MemTotal").and_then(|size| size.trim_end_matches(" kB").parse::<f64>().ok());
+    parts.extend(kilobytes.map(|size| format!("{:.0} GB", size / 1024.0 / 1024.0)));
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    parts.push(format!("{} {}", std::env::consts::OS, release.trim()).trim_end().to_owned());
+    parts.join(", ")
 }

@@ -4,14 +4,16 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use opencomputer_usage_bench::cluster::Cluster;
+use opencomputer_usage_bench::http::Client;
+use opencomputer_usage_bench::quantile;
+use opencomputer_usage_bench::server::Server;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 
 use crate::data::{BIG, key, org};
-use crate::figures::{Bar, Figures, quantile};
-use crate::http::Client;
-use crate::server::Server;
-use crate::{Cluster, WARM_UP, millis};
+use crate::figures::{Bar, Figures};
+use crate::{WARM_UP, millis};
 
 /// The number of sandboxes at full scale.
 const SANDBOXES: f64 = 1_000_000.0;

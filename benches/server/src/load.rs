@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use opencomputer_usage_bench::http::Client;
+use opencomputer_usage_bench::quantile;
 use sqlx::PgConnection;
 
 use crate::data::{BIG, OTHERS, WINDOW, key, org};
-use crate::figures::quantile;
-use crate::http::Client;
 use crate::millis;
 
 const WRITERS: usize = 8;

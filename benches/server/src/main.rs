@@ -3,12 +3,10 @@
 mod data;
 mod duckdb;
 mod figures;
-mod http;
 mod lists;
 mod load;
 mod over_time;
 mod reference;
-mod server;
 mod tenants;
 
 use std::path::{Path, PathBuf};
@@ -16,14 +14,16 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
+use opencomputer_usage_bench::cluster::Cluster;
+use opencomputer_usage_bench::http::Client;
+use opencomputer_usage_bench::quantile;
+use opencomputer_usage_bench::server::{self, Server};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, PgConnection};
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::data::{BIG, SMALL, WINDOW, key, org};
 use self::figures::{Bar, Figures};
-use self::http::Client;
-use self::server::Server;
 
 /// The number of runs of which a figure is the median, after [`WARM_UP`].
 const RUNS: usize = 7;
@@ -31,59 +31,16 @@ const WARM_UP: usize = 2;
 /// The number of events at full scale.
 const EVENTS: f64 = 1_000_000.0;
 
-/// A PostgreSQL cluster, on which the benchmark creates its databases.
-struct Cluster {
-    options: PgConnectOptions,
-    url: String,
-}
-
-impl Cluster {
-    async fn admin(&self) -> Result<PgConnection> {
-        Ok(self.options.connect().await?)
-    }
-
-    fn name(part: &str) -> String {
-        format!("usage_bench_{part}_{}", std::process::id())
-    }
-
-    async fn create(&self, part: &str) -> Result<String> {
-        let name = Self::name(part);
-        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut self.admin().await?).await?;
-        self.url_of(&name)
-    }
-
-    /// Copies a database that has no connections.
-    async fn copy(&self, from: &str, part: &str) -> Result<String> {
-        let (from, name) = (Self::name(from), Self::name(part));
-        let sql = format!("CREATE DATABASE {name} TEMPLATE {from}");
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.admin().await?).await?;
-        self.url_of(&name)
-    }
-
-    fn url_of(&self, name: &str) -> Result<String> {
-        let (start, query) = self.url.split_once('?').unwrap_or((&self.url, ""));
-        let (start, _) = start.rsplit_once('/').context("the URL of PostgreSQL names no database")?;
-        Ok(format!("{start}/{name}?{query}"))
-    }
-
-    async fn drop(&self, part: &str) -> Result<()> {
-        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", Self::name(part));
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.admin().await?).await?;
-        Ok(())
-    }
-}
-
 #[tokio::main]
 async fn main() -> Result<()> {
     let url = std::env::var("TEST_DATABASE_URL").context("TEST_DATABASE_URL names no PostgreSQL")?;
     let scale = std::env::var("BENCH_SCALE").ok().map_or(Ok(1.0), |scale| scale.parse::<f64>())?;
     ensure!((0.001..=10.0).contains(&scale), "BENCH_SCALE lies between 0.001 and 10");
-    let cluster = Cluster { options: PgConnectOptions::from_str(&url)?.disable_statement_logging(), url };
+    let cluster = Cluster::new(url)?;
     let mut figures = Figures::default();
-    let mut notes = Vec::new();
     // On SIGTERM or SIGINT, the started servers are stopped, too.
     let ended = tokio::select! {
-        measured = measure(&cluster, scale, &mut figures, &mut notes) => Some(measured),
+        measured = measure(&cluster, scale, &mut figures) => Some(measured),
         stop = told_to_stop() => stop.map(|()| None)?,
     };
     let dropped = async {
@@ -95,10 +52,10 @@ async fn main() -> Result<()> {
     let (Some(measured), dropped) = (ended, dropped.await) else { bail!("told to stop, no figures are written") };
     dropped?;
     if let Err(error) = measured {
-        notes.push(format!("the run ended early: {error:#}"));
+        figures.note(format!("the run ended early: {error:#}"));
     }
     let target = server::program()?.ancestors().nth(2).map_or_else(|| PathBuf::from("target"), Path::to_owned);
-    figures.finish(&target.join("bench/server.json"), &notes)
+    figures.finish(&target.join("bench/server.json"))
 }
 
 async fn told_to_stop() -> Result<()> {
@@ -109,7 +66,7 @@ async fn told_to_stop() -> Result<()> {
     }
 }
 
-async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &mut Vec<String>) -> Result<()> {
+async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures) -> Result<()> {
     #[expect(clippy::cast_possible_truncation, reason = "at most ten million")]
     let events = (EVENTS * scale) as i64 / 5_000 * 5_000;
     let folder = tempfile::tempdir()?;
@@ -129,7 +86,7 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
     drop(Server::start(&database).await?);
     let mut db = PgConnectOptions::from_str(&database)?.disable_statement_logging().connect().await?;
     data::load(&mut db, events).await?;
-    notes.push(settings(&mut db).await?);
+    settings(&mut db, figures).await?;
 
     say("the reference plan and the server, in turn");
     let server = Server::start(&database).await?;
@@ -137,7 +94,7 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
     if let Some(peak) = server.peak_memory() {
         figures.report("memory: server, PostgreSQL, after these answers (peak)", "MB", vec![peak]);
     }
-    growth(&server, scale, figures, notes).await?;
+    growth(&server, scale, figures).await?;
 
     say("usage over time and by two dimensions");
     over_time::measure(&mut db, &server, figures).await?;
@@ -145,8 +102,13 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
     say("DuckDB");
     data::export_csv(&mut db, folder.path()).await?;
     match duckdb::measure(folder.path(), &server, total, figures).await {
-        Ok(version) => notes.push(version),
-        Err(error) => notes.push(format!("no figures of DuckDB: {error:#}")),
+        Ok(version) => {
+            figures.note(
+                "DuckDB: 2 threads, all rows loaded into memory; its total is the server's, to the bit".to_owned(),
+            );
+            figures.version("DuckDB", version);
+        }
+        Err(error) => figures.note(format!("no figures of DuckDB: {error:#}")),
     }
 
     say("eight writers");
@@ -187,8 +149,8 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
     for (engine, server) in [("PostgreSQL", &server), ("SQLite", &embedded)] {
         say(&format!("200 clients for {seconds:.0} s on {engine}"));
         let outcome = load::clients(&server.address, &mut db, seconds).await?;
-        notes.push(format!("200 clients, {engine}: statuses {:?}", outcome.statuses));
-        let name = |what: &str| format!("200 clients for {seconds:.0} s, {engine}: {what}");
+        figures.note(format!("200 clients, {engine}: statuses in {seconds:.0} s {:?}", outcome.statuses));
+        let name = |what: &str| format!("200 clients, {engine}: {what}");
         figures.hold(&name("5xx or broken"), "", vec![outcome.failed()], Bar::AtMost(0.0));
         figures.report(&name("answers"), "1/s", vec![outcome.answers() / seconds]);
         figures.report(&name("p50"), "ms", outcome.quantile(0.5));
@@ -209,15 +171,17 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures, notes: &m
     Ok(())
 }
 
-/// Describes the database's settings and the machine.
-async fn settings(db: &mut PgConnection) -> Result<String> {
-    let sql = "SELECT 'PostgreSQL ' || current_setting('server_version') || ': '
-            || string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name)
+/// Adds the versions, and the settings of the database.
+async fn settings(db: &mut PgConnection, figures: &mut Figures) -> Result<()> {
+    let sql = "SELECT split_part(current_setting('server_version'), ' ', 1),
+            string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name)
         FROM pg_settings WHERE name IN ('shared_buffers', 'work_mem', 'fsync', 'synchronous_commit', 'jit',
             'max_parallel_workers_per_gather', 'full_page_writes')";
-    let settings: String = sqlx::query_scalar(sql).fetch_one(db).await?;
-    let cores = std::thread::available_parallelism()?;
-    Ok(format!("{settings} (the reference runs so; the server sets its own session parameters); {cores} cores"))
+    let (version, settings): (String, String) = sqlx::query_as(sql).fetch_one(db).await?;
+    figures.version("PostgreSQL", version);
+    figures.version("opencomputer-usage-server", env!("CARGO_PKG_VERSION").to_owned());
+    figures.note(format!("PostgreSQL: {settings} (the reference runs so; the server sets its own session parameters)"));
+    Ok(())
 }
 
 async fn connect(server: &Server) -> Result<Client> {
@@ -328,14 +292,14 @@ async fn against_reference(db: &mut PgConnection, server: &Server, figures: &mut
 }
 
 /// Measures the org of a tenth of the size in turn with the big one.
-async fn growth(server: &Server, scale: f64, figures: &mut Figures, notes: &mut Vec<String>) -> Result<()> {
+async fn growth(server: &Server, scale: f64, figures: &mut Figures) -> Result<()> {
     let (mut big, mut small) = (connect(server).await?, Client::new(&server.address, &key(SMALL)).await?);
     let pairs = in_turn(&mut big, &mut small, &by_tag(), &by_tag()).await?;
     let ratios = pairs.iter().map(|(big, small)| big / small).collect();
     figures.hold("tag: ten times the events, times the time", "x", ratios, Bar::AtMost(12.0));
     figures.report("tag: server, a tenth of the events", "ms", pairs.iter().map(|pair| pair.1).collect());
     if scale < 1.0 {
-        notes.push(format!("a run of scale {scale}: the bars are meant for a whole one"));
+        figures.note(format!("a run of scale {scale}: the bars are meant for a whole one"));
     }
     Ok(())
 }
@@ -350,7 +314,7 @@ async fn writers(
 ) -> Result<()> {
     let samples = load::writers(address, writes, db).await?;
     for (name, part) in [("p50", 0.5), ("p99", 0.99)] {
-        let value = figures::quantile(&samples, part).into_iter().collect();
+        let value = quantile(&samples, part).into_iter().collect();
         figures.report(&format!("PUT tags, 8 writers, {engine}: {name} of {}", samples.len()), "ms", value);
     }
     Ok(())

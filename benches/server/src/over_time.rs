@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use opencomputer_usage_bench::http::Client;
+use opencomputer_usage_bench::server::Server;
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use crate::data::{BIG, org};
 use crate::figures::{Bar, Figures};
-use crate::http::Client;
-use crate::server::Server;
 use crate::{RUNS, WARM_UP, by_tag, connect, in_turn, millis, number, reference};
 
 /// The number of runs beside the usual plan, which takes many seconds.

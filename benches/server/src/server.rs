@@ -9,22 +9,22 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// Returns the path of the release build, next to this program.
-pub(crate) fn program() -> Result<PathBuf> {
+pub fn program() -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name("opencomputer-usage-server");
     ensure!(path.exists(), "`{}` is missing: build it with --release", path.display());
     Ok(path)
 }
 
 /// A running server, stopped on drop.
-pub(crate) struct Server {
+pub struct Server {
     child: Child,
     /// The address it listens on.
-    pub(crate) address: String,
+    pub address: String,
 }
 
 impl Server {
     /// Starts a server on a database and waits until it listens.
-    pub(crate) async fn start(database: &str) -> Result<Self> {
+    pub async fn start(database: &str) -> Result<Self> {
         let mut child = Command::new(program()?)
             .args(["serve", "--listen", "127.0.0.1:0", "--database", database])
             .stdout(Stdio::piped())
@@ -38,19 +38,26 @@ impl Server {
     }
 
     /// Returns its peak resident memory in MB.
-    pub(crate) fn peak_memory(&self) -> Option<f64> {
-        peak_memory(&self.child)
+    pub fn peak_memory(&self) -> Option<f64> {
+        memory(&self.child, "VmHWM:")
+    }
+
+    /// Returns its resident memory in MB and its number of open descriptors.
+    pub fn resources(&self) -> Option<(f64, usize)> {
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()?)).ok()?.count();
+        Some((memory(&self.child, "VmRSS:")?, descriptors))
     }
 }
 
-fn peak_memory(child: &Child) -> Option<f64> {
+/// Returns a row of the process's status in MB.
+fn memory(child: &Child, name: &str) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()?)).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
 }
 
 /// Imports a file. Returns the seconds it took and its peak resident memory, if known.
-pub(crate) async fn import(database: &str, org: &str, file: &Path) -> Result<(f64, Option<f64>)> {
+pub async fn import(database: &str, org: &str, file: &Path) -> Result<(f64, Option<f64>)> {
     let started = Instant::now();
     let mut child = Command::new(program()?)
         .args(["import", "--database", database, "--org", org])
@@ -66,16 +73,35 @@ pub(crate) async fn import(database: &str, org: &str, file: &Path) -> Result<(f6
                 ensure!(ended?.success(), "the import failed");
                 return Ok((started.elapsed().as_secs_f64(), peak));
             }
-            _ = tick.tick() => peak = peak_memory(&child).or(peak),
+            _ = tick.tick() => peak = memory(&child, "VmHWM:").or(peak),
         }
     }
 }
 
 /// Runs a rollup. Returns the seconds that the whole command took.
-pub(crate) async fn rollup(database: &str, org: &str, [from, to]: [&str; 2]) -> Result<f64> {
+pub async fn rollup(database: &str, org: &str, window: [&str; 2]) -> Result<f64> {
     let started = Instant::now();
-    let arguments = ["rollup", "--database", database, "--org", org, "--from", from, "--to", to, "--json"];
-    let ended = Command::new(program()?).args(arguments).stdout(Stdio::null()).status().await?;
-    ensure!(ended.success(), "the rollup failed");
+    rolled_up(database, org, window).await?;
     Ok(started.elapsed().as_secs_f64())
+}
+
+/// Runs a rollup and returns what it prints, as JSON.
+pub async fn rolled_up(database: &str, org: &str, [from, to]: [&str; 2]) -> Result<serde_json::Value> {
+    let arguments = ["rollup", "--database", database, "--org", org, "--from", from, "--to", to, "--json"];
+    Ok(serde_json::from_slice(&run(&arguments).await?)?)
+}
+
+/// Creates an API key.
+pub async fn create_key(database: &str, org: &str) -> Result<String> {
+    let printed = run(&["keys", "create", "--database", database, "--org", org, "--name", "soak"]).await?;
+    let printed = String::from_utf8(printed)?;
+    Ok(printed.split_whitespace().last().context("no key was printed")?.to_owned())
+}
+
+/// Runs a command of the server and returns its output.
+async fn run(arguments: &[&str]) -> Result<Vec<u8>> {
+    let ended = Command::new(program()?).args(arguments).output().await?;
+    let log = String::from_utf8_lossy(&ended.stderr);
+    ensure!(ended.status.success(), "`{}` failed: {}", arguments.join(" "), log.trim());
+    Ok(ended.stdout)
 }

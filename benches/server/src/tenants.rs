@@ -5,14 +5,15 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use opencomputer_usage_bench::cluster::Cluster;
+use opencomputer_usage_bench::http::Client;
+use opencomputer_usage_bench::server::{self, Server};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 
 use crate::data::{self, WINDOW, key, org};
 use crate::figures::{Bar, Figures};
-use crate::http::Client;
-use crate::server::{self, Server};
-use crate::{Cluster, RUNS, WARM_UP, millis};
+use crate::{RUNS, WARM_UP, millis};
 
 /// The org that the statistics cover, one that arrived later, and one that is imported.
 const KNOWN: u32 = 0;

@@ -54,15 +54,15 @@ fn files(root: &Path) -> Result<Vec<(PathBuf, String)>> {
         ("docs/api/errors.md", "<!--", docs::errors()),
         ("docs/api/limits.md", "<!--", docs::limits()),
     ] {
-        files.push((name, part(&read(name)?, mark, &text).with_context(|| name.to_owned())?));
+        files.push((name, part(&read(name)?, mark, MARK, &text).with_context(|| name.to_owned())?));
     }
     Ok(files.into_iter().map(|(name, text)| (PathBuf::from(name), text)).collect())
 }
 
 /// Replaces the part of a file between the marks, which are comments that begin with `comment`.
-fn part(file: &str, comment: &str, text: &str) -> Result<String> {
+pub fn part(file: &str, comment: &str, mark: &str, text: &str) -> Result<String> {
     let close = if comment == "<!--" { " -->" } else { "" };
-    let (begin, end) = (format!("{comment} {MARK}{close}\n"), format!("{comment} End of the generated part.{close}\n"));
+    let (begin, end) = (format!("{comment} {mark}{close}\n"), format!("{comment} End of the generated part.{close}\n"));
     let (before, rest) = file.split_once(&begin).with_context(|| format!("no line `{}`", begin.trim_end()))?;
     let (_, after) = rest.split_once(&end).with_context(|| format!("no line `{}`", end.trim_end()))?;
     Ok(format!("{before}{begin}{text}{end}{after}"))
@@ -76,8 +76,8 @@ mod tests {
     fn replaces_only_the_part_between_the_marks() {
         let file = format!("a\n# {MARK}\nold\n# End of the generated part.\nb\n");
         let wanted = format!("a\n# {MARK}\nnew\n# End of the generated part.\nb\n");
-        assert_eq!(part(&file, "#", "new\n").unwrap(), wanted);
-        assert!(part("a\n", "#", "new\n").is_err());
+        assert_eq!(part(&file, "#", MARK, "new\n").unwrap(), wanted);
+        assert!(part("a\n", "#", MARK, "new\n").is_err());
     }
 
     #[test]
