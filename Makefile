@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz screenshots lint fmt generate dist clean dashboard-package server platform npm-package wheel
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz soak screenshots lint fmt generate dist clean dashboard-package server platform npm-package wheel
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -107,6 +107,12 @@ screenshots: server ## write pictures of the dashboard to docs/images
 fuzz: ## fuzz each parser and decoder of the core for T seconds (TARGETS="tags link": only these)
 	scripts/needs cargo-fuzz
 	scripts/fuzz $(or $(T),60) $(TARGETS)
+
+soak: dashboard ## hold a mixed load against the server on both engines at once for T seconds and check the invariants
+	scripts/needs rust postgres
+	echo "==> building the release server"
+	cargo build --locked --release -p opencomputer-usage-server -p opencomputer-usage-bench
+	scripts/postgres target/release/opencomputer-usage-soak $(or $(T),600)
 
 lint: dashboard-package ## check formatting, lints and types in every language
 	scripts/needs wasm npm venv

@@ -1,4 +1,4 @@
-//! The real server as a process, its databases and a client: what the benchmarks share.
+//! The real server as a process, its databases and a client: what the benchmark and the soak test share.
 
 pub mod cluster;
 pub mod http;

@@ -8,10 +8,10 @@ use anyhow::{Context, Result, ensure};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// Returns the path of the release build, next to this program.
+/// Returns the path of the server of the same build, next to this program.
 pub fn program() -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name("opencomputer-usage-server");
-    ensure!(path.exists(), "`{}` is missing: build it with --release", path.display());
+    ensure!(path.exists(), "`{}` is missing: build opencomputer-usage-server first", path.display());
     Ok(path)
 }
 
