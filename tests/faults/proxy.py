@@ -236,8 +236,10 @@ class Proxy:
         assert seen.status == 200, "the other writer failed"
 
     async def send_report(self, writer: asyncio.StreamWriter) -> None:
-        """Sends what was seen, and the number of other open connections, once every late request was forwarded."""
-        while any(run.held_until_left for runs in self.runs.values() for run in runs.values()):
+        """Sends what was seen, and the number of other open connections. Waits for requests that are forwarded late."""
+        for _ in range(3000):
+            if not any(run.held_until_left for runs in self.runs.values() for run in runs.values()):
+                break
             await asyncio.sleep(0.01)
         runs = {label: {n: run.report() for n, run in runs.items()} for label, runs in self.runs.items()}
         report = {"open": len(self.open) - 1, "trapped": self.trapped, "runs": runs}
