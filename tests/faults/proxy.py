@@ -213,16 +213,24 @@ class Proxy:
             run.held_until_left -= 1
 
     async def forward(self, seen: Seen) -> Message:
-        """Sends a request to the real server and returns its answer."""
+        """Sends a request to the real server and returns its answer. Repeats it while the server is too busy."""
+        while True:
+            answer = await self.exchange(seen.request)
+            seen.status = int(answer.start.split(" ")[1])
+            if seen.status not in (429, 503):
+                return answer
+            await asyncio.sleep(0.1)
+
+    async def exchange(self, request: Message) -> Message:
+        """Sends a request to the real server once."""
         host, _, port = self.upstream.removeprefix("http://").partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         # The answer must have a length, which a compressed one does not have.
-        headers = {**seen.request.headers, "connection": "close", "accept-encoding": "identity"}
-        writer.write(Message(seen.request.start, headers, seen.request.body).whole())
+        headers = {**request.headers, "connection": "close", "accept-encoding": "identity"}
+        writer.write(Message(request.start, headers, request.body).whole())
         answer = await read_message(reader)
         writer.close()
         del answer.headers["connection"]
-        seen.status = int(answer.start.split(" ")[1])
         return answer
 
     async def write(self, request: Message, tags: dict[str, str]) -> None:

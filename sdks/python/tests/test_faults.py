@@ -189,7 +189,7 @@ def check_requests(network: Network, direct: ocu.UsageClient, label: str, attemp
 
 
 async def run_all(network: Network, direct: ocu.UsageClient, number: int) -> None:
-    """Runs all scenarios at once, with both clients."""
+    """Runs all scenarios at once, with both clients. `direct` has no proxy on its way."""
     blocking, awaited = prepare(direct)
     labels = (f"sync-{number}", f"async-{number}")
     with ThreadPoolExecutor(len(SCENARIOS)) as pool:
@@ -203,10 +203,11 @@ async def run_all(network: Network, direct: ocu.UsageClient, number: int) -> Non
     check_requests(network, direct, labels[1], awaited)
 
 
-async def run_rounds(network: Network, direct: ocu.UsageClient) -> None:
+async def run_rounds(network: Network) -> None:
     before, memory = network.open(), resident()
     for number in range(int(os.environ.get("FAULT_ROUNDS", "1"))):
-        await run_all(network, direct, number)
+        with ocu.UsageClient(api_key=network.key, base_url=network.server) as direct:
+            await run_all(network, direct, number)
     # Connections close in the background, long before the time for which idle ones are kept.
     ends = time.monotonic() + 20
     while any((after := network.open())[kind] > count for kind, count in before.items()) and time.monotonic() < ends:
@@ -218,7 +219,8 @@ async def run_rounds(network: Network, direct: ocu.UsageClient) -> None:
 
 
 def test_calls_end_as_expected_and_leave_nothing_behind() -> None:
-    with network() as faulty, ocu.UsageClient(api_key=faulty.key, base_url=faulty.server) as direct:
+    with network() as faulty:
         # The first call starts the threads that later ones share.
-        direct.tags.list_keys()
-        asyncio.run(run_rounds(faulty, direct))
+        with ocu.UsageClient(api_key=faulty.key, base_url=faulty.server) as direct:
+            direct.tags.list_keys()
+        asyncio.run(run_rounds(faulty))
