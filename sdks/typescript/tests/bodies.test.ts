@@ -2,6 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { DecodeError, ServerError } from "@opencomputer/usage";
 import { describe, expect, test } from "vitest";
 import { expectOurs, failure, recorded } from "./support/calls.js";
@@ -72,6 +73,44 @@ describe("a body that never ends", () => {
     const { client } = recorded(() => new Response(body));
     expect(await client().tags.listKeys()).toEqual([]);
   });
+});
+
+describe("a body that expands beyond the limit", () => {
+  // 256 MiB of spaces, compressed twice.
+  const nested = gzipSync(gzipSync(Buffer.alloc(256 * MIB, 0x20), { level: 1 }));
+  const codings = ["gzip", "gzip, gzip"];
+
+  test.for(codings)(
+    "in %s is read up to it, and memory stays bounded",
+    { timeout: 60_000 },
+    (coding) => {
+      const program = `
+      const { createServer } = await import("node:http");
+      const { gunzipSync } = await import("node:zlib");
+      const { UsageClient } = await import("@opencomputer/usage");
+      const nested = Buffer.from("${nested.toString("base64")}", "base64");
+      const body = "${coding}" === "gzip" ? gunzipSync(nested) : nested;
+      const server = createServer((_, response) => {
+        response.writeHead(200, { "content-encoding": "${coding}" }).end(body);
+      });
+      await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const baseUrl = "http://127.0.0.1:" + server.address().port;
+      const client = new UsageClient({ apiKey: "k", baseUrl, maxRetries: 0 });
+      const rss = () => process.memoryUsage.rss() / ${MIB};
+      const before = rss();
+      let most = 0;
+      const timer = setInterval(() => { most = Math.max(most, rss()); }, 5);
+      const error = await client.tags.listKeys().catch((error) => error);
+      clearInterval(timer);
+      server.close();
+      server.closeAllConnections();
+      console.log(error.name, error.message.includes("64 MiB"), Math.round(Math.max(most, rss()) - before));
+    `;
+      const [name, isNamed, grown] = run(program);
+      expect([name, isNamed]).toEqual(["DecodeError", "true"]);
+      expect(Number(grown)).toBeLessThan(2 * 64 + 64);
+    },
+  );
 });
 
 /** Runs a program in a child process with access to the garbage collector. */
