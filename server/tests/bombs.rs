@@ -63,7 +63,8 @@ fn filters_of_absent_values(length: usize) -> String {
 
 /// Returns queries of `/api/usage` by name, each with whether it finds every sandbox or none.
 fn bombs() -> Vec<(&'static str, String, bool)> {
-    let absent = |parameter| (0..MAX_FILTERS).map(|n| format!("&{parameter}[tag:none{n}]=")).collect::<String>();
+    let absent =
+        |parameter| (0..MAX_FILTERS).fold(String::new(), |query, n| query + &format!("&{parameter}[tag:none{n}]="));
     let group = |key| format!("groupBy={key}&{WINDOW}&limit=500");
     let excluded = filters_of_absent_values(16).replace("filter", "exclude");
     vec![

@@ -28,8 +28,8 @@ fn connect_from(live: &Live, host: u8, receive_buffer: usize) -> std::io::Result
 /// Returns the resident memory of a server in KiB.
 fn resident(live: &Live) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", live.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.split_whitespace().next().unwrap().parse().unwrap()
+    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    memory.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 fn metric(live: &Live, name: &str) -> usize {
@@ -166,7 +166,7 @@ fn raise_open_files() {
 fn pipelined(live: &Live, host: u8, requests: &[String]) -> Vec<String> {
     let mut stream = connect_from(live, host, 1 << 16).unwrap();
     let (last, others) = requests.split_last().unwrap();
-    let sent: String = others.iter().map(|head| format!("{head}\r\n")).collect();
+    let sent = others.iter().fold(String::new(), |sent, head| sent + head + "\r\n");
     stream.write_all(format!("{sent}{last}connection: close\r\n\r\n").as_bytes()).unwrap();
     let varies = |line: &&str| {
         !["date: ", "x-request-id: ", "connection: "].iter().any(|name| line.starts_with(name))
@@ -193,15 +193,13 @@ fn a_flood_of_keys_learns_nothing_and_writes_few_lines() {
     };
     let head = |key: &str| format!("GET /api/tags HTTP/1.1\r\nhost: x\r\n{}", key_header(key));
     let mut answers = std::collections::BTreeMap::<String, usize>::new();
-    let mut stream = 0;
-    for start in (0..tries).step_by(50) {
+    for (connection, start) in (0..tries).step_by(50).enumerate() {
         let requests: Vec<_> = (start..tries.min(start + 50))
             .map(|n| head(&near(n)))
             .filter(|head| !head.contains(&format!("{key}\r")))
             .collect();
         // Each address may try some keys, so a botnet tries more.
-        let got = pipelined(&live, u8::try_from(stream % 250).unwrap(), &requests);
-        stream += 1;
+        let got = pipelined(&live, u8::try_from(connection % 250).unwrap(), &requests);
         assert_eq!(got.len(), requests.len());
         for answer in got {
             *answers.entry(answer).or_default() += 1;
