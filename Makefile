@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz soak screenshots lint fmt generate dist clean dashboard-package server platform npm-package wheel
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz soak screenshots lint audit fmt generate dist clean dashboard-package server platform npm-package wheel
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -120,6 +120,8 @@ lint: dashboard-package ## check formatting, lints and types in every language
 	cargo xtask generate --check
 	echo "==> checking for circular imports"
 	cargo xtask circles
+	echo "==> checking dependencies"
+	cargo xtask dependencies
 	echo "==> linting Rust"
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -131,6 +133,10 @@ lint: dashboard-package ## check formatting, lints and types in every language
 	echo "==> linting Python"
 	scripts/unasync --check
 	cd $(PY) && $(VENV)/ruff check . $(BENCH) $(FAULTS) && $(VENV)/ruff format --check . $(BENCH) $(FAULTS) && $(VENV)/mypy && $(VENV)/pyright
+
+audit: ## check dependencies by rules, and in the databases of vulnerabilities that can be reached
+	scripts/needs rust npm venv
+	scripts/audit
 
 fmt: ## format every language
 	scripts/needs rust npm venv

@@ -1,9 +1,10 @@
 //! Build steps of this repository that need more than one command: `cargo xtask wasm | check-core | circles |
-//! generate | benchmarks`.
+//! dependencies | generate | benchmarks`.
 
 mod benchmarks;
 mod check_core;
 mod circles;
+mod dependencies;
 mod generate;
 mod split;
 mod wasm;
@@ -31,6 +32,7 @@ fn step() -> Result<()> {
         Some("wasm") => wasm::run(root),
         Some("check-core") => check_core::run(root),
         Some("circles") => circles::run(root),
+        Some("dependencies") => dependencies::run(root),
         Some("generate") => generate::run(root, env::args().nth(2).as_deref() == Some("--check")),
         Some("benchmarks") => benchmarks::run(root),
         _ => bail!(
@@ -38,6 +40,7 @@ fn step() -> Result<()> {
              wasm                build the modules of the npm package\n\
              check-core          check that the wasm build of the core imports nothing\n\
              circles             find circular imports\n\
+             dependencies        check the sources, checksums and licenses of dependencies\n\
              generate [--check]  write generated files, or fail if one is stale\n\
              benchmarks          write docs/benchmarks.md and the table of the README"
         ),

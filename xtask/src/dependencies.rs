@@ -1,0 +1,201 @@
+//! Checks the dependencies that the lock files name, without a database: their sources, checksums and licenses.
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+/// The lock files of npm. What is published or embedded has its licenses checked, too; the rest only tests and measures.
+const NPM: [(&str, bool); 5] = [
+    ("sdks/typescript", true),
+    ("dashboard", true),
+    ("tests/packages", false),
+    ("tests/browser", false),
+    ("benches/ts", false),
+];
+const PIP: [&str; 5] = [
+    "sdks/python/requirements-dev.txt",
+    "sdks/python/requirements-test.txt",
+    "tests/requirements.txt",
+    "benches/py/requirements.txt",
+    "benches/server/requirements.txt",
+];
+/// Licenses that ask for nothing but a notice.
+const LICENSES: [&str; 13] = [
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+/// Crates that must not come in: TLS is rustls, so that the wheel needs no library of the system.
+const BANNED: [&str; 2] = ["native-tls", "openssl-sys"];
+const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+const NPM_REGISTRY: &str = "https://registry.npmjs.org/";
+
+/// Fails if a dependency breaks a rule, and lists all of them.
+pub fn run(root: &Path) -> Result<()> {
+    let mut faults = crates(&metadata(root)?);
+    faults.extend(checksums(&read(root, "Cargo.lock")?));
+    for (folder, is_shipped) in NPM {
+        let file = format!("{folder}/package-lock.json");
+        let lock = serde_json::from_str(&read(root, &file)?).with_context(|| format!("cannot parse {file}"))?;
+        faults.extend(packages(&lock, is_shipped).into_iter().map(|fault| format!("{file}: {fault}")));
+    }
+    for file in PIP {
+        faults.extend(requirements(&read(root, file)?).into_iter().map(|fault| format!("{file}: {fault}")));
+    }
+    if faults.is_empty() {
+        println!("dependencies: {} lock files follow the rules", 1 + NPM.len() + PIP.len());
+        return Ok(());
+    }
+    bail!("dependencies break the rules of xtask/src/dependencies.rs:\n  {}", faults.join("\n  "))
+}
+
+fn read(root: &Path, file: &str) -> Result<String> {
+    fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}"))
+}
+
+fn metadata(root: &Path) -> Result<Value> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--locked", "--format-version", "1"]).current_dir(root).stderr(Stdio::inherit());
+    let output = cargo.output().context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("cargo metadata failed: {}", output.status);
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Checks the sources and licenses of crates.
+fn crates(metadata: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        let [name, source, license] = ["name", "source", "license"].map(|member| package[member].as_str());
+        let name = name.unwrap_or_default();
+        if source.is_some_and(|source| source != CRATES_IO) {
+            faults.push(format!("{name} does not come from crates.io"));
+        }
+        if BANNED.contains(&name) {
+            faults.push(format!("{name} is banned"));
+        }
+        let license = license.unwrap_or("none");
+        if !is_allowed(license) {
+            faults.push(format!("{name} has the license {license}"));
+        }
+    }
+    faults
+}
+
+/// Checks that `Cargo.lock` has a checksum of every crate from a registry.
+fn checksums(lock: &str) -> Vec<String> {
+    let foreign = lock.split("[[package]]").filter(|package| package.contains("\nsource = "));
+    let without = foreign.filter(|package| !package.contains("\nchecksum = \""));
+    without.map(|package| format!("Cargo.lock: {} has no checksum", package.trim().replace('\n', " "))).collect()
+}
+
+/// Checks a lock file of npm.
+fn packages(lock: &Value, is_shipped: bool) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (path, package) in lock["packages"].as_object().into_iter().flatten().filter(|(path, _)| !path.is_empty()) {
+        if !package["integrity"].as_str().is_some_and(|integrity| integrity.starts_with("sha512-")) {
+            faults.push(format!("{path} has no SHA-512"));
+        }
+        if package["resolved"].as_str().is_some_and(|url| !url.starts_with(NPM_REGISTRY)) {
+            faults.push(format!("{path} does not come from the registry"));
+        }
+        let license = package["license"].as_str().unwrap_or("none");
+        if is_shipped && package["dev"] != true && !is_allowed(license) {
+            faults.push(format!("{path} has the license {license}"));
+        }
+    }
+    faults
+}
+
+/// Checks that every requirement of pip has one version.
+fn requirements(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let is_pinned = |line: &str| {
+        let requirement = line.split(';').next().unwrap_or_default().trim();
+        let is_text = |text: &str| {
+            !text.is_empty()
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']'))
+        };
+        requirement.split_once("==").is_some_and(|(name, version)| is_text(name) && is_text(version))
+    };
+    lines.filter(|line| !is_pinned(line)).map(|line| format!("`{line}` is not one version of a package")).collect()
+}
+
+/// Returns whether an SPDX expression can be met with allowed licenses. Old crates write `/` for `OR`.
+fn is_allowed(expression: &str) -> bool {
+    let expression = expression.replace('/', " OR ").replace(['(', ')'], "");
+    expression.split(" AND ").all(|part| part.split(" OR ").any(|license| LICENSES.contains(&license.trim())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn licenses_are_allowed_if_each_part_has_an_allowed_alternative() {
+        for (expression, wanted) in [
+            ("MIT", true),
+            ("MIT/Apache-2.0", true),
+            ("GPL-3.0-only OR MIT", true),
+            ("(MIT OR Apache-2.0) AND Unicode-3.0", true),
+            ("MIT AND GPL-3.0-only", false),
+            ("AGPL-3.0-only", false),
+            ("none", false),
+        ] {
+            assert_eq!(is_allowed(expression), wanted, "{expression}");
+        }
+    }
+
+    #[test]
+    fn foreign_banned_and_unlicensed_crates_are_reported() {
+        let own = json!({ "name": "own", "source": null, "license": "MIT" });
+        let good = json!({ "name": "good", "source": CRATES_IO, "license": "MIT" });
+        let banned = json!({ "name": "openssl-sys", "source": CRATES_IO, "license": "MIT" });
+        let foreign = json!({ "name": "foreign", "source": "git+https://example.com/x", "license": null });
+        let faults = crates(&json!({ "packages": [own, good, banned, foreign] }));
+        assert_eq!(
+            faults,
+            ["openssl-sys is banned", "foreign does not come from crates.io", "foreign has the license none"]
+        );
+    }
+
+    #[test]
+    fn packages_without_a_checksum_or_from_elsewhere_are_reported() {
+        let good = json!({ "integrity": "sha512-x", "resolved": "https://registry.npmjs.org/a", "license": "MIT" });
+        let weak = json!({ "integrity": "sha1-x", "license": "MIT" });
+        let elsewhere =
+            json!({ "integrity": "sha512-x", "resolved": "git+ssh://x", "license": "GPL-3.0", "dev": true });
+        let unlicensed = json!({ "integrity": "sha512-x" });
+        let lock = json!({ "packages": { "": {}, "good": good, "weak": weak, "far": elsewhere, "own": unlicensed } });
+        let (weak, far) = ("weak has no SHA-512", "far does not come from the registry");
+        assert_eq!(packages(&lock, true), [weak, far, "own has the license none"]);
+        assert_eq!(packages(&lock, false), [weak, far]);
+        assert_eq!(checksums("[[package]]\nname = \"a\"\nsource = \"b\"\n\n[[package]]\nname = \"own\"\n").len(), 1);
+        assert_eq!(checksums("[[package]]\nname = \"a\"\nsource = \"b\"\nchecksum = \"c\"\n").len(), 0);
+    }
+
+    #[test]
+    fn requirements_that_are_not_pinned_are_reported() {
+        assert!(requirements("# packages\na==1\n\nb[c]==2.0.1; python_version < \"3.11\"\n").is_empty());
+        for line in ["a", "a>=1", "a==1.*", "a~=1", "git+https://x/a", "a @ https://x/a==1", "-e .", "--index-url=x==1"]
+        {
+            assert_eq!(requirements(line).len(), 1, "{line}");
+        }
+    }
+}
