@@ -6,6 +6,8 @@ mod common;
 use std::io::Write;
 
 use common::{Stub, failure, head};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use opencomputer_usage::{Kind, TransportOptions};
 
 const MIB: usize = 1 << 20;
@@ -46,6 +48,27 @@ async fn an_endless_body_is_read_up_to_the_limit() {
     let announced = Stub::http("HTTP/1.1 200 OK\r\ncontent-length: 68719476736\r\n\r\n{");
     let error = failure(&announced.url("http"), TransportOptions::default()).await;
     assert!(error.kind == Kind::Decode && error.message.contains("64 MiB"), "{error}");
+}
+
+#[tokio::test]
+async fn a_body_that_expands_beyond_the_limit_is_not_decompressed() {
+    let mut member = GzEncoder::new(Vec::new(), Compression::fast());
+    member.write_all(&vec![b' '; MIB]).unwrap();
+    let bomb = member.finish().unwrap().repeat(256);
+    for announced in ["content-encoding: gzip\r\n", ""] {
+        let body = bomb.clone();
+        let server = Stub::start(move |mut stream, _| {
+            head(&mut stream)?;
+            write!(stream, "HTTP/1.1 200 OK\r\n{announced}content-length: {}\r\n\r\n", body.len())?;
+            stream.write_all(&body)
+        });
+        let before = peak();
+        let error = failure(&server.url("http"), TransportOptions::default()).await;
+        assert!(error.kind == Kind::Decode && error.message.contains("compressed (gzip)"), "{error}");
+        if let (Some(before), Some(after)) = (before, peak()) {
+            assert!(after - before < 128 * MIB, "{} MiB", (after - before) / MIB);
+        }
+    }
 }
 
 #[tokio::test]
