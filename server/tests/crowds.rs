@@ -211,7 +211,8 @@ fn a_flood_of_keys_learns_nothing_and_writes_few_lines() {
     assert_eq!(status(&live.ask("GET", "/api/tags", &key_header(&key))), "200");
     live.terminate();
     let log = live.log();
-    assert!(log.lines().count() < 1_000, "{} lines for {tries} requests", log.lines().count());
+    // At most 100 in 10 s, so the number depends on how long the flood takes.
+    assert!(log.lines().count() < tries / 4, "{} lines for {tries} requests", log.lines().count());
     assert!(!log.contains("oc_") && !log.contains("OC_"));
 }
 
