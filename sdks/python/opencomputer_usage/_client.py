@@ -43,7 +43,7 @@ class UsageClient:
         timeout: Seconds that a call may take, including its retries; 30 by default.
         max_retries: How often a failed request is retried; 2 by default.
         headers: Headers of every request.
-        connect_timeout: Seconds that connecting may take, within `timeout`.
+        connect_timeout: Seconds that connecting may take, within `timeout`; 10 by default.
         read_timeout: Seconds that the server may be silent, within `timeout`.
         proxy: URL of a proxy for every request; by default `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`
             decide.

@@ -17,7 +17,7 @@ pub struct Route {
     /// The proxy on the way to it.
     pub proxy: Option<Url>,
     /// How long connecting may take.
-    pub connect_timeout: Option<Duration>,
+    pub connect_timeout: Duration,
     /// How long the server may be silent.
     pub read_timeout: Option<Duration>,
 }
@@ -96,7 +96,7 @@ impl Route {
 
     fn timeout(&self, connecting: bool, error: &reqwest::Error) -> Event {
         let (what, option, limit) = if connecting {
-            ("cannot be reached", "connect_timeout", self.connect_timeout)
+            ("cannot be reached", "connect_timeout", Some(self.connect_timeout))
         } else {
             ("is silent", "read_timeout", self.read_timeout)
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use opencomputer_usage_core::client::{ClientError, Event, Fault, Request};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Proxy, redirect};
+use reqwest::{ClientBuilder, Method, Proxy, redirect};
 use url::Url;
 
 use crate::body;
@@ -18,6 +18,10 @@ use crate::tls::Tls;
 /// How long a connection may be idle. The pool is also checked at this interval, so a connection closes after at most twice
 /// that time.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// How long connecting may take by default. The addresses of a host share it: one that does not answer leaves time for the
+/// next.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Options of connections. By default, certificates and proxies come from the environment and the system.
 #[derive(Clone, Default)]
@@ -105,8 +109,9 @@ impl Transport {
         };
         let encrypts = server.scheme() == "https" || proxy.as_ref().is_some_and(|proxy| proxy.scheme() == "https");
         let tls = Tls::read(options.ssl_cert_file.as_deref(), encrypts)?;
-        let (connect_timeout, read_timeout) = (options.connect_timeout, options.read_timeout);
-        let settings = Settings { route: Route { server, proxy, connect_timeout, read_timeout }, tls };
+        let connect_timeout = options.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+        let route = Route { server, proxy, connect_timeout, read_timeout: options.read_timeout };
+        let settings = Settings { route, tls };
         Ok(Self { settings: Arc::new(settings), http: Arc::default() })
     }
 
@@ -143,12 +148,19 @@ impl Transport {
         if let Some(http) = self.http.get() {
             return Ok(http);
         }
+        let http = self.builder()?.build();
+        let http = http.map_err(|error| ClientError::usage(format!("HTTP cannot be set up: {error}")))?;
+        Ok(self.http.get_or_init(|| http))
+    }
+
+    fn builder(&self) -> Result<ClientBuilder, ClientError> {
         let route = &self.settings.route;
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(self.settings.tls.config()?)
             .redirect(redirect::Policy::none())
             .referer(false)
             .tcp_nodelay(true)
+            .connect_timeout(route.connect_timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
             // `proxy` has already read the environment.
             .no_proxy();
@@ -156,14 +168,10 @@ impl Transport {
             let proxy = Proxy::all(proxy.as_str()).map_err(|_| ClientError::usage("the proxy cannot be used"))?;
             builder = builder.proxy(proxy);
         }
-        if let Some(timeout) = route.connect_timeout {
-            builder = builder.connect_timeout(timeout);
-        }
         if let Some(timeout) = route.read_timeout {
             builder = builder.read_timeout(timeout);
         }
-        let http = builder.build().map_err(|error| ClientError::usage(format!("HTTP cannot be set up: {error}")))?;
-        Ok(self.http.get_or_init(|| http))
+        Ok(builder)
     }
 }
 
@@ -185,4 +193,78 @@ fn prepare(request: Request) -> Result<reqwest::Request, ClientError> {
     *prepared.headers_mut() = headers;
     *prepared.body_mut() = request.body.map(Into::into);
     Ok(prepared)
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::io::{self, Read, Write};
+    use std::net::{IpAddr, SocketAddr, TcpListener};
+    use std::thread;
+
+    use opencomputer_usage_core::client::{Answer, Request};
+    use socket2::{Domain, Socket, Type};
+
+    use super::*;
+
+    /// Makes an address dead: the queue of its listener is full, so it answers no connection. Returns what keeps it so.
+    fn dead(address: SocketAddr) -> io::Result<Vec<Socket>> {
+        let socket = || Socket::new(Domain::for_address(address), Type::STREAM, None);
+        let listener = socket()?;
+        listener.bind(&address.into())?;
+        listener.listen(0)?;
+        let mut sockets = vec![listener];
+        for _ in 0..4 {
+            let waiting = socket()?;
+            waiting.set_nonblocking(true)?;
+            // Fails, because the connection is only in progress.
+            let _ = waiting.connect(&address.into());
+            sockets.push(waiting);
+        }
+        Ok(sockets)
+    }
+
+    /// Returns a listener and a dead address with the same port.
+    fn listeners(dead_ip: IpAddr) -> (TcpListener, SocketAddr, Vec<Socket>) {
+        loop {
+            let alive = TcpListener::bind("127.0.0.2:0").unwrap();
+            let dead_at = SocketAddr::new(dead_ip, alive.local_addr().unwrap().port());
+            // The port may be taken on that address.
+            if let Ok(sockets) = dead(dead_at) {
+                return (alive, dead_at, sockets);
+            }
+        }
+    }
+
+    /// Sends a request to a host whose first address is dead and whose second one is not.
+    async fn answered_past(dead_ip: &str) {
+        let (alive, dead_at, _sockets) = listeners(dead_ip.parse().unwrap());
+        let alive_at = alive.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = alive.accept()?;
+            let _ = stream.read(&mut [0; 1024])?;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        });
+        let url = format!("http://two.example:{}", alive_at.port());
+        let transport = Transport::new(TransportOptions::default(), &url).unwrap();
+        let http = transport.builder().unwrap().resolve_to_addrs("two.example", &[dead_at, alive_at]).build();
+        transport.http.set(http.unwrap()).unwrap();
+        let (path, query) = (String::new(), String::new());
+        let request = Request { method: "GET", url, path, query, headers: Vec::new(), body: None };
+        let event = transport.send(request, Duration::from_secs(20)).await.unwrap();
+        assert!(matches!(&event, Event::Answer(Answer { status: 200, .. })), "{dead_ip}: {event:?}");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_leaves_time_for_the_next() {
+        answered_past("127.0.0.1").await;
+    }
+
+    #[tokio::test]
+    async fn an_ipv6_address_that_does_not_answer_leaves_time_for_an_ipv4_address() {
+        // Only if the machine has IPv6.
+        if TcpListener::bind("[::1]:0").is_ok() {
+            answered_past("::1").await;
+        }
+    }
 }
