@@ -6,7 +6,7 @@ mod common;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use common::{Authority, NO_KEYS, Stub, call_in, client, closed, connection_failure, is_child, relay, through};
+use common::{Authority, NO_KEYS, Stub, call_in, client, closed, connection_failure, head, is_child, relay, through};
 use opencomputer_usage::{Client, Kind, TransportOptions};
 
 #[test]
@@ -95,6 +95,41 @@ async fn a_request_to_a_server_with_tls_goes_through_a_tunnel() {
     client(&server.url("https"), transport).tags().list_keys().await.unwrap();
     assert!(proxy.seen()[0].starts_with(&format!("CONNECT {} ", server.address)));
     assert_eq!(server.seen(), ["GET /api/tags HTTP/1.1"]);
+}
+
+/// A proxy that opens tunnels to itself: it answers in the place of a server, with a certificate of its own authority.
+fn inspector(authority: &Authority, server: &str) -> (Stub, Stub) {
+    let inside = authority.serve(server, NO_KEYS);
+    let address = inside.address;
+    let proxy = Stub::start(move |mut stream, note| {
+        note(head(&mut stream)?.lines().next().unwrap().to_owned());
+        stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+        relay(&stream, TcpStream::connect(address)?)
+    });
+    (proxy, inside)
+}
+
+#[test]
+fn a_proxy_that_inspects_tls_is_trusted_by_its_authority() {
+    if is_child() {
+        return;
+    }
+    let test = "a_proxy_that_inspects_tls_is_trusted_by_its_authority";
+    let authority = Authority::new("inspector");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.pem");
+    // As companies do, its certificate follows those of other authorities.
+    std::fs::write(&file, format!("{}{}", Authority::new("another").pem, authority.pem)).unwrap();
+    let (proxy, inside) = inspector(&authority, "api.example.com");
+    let through = ("HTTPS_PROXY", &*proxy.url("http"));
+    let outcome = call_in(test, &[through], "https://api.example.com");
+    assert!(outcome.starts_with("failed: ") && outcome.contains("`ssl_cert_file`"), "{outcome}");
+    for name in ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"] {
+        let trusting = (name, file.to_str().unwrap());
+        assert_eq!(call_in(test, &[through, trusting], "https://api.example.com"), "answered", "{name}");
+    }
+    assert_eq!(proxy.seen(), ["CONNECT api.example.com:443 HTTP/1.1"; 3]);
+    assert_eq!(inside.seen(), ["GET /api/tags HTTP/1.1"; 2]);
 }
 
 #[tokio::test]
