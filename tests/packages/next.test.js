@@ -1,15 +1,25 @@
-// The packed package in a Next.js application: in the page, and on its server under both runtimes.
+// The packed package in a Next.js application, built by Turbopack: in the page, and on its standalone server under both
+// runtimes.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { closeBrowser, visit } from "./browser.js";
 import { FOUND } from "./probe.js";
 import { cleanUp, liveServer, program, project, run } from "./support.js";
 
 after(closeBrowser);
 after(cleanUp);
+
+/** The folder with the installed packages. */
+const root = fileURLToPath(new URL(".", import.meta.url));
 
 const PROBE = `
   import * as sdk from "@opencomputer/usage";
@@ -23,7 +33,11 @@ const route = (runtime) => `${PROBE.replace("PATH", "../..")}
 `;
 
 const FILES = {
-  "next.config.mjs": `export default { turbopack: { root: ${JSON.stringify(new URL(".", import.meta.url).pathname)} } };`,
+  "next.config.mjs": `export default {
+    output: "standalone",
+    turbopack: { root: ${JSON.stringify(root)} },
+    outputFileTracingRoot: ${JSON.stringify(root)},
+  };`,
   "app/layout.jsx": "export default ({ children }) => <html><body>{children}</body></html>;",
   "app/page.jsx": `"use client";
     import { useEffect } from "react";
@@ -66,10 +80,32 @@ const FILES = {
   "app/edge/route.js": route("edge"),
 };
 
-/** Starts the built application. Returns its URL and its process. @param {string} cwd */
-async function started(cwd) {
-  const args = ["start", "--hostname", "127.0.0.1", "--port", "0"];
-  const server = spawn(program("next"), args, { cwd, stdio: ["ignore", "pipe", "inherit"] });
+/** Returns a port, because the server takes 0 for its default. */
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  server.close();
+  await once(server, "close");
+  return String(port);
+}
+
+/**
+ * Copies the standalone output of the built application away from the packages that it was built with, and starts it.
+ * Returns its URL and its process.
+ *
+ * @param {string} cwd the project @param {string} to
+ */
+async function started(cwd, to) {
+  cpSync(join(cwd, ".next/standalone"), to, { recursive: true, verbatimSymlinks: true });
+  const application = join(to, relative(root, cwd));
+  cpSync(join(cwd, ".next/static"), join(application, ".next/static"), { recursive: true });
+  const env = { ...process.env, HOSTNAME: "127.0.0.1", PORT: await freePort() };
+  const server = spawn(process.execPath, ["server.js"], {
+    cwd: application,
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   for await (const line of createInterface(server.stdout)) {
     const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(line) ?? [];
     if (url) return { url, server };
@@ -80,7 +116,8 @@ async function started(cwd) {
 test("Next.js builds with it, and its pages and routes use it", async () => {
   const cwd = await project(FILES);
   await run(program("next"), ["build"], { cwd, env: { NEXT_TELEMETRY_DISABLED: "1" } });
-  const { url, server } = await started(cwd);
+  const copy = mkdtempSync(join(tmpdir(), "standalone-"));
+  const { url, server } = await started(cwd, copy);
   try {
     const config = await liveServer();
     assert.deepEqual(await visit(url, config), FOUND);
@@ -96,5 +133,6 @@ test("Next.js builds with it, and its pages and routes use it", async () => {
     }
   } finally {
     server.kill();
+    rmSync(copy, { recursive: true, maxRetries: 5 });
   }
 });

@@ -1,7 +1,11 @@
 // The packed package in the runtimes of servers.
 
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, test } from "node:test";
+import { build as esbuild } from "esbuild";
 import { unstable_startWorker as startWorker } from "wrangler";
 import { FOUND } from "./probe.js";
 import { cleanUp, liveServer, program, project, run } from "./support.js";
@@ -53,6 +57,50 @@ test("Deno imports it", async () => {
   const args = ["run", "--no-prompt", "--cached-only", "--allow-env", "--allow-net", "main.ts"];
   assert.deepEqual(await reported(program("deno"), args, { "main.ts": main }), FOUND);
 });
+
+for (const format of /** @type {const} */ (["cjs", "esm"])) {
+  test(`a function bundled by esbuild as for AWS Lambda runs without node_modules, as ${format}`, async () => {
+    const handler = `${ESM}
+      export const handler = async (event) => ({
+        statusCode: 200, body: JSON.stringify(await probe(sdk, pure, JSON.parse(event.body))),
+      });
+    `;
+    const directory = await project({ "handler.mjs": handler });
+    const task = mkdtempSync(join(tmpdir(), "task-"));
+    try {
+      const outfile = join(task, format === "cjs" ? "index.js" : "index.mjs");
+      const { warnings } = await esbuild({
+        entryPoints: [join(directory, "handler.mjs")],
+        outfile,
+        bundle: true,
+        minify: true,
+        platform: "node",
+        target: "node20",
+        format,
+        external: ["@aws-sdk/*"],
+        logLevel: "silent",
+      });
+      assert.deepEqual(warnings, []);
+      // What the runtime does: it loads the handler's module once and calls it for each event.
+      const main = `
+        const { handler } = ${format === "cjs" ? "require" : "await import"}(${JSON.stringify(outfile)});
+        const event = { body: process.env.SERVER };
+        const invoke = async () => {
+          for (let n = 0; n < 2; n++) console.log((await handler(event)).body);
+        };
+        ${format === "cjs" ? "" : "await "}invoke();
+      `;
+      const file = join(task, format === "cjs" ? "bootstrap.cjs" : "bootstrap.mjs");
+      writeFileSync(file, main);
+      const env = { SERVER: JSON.stringify(await liveServer()) };
+      const lines = (await run(process.execPath, [file], { cwd: task, env })).trim().split("\n");
+      const results = lines.map((line) => JSON.parse(line));
+      assert.deepEqual(results, [FOUND, FOUND]);
+    } finally {
+      rmSync(task, { recursive: true });
+    }
+  });
+}
 
 test("a Worker imports it, with the module as a file", async () => {
   const main = `${ESM}
