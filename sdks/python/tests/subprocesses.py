@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -20,6 +22,7 @@ def start(script: str, url: str = "http://127.0.0.1:9") -> subprocess.Popen[str]
         stderr=subprocess.PIPE,
         text=True,
         cwd="/",
+        start_new_session=True,
     )
 
 
@@ -27,7 +30,8 @@ def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
     try:
         return process.communicate(timeout=15)
     except subprocess.TimeoutExpired:
-        process.kill()
+        # Also its children, which would keep the pipes open.
+        os.killpg(process.pid, signal.SIGKILL)
         pytest.fail(f"hangs: {process.communicate()}")
 
 
