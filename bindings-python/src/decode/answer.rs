@@ -28,6 +28,10 @@ impl Host for SandboxesPage {
         })
     }
 
+    fn taken_body(&self) -> Option<&[u8]> {
+        Some(self.1.body())
+    }
+
     fn page(&self) -> client::Page {
         (&self.0).into()
     }

@@ -123,6 +123,11 @@ impl Source {
         Self { items: vec![item], ..self }
     }
 
+    /// Returns the text of the page.
+    pub fn body(&self) -> &[u8] {
+        &self.text
+    }
+
     pub fn items(&self) -> &[Item] {
         &self.items
     }

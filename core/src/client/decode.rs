@@ -34,7 +34,13 @@ impl Answer {
             }
         }
         let next = match (operation, value.page()) {
-            (Operation::Usage(query, walk), Some(page)) => self.check_page(query, walk, &page)?,
+            (Operation::Usage(query, walk), Some(page)) => {
+                let checked = self.check_page(query, walk, &page);
+                checked.map_err(|error| match value.taken_body() {
+                    Some(body) => error.with_body(body),
+                    None => error,
+                })?
+            }
             _ => self.check_list(operation, value.list())?,
         };
         Ok((value, next))

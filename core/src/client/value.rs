@@ -17,6 +17,11 @@ pub trait Value: Sized {
     /// If the body does not match the reply.
     fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String>;
 
+    /// Returns the body, if [`read`](Self::read) took it out of the response.
+    fn taken_body(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// Returns the metadata of a page of usage.
     fn page(&self) -> Option<Page>;
 
@@ -35,6 +40,13 @@ impl<P: Host> Value for Outcome<P> {
         let headers = reply.headers(answer)?;
         let body = &mut answer.body;
         Self::decode(reply, body, headers).map_err(|fault| P::explain(reply, body, fault))
+    }
+
+    fn taken_body(&self) -> Option<&[u8]> {
+        match self {
+            Self::SandboxUsagePage(page) => page.taken_body(),
+            _ => None,
+        }
     }
 
     fn page(&self) -> Option<Page> {

@@ -137,6 +137,11 @@ pub trait Host: Sized {
     /// A description of the fault, if the body is not such a page.
     fn decode_page(body: &mut Vec<u8>) -> Result<Self, String>;
 
+    /// Returns the body, if [`decode_page`](Self::decode_page) took it.
+    fn taken_body(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// Returns the metadata of the page.
     fn page(&self) -> Page;
 

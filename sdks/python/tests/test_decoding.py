@@ -177,6 +177,15 @@ def test_a_decode_error_is_one_line_without_the_body(body: bytes, why: str) -> N
     assert "secret" in json.dumps(caught.value.body) or "later" in body.decode()
 
 
+def test_the_error_of_a_page_that_does_not_match_its_query_has_the_body() -> None:
+    client = ocu.UsageClient(
+        api_key="key", base_url="https://api.example.com", transport=lambda _: (200, {}, json.dumps(PAGE))
+    )
+    with pytest.raises(ocu.DecodeError, match="is not the requested one") as caught:
+        client.usage.by_sandbox(from_="2020-01-01", to="2020-01-02")
+    assert caught.value.body == PAGE
+
+
 @pytest.mark.parametrize("deep", [b"[" * 100_000, b'{"a":' * 100_000, b'{"later":' + b"[" * 100_000])
 def test_deep_nesting_is_refused(deep: bytes) -> None:
     with pytest.raises(ocu.DecodeError):
