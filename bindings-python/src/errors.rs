@@ -18,7 +18,7 @@ fn exception(py: Python<'_>, error: &ClientError) -> PyResult<PyErr> {
         .map(|error::TagViolation { code, key, message, .. }| (&**code, key.as_deref(), &**message));
     let violations = PyTuple::new(py, violations)?;
     let (code, status, request_id) = (error.code.as_deref(), error.status, error.request_id.as_deref());
-    let body = error.body.as_deref();
+    let body = error.body.as_deref().map(|body| (body, error.has_json_body()));
     let (headers, retry_after) = (error.headers.clone(), error.retry_after);
     let fields =
         (error.kind.as_str(), &*error.message, code, status, request_id, violations, body, headers, retry_after);

@@ -123,6 +123,12 @@ impl ClientError {
         self
     }
 
+    /// Returns whether the body is JSON. The parsers of some languages accept more, such as `NaN`.
+    #[must_use]
+    pub fn has_json_body(&self) -> bool {
+        self.body.as_deref().is_some_and(is_json)
+    }
+
     /// Creates the error of a body that does not match the API, outside of a call.
     #[must_use]
     pub fn undecodable(why: &str, body: &[u8]) -> Self {
@@ -163,11 +169,16 @@ struct Body<'a>(&'a str);
 
 impl ToJson for Body<'_> {
     fn write_json(&self, out: &mut String) {
-        match Json::parse(self.0) {
-            Ok(_) => out.push_str(self.0),
-            Err(_) => self.0.write_json(out),
+        if is_json(self.0) {
+            out.push_str(self.0);
+        } else {
+            self.0.write_json(out);
         }
     }
+}
+
+fn is_json(text: &str) -> bool {
+    Json::parse(text).is_ok()
 }
 
 /// A duration in seconds, serialized with millisecond precision.

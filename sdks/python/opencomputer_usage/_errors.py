@@ -144,7 +144,7 @@ def of_core(
     status: int | None,
     request_id: str | None,
     violations: tuple[tuple[str, str | None, str], ...],
-    body: str | None,
+    body: tuple[str, bool] | None,
     headers: list[tuple[str, str]],
     retry_after: float | None,
 ) -> OpenComputerError:
@@ -158,18 +158,20 @@ def of_core(
         status=status,
         request_id=request_id,
         violations=tuple(TagViolation(*violation) for violation in violations),
-        body=None if body is None else _decoded(body),
+        body=None if body is None else _decoded(*body),
         headers=joined,
         retry_after=retry_after,
     )
 
 
-def _decoded(body: str) -> Any:
+def _decoded(body: str, is_json: bool) -> Any:
+    if not is_json:
+        return body
     import json
 
     try:
         return json.loads(body)
-    except (ValueError, RecursionError):
+    except RecursionError:
         return body
 
 

@@ -177,6 +177,16 @@ def test_a_decode_error_is_one_line_without_the_body(body: bytes, why: str) -> N
     assert "secret" in json.dumps(caught.value.body) or "later" in body.decode()
 
 
+@pytest.mark.parametrize("body", ['{"n": NaN}', '{"n": 1e999}', '["\\ud800"]', "[" * 128 + "]" * 128])
+def test_the_body_of_an_error_stays_text_if_the_core_does_not_read_it_as_json(body: str) -> None:
+    client = ocu.UsageClient(
+        api_key="key", base_url="https://api.example.com", max_retries=0, transport=lambda _: (500, {}, body)
+    )
+    with pytest.raises(ocu.ServerError) as caught:
+        client.tags.list_keys()
+    assert caught.value.body == body
+
+
 def test_the_error_of_a_page_that_does_not_match_its_query_has_the_body() -> None:
     client = ocu.UsageClient(
         api_key="key", base_url="https://api.example.com", transport=lambda _: (200, {}, json.dumps(PAGE))
