@@ -90,6 +90,7 @@ pub struct JsonValue {
 
 impl Value for JsonValue {
     fn read(reply: Reply, answer: &mut Answer) -> Result<Self, String> {
+        let Headers { etag, next_cursor } = reply.headers(answer)?;
         let text = utf8(&answer.body)?;
         let mut numbers = Numbers::default();
         let body = Json::parse_with(text, &mut numbers).map_err(|at| format!("it is not valid JSON at byte {at}"))?;
@@ -108,7 +109,7 @@ impl Value for JsonValue {
                 }
                 value.text.pop();
                 value.text.push_str(",\"etag\":");
-                answer.etag().write_json(&mut value.text);
+                etag.write_json(&mut value.text);
                 value.text.push('}');
             }
             Facts::List => {
@@ -120,7 +121,6 @@ impl Value for JsonValue {
                 value.list = Some(List { key: text("key"), next_cursor: text("nextCursor"), items, all_tagged: true });
             }
             Facts::Items => {
-                let next_cursor = answer.next_cursor()?;
                 value.text.insert_str(0, "{\"items\":");
                 value.text.push_str(",\"nextCursor\":");
                 next_cursor.write_json(&mut value.text);
