@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz soak screenshots lint audit fmt generate dist clean dashboard-package server platform npm-package wheel
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint audit fmt generate dist clean dashboard-package server platform npm-package wheel verdicts
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -16,6 +16,7 @@ BENCH := $(CURDIR)/benches/py
 FAULTS := $(CURDIR)/tests/faults
 VENV := $(CURDIR)/.venv/bin
 RELEASE := --profile wheel --strip --interpreter $(VENV)/python
+QUIETLY := >/dev/null
 # The bindings are tested from their own languages.
 RUST_TESTED := --workspace --exclude opencomputer-usage-python --exclude opencomputer-usage-wasm
 
@@ -46,7 +47,7 @@ test-api: server ## test a live server against its OpenAPI document
 	echo "==> testing the API against its OpenAPI document"
 	scripts/test-api
 
-test-ts: platform npm-package ## run the TypeScript tests on the built package
+test-ts: platform npm-package verdicts ## run the TypeScript tests on the built package
 	echo "==> testing TypeScript"
 	npm --prefix $(TS) run --silent test
 
@@ -64,7 +65,7 @@ test-browser: server ## test the dashboard in Chromium against the server, on SQ
 	echo "==> testing the dashboard in Chromium"
 	scripts/postgres npm --prefix tests/browser run --silent test
 
-test-py: platform wheel ## run the Python tests on the wheel, with every installed Python
+test-py: platform wheel verdicts ## run the Python tests on the wheel, with every installed Python
 	scripts/test-py
 
 test-sdist: ## build the Python package from its source distribution
@@ -104,9 +105,23 @@ screenshots: server ## write pictures of the dashboard to docs/images
 	echo "==> taking pictures of the dashboard"
 	npm --prefix tests/browser run --silent screenshots
 
-fuzz: ## fuzz each parser and decoder of the core for T seconds (TARGETS="tags link": only these)
+fuzz: fuzz-core $(if $(TARGETS),,fuzz-languages fuzz-engines) ## run every fuzzer (T=600: seconds for each target of the core, TARGETS="tags link": only these)
+
+fuzz-core:
 	scripts/needs cargo-fuzz
 	scripts/fuzz $(or $(T),60) $(TARGETS)
+
+fuzz-languages: npm-package wheel ## compare TypeScript and Python with the core on random calls (CASES=200000, SEED=1)
+	$(MAKE) verdicts CASES=$(or $(CASES),200000) SEED=$(or $(SEED),$$RANDOM) QUIETLY=
+	echo "==> comparing the npm package with the core"
+	cd $(TS) && npm exec -- vitest run tests/differential.test.ts
+	echo "==> comparing the wheel with the core"
+	$(VENV)/python -m pytest --quiet -p no:cacheprovider $(PY)/tests/test_differential.py
+
+fuzz-engines: dashboard ## compare SQLite and PostgreSQL with exact sums of random fleets (FLEETS=2000)
+	scripts/needs nextest postgres
+	echo "==> comparing the engines on $(or $(FLEETS),2000) fleets"
+	FLEETS=$(or $(FLEETS),2000) scripts/postgres cargo nextest run --locked -p opencomputer-usage-server --test exact --test groups any_
 
 soak: dashboard ## hold a mixed load against the server on both engines at once for T seconds and check the invariants
 	scripts/needs rust postgres
@@ -192,6 +207,14 @@ npm-package:
 	echo "==> building the npm package"
 	cargo xtask wasm
 	npm --prefix $(TS) run --silent build
+
+# Random calls with the verdicts of the core.
+verdicts:
+	scripts/needs rust
+	echo "==> writing $(or $(CASES),5000) random calls with seed $(or $(SEED),1)"
+	mkdir -p target/fuzz
+	cargo run --quiet --locked -p opencomputer-usage-fuzz --example verdicts -- \
+		target/fuzz/verdicts.jsonl $(or $(CASES),5000) $(or $(SEED),1) $(QUIETLY)
 
 wheel:
 	scripts/needs rust venv

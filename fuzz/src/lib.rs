@@ -14,6 +14,7 @@ mod bodies;
 mod calls;
 mod check;
 mod cursors;
+pub mod differential;
 mod headers;
 mod names;
 mod queries;
