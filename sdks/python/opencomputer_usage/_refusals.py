@@ -93,6 +93,8 @@ def of_parameters(error: InvalidRequestError, params: Mapping[str, object]) -> I
             if error.code in _KEYS and not _is_text(value):
                 return _of_type(name, value, "a str", error.code)
             continue
+        if name == "walk":  # the state of a walk, which no caller passes
+            continue
         known, code, fits, allowed = _PARAMETERS[name]
         absent = value is None and name not in ("groupBy", "sandboxId", "tags")
         if code == (error.code or "") and not absent and not fits(value):

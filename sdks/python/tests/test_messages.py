@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from samples import KEY, KEYS, STATE, error, sandbox_page
+from samples import KEY, KEYS, STATE, cursor, error, sandbox_page
 from stub import Answer, Stub
 
 import opencomputer_usage as ocu
@@ -333,3 +333,10 @@ def test_by_default_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
         client(stub.url).tags.list_keys()
     assert caplog.records == []
     assert sandbox_page([])["items"] == []
+
+
+def test_a_window_that_the_next_page_cannot_ask_for_is_an_error_of_this_package() -> None:
+    page = {**sandbox_page(["sb-1"], cursor(1)), "from": "2020-01-01T00:00:00Z"}
+    with pytest.raises(ocu.InvalidRequestError, match="longer than the allowed 90 days") as caught:
+        list(client(transport=lambda _: (200, {}, json.dumps(page))).usage.by_sandbox(limit=1))
+    assert caught.value.code == "window_too_large"
