@@ -91,7 +91,7 @@ impl Cache {
 /// Deserializes one JSON text.
 pub fn decode<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Option<T> {
     let mut parser = sonic_rs::Deserializer::from_slice(text);
-    T::deserialize(Whole(&mut parser)).and_then(|value| parser.end().map(|()| value)).ok()
+    T::deserialize(Whole::new(&mut parser)).and_then(|value| parser.end().map(|()| value)).ok()
 }
 
 /// Decodes a page and moves its items into a [`Source`].

@@ -156,7 +156,7 @@ impl Host for SandboxUsagePage {
     fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
         // Of bytes, serde_json would not check skipped strings.
         let mut parser = serde_json::Deserializer::from_str(utf8(body)?);
-        let value = T::deserialize(Whole(&mut parser)).and_then(|value| parser.end().map(|()| value));
+        let value = T::deserialize(Whole::new(&mut parser)).and_then(|value| parser.end().map(|()| value));
         value.map_err(|error| error.to_string())
     }
 

@@ -2,27 +2,47 @@
 //!
 //! Decoders check only what they deserialize: `serde_json` and sonic-rs limit neither the depth of unknown members nor the
 //! size of their numbers, and sonic-rs skips them by recursion. With [`Whole`], every value is deserialized before its
-//! type is checked.
+//! type is checked, and the depth is limited as [`Json`](crate::host::json) limits it.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
+use crate::host::json::DEPTH;
+
 /// Wraps a deserializer and everything that it passes down.
-pub struct Whole<T>(pub T);
+pub struct Whole<T> {
+    inner: T,
+    /// How many arrays and objects may still be opened.
+    depth: u8,
+}
+
+impl<T> Whole<T> {
+    /// Wraps the deserializer of a text.
+    pub const fn new(deserializer: T) -> Self {
+        Self { inner: deserializer, depth: DEPTH }
+    }
+
+    /// Returns the depth that is left inside an array or an object.
+    fn deeper<E: Error>(&self) -> Result<u8, E> {
+        self.depth.checked_sub(1).ok_or_else(|| E::custom("it is nested too deeply"))
+    }
+}
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Whole<D> {
     type Error = D::Error;
 
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_any(Whole(visitor))
+        let visitor = Whole { inner: visitor, depth: self.depth };
+        self.inner.deserialize_any(visitor)
     }
 
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_option(Whole(visitor))
+        let visitor = Whole { inner: visitor, depth: self.depth };
+        self.inner.deserialize_option(visitor)
     }
 
     forward_to_deserialize_any! {
@@ -35,7 +55,7 @@ macro_rules! visit {
     ($($method:ident($type:ty);)*) => {$(
         #[inline]
         fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
-            self.0.$method(value)
+            self.inner.$method(value)
         }
     )*};
 }
@@ -44,7 +64,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Whole<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.expecting(f)
+        self.inner.expecting(f)
     }
 
     visit! {
@@ -59,27 +79,30 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Whole<V> {
 
     #[inline]
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
-        self.0.visit_none()
+        self.inner.visit_none()
     }
 
     #[inline]
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
-        self.0.visit_unit()
+        self.inner.visit_unit()
     }
 
     #[inline]
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.0.visit_some(Whole(deserializer))
+        let deserializer = Whole { inner: deserializer, depth: self.depth };
+        self.inner.visit_some(deserializer)
     }
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
-        self.0.visit_seq(Whole(items))
+        let items = Whole { inner: items, depth: self.deeper()? };
+        self.inner.visit_seq(items)
     }
 
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(Whole(members))
+        let members = Whole { inner: members, depth: self.deeper()? };
+        self.inner.visit_map(members)
     }
 }
 
@@ -88,7 +111,8 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Whole<S> {
 
     #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        self.0.deserialize(Whole(deserializer))
+        let deserializer = Whole { inner: deserializer, depth: self.depth };
+        self.inner.deserialize(deserializer)
     }
 }
 
@@ -97,12 +121,13 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Whole<A> {
 
     #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_element_seed(Whole(seed))
+        let seed = Whole { inner: seed, depth: self.depth };
+        self.inner.next_element_seed(seed)
     }
 
     #[inline]
     fn size_hint(&self) -> Option<usize> {
-        self.0.size_hint()
+        self.inner.size_hint()
     }
 }
 
@@ -111,16 +136,18 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Whole<A> {
 
     #[inline]
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_key_seed(Whole(seed))
+        let seed = Whole { inner: seed, depth: self.depth };
+        self.inner.next_key_seed(seed)
     }
 
     #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        self.0.next_value_seed(Whole(seed))
+        let seed = Whole { inner: seed, depth: self.depth };
+        self.inner.next_value_seed(seed)
     }
 
     #[inline]
     fn size_hint(&self) -> Option<usize> {
-        self.0.size_hint()
+        self.inner.size_hint()
     }
 }

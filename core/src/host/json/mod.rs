@@ -8,6 +8,6 @@ mod read;
 mod write;
 
 pub use numbers::Numbers;
-pub(crate) use read::{Json, Repeated};
+pub(crate) use read::{DEPTH, Json, Repeated};
 pub use write::ToJson;
 pub(crate) use write::{entries, object, sequence};

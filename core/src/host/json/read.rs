@@ -6,7 +6,7 @@ use super::numbers::Numbers;
 use crate::host::decimal::Decimal;
 
 /// The deepest nesting, the same as `serde_json`'s.
-const DEPTH: u8 = 127;
+pub(crate) const DEPTH: u8 = 127;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq, Eq)]
