@@ -123,7 +123,7 @@ fuzz-engines: dashboard ## compare SQLite and PostgreSQL with exact sums of rand
 	echo "==> comparing the engines on $(or $(FLEETS),2000) fleets"
 	FLEETS=$(or $(FLEETS),2000) scripts/postgres cargo nextest run --locked -p opencomputer-usage-server --test exact --test groups any_
 
-soak: dashboard ## hold a mixed load against the server on both engines at once for T seconds and check the invariants
+soak: dashboard ## run a mixed load against the server on both engines at once for T seconds and check the invariants
 	scripts/needs rust postgres
 	echo "==> building the release server"
 	cargo build --locked --release -p opencomputer-usage-server -p opencomputer-usage-bench
@@ -149,7 +149,7 @@ lint: dashboard-package ## check formatting, lints and types in every language
 	scripts/unasync --check
 	cd $(PY) && $(VENV)/ruff check . $(BENCH) $(FAULTS) && $(VENV)/ruff format --check . $(BENCH) $(FAULTS) && $(VENV)/mypy && $(VENV)/pyright
 
-audit: ## check dependencies by rules, and in the databases of vulnerabilities that can be reached
+audit: ## check dependencies against the rules, and for known vulnerabilities in the databases that can be reached
 	scripts/needs rust npm venv
 	scripts/audit
 

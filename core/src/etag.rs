@@ -22,8 +22,8 @@ pub fn etag(tags: &TagSet) -> String {
     format!("\"{}\"", hex(hash.finalize().get(..16).unwrap_or_default()))
 }
 
-/// Returns whether `If-Match` allows a write: `*`, or a list that has the current tag, ignoring what proxies change on
-/// the way to the client: weak marks, and suffixes such as `-gzip`. A malformed header allows nothing.
+/// Returns whether `If-Match` allows a write: `*`, or a list with the current tag. Weak marks and suffixes such as
+/// `-gzip`, which compressing proxies add, are ignored. A malformed header allows nothing.
 ///
 /// ```
 /// use opencomputer_usage_core::etag::matches;

@@ -50,7 +50,7 @@ export function App() {
     const client = connect(key);
     return { client, suggestions: new Suggestions(client), signOut };
   }, [key]);
-  // The form that had the focus is gone.
+  // Signing in removes the form that had the focus.
   useEffect(() => {
     if (session && hasSignedIn.current) main.current?.focus({ preventScroll: true });
   }, [session]);

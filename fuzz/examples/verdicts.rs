@@ -1,4 +1,4 @@
-//! Writes random calls with the verdicts of the core into a file, one a line, and prints how many of each call end how:
+//! Writes random calls with the verdicts of the core to a file, one per line, and prints a count of outcomes per call:
 //! `cargo run -p opencomputer-usage-fuzz --example verdicts -- FILE CASES SEED`.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Queries that cost the database as much as they can, on both engines. They are bounded by the time limit of a request,
-//! end in the database, and other orgs are served meanwhile.
+//! The costliest queries that the limits allow, on both engines. They end within the time limit of a request, in the
+//! database, too, and other orgs are served meanwhile.
 //!
 //! `HOSTILE_EVENTS=1000000` makes the org larger.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
@@ -22,7 +22,7 @@ fn events() -> usize {
     std::env::var("HOSTILE_EVENTS").map_or(4_000, |events| events.parse().unwrap())
 }
 
-/// Returns import lines: events of 20 per sandbox, and two tags of each sandbox.
+/// Returns import lines: 20 events and two tags per sandbox.
 fn lines(sandboxes: std::ops::Range<usize>) -> String {
     let mut lines = String::new();
     for n in sandboxes {
@@ -82,7 +82,7 @@ fn bombs() -> Vec<(&'static str, String, bool)> {
     ]
 }
 
-/// Requests with the bombs, several at a time, until all have their responses.
+/// Sends each bomb `times` times, all at once, and checks that the other org is served until all have ended.
 async fn throw(server: &Arc<Server>, times: usize) -> Vec<(&'static str, bool, Answer)> {
     let one = |(name, query, finds_all): (&'static str, String, bool)| {
         let server = server.clone();

@@ -1,5 +1,5 @@
-//! A clock that steps backward and forward between requests, on the processes that read it: the server with SQLite, or
-//! PostgreSQL.
+//! A clock that steps backward and forward between requests, for all processes that read it: the server, and PostgreSQL
+//! if it is the engine.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
 mod faults;
@@ -147,7 +147,7 @@ fn entity_tags_and_requests_under_way_do_not_depend_on_the_clock(scene: &Scene) 
     }
 }
 
-/// Counts a worker down, also when it fails.
+/// Decrements the number of workers when dropped, so that a worker that panics counts as done.
 struct Done<'a>(&'a AtomicUsize);
 
 impl Drop for Done<'_> {

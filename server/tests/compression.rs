@@ -1,4 +1,4 @@
-//! Compressed responses: which ones are, by which coding, and that they hold the same page.
+//! Which responses are compressed, with which coding, and that decompressing them gives the same page.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 mod common;

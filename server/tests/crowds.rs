@@ -1,7 +1,7 @@
 //! Many clients that hold connections, and floods of wrong keys, on the binary itself.
 //!
 //! Larger runs: `HOSTILE_CONNECTIONS=10000` (if the limits of the system allow them), `HOSTILE_KEYS=100000`,
-//! `HOSTILE_READERS=40`; `HOSTILE_PATIENCE=1` waits until a slow reader is given up, for half a minute.
+//! `HOSTILE_READERS=40`. `HOSTILE_PATIENCE=1` waits half a minute until the server disconnects a slow reader.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic")]
 
@@ -64,7 +64,7 @@ fn fleet() -> String {
 const LARGE: &str = "/api/usage?groupBy=sandbox&limit=500&from=2026-01-01&to=2026-02-01";
 
 #[test]
-fn readers_that_take_a_page_byte_by_byte_cost_bounded_memory_and_are_given_up() {
+fn slow_readers_of_large_pages_use_bounded_memory_and_are_disconnected() {
     let wanted: usize = std::env::var("HOSTILE_READERS").map_or(12, |count| count.parse().unwrap());
     let place = Place::new();
     place.import(&fleet());
@@ -109,7 +109,7 @@ fn readers_that_take_a_page_byte_by_byte_cost_bounded_memory_and_are_given_up() 
             read += stream.read(&mut [0]).unwrap();
             std::thread::sleep(Duration::from_millis(10));
         }
-        println!("a reader of {read} bytes was given up after {:?}", started.elapsed());
+        println!("a reader of {read} bytes was disconnected after {:?}", started.elapsed());
     }
     live.terminate();
     live.log();
@@ -178,7 +178,7 @@ fn pipelined(live: &Live, host: u8, requests: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn a_flood_of_keys_learns_nothing_and_writes_few_lines() {
+fn a_flood_of_wrong_keys_reveals_nothing_and_logs_few_lines() {
     let tries: usize = std::env::var("HOSTILE_KEYS").map_or(6_000, |count| count.parse().unwrap());
     let place = Place::new();
     let key = place.key(&[]);
@@ -198,7 +198,7 @@ fn a_flood_of_keys_learns_nothing_and_writes_few_lines() {
             .map(|n| head(&near(n)))
             .filter(|head| !head.contains(&format!("{key}\r")))
             .collect();
-        // Each address may try some keys, so a botnet tries more.
+        // Attempts are limited per address, so the flood comes from many.
         let got = pipelined(&live, u8::try_from(connection % 250).unwrap(), &requests);
         assert_eq!(got.len(), requests.len());
         for answer in got {
@@ -211,7 +211,7 @@ fn a_flood_of_keys_learns_nothing_and_writes_few_lines() {
     assert_eq!(status(&live.ask("GET", "/api/tags", &key_header(&key))), "200");
     live.terminate();
     let log = live.log();
-    // At most 100 in 10 s, so the number depends on how long the flood takes.
+    // The server logs at most 100 such requests in 10 s, so the number of lines depends on how long the flood takes.
     assert!(log.lines().count() < tries / 4, "{} lines for {tries} requests", log.lines().count());
     assert!(!log.contains("oc_") && !log.contains("OC_"));
 }

@@ -11,7 +11,7 @@ use live::{Live, Place, key_header};
 
 const SESSION: &str = r#"{"type":"session","sandboxId":"sb-1","template":"base","region":"use2","workerId":"w-1","status":"running","startedAt":"2026-01-01T00:00:00Z"}"#;
 
-/// The last request on a connection. It is answered if the server still reads requests from where it should.
+/// The last request on a connection. The server answers it only if it found the end of the request before it.
 const LAST: &str = "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
 /// Sends bytes and [`LAST`]. Returns the statuses of all responses. Fails if the server keeps the connection open.

@@ -28,14 +28,14 @@ use serde_json::{Value, json};
 /// The number of operations on tags in one history.
 const OPERATIONS: usize = 10_000;
 const CLIENTS: usize = 12;
-/// The number of sandboxes, so few that clients often meet.
+/// The number of sandboxes, so few that requests for the same one often overlap.
 const SANDBOXES: usize = 4;
 
 fn operations() -> usize {
     std::env::var("HISTORY_OPERATIONS").map_or(OPERATIONS, |number| number.parse().unwrap())
 }
 
-/// A generator of numbers (xorshift), one for each client.
+/// A random number generator (xorshift). Each client has its own.
 struct Random(u64);
 
 impl Random {
@@ -114,7 +114,7 @@ fn session(id: &str) -> String {
     format!("{line}\n")
 }
 
-/// Returns an event of as many GB-seconds. Each one starts at another second.
+/// Returns an event of `amount` GB-seconds that starts at the given second.
 fn event(id: &str, second: usize, amount: u64) -> String {
     let start = 1_767_225_600_000_000_i64 + i64::try_from(second).unwrap() * 1_000_000;
     let at = |micros: i64| Timestamp::from_micros(micros).unwrap();
@@ -240,7 +240,7 @@ impl Registers {
         }
     }
 
-    /// Ends the connections of PostgreSQL a few times meanwhile.
+    /// Ends PostgreSQL's connections a few times while the clients run.
     async fn disconnect(&self) {
         let database = &self.replicas[0].server.database;
         for part in 1..=4 {
@@ -318,7 +318,7 @@ fn whole(value: &Value, series: bool) -> u64 {
         let buckets = value["series"]["memoryGbSeconds"].as_array().unwrap();
         assert_eq!(buckets.iter().map(|bucket| bucket.as_f64().unwrap()).sum::<f64>().to_bits(), amount.to_bits());
     }
-    assert_eq!(amount.fract().to_bits(), 0, "{amount} is no sum of whole GB-seconds");
+    assert_eq!(amount.fract().to_bits(), 0, "{amount} is not a whole number of GB-seconds");
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small whole number")]
     {
         amount as u64

@@ -199,7 +199,7 @@ fn texts_in_requests_add_no_line_to_the_log() {
                 || line.contains("stopping")
         };
         for line in log.lines() {
-            assert!(answered(line) || own(line), "a line that nothing wrote: {line:?}");
+            assert!(answered(line) || own(line), "an unexpected line: {line:?}");
             assert!(!line.contains(char::is_control), "{line:?}");
         }
     }

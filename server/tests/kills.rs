@@ -1,5 +1,5 @@
-//! The server and imports, killed at any point. What was acknowledged is there after a restart, the rest is whole or
-//! absent, and no repair is needed. `ROUNDS=1000` kills more often.
+//! The server and imports, killed at any point. After a restart, acknowledged writes are there, any other write is
+//! complete or absent, and no repair is needed. `ROUNDS=1000` kills more often.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -65,7 +65,7 @@ async fn kills_during_imports_and_writes_leave_nothing_half_written(engine: Engi
     let clients = clients(&live, &keys);
     check(&writers, &imports, &clients);
     for writer in &mut writers {
-        // Also nothing is left behind that a write would wait for.
+        // No lock is left behind for which a write would wait.
         assert_eq!(writer.write(&clients).unwrap().status, 200);
     }
     check(&writers, &imports, &clients);

@@ -1,5 +1,5 @@
 //! Keys that differ only in punctuation, and keys, values and ids that look like SQL, patterns, JSON paths, format strings,
-//! formulas or log lines: each is listed, filtered, grouped and drilled down to as the text that it is.
+//! formulas or log lines: each is listed, filtered, grouped and drilled down to literally.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! A database that is killed, restarted, out of connections or out of disk, under a server that goes on running.
+//! A database that is killed, restarted, out of connections or out of disk, while the server keeps running.
 //! `ROUNDS=100` kills more often.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 

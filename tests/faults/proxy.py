@@ -2,7 +2,7 @@
 
 Takes the path of the server. Prints one line of JSON with the server's URL, an API key and its own URLs, one for each
 scenario, and ends when its standard input does. The first requests to `/<label>/api/…` get the faults of the scenario,
-later ones are only forwarded; each label starts anew. `/report` at any URL says what was seen.
+later ones are only forwarded. Each label gets the faults once. `/report` at any URL reports the requests.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def bomb() -> bytes:
     return gzip.compress(b" " * BOMB_BYTES, 1)
 
 
-# Each function makes the bytes to send of the real server's answer.
+# Each function turns the real server's answer into the bytes to send.
 CHANGES: dict[str, Callable[[Message], bytes]] = {
     "garbled head": lambda answer: b"\x00\xffTTP" + answer.whole()[5:],
     "garbled body": lambda answer: answer.changed(garble(answer.body)),
@@ -225,7 +225,7 @@ class Proxy:
         """Sends a request to the real server once."""
         host, _, port = self.upstream.removeprefix("http://").partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        # The answer must have a length, which a compressed one does not have.
+        # `read_message` needs a length, and compressed responses have none.
         headers = {**request.headers, "connection": "close", "accept-encoding": "identity"}
         writer.write(Message(request.start, headers, request.body).whole())
         answer = await read_message(reader)
@@ -297,7 +297,7 @@ async def flush(writer: asyncio.StreamWriter, content: bytes) -> None:
 
 
 async def main(server: str) -> None:
-    """Starts the server and the proxy, until the standard input ends."""
+    """Runs the server and the proxy until standard input ends."""
     process = await asyncio.create_subprocess_exec(
         server, "demo", "--listen", "127.0.0.1:0", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )

@@ -80,7 +80,7 @@ const FILES = {
   "app/edge/route.js": route("edge"),
 };
 
-/** Returns a port, because the server takes 0 for its default. */
+/** Returns a free port, because the server treats port 0 as unset. */
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

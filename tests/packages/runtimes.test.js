@@ -81,7 +81,7 @@ for (const format of /** @type {const} */ (["cjs", "esm"])) {
         logLevel: "silent",
       });
       assert.deepEqual(warnings, []);
-      // What the runtime does: it loads the handler's module once and calls it for each event.
+      // Like the runtime of Lambda, loads the handler's module once and calls the handler for each event.
       const main = `
         const { handler } = ${format === "cjs" ? "require" : "await import"}(${JSON.stringify(outfile)});
         const event = { body: process.env.SERVER };

@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The lock files of npm. What is published or embedded has its licenses checked, too; the rest only tests and measures.
+/// The lock files of npm, and whether their packages are published or embedded, so that licenses are checked, too.
 const NPM: [(&str, bool); 5] = [
     ("sdks/typescript", true),
     ("dashboard", true),
@@ -23,7 +23,7 @@ const PIP: [&str; 5] = [
     "benches/py/requirements.txt",
     "benches/server/requirements.txt",
 ];
-/// Licenses that ask for nothing but a notice.
+/// Licenses that require at most a notice.
 const LICENSES: [&str; 13] = [
     "0BSD",
     "Apache-2.0",
@@ -39,12 +39,12 @@ const LICENSES: [&str; 13] = [
     "Unlicense",
     "Zlib",
 ];
-/// Crates that must not come in: TLS is rustls, so that the wheel needs no library of the system.
+/// Banned crates. TLS is rustls, so that the wheel needs no system library.
 const BANNED: [&str; 2] = ["native-tls", "openssl-sys"];
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 const NPM_REGISTRY: &str = "https://registry.npmjs.org/";
 
-/// Fails if a dependency breaks a rule, and lists all of them.
+/// Fails if dependencies break a rule, and lists all violations.
 pub fn run(root: &Path) -> Result<()> {
     let mut faults = crates(&metadata(root)?);
     faults.extend(checksums(&read(root, "Cargo.lock")?));
@@ -133,7 +133,7 @@ fn requirements(text: &str) -> Vec<String> {
         };
         requirement.split_once("==").is_some_and(|(name, version)| is_text(name) && is_text(version))
     };
-    lines.filter(|line| !is_pinned(line)).map(|line| format!("`{line}` is not one version of a package")).collect()
+    lines.filter(|line| !is_pinned(line)).map(|line| format!("`{line}` is not pinned to one version")).collect()
 }
 
 /// Returns whether an SPDX expression can be met with allowed licenses. Old crates write `/` for `OR`.

@@ -37,7 +37,7 @@ pub(crate) struct Figures {
     notes: Vec<String>,
 }
 
-/// What is written to the file.
+/// The contents of the JSON file.
 #[derive(Serialize)]
 struct Written<'a> {
     command: &'a str,

@@ -108,7 +108,7 @@ async fn measure(cluster: &Cluster, scale: f64, figures: &mut Figures) -> Result
             );
             figures.version("DuckDB", version);
         }
-        Err(error) => figures.note(format!("no figures of DuckDB: {error:#}")),
+        Err(error) => figures.note(format!("DuckDB was not measured: {error:#}")),
     }
 
     say("eight writers");
@@ -180,7 +180,7 @@ async fn settings(db: &mut PgConnection, figures: &mut Figures) -> Result<()> {
     let (version, settings): (String, String) = sqlx::query_as(sql).fetch_one(db).await?;
     figures.version("PostgreSQL", version);
     figures.version("opencomputer-usage-server", env!("CARGO_PKG_VERSION").to_owned());
-    figures.note(format!("PostgreSQL: {settings} (the reference runs so; the server sets its own session parameters)"));
+    figures.note(format!("PostgreSQL: {settings} (for the reference; the server sets its own session parameters)"));
     Ok(())
 }
 
@@ -299,7 +299,7 @@ async fn growth(server: &Server, scale: f64, figures: &mut Figures) -> Result<()
     figures.hold("tag: ten times the events, times the time", "x", ratios, Bar::AtMost(12.0));
     figures.report("tag: server, a tenth of the events", "ms", pairs.iter().map(|pair| pair.1).collect());
     if scale < 1.0 {
-        figures.note(format!("a run of scale {scale}: the bars are meant for a whole one"));
+        figures.note(format!("scale {scale}: the bars apply to a full run"));
     }
     Ok(())
 }

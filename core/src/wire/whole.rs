@@ -1,7 +1,7 @@
 //! Deserializes skipped values too, so that every decoder rejects the same bodies.
 //!
 //! Decoders check only what they deserialize: `serde_json` and sonic-rs limit neither the depth of unknown members nor the
-//! size of their numbers, and sonic-rs skips them by recursion. With [`Whole`], every value is deserialized before its
+//! size of their numbers, and sonic-rs skips them recursively. With [`Whole`], every value is deserialized before its
 //! type is checked, and the depth is limited as [`Json`](crate::host::json) limits it.
 
 use std::fmt;
@@ -14,12 +14,12 @@ use crate::host::json::DEPTH;
 /// Wraps a deserializer and everything that it passes down.
 pub struct Whole<T> {
     inner: T,
-    /// How many arrays and objects may still be opened.
+    /// The number of levels that arrays and objects may still be nested.
     depth: u8,
 }
 
 impl<T> Whole<T> {
-    /// Wraps the deserializer of a text.
+    /// Wraps the deserializer of a whole JSON text.
     pub const fn new(deserializer: T) -> Self {
         Self { inner: deserializer, depth: DEPTH }
     }

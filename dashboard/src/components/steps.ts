@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 
-/** Returns the first `step` items at once, and as many more with every frame, so that a long list delays no paint. */
+/** Returns the first `step` items at once and `step` more in each frame, so that a long list delays no paint. */
 export function useSteps<T>(items: readonly T[], step: number): readonly T[] {
   const [steps, setSteps] = useState({ items, count: step });
   const count = steps.items === items ? steps.count : step;

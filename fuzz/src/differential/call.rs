@@ -14,7 +14,7 @@ pub enum Call {
     Exchange(Exchange),
 }
 
-/// A call of the API and what it meets.
+/// A call of the API, with the response and the change that it receives.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     pub(super) operation: String,

@@ -79,7 +79,7 @@ pub struct Case {
     number: u64,
     /// The call.
     pub call: Call,
-    /// What the core says of it.
+    /// The core's verdict.
     pub verdict: Verdict,
 }
 
@@ -300,7 +300,7 @@ fn is_header(value: &str) -> bool {
     value.trim_matches([' ', '\t']) == value && value.chars().all(|c| matches!(c, ' '..='~' | '\u{a0}'..='\u{ff}'))
 }
 
-/// Puts pieces into a JSON text, seldom also bytes that are not UTF-8.
+/// Sometimes inserts pieces into a JSON text, and rarely flips a bit, which may break UTF-8.
 fn mutated_json(mut text: Vec<u8>, chance: &mut Chance) -> Vec<u8> {
     if chance.percent(10) {
         let number = |at: &usize| text[*at].is_ascii_digit();

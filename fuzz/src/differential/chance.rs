@@ -22,10 +22,10 @@ impl Chance {
 
     /// Returns a number below `end`, which is not 0.
     pub(super) fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).expect("it is below a usize")
+        usize::try_from(self.next() % end as u64).expect("the number is less than `end`")
     }
 
-    /// Returns true in this many of a hundred cases.
+    /// Returns true with a probability of `percent` in 100.
     pub(super) fn percent(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }

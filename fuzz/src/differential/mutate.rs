@@ -94,7 +94,7 @@ const CHARACTERS: [&str; 26] = [
 
 /// Depths of nesting around the limits of the decoders.
 const DEPTHS: [usize; 8] = [1, 2, 3, 5, 100, 126, 127, 128];
-/// Longer values of the vectors would be most of the output.
+/// The largest value taken from the vectors; longer ones would dominate the output.
 const MOST_BYTES: usize = 4_096;
 
 /// The values of the vectors by the name of their member.
@@ -197,7 +197,7 @@ impl Pool {
         let place = chance.below(members.len() + 1);
         match (chance.below(4), members.get(place).cloned()) {
             (0, Some(_)) => drop(members.remove(place)),
-            // Maps of languages keep the first of them.
+            // Repeats a member, of which `as_in_languages` keeps the first.
             (1, Some(member)) => members.push(member),
             (2, Some((name, value))) => members.insert(place, (changed(&name, chance), value)),
             _ => {
@@ -209,7 +209,7 @@ impl Pool {
         }
     }
 
-    /// Returns a value that is seldom valid.
+    /// Returns a value that is rarely valid.
     pub(super) fn odd(&self, chance: &mut Chance) -> Raw {
         match chance.below(12) {
             0 => Raw::Null,
@@ -269,8 +269,8 @@ fn is_low(point: u32) -> bool {
     (0xdc00..0xe000).contains(&point)
 }
 
-/// Returns the value as a map of a language holds it: with unique keys, and those that are indices of arrays first, as
-/// JavaScript orders them.
+/// Makes the keys of maps unique and moves array indices to the front, as JavaScript orders them, so that every
+/// language gets the same value.
 pub(super) fn as_in_languages(value: Raw) -> Raw {
     match value {
         Raw::List(items) => Raw::List(items.into_iter().map(as_in_languages).collect()),

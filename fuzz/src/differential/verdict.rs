@@ -33,12 +33,12 @@ pub enum End {
     Refused,
 }
 
-/// What the core says of a call.
+/// The core's outcome of a call.
 #[derive(Debug)]
 pub struct Verdict {
     /// The end of the call.
     pub end: End,
-    /// The result, or what happens in the call, in canonical form.
+    /// The events of the call, including its result or error, in canonical form.
     pub text: String,
 }
 
@@ -81,7 +81,8 @@ fn function(name: &str, input: &Raw) -> Result<Value, ClientError> {
     }
 }
 
-/// Makes a call. The typed decoder has its own words for the fault of a body, other languages show those of the core.
+/// Makes a call. The typed decoder words decoding errors differently from the core's JSON decoder, which the other
+/// languages use, so such an error is taken from the latter.
 fn exchanged(exchange: &Exchange) -> Vec<Value> {
     let mut events = run::<Outcome>(exchange, |value| json!(value));
     if events.last().is_some_and(|last| last["failed"]["kind"] == Kind::Decode.as_str()) {

@@ -195,7 +195,7 @@ def test_https_goes_through_a_tunnel(bundle: Path) -> None:
 
 
 def inspect_tls(listener: socket.socket, authority: trustme.CA, opened: list[str]) -> None:
-    """Opens one tunnel, as the host that it leads to, and answers in its place."""
+    """Accepts one tunnel and answers in place of its target host, with a certificate for that host."""
     raw, _ = listener.accept()
     with raw:
         request = b""

@@ -21,7 +21,7 @@ VERDICTS = Path(__file__).parents[3] / "target" / "fuzz" / "verdicts.jsonl"
 AT = (START_MS, 0.0)
 # The bits of the negative zero and of zero.
 ZEROS = ("f64:8000000000000000", "f64:0000000000000000")
-# The most mismatches that a failure shows.
+# The maximum number of mismatches shown in a failure.
 SHOWN = 5
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
@@ -146,7 +146,7 @@ def failed(error: ocu.OpenComputerError) -> dict[str, Any]:
 
 
 def in_the_words_of_python(core: list[dict[str, Any]], actual: list[dict[str, Any]]) -> tuple[str, str]:
-    """Returns both in canonical form, without a message about a type, which names the types of Python."""
+    """Returns both in canonical form, without messages about types, because those name the types of Python."""
     message = actual[-1].get("failed", {}).get("message", "")
     if " must be " in message and ", got " in message and "failed" in core[-1]:
         core[-1]["failed"]["message"] = actual[-1]["failed"]["message"] = None

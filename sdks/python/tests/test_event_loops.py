@@ -33,7 +33,7 @@ Run = Callable[[Coroutine[Any, Any, None]], None]
 
 @pytest.fixture(params=list(LOOPS))
 def run(request: pytest.FixtureRequest) -> Run:
-    """Runs a coroutine on a loop, which must end without an error that nobody saw."""
+    """Runs a coroutine on a loop. Fails if the loop reports an unhandled error."""
 
     def run(main: Coroutine[Any, Any, None]) -> None:
         unseen: list[dict[str, Any]] = []
@@ -92,7 +92,7 @@ async def cancelled(call: Awaitable[object]) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_cancelling_closes_the_connection_also_while_it_is_made(scheme: str, run: Run) -> None:
+def test_cancelling_closes_the_connection_even_during_the_handshake(scheme: str, run: Run) -> None:
     async def main(silent: Silent) -> None:
         async with ocu.AsyncUsageClient(api_key=KEY, base_url=f"{scheme}://127.0.0.1:{silent.port}") as client:
             task = asyncio.ensure_future(client.tags.list_keys())

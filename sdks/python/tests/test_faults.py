@@ -54,7 +54,7 @@ class Network:
         return report
 
     def open(self) -> dict[str, int]:
-        """Counts what is open."""
+        """Counts open connections, tasks, threads and other resources."""
         gc.collect()
         return {
             "connections": self.report()["open"],
@@ -87,7 +87,7 @@ def network() -> Iterator[Network]:
 
 @dataclass
 class Attempt:
-    """A scenario for one client: the sandbox that it writes, that one's entity tag, and the expected result."""
+    """A scenario for one client: the sandbox that it writes, the sandbox's entity tag, and the expected result."""
 
     number: int
     sandbox_id: str

@@ -19,8 +19,8 @@ use crate::tls::Tls;
 /// that time.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// How long connecting may take by default. The addresses of a host share it: one that does not answer leaves time for the
-/// next.
+/// How long connecting may take by default. The addresses of a host share this time, so one that does not answer leaves
+/// time for the next.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Options of connections. By default, certificates and proxies come from the environment and the system.
@@ -207,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    /// Makes an address dead: the queue of its listener is full, so it answers no connection. Returns what keeps it so.
+    /// Makes an address unresponsive by filling the backlog of its listener. Returns the sockets that keep it full.
     fn dead(address: SocketAddr) -> io::Result<Vec<Socket>> {
         let socket = || Socket::new(Domain::for_address(address), Type::STREAM, None);
         let listener = socket()?;

@@ -97,7 +97,7 @@ async fn a_request_to_a_server_with_tls_goes_through_a_tunnel() {
     assert_eq!(server.seen(), ["GET /api/tags HTTP/1.1"]);
 }
 
-/// A proxy that opens tunnels to itself: it answers in the place of a server, with a certificate of its own authority.
+/// A proxy that inspects TLS: it answers in place of the server, with a certificate from its own authority.
 fn inspector(authority: &Authority, server: &str) -> (Stub, Stub) {
     let inside = authority.serve(server, NO_KEYS);
     let address = inside.address;

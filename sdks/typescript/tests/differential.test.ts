@@ -49,7 +49,7 @@ const FUNCTIONS: Record<string, (input: never) => unknown> = {
 /** Cases of `make verdicts`. */
 const VERDICTS = new URL("../../../target/fuzz/verdicts.jsonl", import.meta.url);
 
-/** The most mismatches that a failure shows. */
+/** The maximum number of mismatches shown in a failure. */
 const SHOWN = 5;
 
 /** The instant of every call: 2026-01-01T00:00:00Z. */

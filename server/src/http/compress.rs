@@ -5,7 +5,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 
-/// The size from which a response is compressed. A smaller one fits into a packet as it is.
+/// The size from which a response is compressed. A smaller one fits into one packet anyway.
 const MIN_BYTES: u16 = 1024;
 
 /// Builds the layer. It compresses at the fastest level, because a better one saves few bytes of JSON and costs several
@@ -15,7 +15,7 @@ pub(super) fn layer() -> CompressionLayer<impl Predicate> {
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(large)
 }
 
-/// A strong entity tag names the exact bytes of a response, so such a response is sent as it is.
+/// Returns whether a response has no entity tag. A strong one identifies the exact bytes, so they must not change.
 fn is_without_etag(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     !headers.contains_key(header::ETAG)
 }

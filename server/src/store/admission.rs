@@ -40,8 +40,8 @@ impl Queues {
         self.keys.acquire(start.unwrap_or_default()).await
     }
 
-    /// Refuses all waiting requests. Otherwise each one would wait for those before it to find that the database is
-    /// unreachable, and then be told that its org asks too much.
+    /// Refuses all waiting requests. Otherwise each one would wait behind requests that find the database unreachable,
+    /// until it fails as if the database were only busy.
     pub(super) fn refuse_waiting(&self) {
         for queue in [&self.keys, &self.light, &self.writes, &self.heavy] {
             queue.refuse_waiting();

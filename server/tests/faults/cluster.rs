@@ -86,7 +86,7 @@ impl Cluster {
                 command.args(["-c", setting]);
             }
             let mut postmaster = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
-            // It ends if processes of a killed one are still there.
+            // The postmaster exits if processes of a killed one still run.
             while postmaster.try_wait().unwrap().is_none() {
                 if self.is_ready(postmaster.id()) {
                     self.postmaster = Some(postmaster);
@@ -98,7 +98,7 @@ impl Cluster {
         });
     }
 
-    /// Returns whether a postmaster has noted that it accepts connections.
+    /// Returns whether a postmaster has written to its pid file that it accepts connections.
     fn is_ready(&self, postmaster: u32) -> bool {
         let noted = std::fs::read_to_string(self.data.join("postmaster.pid")).unwrap_or_default();
         noted.lines().next() == Some(&postmaster.to_string()) && noted.trim_end().ends_with("\nready")
@@ -139,8 +139,8 @@ impl Drop for Cluster {
     }
 }
 
-/// Runs a test in a process of its own that may mount disks, which nothing else sees and which end with it. It is skipped
-/// for users who may not mount, unlike root outside of a container, which `make test` reports.
+/// Runs a test in a process with its own mount namespace: no other process sees its disks, and they vanish with it.
+/// Skips the test if the user may not mount, as root usually may outside of a container. `make test` reports that.
 pub fn with_own_mounts(test: &str, run: impl FnOnce()) {
     const INSIDE: &str = "TEST_HAS_OWN_MOUNTS";
     if std::env::var_os(INSIDE).is_some() {
@@ -174,7 +174,7 @@ impl Disk {
         self.0.path().join(file)
     }
 
-    /// Fills the disk, also again if there is room.
+    /// Fills the free space of the disk. May be called repeatedly.
     pub fn fill(&self) {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(self.path("filler")).unwrap();
         while file.write_all(&[0; 4096]).is_ok() {}
@@ -201,8 +201,8 @@ pub fn is_root() -> bool {
     Command::new("id").arg("-u").output().unwrap().stdout == b"0\n"
 }
 
-/// Returns a port that nothing else takes while the cluster is down: systems choose higher ones for connections, and
-/// each process has ten of its own.
+/// Returns a port that stays free while the cluster is down: it is below the range of ephemeral ports, and each test
+/// process prefers ten ports of its own.
 fn free_port() -> u16 {
     static CREATED: AtomicU32 = AtomicU32::new(0);
     let own = 10_000 + std::process::id() % 900 * 10 + CREATED.fetch_add(1, Ordering::Relaxed) % 10;

@@ -1,5 +1,5 @@
 //! Writers whose requests may fail at any point, and the states that they may leave behind. Two orgs have sandboxes of
-//! the same ids, so data of the wrong org is noticed.
+//! the same ids, so a check fails if it gets data of the wrong org.
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(
     clippy::expect_used,
@@ -49,7 +49,7 @@ pub fn rounds(usual: u32) -> u32 {
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < PATIENCE, "this did not happen: {what}");
+        assert!(started.elapsed() < PATIENCE, "timed out waiting until {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -89,7 +89,7 @@ impl Reply {
         self.body["code"].as_str().unwrap_or_default()
     }
 
-    /// Returns whether the request succeeded. If not, it must say that the database is at fault.
+    /// Returns whether the request succeeded. Panics if it failed for a reason other than the database.
     pub fn succeeded(&self) -> bool {
         let allowed = [(503, "unavailable"), (504, "query_timeout")];
         assert!(self.status == 200 || allowed.contains(&(self.status, self.code())), "{self:?}");
@@ -306,7 +306,7 @@ pub fn instant(text: &Value) -> Timestamp {
     text.as_str().unwrap().parse().unwrap()
 }
 
-/// The log of every server of a test, which a full pipe cannot stop.
+/// The log of all servers of a test, in a file, because a full pipe would block them.
 pub struct Log<'a>(pub &'a Place);
 
 impl Log<'_> {

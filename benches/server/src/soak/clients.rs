@@ -15,7 +15,7 @@ use crate::report::{amounts, total};
 /// The clients that write tags, each those of its own sandboxes.
 pub(crate) const WRITERS: usize = 2;
 const OWN: usize = 6;
-/// The clients that count up a tag, and the sandbox that has it.
+/// The clients that increment a shared counter, and the sandbox whose tag holds it.
 pub(crate) const COUNTERS: usize = 2;
 const COUNTED: usize = SANDBOXES - 1;
 
@@ -28,7 +28,7 @@ fn of_tenant(tenant: usize) -> Amounts {
 }
 
 impl Tenant {
-    /// Checks that the groups of a page with all groups add up, to this total.
+    /// Checks that the groups of a complete page add up to the wanted total.
     fn check_total(&self, path: &str, page: &Value, wanted: Amounts) {
         let total = total(page);
         self.tally.check("groups and buckets add up", total.is_ok(), || format!("{path}: {total:?}"));
@@ -52,7 +52,7 @@ pub(crate) async fn reports(tenant: &Tenant) {
         if let Some(answer) = connection.get("report", &path).await {
             tenant.check_total(&path, &answer.json(), of_tenant(tenant.number));
         }
-        // Until now, with events that have no end.
+        // The window ends now and contains open events.
         let path = format!("/api/usage?groupBy={group}&limit=100&from={}", tenant.open_since);
         if let Some(answer) = connection.get("report until now", &path).await {
             let page = &answer.json();
@@ -103,7 +103,7 @@ pub(crate) async fn walks(tenant: &Tenant) {
     }
 }
 
-/// Replaces the tags of its own sandboxes and looks for them in every response that has them.
+/// Replaces the tags of the writer's own sandboxes and looks for them in every response that contains tags.
 pub(crate) async fn writes(tenant: &Tenant, writer: usize) {
     let mut connection = Connection::new(tenant);
     for round in 0_usize.. {
@@ -139,7 +139,7 @@ pub(crate) async fn writes(tenant: &Tenant, writer: usize) {
     }
 }
 
-/// Counts up a tag that other clients count up as well.
+/// Increments a counter in a tag that other clients increment, too.
 pub(crate) async fn counts(tenant: &Tenant) {
     let mut connection = Connection::new(tenant);
     let path = format!("/api/sandboxes/sb-{COUNTED}/tags");
@@ -216,7 +216,7 @@ pub(crate) async fn dashboard(tenant: &Tenant) {
     }
 }
 
-/// Compares the end with what the clients were told.
+/// Compares the final state with the acknowledged writes and the exact sums.
 pub(crate) async fn settle(tenant: &Tenant) {
     let mut connection = Connection::new(tenant);
     let counted = tenant.counted.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Holds a mixed load against the server and checks its invariants: `make soak T=600`.
+//! Runs a mixed load against the server and checks its invariants: `make soak T=600`.
 //!
 //! `opencomputer-usage-soak SECONDS` runs a server on SQLite and, if `TEST_DATABASE_URL` names a PostgreSQL, one on that
 //! at the same time. It ends with a table for each engine, and fails if anything was violated.
@@ -25,9 +25,9 @@ use self::connection::Tenant;
 use self::fleet::TENANTS;
 use self::tally::Tally;
 
-/// How many descriptors more than in the middle the server may have at the end.
+/// The number of descriptors that the server may gain between the middle and the end.
 const MORE_DESCRIPTORS: usize = 16;
-/// How many times the memory of the middle the server may have at the end, and how many MB more.
+/// The limit on memory at the end: a multiple of the memory in the middle, plus some MB.
 const MORE_MEMORY: (f64, f64) = (1.5, 32.0);
 
 #[tokio::main]

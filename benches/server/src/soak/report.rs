@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use crate::fleet::Amounts;
 
-/// The largest amount that a float represents exactly in MB-microseconds, with the error of one multiplication.
+/// The bound below which rounding recovers exact MB-microseconds, despite the error of the multiplication.
 const LARGEST: f64 = (1_u64 << 51) as f64;
 
 /// Converts GB-seconds back to the exact integer.
 fn units(number: &Value) -> Result<i64, String> {
-    let units = number.as_f64().ok_or_else(|| format!("{number} is no number"))? * 1_024_000_000.0;
+    let units = number.as_f64().ok_or_else(|| format!("{number} is not a number"))? * 1_024_000_000.0;
     if !(0.0..LARGEST).contains(&units) {
-        return Err(format!("{number} is too large to compare"));
+        return Err(format!("{number} is negative or too large to compare"));
     }
     #[expect(clippy::cast_possible_truncation, reason = "less than 2^51")]
     Ok(units.round() as i64)
@@ -25,7 +25,7 @@ pub(crate) fn amounts(value: &Value) -> Result<Amounts, String> {
             let buckets = series.as_array().ok_or("no series")?;
             let sum: i64 = buckets.iter().map(units).sum::<Result<_, _>>()?;
             if sum != amount {
-                return Err(format!("the buckets of {name} add up to {sum}, the amount is {amount}"));
+                return Err(format!("the buckets of {name} add up to {sum}, but the amount is {amount}"));
             }
         }
         Ok(amount)
@@ -40,7 +40,7 @@ pub(crate) fn total(page: &Value) -> Result<Amounts, String> {
     let total = amounts(&page["total"])?;
     let sum: Amounts = rows.iter().map(|row| amounts(row)).sum::<Result<_, _>>()?;
     if sum != total {
-        return Err(format!("the groups add up to {sum:?}, the total is {total:?}"));
+        return Err(format!("the groups add up to {sum:?}, but the total is {total:?}"));
     }
     for bucket in 0..page["buckets"].as_array().map_or(0, Vec::len) {
         for name in ["memoryGbSeconds", "diskOverageGbSeconds"] {

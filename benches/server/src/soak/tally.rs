@@ -1,4 +1,4 @@
-//! What the clients have seen: requests, checks and violations.
+//! Counts the requests, checks and violations of all clients.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use opencomputer_usage_bench::quantile;
 /// The number of violations that are kept with their text.
 const SHOWN: usize = 20;
 
-/// The sums of a run, shared by its clients.
+/// The counts of a run, shared by its clients.
 #[derive(Default)]
 pub(crate) struct Tally(Mutex<Counts>);
 

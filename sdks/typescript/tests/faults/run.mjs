@@ -1,6 +1,6 @@
 /**
- * Runs the scenarios of `tests/faults` several times, in a process whose handles, descriptors and memory are all its own.
- * Prints what went wrong and what was open and allocated before and after as JSON.
+ * Runs the scenarios of `tests/faults` several times, in a process of their own, whose resources can be counted.
+ * Prints JSON: the problems, and the open and allocated resources before and after.
  */
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";

@@ -68,10 +68,10 @@ statements! {
     NOW = "SELECT clock_timestamp()";
     /// Returns after the signal has reached the process.
     CANCEL = "SELECT pg_cancel_backend($1)";
-    /// Needs room on the disk, for a moment.
+    /// Writes a temporary table, which fails if the disk is full.
     PROBE_ROOM = "CREATE TEMPORARY TABLE usage_probe ON COMMIT DROP AS
          SELECT repeat('x', 1000) AS filler FROM generate_series(1, 100)";
-    /// Writes a row without changing it. Its page usually has room.
+    /// Writes a row without changing it. Usually succeeds on a full disk, because the row's page has free space.
     PROBE = "UPDATE usage_schema SET version = version";
     SCHEMA = "SELECT version, platform FROM usage_schema";
     /// Serializes the tag writes of one sandbox. Those of other sandboxes run beside them, an import into the org does

@@ -76,7 +76,7 @@ pub(super) async fn reconcile(db: &mut PgConnection, worker_id: &str) -> Result<
     Ok(Reconciled { sessions: sessions.rows_affected(), scales: scales.rows_affected() })
 }
 
-/// Checks that the storage takes writes, by one that leaves nothing behind.
+/// Checks that the storage takes writes, with a write that leaves nothing behind.
 pub(super) async fn probe(db: &mut PgConnection) -> Result<()> {
     const NOT_ALLOWED: &str = "42501";
     match try_to_write(db).await {
