@@ -64,7 +64,7 @@ fn fleet() -> String {
 const LARGE: &str = "/api/usage?groupBy=sandbox&limit=500&from=2026-01-01&to=2026-02-01";
 
 #[test]
-fn slow_readers_of_large_pages_use_bounded_memory_and_are_disconnected() {
+fn slow_readers_of_large_pages_use_bounded_memory() {
     let wanted: usize = std::env::var("HOSTILE_READERS").map_or(12, |count| count.parse().unwrap());
     let place = Place::new();
     place.import(&fleet());
