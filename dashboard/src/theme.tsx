@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { readStored, store } from "./storage.js";
 
 const STORED = "opencomputer-usage.theme";
@@ -16,16 +16,17 @@ document.documentElement.dataset["theme"] = stored();
 /** Chooses between light, dark and the system's preference. The choice outlives the session. */
 export function ThemePicker() {
   const [theme, setTheme] = useState(stored);
-  useEffect(() => {
+  const choose = (theme: Theme) => {
     document.documentElement.dataset["theme"] = theme;
     store("localStorage", STORED, theme);
-  }, [theme]);
+    setTheme(theme);
+  };
   return (
     <select
       class="quiet"
       aria-label="Theme"
       value={theme}
-      onChange={(event) => setTheme(event.currentTarget.value as Theme)}
+      onChange={(event) => choose(event.currentTarget.value as Theme)}
     >
       {THEMES.map((theme) => (
         <option key={theme} value={theme}>
