@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::hex::hex;
 use crate::tags::TagSet;
 
-/// The content codings that proxies append to the tag of a response that they compress, after one hyphen or two.
+/// The content codings that compressing proxies append to an entity tag, after one or two hyphens.
 const CODINGS: [&str; 4] = ["br", "deflate", "gzip", "zstd"];
 
 /// Returns the strong entity tag of a set's content, quotes included.
@@ -39,7 +39,7 @@ pub fn matches(if_match: &str, current: &str) -> bool {
     header == "*" || opaque_tags(header).is_some_and(|tags| tags.iter().any(|tag| is_same(tag, current)))
 }
 
-/// Returns whether an opaque part is the current one, with or without the suffix of a compressed response.
+/// Returns whether an opaque part equals the current one, ignoring the suffix of a compressed response.
 fn is_same(tag: &str, current: &str) -> bool {
     tag.strip_prefix(current).is_some_and(|suffix| {
         let coding = suffix.strip_prefix("--").or_else(|| suffix.strip_prefix('-'));

@@ -153,7 +153,10 @@ async fn in_session_mode_a_restarted_pooler_or_database_is_used_again() {
             let read = server.get("/api/sandboxes/sb-1/tags").await;
             if read.status == 200 {
                 let tags = &read.json()["tags"];
-                assert!(stored.iter().any(|n| tags["n"] == json!(n.to_string())), "{tags} is none of {stored:?}");
+                assert!(
+                    stored.iter().any(|n| tags["n"] == json!(n.to_string())),
+                    "unexpected {tags}, not in {stored:?}"
+                );
             } else {
                 refused(&read);
             }

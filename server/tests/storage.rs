@@ -4,42 +4,46 @@
 mod live;
 
 use live::{Live, Place, key_header, put, secret_lines as lines, status};
+use sqlx::Sqlite;
+use sqlx::pool::PoolConnection;
 
-#[tokio::test]
-async fn a_locked_database_is_unavailable_until_it_is_unlocked() {
+const TAGS: &str = "/api/sandboxes/sb-secret/tags";
+
+/// Starts a server with one sandbox. Returns a key and a second connection to its database, too.
+async fn served_beside_a_connection() -> (Place, Live, String, PoolConnection<Sqlite>) {
     let place = Place::new();
     place.import(&lines());
     let key = place.key(&[]);
     let live = place.serve(&[]);
-    let tags = "/api/sandboxes/sb-secret/tags";
-    let mut holder = place.database().await.acquire().await.unwrap();
+    let beside = place.database().await.acquire().await.unwrap();
+    (place, live, key, beside)
+}
+
+#[tokio::test]
+async fn a_locked_database_is_unavailable_until_it_is_unlocked() {
+    let (_place, live, key, mut holder) = served_beside_a_connection().await;
     sqlx::query("BEGIN EXCLUSIVE").execute(&mut *holder).await.unwrap();
-    let refused = put(&live, tags, &key, r#"{"a":"b"}"#);
+    let refused = put(&live, TAGS, &key, r#"{"a":"b"}"#);
     assert!(status(&refused) == "503" && refused.contains(r#""code":"unavailable""#), "{refused}");
     assert_eq!(status(&live.ask("GET", "/readyz", "")), "200", "reads go on");
     sqlx::query("ROLLBACK").execute(&mut *holder).await.unwrap();
-    assert_eq!(status(&put(&live, tags, &key, r#"{"a":"b"}"#)), "200");
+    assert_eq!(status(&put(&live, TAGS, &key, r#"{"a":"b"}"#)), "200");
 }
 
 #[tokio::test]
 async fn an_open_read_transaction_blocks_no_write() {
-    let place = Place::new();
-    place.import(&lines());
-    let key = place.key(&[]);
-    let live = place.serve(&[]);
-    let tags = "/api/sandboxes/sb-secret/tags";
-    let mut holder = place.database().await.acquire().await.unwrap();
+    let (place, live, key, mut holder) = served_beside_a_connection().await;
     sqlx::query("BEGIN").execute(&mut *holder).await.unwrap();
     let values = async |holder: &mut sqlx::SqliteConnection| -> Vec<String> {
         sqlx::query_scalar("SELECT value FROM sandbox_tags").fetch_all(holder).await.unwrap()
     };
     assert_eq!(values(&mut holder).await, ["secret-value"]);
     for n in 0..20 {
-        assert_eq!(status(&put(&live, tags, &key, &format!(r#"{{"a":"{n}"}}"#))), "200");
+        assert_eq!(status(&put(&live, TAGS, &key, &format!(r#"{{"a":"{n}"}}"#))), "200");
     }
     place.import(&lines());
     assert_eq!(values(&mut holder).await, ["secret-value"]);
-    assert_eq!(status(&put(&live, tags, &key, r#"{"a":"last"}"#)), "200");
+    assert_eq!(status(&put(&live, TAGS, &key, r#"{"a":"last"}"#)), "200");
     sqlx::query("ROLLBACK").execute(&mut *holder).await.unwrap();
     assert_eq!(values(&mut holder).await, ["last"]);
 }

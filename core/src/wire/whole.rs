@@ -24,7 +24,7 @@ impl<T> Whole<T> {
         Self { inner: deserializer, depth: DEPTH }
     }
 
-    /// Returns the depth that is left inside an array or an object.
+    /// Returns the depth left inside an array or object, or an error if none is left.
     fn deeper<E: Error>(&self) -> Result<u8, E> {
         self.depth.checked_sub(1).ok_or_else(|| E::custom("it is nested too deeply"))
     }

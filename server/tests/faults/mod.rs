@@ -205,7 +205,7 @@ impl Writer {
         assert_eq!(reply.status, 200, "{reply:?}");
         let tags = &reply.body["tags"];
         let found = self.versions.0.iter().any(|version| *tags == self.tags(*version));
-        assert!(found, "org {} has {tags}, which is none of {:?}", self.org, self.versions);
+        assert!(found, "org {} has {tags}, not a version in {:?}", self.org, self.versions);
     }
 }
 
@@ -285,7 +285,7 @@ impl Imports {
         assert_eq!(items.len(), 1, "a mixture of imports: {body}");
         let item = &items[0];
         let version: u32 = item["tagValue"].as_str().unwrap().parse().unwrap();
-        assert!(self.versions.may_be(version), "version {version} is none of {:?}", self.versions);
+        assert!(self.versions.may_be(version), "unexpected version {version}, not in {:?}", self.versions);
         let window = Window::new(instant(&body["from"]), instant(&body["to"])).unwrap();
         let measure = Measure::new(Rule::default(), window, instant(&body["asOf"]));
         let written = Usage::of(512, 20_480, u128::from(HOUR.unsigned_abs()) * WRITTEN as u128);

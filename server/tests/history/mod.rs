@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Mutex;
 
-/// What the calls of a history act on.
+/// The object that the calls of a history act on.
 pub trait Model {
     type State: Clone + Debug + Ord;
     type Call: Clone + Debug;

@@ -46,7 +46,7 @@ const ROWS: [(&str, &str, &str); 12] = [
     ("py.json", "import, over bare Python", "`import opencomputer_usage`"),
 ];
 
-/// What a benchmark writes.
+/// The JSON file of a benchmark.
 #[derive(Deserialize)]
 struct Benchmark {
     command: String,
