@@ -8,7 +8,7 @@ import {
   type TagViolation,
   userTags,
 } from "@opencomputer/usage";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Dialog } from "../components/dialog.js";
 import { EmptyNotice, ErrorNotice, Skeleton } from "../components/notice.js";
 import { formatCount } from "../format.js";
@@ -136,7 +136,7 @@ function TagForm(props: FormProps) {
   }, [isRefused]);
   // Invalid text is lost, too, if the dialog is closed.
   const hasChanges = isChanged || checked.faults.size > 0;
-  useEffect(() => onHasChanges(hasChanges), [hasChanges]);
+  useLayoutEffect(() => onHasChanges(hasChanges), [hasChanges]);
   const save = async (tags: TagEntries, read: SandboxTags) => {
     setIsSaving(true);
     setProblem(undefined);

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { explain } from "../components/notice.js";
 import { holdPlace } from "../router.js";
 
@@ -41,7 +41,8 @@ export function Footer({ isAsking, onKeep, onDiscard, children }: Props) {
 export function useUnsaved(hasChanges: boolean, onLeave: () => void): void {
   const latest = useRef(onLeave);
   latest.current = onLeave;
-  useEffect(() => {
+  // A layout effect: the reader may go back before the change is painted.
+  useLayoutEffect(() => {
     if (!hasChanges) return;
     const ask = (event: BeforeUnloadEvent) => event.preventDefault();
     window.addEventListener("beforeunload", ask);
