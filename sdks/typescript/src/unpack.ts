@@ -14,7 +14,7 @@ const LITERAL = REP_LENGTH + 2 + 8 + 8 + 256;
 
 /**
  * Decompresses an LZMA stream without a header. The stream is the package's own, so it is not validated.
- * `docs/decisions.md` compares the alternatives.
+ * `docs/decisions/0022-compressed-module.md` compares the alternatives.
  */
 export function unpack(packed: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(size);
