@@ -150,6 +150,17 @@ pub enum OpenError {
         /// The engine's message.
         reason: String,
     },
+    /// The server does not offer TLS, or its certificate is rejected.
+    #[error(
+        "cannot open the database {place}: TLS failed: {fault}. In its URL, `sslmode=verify-full&sslrootcert=FILE` \
+         trusts the authority in FILE, and `sslmode=disable` connects without TLS"
+    )]
+    Tls {
+        /// The location of the database.
+        place: String,
+        /// The reason.
+        fault: String,
+    },
     /// A pooler does not keep a connection for one client.
     #[error(
         "the connection pooler in front of PostgreSQL is in {0} mode, but must be in session mode (PgBouncer: \

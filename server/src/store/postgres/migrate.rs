@@ -59,9 +59,8 @@ pub(super) struct Migrated {
     pub(super) connections: u32,
 }
 
-/// Migrates over a separate connection.
-pub(super) async fn migrate(options: &PgConnectOptions) -> Result<Migrated, Fault> {
-    let mut db = PgConnection::connect_with(options).await?;
+/// Migrates over a connection of its own, which has these options.
+pub(super) async fn migrate(options: &PgConnectOptions, mut db: PgConnection) -> Result<Migrated, Fault> {
     refuse_poolers(options, &mut db).await?;
     sqlx::raw_sql("SET statement_timeout = 0; SET client_min_messages = warning").execute(&mut db).await?;
     lock(&mut db).await?;

@@ -1,6 +1,7 @@
 //! The engine for production: PostgreSQL 14 or later, with a schema of our own or in a platform's database.
 
 mod conditions;
+mod connect;
 mod dimensions;
 mod events;
 mod import;
@@ -85,12 +86,12 @@ pub(super) struct Postgres {
 
 impl Postgres {
     pub(super) async fn open(url: &str) -> Result<Self, OpenError> {
-        let options = url::options(url)?;
-        let database = options.get_database().unwrap_or_else(|| options.get_username());
-        let place = format!("`{database}` on `{}:{}`", options.get_host(), options.get_port());
-        let found = migrate::migrate(&options).await.map_err(|fault| match fault {
+        let (options, db) = connect::connect(url::options(url)?).await?;
+        let found = migrate::migrate(&options, db).await.map_err(|fault| match fault {
             Fault::Refused(error) => error,
-            Fault::Database(error) => OpenError::Unreachable { place, reason: reason(&error) },
+            Fault::Database(error) => {
+                OpenError::Unreachable { place: connect::place(&options), reason: reason(&error) }
+            }
         })?;
         // A pool above the database's limit would wait for connections that never come, while its own are idle. One is
         // left for a command beside the server.
