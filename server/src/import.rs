@@ -51,8 +51,15 @@ pub struct Imported {
 
 impl fmt::Display for Imported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sessions, scales, tag_sets, samples } = self;
-        write!(f, "imported {sessions} sessions, {scales} scale events, {tag_sets} tag sets, {samples} samples")
+        let count = |number: u64, name: &str| format!("{number} {name}{}", if number == 1 { "" } else { "s" });
+        write!(
+            f,
+            "imported {}, {}, {}, {}",
+            count(self.sessions, "session"),
+            count(self.scales, "scale event"),
+            count(self.tag_sets, "tag set"),
+            count(self.samples, "sample")
+        )
     }
 }
 

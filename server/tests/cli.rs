@@ -190,7 +190,7 @@ fn live(url: &str) {
     writeln!(import.stdin.take().unwrap(), "{line}").unwrap();
     assert_eq!(
         stdout(&import.wait_with_output().unwrap()),
-        "imported 0 sessions, 1 scale events, 0 tag sets, 0 samples\n"
+        "imported 0 sessions, 1 scale event, 0 tag sets, 0 samples\n"
     );
     let reconciled = stdout(&run(&directory, &["reconcile-worker", "w-1"]));
     assert_eq!(reconciled, "closed 0 sessions and 0 scale events of worker `w-1`\n");

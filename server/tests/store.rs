@@ -141,7 +141,7 @@ fn engine_of(server: &Server) -> Engine {
 async fn importing_again_changes_nothing_and_later_ends_are_applied(engine: Engine) {
     let server = Server::start(engine).await;
     let imported = server.import(ORG, LINES).await.unwrap();
-    assert_eq!(imported.to_string(), "imported 1 sessions, 1 scale events, 1 tag sets, 0 samples");
+    assert_eq!(imported.to_string(), "imported 1 session, 1 scale event, 1 tag set, 0 samples");
     let before = dump(&server).await;
     assert_eq!(before.len(), 4);
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
