@@ -7,6 +7,7 @@ pub mod import;
 pub mod key_usage;
 pub mod keys;
 pub mod log;
+pub mod probe;
 pub mod record;
 pub mod report;
 pub mod store;

@@ -18,7 +18,7 @@ use opencomputer_usage_core::usage::window::{Timestamp, Window};
 use opencomputer_usage_server::http::{self, App, Limits, Options, Origin, dashboard, openapi};
 use opencomputer_usage_server::log::Log;
 use opencomputer_usage_server::store::{self, Reconciled, Store};
-use opencomputer_usage_server::{demo, import, keys, report};
+use opencomputer_usage_server::{demo, import, keys, probe, report};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
@@ -102,11 +102,20 @@ enum Command {
         #[arg(long, value_name = "TIME")]
         samples_before: Timestamp,
     },
+    /// Exit with 0 if a server is ready, as `/readyz` tells; for a container without other programs
+    Healthcheck {
+        /// The address of the server
+        #[arg(long, default_value = "127.0.0.1:8787")]
+        address: String,
+    },
     /// Serve a generated fleet from memory
     Demo {
         /// Print a report and exit instead of serving
         #[arg(long)]
         once: bool,
+        /// Import the fleet into the database, print a key and the link for a server at `--listen`, and exit
+        #[arg(long, conflicts_with = "once")]
+        load: bool,
         #[command(flatten)]
         serving: Serving,
     },
@@ -230,7 +239,8 @@ fn start_log(log: &Log, format: LogFormat) {
 
 async fn run(cli: Cli) -> Result<()> {
     match cli.command {
-        Command::Demo { once, serving } => return run_demo(once, serving).await,
+        Command::Demo { once, load: false, serving } => return run_demo(once, serving).await,
+        Command::Healthcheck { address } => return probe::check(&address),
         Command::OpenApi => return say(openapi::document().trim_end()),
         _ => (),
     }
@@ -275,7 +285,8 @@ async fn run_on(store: &Arc<dyn Store>, command: Command) -> Result<()> {
             let deleted = store.prune_samples(samples_before).await?;
             say(&format!("deleted {deleted} samples from before {samples_before}"))
         }
-        Command::Demo { .. } | Command::OpenApi => Ok(()),
+        Command::Demo { serving, .. } => load_demo(&**store, &serving.listen).await,
+        Command::Healthcheck { .. } | Command::OpenApi => Ok(()),
     }
 }
 
@@ -300,11 +311,7 @@ async fn serve(store: Arc<dyn Store>, serving: Serving, key: Option<String>) -> 
     let url = format!("http://{}", listener.local_addr()?);
     say(&format!("listening on {url}"))?;
     if let Some(key) = key {
-        say(&format!("key {key}"))?;
-        // A browser does not send the fragment, and the page removes it from the address bar.
-        if dashboard::is_embedded() {
-            say(&format!("dashboard {url}/#key={key}"))?;
-        }
+        say(&access(&url, &key))?;
     }
     if dashboard::is_embedded() {
         tracing::info!("the dashboard is at {url}/");
@@ -384,6 +391,20 @@ async fn run_demo(once: bool, serving: Serving) -> Result<()> {
     let (stored, key) = keys::generate("demo").context("cannot generate random numbers")?;
     store.create_key(demo::ORG, &stored).await?;
     serve(store, serving, Some(key)).await
+}
+
+async fn load_demo(store: &dyn Store, address: &str) -> Result<()> {
+    say(&demo::load(store).await?.to_string())?;
+    let (stored, key) = keys::generate("demo").context("cannot generate random numbers")?;
+    let shown = access(&format!("http://{address}"), &key);
+    Ok(store.create_key_once_shown(demo::ORG, &stored, &mut || write_line(&shown)).await?)
+}
+
+/// Formats a key and the link that opens the dashboard with it. A browser does not send the fragment, and the page
+/// removes it from the address bar.
+fn access(url: &str, key: &str) -> String {
+    let link = if dashboard::is_embedded() { format!("\ndashboard {url}/#key={key}") } else { String::new() };
+    format!("key {key}{link}")
 }
 
 async fn demo_report(store: &dyn Store, rule: Rule) -> Result<String> {

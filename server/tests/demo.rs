@@ -64,6 +64,20 @@ fn forget_times(value: &mut Value) {
     }
 }
 
+#[test]
+fn the_fleet_is_loaded_into_a_database() {
+    let place = Place::new();
+    let loaded = place.run(&["demo", "--load", "--listen", "usage.example.com"]);
+    assert!(loaded.status.success(), "{loaded:?}");
+    let printed = String::from_utf8(loaded.stdout).unwrap();
+    let lines: Vec<_> = printed.lines().collect();
+    let key = lines[1].strip_prefix("key ").unwrap();
+    assert!(lines[0].starts_with("imported ") && lines.len() == 3, "{printed}");
+    assert_eq!(lines[2], format!("dashboard http://usage.example.com/#key={key}"));
+    let tags = place.serve(&[]).ask("GET", "/api/tags", &key_header(key));
+    assert!(tags.starts_with("HTTP/1.1 200") && tags.contains("team"), "{tags}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thousands_of_cancelled_calls_do_not_change_responses() {
     let place = Place::new();

@@ -39,6 +39,26 @@ async fn traffic(place: &Place, live: &Live, key: &str) {
 }
 
 #[tokio::test]
+async fn the_healthcheck_succeeds_only_if_the_server_is_ready() {
+    let place = Place::new();
+    let live = place.serve(&[]);
+    let check = || {
+        let checked = place.run(&["healthcheck", "--address", &live.address]);
+        (checked.status.code(), String::from_utf8([checked.stdout, checked.stderr].concat()).unwrap())
+    };
+    assert_eq!(check(), (Some(0), String::new()));
+    sqlx::query("PRAGMA user_version = 0").execute(&place.database().await).await.unwrap();
+    let unready = "error: the server is not ready: HTTP/1.1 503 Service Unavailable\n";
+    assert_eq!(check(), (Some(1), unready.to_owned()));
+    live.terminate();
+    let address = live.address.clone();
+    live.log();
+    let gone = place.run(&["healthcheck", "--address", &address]);
+    let told = String::from_utf8(gone.stderr).unwrap();
+    assert!(gone.status.code() == Some(1) && told.starts_with("error: cannot reach a server at "), "{told}");
+}
+
+#[tokio::test]
 async fn logs_describe_requests_without_tenant_data() {
     for format in ["text", "json"] {
         let place = Place::new();
