@@ -7,6 +7,7 @@ use std::{
     path::Path,
     process::{Command, Stdio},
 };
+use toml_edit::{DocumentMut, Item};
 
 /// The lock files of npm, and whether their packages are published or embedded, so that licenses are checked, too.
 const NPM: [(&str, bool); 5] = [
@@ -16,42 +17,28 @@ const NPM: [(&str, bool); 5] = [
     ("tests/browser", false),
     ("benches/ts", false),
 ];
-const PIP: [&str; 5] = [
+const PIP: [&str; 6] = [
+    ".github/requirements.txt",
     "sdks/python/requirements-dev.txt",
     "sdks/python/requirements-test.txt",
     "tests/requirements.txt",
     "benches/py/requirements.txt",
     "benches/server/requirements.txt",
 ];
-/// Licenses that require at most a notice.
-const LICENSES: [&str; 13] = [
-    "0BSD",
-    "Apache-2.0",
-    "Apache-2.0 WITH LLVM-exception",
-    "BSD-2-Clause",
-    "BSD-3-Clause",
-    "BSL-1.0",
-    "CC0-1.0",
-    "CDLA-Permissive-2.0",
-    "ISC",
-    "MIT",
-    "Unicode-3.0",
-    "Unlicense",
-    "Zlib",
-];
-/// Banned crates. TLS is rustls, so that the wheel needs no system library.
-const BANNED: [&str; 2] = ["native-tls", "openssl-sys"];
+/// The rules for licenses and banned crates, which cargo-deny also reads.
+const RULES: &str = "deny.toml";
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 const NPM_REGISTRY: &str = "https://registry.npmjs.org/";
 
 /// Fails if dependencies break a rule, and lists all violations.
 pub fn run(root: &Path) -> Result<()> {
-    let mut faults = crates(&metadata(root)?);
+    let rules = Rules::parse(&read(root, RULES)?)?;
+    let mut faults = rules.crates(&metadata(root)?);
     faults.extend(checksums(&read(root, "Cargo.lock")?));
     for (folder, is_shipped) in NPM {
         let file = format!("{folder}/package-lock.json");
         let lock = serde_json::from_str(&read(root, &file)?).with_context(|| format!("cannot parse {file}"))?;
-        faults.extend(packages(&lock, is_shipped).into_iter().map(|fault| format!("{file}: {fault}")));
+        faults.extend(rules.packages(&lock, is_shipped).into_iter().map(|fault| format!("{file}: {fault}")));
     }
     for file in PIP {
         faults.extend(requirements(&read(root, file)?).into_iter().map(|fault| format!("{file}: {fault}")));
@@ -60,7 +47,7 @@ pub fn run(root: &Path) -> Result<()> {
         println!("dependencies: {} lock files follow the rules", 1 + NPM.len() + PIP.len());
         return Ok(());
     }
-    bail!("dependencies break the rules of xtask/src/dependencies.rs:\n  {}", faults.join("\n  "))
+    bail!("dependencies break the rules of {RULES}:\n  {}", faults.join("\n  "))
 }
 
 fn read(root: &Path, file: &str) -> Result<String> {
@@ -77,24 +64,68 @@ fn metadata(root: &Path) -> Result<Value> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// Checks the sources and licenses of crates.
-fn crates(metadata: &Value) -> Vec<String> {
-    let mut faults = Vec::new();
-    for package in metadata["packages"].as_array().into_iter().flatten() {
-        let [name, source, license] = ["name", "source", "license"].map(|member| package[member].as_str());
-        let name = name.unwrap_or_default();
-        if source.is_some_and(|source| source != CRATES_IO) {
-            faults.push(format!("{name} does not come from crates.io"));
-        }
-        if BANNED.contains(&name) {
-            faults.push(format!("{name} is banned"));
-        }
-        let license = license.unwrap_or("none");
-        if !is_allowed(license) {
-            faults.push(format!("{name} has the license {license}"));
-        }
+struct Rules {
+    licenses: Vec<String>,
+    banned: Vec<String>,
+}
+
+impl Rules {
+    fn parse(text: &str) -> Result<Self> {
+        let rules: DocumentMut = text.parse().with_context(|| format!("cannot parse {RULES}"))?;
+        let list = |table: &str, key: &str| {
+            let names = rules.get(table).and_then(|table| table.get(key)).and_then(Item::as_array);
+            let names = names.with_context(|| format!("{RULES} has no list `{table}.{key}`"))?;
+            let text = names.iter().map(|name| name.as_str().map(str::to_owned));
+            text.collect::<Option<Vec<_>>>()
+                .with_context(|| format!("`{table}.{key}` in {RULES} is not a list of names"))
+        };
+        Ok(Self { licenses: list("licenses", "allow")?, banned: list("bans", "deny")? })
     }
-    faults
+
+    /// Checks the sources and licenses of crates.
+    fn crates(&self, metadata: &Value) -> Vec<String> {
+        let mut faults = Vec::new();
+        for package in metadata["packages"].as_array().into_iter().flatten() {
+            let [name, source, license] = ["name", "source", "license"].map(|member| package[member].as_str());
+            let name = name.unwrap_or_default();
+            if source.is_some_and(|source| source != CRATES_IO) {
+                faults.push(format!("{name} does not come from crates.io"));
+            }
+            if self.banned.iter().any(|banned| banned == name) {
+                faults.push(format!("{name} is banned"));
+            }
+            let license = license.unwrap_or("none");
+            if !self.allows(license) {
+                faults.push(format!("{name} has the license {license}"));
+            }
+        }
+        faults
+    }
+
+    /// Checks a lock file of npm.
+    fn packages(&self, lock: &Value, is_shipped: bool) -> Vec<String> {
+        let mut faults = Vec::new();
+        for (path, package) in lock["packages"].as_object().into_iter().flatten().filter(|(path, _)| !path.is_empty()) {
+            if !package["integrity"].as_str().is_some_and(|integrity| integrity.starts_with("sha512-")) {
+                faults.push(format!("{path} has no SHA-512"));
+            }
+            if package["resolved"].as_str().is_some_and(|url| !url.starts_with(NPM_REGISTRY)) {
+                faults.push(format!("{path} does not come from the registry"));
+            }
+            let license = package["license"].as_str().unwrap_or("none");
+            if is_shipped && package["dev"] != true && !self.allows(license) {
+                faults.push(format!("{path} has the license {license}"));
+            }
+        }
+        faults
+    }
+
+    /// Returns whether an SPDX expression can be met with allowed licenses. Old crates write `/` for `OR`.
+    fn allows(&self, expression: &str) -> bool {
+        let expression = expression.replace('/', " OR ").replace(['(', ')'], "");
+        let is_allowed = |license: &str| self.licenses.iter().any(|allowed| allowed == license.trim());
+        expression.split(" AND ").all(|part| part.split(" OR ").any(is_allowed))
+    }
 }
 
 /// Checks that `Cargo.lock` has a checksum of every crate from a registry.
@@ -102,24 +133,6 @@ fn checksums(lock: &str) -> Vec<String> {
     let foreign = lock.split("[[package]]").filter(|package| package.contains("\nsource = "));
     let without = foreign.filter(|package| !package.contains("\nchecksum = \""));
     without.map(|package| format!("Cargo.lock: {} has no checksum", package.trim().replace('\n', " "))).collect()
-}
-
-/// Checks a lock file of npm.
-fn packages(lock: &Value, is_shipped: bool) -> Vec<String> {
-    let mut faults = Vec::new();
-    for (path, package) in lock["packages"].as_object().into_iter().flatten().filter(|(path, _)| !path.is_empty()) {
-        if !package["integrity"].as_str().is_some_and(|integrity| integrity.starts_with("sha512-")) {
-            faults.push(format!("{path} has no SHA-512"));
-        }
-        if package["resolved"].as_str().is_some_and(|url| !url.starts_with(NPM_REGISTRY)) {
-            faults.push(format!("{path} does not come from the registry"));
-        }
-        let license = package["license"].as_str().unwrap_or("none");
-        if is_shipped && package["dev"] != true && !is_allowed(license) {
-            faults.push(format!("{path} has the license {license}"));
-        }
-    }
-    faults
 }
 
 /// Checks that every requirement of pip has one version.
@@ -136,16 +149,22 @@ fn requirements(text: &str) -> Vec<String> {
     lines.filter(|line| !is_pinned(line)).map(|line| format!("`{line}` is not pinned to one version")).collect()
 }
 
-/// Returns whether an SPDX expression can be met with allowed licenses. Old crates write `/` for `OR`.
-fn is_allowed(expression: &str) -> bool {
-    let expression = expression.replace('/', " OR ").replace(['(', ')'], "");
-    expression.split(" AND ").all(|part| part.split(" OR ").any(|license| LICENSES.contains(&license.trim())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    fn rules() -> Rules {
+        let licenses = r#"allow = ["MIT", "Apache-2.0", "Unicode-3.0"]"#;
+        Rules::parse(&format!("[licenses]\n{licenses}\n[bans]\ndeny = [\"openssl-sys\"]")).unwrap()
+    }
+
+    #[test]
+    fn rules_without_a_list_of_names_are_rejected() {
+        for text in ["", "[licenses]\nallow = []", "[licenses]\nallow = [1]\n[bans]\ndeny = []", "[licenses"] {
+            assert!(Rules::parse(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn licenses_are_allowed_if_each_part_has_an_allowed_alternative() {
@@ -158,7 +177,7 @@ mod tests {
             ("AGPL-3.0-only", false),
             ("none", false),
         ] {
-            assert_eq!(is_allowed(expression), wanted, "{expression}");
+            assert_eq!(rules().allows(expression), wanted, "{expression}");
         }
     }
 
@@ -168,7 +187,7 @@ mod tests {
         let good = json!({ "name": "good", "source": CRATES_IO, "license": "MIT" });
         let banned = json!({ "name": "openssl-sys", "source": CRATES_IO, "license": "MIT" });
         let foreign = json!({ "name": "foreign", "source": "git+https://example.com/x", "license": null });
-        let faults = crates(&json!({ "packages": [own, good, banned, foreign] }));
+        let faults = rules().crates(&json!({ "packages": [own, good, banned, foreign] }));
         assert_eq!(
             faults,
             ["openssl-sys is banned", "foreign does not come from crates.io", "foreign has the license none"]
@@ -184,8 +203,8 @@ mod tests {
         let unlicensed = json!({ "integrity": "sha512-x" });
         let lock = json!({ "packages": { "": {}, "good": good, "weak": weak, "far": elsewhere, "own": unlicensed } });
         let (weak, far) = ("weak has no SHA-512", "far does not come from the registry");
-        assert_eq!(packages(&lock, true), [weak, far, "own has the license none"]);
-        assert_eq!(packages(&lock, false), [weak, far]);
+        assert_eq!(rules().packages(&lock, true), [weak, far, "own has the license none"]);
+        assert_eq!(rules().packages(&lock, false), [weak, far]);
         assert_eq!(checksums("[[package]]\nname = \"a\"\nsource = \"b\"\n\n[[package]]\nname = \"own\"\n").len(), 1);
         assert_eq!(checksums("[[package]]\nname = \"a\"\nsource = \"b\"\nchecksum = \"c\"\n").len(), 0);
     }

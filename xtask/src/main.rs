@@ -1,11 +1,12 @@
 //! Build steps of this repository that need more than one command: `cargo xtask wasm | check-core | circles |
-//! dependencies | generate | benchmarks`.
+//! dependencies | generate | benchmarks | version | release | notes`.
 
 mod benchmarks;
 mod check_core;
 mod circles;
 mod dependencies;
 mod generate;
+mod release;
 mod split;
 mod wasm;
 
@@ -35,6 +36,13 @@ fn step() -> Result<()> {
         Some("dependencies") => dependencies::run(root),
         Some("generate") => generate::run(root, env::args().nth(2).as_deref() == Some("--check")),
         Some("benchmarks") => benchmarks::run(root),
+        Some("version") => release::check(root, env::args().nth(2).as_deref()),
+        Some("release") => match &*env::args().skip(2).collect::<Vec<_>>() {
+            [version] => release::run(root, version, false),
+            [version, flag] if flag == "--dry-run" => release::run(root, version, true),
+            _ => bail!("usage: cargo xtask release X.Y.Z [--dry-run]"),
+        },
+        Some("notes") => release::notes(root),
         _ => bail!(
             "usage: cargo xtask COMMAND\n\n\
              wasm                build the modules of the npm package\n\
@@ -42,7 +50,10 @@ fn step() -> Result<()> {
              circles             find circular imports\n\
              dependencies        check the sources, checksums and licenses of dependencies\n\
              generate [--check]  write generated files, or fail if one is stale\n\
-             benchmarks          write docs/benchmarks.md and the table of the README"
+             benchmarks          write docs/benchmarks.md and the table of the README\n\
+             version [TAG]       check that every place states one version, which is that of the tag\n\
+             release X.Y.Z       edit the versions and the changelog, and pack everything; or only check, with --dry-run\n\
+             notes               print the changes of the current version"
         ),
     }
 }

@@ -7,7 +7,7 @@
 //! use opencomputer_usage_core::host::value::Raw;
 //!
 //! let config = Raw::Map(vec![("apiKey".into(), "key".into()), ("baseUrl".into(), "https://example.com/api".into())]);
-//! let client = Client::new("opencomputer-usage-rust/0.1.0", &config)?;
+//! let client = Client::new("usage-report/1.0", &config)?;
 //! let mut exchange = client.call(Operation::ListTagKeys, 0.0);
 //! let Step::Send { request, .. } = exchange.advance::<Outcome>(Event::Begin, 0.0, 0.5) else { unreachable!() };
 //! assert_eq!(request.url, "https://example.com/api/tags");
