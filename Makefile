@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint audit fmt generate dist clean dashboard-package server platform npm-package wheel verdicts
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -17,6 +17,9 @@ FAULTS := $(CURDIR)/tests/faults
 VENV := $(CURDIR)/.venv/bin
 RELEASE := --profile wheel --strip --interpreter $(VENV)/python
 QUIETLY := >/dev/null
+LINT := target/lint-release/bin
+# The published crates.
+CRATES := -p opencomputer-usage-core -p opencomputer-usage
 # The bindings are tested from their own languages.
 RUST_TESTED := --workspace --exclude opencomputer-usage-python --exclude opencomputer-usage-wasm
 
@@ -41,6 +44,15 @@ test-rust: dashboard ## run the Rust tests on SQLite and a throw-away PostgreSQL
 	cargo test --locked --quiet --doc -p opencomputer-usage-core -p opencomputer-usage
 	echo "==> checking that the wasm build of the core imports nothing"
 	cargo xtask check-core
+
+test-sdks: wheel npm-package verdicts ## run the tests of the core and the SDKs that need no server, on any platform
+	scripts/needs nextest
+	echo "==> testing the core and the Rust SDK"
+	cargo nextest run --locked -p opencomputer-usage-core -p opencomputer-usage
+	echo "==> testing the npm package"
+	cd $(TS) && npm exec -- vitest run --exclude 'tests/{faults,legacy,live,platform,readme}.test.ts'
+	echo "==> testing the wheel"
+	cd $(PY) && $(VENV)/python -m pytest --quiet -p no:cacheprovider tests $(addprefix --ignore=tests/test_,faults.py live.py platform.py)
 
 test-api: server ## test a live server against its OpenAPI document
 	scripts/needs venv
@@ -129,7 +141,7 @@ soak: dashboard ## run a mixed load against the server on both engines at once f
 	cargo build --locked --release -p opencomputer-usage-server -p opencomputer-usage-bench
 	scripts/postgres target/release/opencomputer-usage-soak $(or $(T),600)
 
-lint: dashboard-package ## check formatting, lints and types in every language
+lint: dashboard-package lint-release ## check formatting, lints and types in every language
 	scripts/needs wasm npm venv
 	echo "==> checking generated files"
 	cargo xtask generate --check
@@ -137,6 +149,8 @@ lint: dashboard-package ## check formatting, lints and types in every language
 	cargo xtask circles
 	echo "==> checking dependencies"
 	cargo xtask dependencies
+	echo "==> checking that every place states the same version"
+	cargo xtask version
 	echo "==> linting Rust"
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -148,6 +162,17 @@ lint: dashboard-package ## check formatting, lints and types in every language
 	echo "==> linting Python"
 	scripts/unasync --check
 	cd $(PY) && $(VENV)/ruff check . $(BENCH) $(FAULTS) && $(VENV)/ruff format --check . $(BENCH) $(FAULTS) && $(VENV)/mypy && $(VENV)/pyright
+
+lint-release: ## lint the workflows, the issue forms, the Dockerfile and compose.yaml
+	scripts/needs lint-release
+	echo "==> linting workflows and container files"
+	$(LINT)/zizmor --quiet --offline --min-severity medium .github
+	$(LINT)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(LINT)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(LINT)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(LINT)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(LINT)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	$(LINT)/hadolint Dockerfile
 
 audit: ## check dependencies against the rules, and for known vulnerabilities in the databases that can be reached
 	scripts/needs rust npm venv
@@ -175,6 +200,51 @@ dist: dashboard ## put the wheel, the npm tarball and the server into dist/
 	echo "==> packing the npm package"
 	cd $(TS) && npm pack --silent --pack-destination $(CURDIR)/dist >/dev/null
 	ls -sh dist
+
+release: ## set the version, date the changelog and check that everything packs (VERSION=1.2.3, DRY_RUN=1: only check)
+	scripts/needs npm venv
+	cargo xtask release $(or $(VERSION),$(error set VERSION, as in `make release VERSION=1.2.3`)) $(if $(DRY_RUN),--dry-run)
+
+version-check: ## check that every place states the same version (TAG=v1.2.3: the one of this tag, which has changes)
+	scripts/needs rust
+	cargo xtask version $(TAG)
+
+pack: npm-tarball ## check that the crates, the npm package and the source distribution of Python can be packed
+	scripts/needs venv
+	echo "==> packing the crates"
+	cargo package --locked --allow-dirty $(CRATES)
+	echo "==> packing the source distribution of Python"
+	cd $(PY) && $(VENV)/maturin sdist --out $(CURDIR)/target/pack
+
+npm-tarball: npm-package ## pack the npm package into dist/
+	mkdir -p dist && rm -f dist/*.tgz
+	cd $(TS) && npm pack --silent --pack-destination $(CURDIR)/dist
+
+native-binary: dashboard ## build the release server for this machine into dist/
+	scripts/needs rust
+	echo "==> building the release server"
+	cargo build --locked --release -p opencomputer-usage-server
+	mkdir -p dist
+	cp target/release/opencomputer-usage-server dist/opencomputer-usage-server-$$(uname -m)-$$(uname -s | tr A-Z a-z)
+
+sbom: ## list the components of the server, the dashboard and the packages in dist/*.cdx.json
+	scripts/needs cyclonedx npm
+	scripts/sbom
+
+release-notes: ## write the changes of the current version to dist/NOTES.md
+	scripts/needs rust
+	mkdir -p dist
+	cargo xtask notes >dist/NOTES.md
+
+checksums: ## write dist/SHA256SUMS
+	cd dist && sha256sum *.whl *.tar.gz *.tgz *.cdx.json opencomputer-usage-server-* >SHA256SUMS
+
+publish-crates: ## publish the crates in the order of their dependencies (DRY_RUN=1: only check)
+	scripts/needs rust
+	cargo publish --locked $(CRATES) $(if $(DRY_RUN),--dry-run)
+
+publish-npm: ## publish the npm package in dist/ with its provenance (DRY_RUN=1: only check)
+	npm publish ./dist/*.tgz --access public $(if $(DRY_RUN),--dry-run,--provenance)
 
 clean: ## remove everything that was built or installed in this folder
 	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} $(DASHBOARD)/{node_modules,dist/*} \
