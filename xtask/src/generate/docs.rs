@@ -2,10 +2,10 @@
 
 use opencomputer_usage_core::{Code, limits};
 
-/// Returns the table of error codes.
-pub fn errors() -> String {
+/// Returns the table of these error codes.
+pub fn codes(codes: &[Code]) -> String {
     let row = |code: &Code| format!("| `{}` | {} | {} |\n", code.as_str(), code.status(), code.meaning());
-    let rows: String = Code::ALL.iter().map(row).collect();
+    let rows: String = codes.iter().map(row).collect();
     format!("\n| code | status | meaning |\n|---|---|---|\n{rows}\n")
 }
 

@@ -2,12 +2,14 @@
 #![allow(clippy::format_collect, clippy::format_push_string, reason = "clarity counts more than allocations here")]
 
 mod docs;
+mod endpoints;
 mod openapi;
 mod python;
 mod text;
 mod typescript;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use opencomputer_usage_core::Code;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -51,12 +53,29 @@ fn files(root: &Path) -> Result<Vec<(PathBuf, String)>> {
     ];
     for (name, mark, text) in [
         ("sdks/python/opencomputer_usage/_core.pyi", "#", python::stubs()?),
-        ("docs/api/errors.md", "<!--", docs::errors()),
+        ("docs/api/errors.md", "<!--", docs::codes(Code::ALL)),
+        ("docs/api/index.md", "<!--", endpoints::index()?),
         ("docs/api/limits.md", "<!--", docs::limits()),
     ] {
         files.push((name, part(&read(name)?, mark, MARK, &text).with_context(|| name.to_owned())?));
     }
-    Ok(files.into_iter().map(|(name, text)| (PathBuf::from(name), text)).collect())
+    let mut files: Vec<_> = files.into_iter().map(|(name, text)| (PathBuf::from(name), text)).collect();
+    for (name, tables) in endpoints::PAGES {
+        files.push((Path::new("docs/api").join(name), endpoints::page(root, name, tables)?));
+    }
+    Ok(files)
+}
+
+/// Replaces the parts of a file between the marks, in order.
+fn parts(file: &str, texts: &[String]) -> Result<String> {
+    let end = "<!-- End of the generated part. -->\n";
+    let mut pieces: Vec<_> = file.split_inclusive(end).map(str::to_owned).collect();
+    let marked = pieces.iter().filter(|piece| piece.ends_with(end)).count();
+    ensure!(marked == texts.len(), "{marked} generated parts instead of {}", texts.len());
+    for (piece, text) in pieces.iter_mut().zip(texts) {
+        *piece = part(piece, "<!--", MARK, text)?;
+    }
+    Ok(pieces.concat())
 }
 
 /// Replaces the part of a file between the marks, which are comments that begin with `comment`.
@@ -78,6 +97,15 @@ mod tests {
         let wanted = format!("a\n# {MARK}\nnew\n# End of the generated part.\nb\n");
         assert_eq!(part(&file, "#", MARK, "new\n").unwrap(), wanted);
         assert!(part("a\n", "#", MARK, "new\n").is_err());
+    }
+
+    #[test]
+    fn replaces_each_part_in_order() {
+        let marked = |text: &str| format!("<!-- {MARK} -->\n{text}<!-- End of the generated part. -->\n");
+        let file = |one: &str, two: &str| format!("a\n{}b\n{}c\n", marked(one), marked(two));
+        let texts = ["new\n".to_owned(), "newer\n".to_owned()];
+        assert_eq!(parts(&file("old\n", ""), &texts).unwrap(), file("new\n", "newer\n"));
+        assert!(parts(&file("", ""), &texts[..1]).is_err());
     }
 
     #[test]

@@ -4,6 +4,9 @@ mod operation;
 mod parameters;
 mod schemas;
 
+pub use operation::body;
+pub use parameters::all as parameters;
+
 use anyhow::Result;
 use opencomputer_usage_core::Code;
 use opencomputer_usage_core::tags::TagSet;

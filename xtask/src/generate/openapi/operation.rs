@@ -112,7 +112,7 @@ fn answer(endpoint: Endpoint, summary: &str) -> Result<Value> {
 }
 
 /// Returns the type of a reply's body, or of each item of its list.
-const fn body(reply: Reply) -> Option<&'static Description> {
+pub const fn body(reply: Reply) -> Option<&'static Description> {
     match reply {
         Reply::TagUsage => TagUsagePage::<String>::DESCRIPTION,
         Reply::GroupUsage => <GroupUsagePage>::DESCRIPTION,

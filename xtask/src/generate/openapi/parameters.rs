@@ -18,7 +18,7 @@ const EXCLUDE: &str = "`exclude[<dimension>]`: comma-separated values, written a
     them is dropped; one that lacks the dimension is kept. An empty exclusion drops sandboxes that lack the dimension.";
 
 /// Returns every parameter by its name.
-pub(super) fn all() -> Value {
+pub fn all() -> Value {
     let query = |name: &str, schema: Value, description: &str| json!({ "name": name, "in": "query", "description": description, "schema": schema });
     let combined = format!("(tag:{KEY_CHARACTERS}{{1,{MAX_TAG_KEY_CHARACTERS}}}|template|region|status)");
     let dimension = format!("^(sandbox|{combined})$");
@@ -30,7 +30,8 @@ pub(super) fn all() -> Value {
     let sort = json!({ "type": "string", "enum": sorts, "default": Sort::default().as_str() });
     let limit = json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE_LIMIT });
     let limits = format!(
-        "The number of items of a page; by default {DEFAULT_PAGE_LIMIT} of usage, and {DEFAULT_LIST_LIMIT} of a list"
+        "The number of items of a page, from 1 to {MAX_PAGE_LIMIT}; by default {DEFAULT_PAGE_LIMIT} of usage, and \
+         {DEFAULT_LIST_LIMIT} of a list"
     );
     let states = State::ALL.map(State::as_str);
     let state = json!({ "type": "string", "enum": states, "default": State::default().as_str() });
@@ -40,8 +41,15 @@ pub(super) fn all() -> Value {
     let zones = ["UTC", "Europe/Berlin", "Asia/Kathmandu"];
     let time_zone = json!({ "type": "string", "pattern": characters, "default": "UTC", "examples": zones });
     let interval = json!({ "type": "string", "enum": Interval::ALL.map(Interval::as_str) });
-    let from = format!("Start of the window, inclusive; by default {DEFAULT_WINDOW_DAYS} days before `to`");
-    let to = format!("End of the window, exclusive; by default now. At most {MAX_WINDOW_DAYS} days after `from`");
+    let from = format!(
+        "Start of the window, inclusive: RFC 3339 with an offset, or `YYYY-MM-DD`, the start of that day in `timezone`; \
+         by default {DEFAULT_WINDOW_DAYS} days before `to`"
+    );
+    let to = format!(
+        "End of the window, exclusive, in the form of `from`; by default now. At most {MAX_WINDOW_DAYS} days after `from`"
+    );
+    let start =
+        format!("Only values that start with this text of 1 to {MAX_TAG_VALUE_CHARACTERS} characters; case-sensitive");
     json!({
         "id": {
             "name": "id", "in": "path", "required": true, "description": "The sandbox", "example": "sb-shared",
@@ -53,8 +61,8 @@ pub(super) fn all() -> Value {
         },
         "from": query("from", reference("Instant"), &from),
         "to": query("to", reference("Instant"), &to),
-        "timezone": query("timezone", time_zone, "The time zone of dates and buckets, by its IANA name"),
-        "interval": query("interval", interval, "Splits the window into buckets: minutes, hours, days, ISO weeks or months"),
+        "timezone": query("timezone", time_zone, "The time zone of dates and buckets, by its IANA name, such as `Europe/Paris`; case-sensitive"),
+        "interval": query("interval", interval, "Splits the window into buckets: `1m`, `1h`, `1d`, `1w` (ISO weeks) or `1mo`; without it, there are none"),
         "groupBy": {
             "name": "groupBy", "in": "query", "required": true,
             "description": format!("`sandbox`, or up to {MAX_GROUP_BY_DIMENSIONS} of `tag:<key>`, `template`, `region` \
@@ -92,12 +100,12 @@ pub(super) fn all() -> Value {
                 "absent": { "summary": "with a team", "value": { "tag:team": "" } },
             },
         },
-        "sort": query("sort", sort, "The order of the items, descending"),
+        "sort": query("sort", sort, "The order of the items, descending: `-memoryGbSeconds` or `-diskOverageGbSeconds`"),
         "limit": query("limit", limit, &limits),
         "cursor": query("cursor", cursor, "`nextCursor` of the previous page, or the `cursor` in its `Link`. A cursor of \
             usage contains the window"),
         "state": query("state", state, "The sandboxes to list: `running`, or `all` for those in any state"),
-        "prefix": query("prefix", prefix, "Only values that start with this text"),
+        "prefix": query("prefix", prefix, &start),
         "If-Match": {
             "name": "If-Match", "in": "header", "schema": { "type": "string" },
             "description": "Write only if the current tags have this `ETag`. A list matches if any member does, `*` \

@@ -60,7 +60,7 @@ fn inputs() -> [(&'static str, Value); 5] {
         "description": "Tags that a user may set", "additionalProperties": value, "examples": [user_tags()],
     });
     let instant = json!({
-        "description": "RFC 3339 with an offset, or a date (midnight UTC)",
+        "description": "RFC 3339 with an offset, or a date: the start of that day in `timezone`",
         "anyOf": [{ "type": "string", "format": "date-time" }, { "type": "string", "format": "date" }],
     });
     let group = json!({
