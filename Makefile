@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts docs docs-serve
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -14,6 +14,7 @@ PACKED := $(DASHBOARD)/node_modules/@opencomputer/usage
 PY := sdks/python
 BENCH := $(CURDIR)/benches/py
 FAULTS := $(CURDIR)/tests/faults
+SITE := target/docs
 VENV := $(CURDIR)/.venv/bin
 RELEASE := --profile wheel --strip --interpreter $(VENV)/python
 QUIETLY := >/dev/null
@@ -79,6 +80,21 @@ test-browser: server ## test the dashboard in Chromium against the server, on SQ
 
 test-py: platform wheel verdicts ## run the Python tests on the wheel, with every installed Python
 	scripts/test-py
+
+docs: npm-package wheel ## build the documentation site into target/docs
+	scripts/needs docs
+	echo "==> building the documentation site"
+	rm -rf $(SITE)
+	npm --prefix docs run --silent build
+	echo "==> documenting the SDKs"
+	npm --prefix docs run --silent api
+	$(VENV)/python docs/python_api.py $(SITE)/api/python
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --package opencomputer-usage --package opencomputer-usage-core
+	cp -R target/doc $(SITE)/api/rust
+
+docs-serve: ## serve the pages of the documentation while you write
+	scripts/needs docs
+	npm --prefix docs run serve
 
 test-sdist: ## build the Python package from its source distribution
 	scripts/needs rust venv
@@ -248,7 +264,7 @@ publish-npm: ## publish the npm package in dist/ with its provenance (DRY_RUN=1:
 
 clean: ## remove everything that was built or installed in this folder
 	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} $(DASHBOARD)/{node_modules,dist/*} \
-		tests/packages/{node_modules,.projects,.wrangler} {tests/browser,benches/ts}/node_modules
+		tests/packages/{node_modules,.projects,.wrangler} {docs,tests/browser,benches/ts}/node_modules
 
 dashboard: dashboard-package ## build the dashboard on the packed npm package, for the server to embed
 	echo "==> building the dashboard"

@@ -1,4 +1,4 @@
-//! Every kind of successful response, in one list. A new kind is one row of [`replies!`] and its [`Body`].
+//! Every kind of successful response, in one list. A new kind is one row of `replies!` and its `Body`.
 
 use std::fmt;
 

@@ -4,10 +4,10 @@
 >>> validate_tags({"team": "payments"})
 []
 
-with UsageClient(api_key=..., base_url=...) as client:
-    page = client.usage.by_tag("team", from_="2026-04-01", to="2026-05-01")
-    for team in page:
-        print(team.tag_value, team.memory_gb_seconds)
+    with UsageClient(api_key=..., base_url=...) as client:
+        page = client.usage.by_tag("team", from_="2026-04-01", to="2026-05-01")
+        for team in page:
+            print(team.tag_value, team.memory_gb_seconds)
 
 Amounts are GB-seconds. Importing starts no thread, opens no socket and reads no certificate.
 """
