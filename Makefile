@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts docs docs-serve
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts docs docs-serve test-docs
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -30,7 +30,7 @@ help: ## list the targets
 demo: server npm-package wheel ## serve a generated fleet and report on it from both SDKs (ONCE=1: report, then exit)
 	ONCE=$(ONCE) scripts/demo
 
-test: test-rust test-api test-ts test-packages test-dashboard test-browser test-py ## run every test
+test: test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-docs ## run every test
 
 quick: ## run the tests of the core and every vector in Rust, in less than a minute
 	scripts/needs nextest
@@ -80,6 +80,11 @@ test-browser: server ## test the dashboard in Chromium against the server, on SQ
 
 test-py: platform wheel verdicts ## run the Python tests on the wheel, with every installed Python
 	scripts/test-py
+
+test-docs: server docs ## run or check every code block of the documentation, and check the links of the site
+	scripts/needs docs-tests chromium
+	echo "==> testing the documentation"
+	npm --prefix tests/docs run --silent test
 
 docs: npm-package wheel ## build the documentation site into target/docs
 	scripts/needs docs
@@ -264,7 +269,8 @@ publish-npm: ## publish the npm package in dist/ with its provenance (DRY_RUN=1:
 
 clean: ## remove everything that was built or installed in this folder
 	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} $(DASHBOARD)/{node_modules,dist/*} \
-		tests/packages/{node_modules,.projects,.wrangler} {docs,tests/browser,benches/ts}/node_modules
+		tests/packages/{node_modules,.projects,.wrangler} {docs,tests/browser,benches/ts}/node_modules \
+		tests/docs/{node_modules,.programs}
 
 dashboard: dashboard-package ## build the dashboard on the packed npm package, for the server to embed
 	echo "==> building the dashboard"

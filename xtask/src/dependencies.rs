@@ -10,11 +10,13 @@ use std::{
 use toml_edit::{DocumentMut, Item};
 
 /// The lock files of npm, and whether their packages are published or embedded, so that licenses are checked, too.
-const NPM: [(&str, bool); 5] = [
+const NPM: [(&str, bool); 7] = [
     ("sdks/typescript", true),
     ("dashboard", true),
     ("tests/packages", false),
     ("tests/browser", false),
+    ("tests/docs", false),
+    ("docs", false),
     ("benches/ts", false),
 ];
 const PIP: [&str; 6] = [

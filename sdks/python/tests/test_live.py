@@ -6,7 +6,6 @@ import asyncio
 import math
 import os
 import random
-import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -241,14 +240,3 @@ def test_results_stay_correct_after_10000_cancelled_calls(client: ocu.UsageClien
     before = answers()
     assert asyncio.run(main()) >= 10_000
     assert answers() == before
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/sdk/python.md"])
-def test_the_python_in_the_docs_runs(page: str, served: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    url, key = served
-    monkeypatch.setenv("OPENCOMPUTER_API_URL", url)
-    monkeypatch.setenv("OPENCOMPUTER_API_KEY", key)
-    examples = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    assert examples
-    for example in examples:
-        exec(example.replace("api_key=..., base_url=...", ""), {})
