@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts docs docs-serve test-docs
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts docs docs-serve test-docs test-examples
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -15,6 +15,9 @@ PY := sdks/python
 BENCH := $(CURDIR)/benches/py
 FAULTS := $(CURDIR)/tests/faults
 SITE := target/docs
+EXAMPLES := $(CURDIR)/tests/examples
+# What is linted beside the Python package.
+OTHER_PYTHON := $(BENCH) $(FAULTS) $(EXAMPLES) $(CURDIR)/docs/examples
 VENV := $(CURDIR)/.venv/bin
 RELEASE := --profile wheel --strip --interpreter $(VENV)/python
 QUIETLY := >/dev/null
@@ -30,7 +33,7 @@ help: ## list the targets
 demo: server npm-package wheel ## serve a generated fleet and report on it from both SDKs (ONCE=1: report, then exit)
 	ONCE=$(ONCE) scripts/demo
 
-test: test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-docs ## run every test
+test: test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-docs test-examples ## run every test
 
 quick: ## run the tests of the core and every vector in Rust, in less than a minute
 	scripts/needs nextest
@@ -100,6 +103,11 @@ docs: npm-package wheel ## build the documentation site into target/docs
 docs-serve: ## serve the pages of the documentation while you write
 	scripts/needs docs
 	npm --prefix docs run serve
+
+test-examples: server npm-package wheel ## run the examples of the documentation against a live server (that of Next.js runs in test-packages)
+	echo "==> testing the examples"
+	cargo build --locked $(RUST_TESTED) --examples
+	$(VENV)/python -m pytest --quiet -p no:cacheprovider $(EXAMPLES)
 
 test-sdist: ## build the Python package from its source distribution
 	scripts/needs rust venv
@@ -182,7 +190,7 @@ lint: dashboard-package lint-release ## check formatting, lints and types in eve
 	npm --prefix $(TS) run --silent lint
 	echo "==> linting Python"
 	scripts/unasync --check
-	cd $(PY) && $(VENV)/ruff check . $(BENCH) $(FAULTS) && $(VENV)/ruff format --check . $(BENCH) $(FAULTS) && $(VENV)/mypy && $(VENV)/pyright
+	cd $(PY) && $(VENV)/ruff check . $(OTHER_PYTHON) && $(VENV)/ruff format --check . $(OTHER_PYTHON) && $(VENV)/mypy && $(VENV)/pyright
 
 lint-release: ## lint the workflows, the issue forms, the Dockerfile and compose.yaml
 	scripts/needs lint-release
@@ -203,7 +211,7 @@ fmt: ## format every language
 	scripts/needs rust npm venv
 	cargo fmt --all
 	npm --prefix $(TS) run --silent fmt
-	cd $(PY) && $(VENV)/ruff check --fix . $(BENCH) $(FAULTS) && $(VENV)/ruff format . $(BENCH) $(FAULTS)
+	cd $(PY) && $(VENV)/ruff check --fix . $(OTHER_PYTHON) && $(VENV)/ruff format . $(OTHER_PYTHON)
 	scripts/unasync
 
 generate: ## write the types, schemas and tables that come from the core
