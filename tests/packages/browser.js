@@ -41,6 +41,15 @@ export async function serve(directory, policy = STRICT) {
   return `http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}/`;
 }
 
+/** Opens an empty page, which the caller closes. */
+export async function newPage() {
+  browser ??= await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
+  });
+  return browser.newPage();
+}
+
 /**
  * Opens a page and waits for its `window.report`. If there is none, the error contains the messages of the page.
  *
@@ -48,11 +57,7 @@ export async function serve(directory, policy = STRICT) {
  * @param {number} [timeout] milliseconds to wait for the report
  */
 export async function visit(url, config, timeout = 30_000) {
-  browser ??= await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
-  });
-  const page = await browser.newPage();
+  const page = await newPage();
   const complaints = /** @type {string[]} */ ([]);
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => complaints.push(message.text()));
