@@ -7,7 +7,6 @@ use opencomputer_usage_core::operations::Endpoint;
 use opencomputer_usage_core::wire::describe::{Description, MemberDescription, Presence};
 use opencomputer_usage_core::wire::reply::Reply;
 use opencomputer_usage_core::wire::shape::Shape;
-use serde_json::Value;
 
 use super::text::sentences_if_sent;
 use super::{docs, openapi};
@@ -76,12 +75,12 @@ fn parameters(endpoint: Endpoint) -> Result<String> {
     let query = endpoint.query();
     let mut rows = String::new();
     for name in query.scalars.iter().chain(query.maps) {
-        let parameter = &known[name];
+        let parameter = known.get(name).with_context(|| format!("`{name}` is not described"))?;
         let description = parameter["description"].as_str().with_context(|| format!("`{name}` has no description"))?;
-        let default = match &parameter["schema"]["default"] {
+        let default = match parameter.pointer("/schema/default") {
             _ if parameter["required"] == true => "required".to_owned(),
-            Value::Null => String::new(),
-            default => format!("`{}`", default.as_str().context("a default is no text")?),
+            None => String::new(),
+            Some(default) => format!("`{}`", default.as_str().context("a default is no text")?),
         };
         let name = if query.maps.contains(name) { format!("{name}[<dimension>]") } else { (*name).to_owned() };
         // The document has one description of both forms of a name.
