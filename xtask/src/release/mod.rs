@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result, ensure};
 use opencomputer_usage_core::usage::window::Timestamp;
 use semver::Version;
 use std::{
-    fs,
     path::Path,
     process::{Command, Stdio},
     time::{SystemTime, UNIX_EPOCH},
@@ -95,7 +94,7 @@ fn prepare(root: &Path, plan: &Plan) -> Result<()> {
 
 /// Edits the changelog and the manifests. npm and cargo edit their own lock files.
 fn edit(root: &Path, Plan { to, changelog, .. }: &Plan) -> Result<()> {
-    fs::write(root.join(CHANGELOG), changelog).with_context(|| format!("cannot write {CHANGELOG}"))?;
+    version::write(root, CHANGELOG, changelog)?;
     version::bump(root, to)?;
     run_command(Command::new(env!("CARGO")).args(["update", "--quiet", "--workspace"]).current_dir(root))?;
     let npm = ["version", "--silent", "--no-git-tag-version", "--allow-same-version", "--ignore-scripts"];

@@ -1,9 +1,10 @@
 //! The release of a small workspace in a repository of its own.
 
 use super::*;
+use std::fs;
 use tempfile::TempDir;
 
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     (
         "Cargo.toml",
         "[workspace]\nresolver = \"3\"\nmembers = [\"core\", \"sdk\"]\n\n[workspace.package]\nversion = \"0.1.0\"\n\n\
@@ -21,6 +22,7 @@ const FILES: [(&str, &str); 8] = [
          \"packages\": {\n    \"\": {\n      \"name\": \"sdk\",\n      \"version\": \"0.1.0\"\n    }\n  }\n}\n",
     ),
     ("docs/openapi.json", "{ \"info\": { \"version\": \"0.1.0\" } }\n"),
+    ("sdks/typescript/src/version.ts", "export const version: string = \"0.1.0\";\n"),
     ("docs/start.md", "Install 0.1.0, not 10.1.0.\n"),
     ("CHANGELOG.md", "# Changelog\n\n## [Unreleased]\n\n- A thing.\n"),
 ];

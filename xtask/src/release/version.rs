@@ -8,6 +8,8 @@ use toml_edit::{DocumentMut, Item, Value};
 
 /// The manifest from which the other places follow.
 pub(super) const MANIFEST: &str = "Cargo.toml";
+/// The constant of the npm package, the only string in its file.
+const TYPESCRIPT: &str = "sdks/typescript/src/version.ts";
 /// JSON files that state the version, and the pointer to it.
 const JSON: [(&str, &str); 4] = [
     ("docs/openapi.json", "/info/version"),
@@ -54,17 +56,22 @@ pub(super) fn stale(root: &Path, version: &Version) -> Result<Vec<String>> {
         let json: Json = serde_json::from_str(&read(root, file)?).with_context(|| format!("cannot parse {file}"))?;
         compare(&format!("{file} ({pointer})"), json.pointer(pointer).and_then(Json::as_str), &plain);
     }
+    compare(TYPESCRIPT, read(root, TYPESCRIPT)?.split('"').nth(1), &plain);
     Ok(stale)
 }
 
-/// Sets the version of the workspace and the versions that it requires of its own crates.
+/// Sets the version of the workspace, the versions that it requires of its own crates, and the npm package's constant.
 pub(super) fn bump(root: &Path, version: &Version) -> Result<()> {
     let mut manifest = toml(root, MANIFEST)?;
     set(workspace(&mut manifest)?, version.to_string());
     for (_, value) in own_requirements(&mut manifest) {
         set(value, format!("={version}"));
     }
-    fs::write(root.join(MANIFEST), manifest.to_string()).with_context(|| format!("cannot write {MANIFEST}"))
+    let typescript = read(root, TYPESCRIPT)?;
+    let (before, rest) = typescript.split_once('"').with_context(|| format!("{TYPESCRIPT} has no version"))?;
+    let (_, after) = rest.split_once('"').with_context(|| format!("{TYPESCRIPT} has no version"))?;
+    write(root, MANIFEST, &manifest.to_string())?;
+    write(root, TYPESCRIPT, &format!("{before}\"{version}\"{after}"))
 }
 
 /// Returns the version in the root manifest.
@@ -94,6 +101,10 @@ fn toml(root: &Path, file: &str) -> Result<DocumentMut> {
     read(root, file)?.parse().with_context(|| format!("cannot parse {file}"))
 }
 
+pub(super) fn write(root: &Path, file: &str, text: &str) -> Result<()> {
+    fs::write(root.join(file), text).with_context(|| format!("cannot write {file}"))
+}
+
 pub(super) fn read(root: &Path, file: &str) -> Result<String> {
     fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}"))
 }
@@ -116,9 +127,13 @@ mod tests {
                         own = { path = \"own\", version = \"=0.1.0\" }\nbare = { path = \"bare\" }\n\
                         other = { version = \"=0.1.0\" }\nlast = \"0.1.0\"\n";
         let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join(MANIFEST), manifest).unwrap();
+        fs::create_dir_all(directory.path().join("sdks/typescript/src")).unwrap();
+        write(directory.path(), MANIFEST, manifest).unwrap();
+        write(directory.path(), TYPESCRIPT, "/** It. */\nexport const version: string = \"0.1.0\";\n").unwrap();
         bump(directory.path(), &Version::new(0, 2, 0)).unwrap();
         let wanted = manifest.replacen("0.1.0", "0.2.0", 2);
         assert_eq!(read(directory.path(), MANIFEST).unwrap(), wanted);
+        let constant = read(directory.path(), TYPESCRIPT).unwrap();
+        assert_eq!(constant, "/** It. */\nexport const version: string = \"0.2.0\";\n");
     }
 }
