@@ -14,9 +14,11 @@ const RANGE: i64 = 10_000;
 /// Deletes the samples before a time, and returns their number.
 pub(super) async fn samples(pool: &PgPool, before: Timestamp, platform: bool) -> Result<u64> {
     let sql = if platform { sql::PRUNE_PLATFORM_SAMPLES } else { sql::PRUNE_SAMPLES };
-    let orgs: Vec<Uuid> = sqlx::query_scalar(sql::SAMPLED_ORGS).fetch_all(pool).await?;
-    let mut pruned = 0;
-    for org in orgs {
+    let (mut pruned, mut next) = (0, Some(Uuid::nil()));
+    while let Some(from) = next {
+        let found: Option<Uuid> = sqlx::query_scalar(sql::SAMPLED_ORGS).bind(from).fetch_optional(pool).await?;
+        let Some(org) = found else { break };
+        next = org.as_u128().checked_add(1).map(Uuid::from_u128);
         let mut after = (String::new(), Instant(i64::MIN));
         loop {
             let (id, at) = &after;

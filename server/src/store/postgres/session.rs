@@ -15,6 +15,19 @@ pub(super) const BUDGET: Duration = Duration::from_secs(QUERY_BUDGET_SECONDS as 
 /// The age above which a request sets a time limit for its statements. The session's limit suits younger requests.
 const LATE: Duration = Duration::from_millis(100);
 
+/// Chooses the plans of lookups, for the session or the transaction: generic ones, except with Citus, which routes a
+/// statement to a shard only if it knows the org. Its workers plan for themselves.
+macro_rules! plan_lookups {
+    ($local:literal) => {
+        concat!(
+            "SELECT set_config('plan_cache_mode', CASE WHEN EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')
+                 THEN 'force_custom_plan' ELSE 'force_generic_plan' END, ",
+            $local,
+            ")"
+        )
+    };
+}
+
 /// The settings of every connection, but for the time limit of statements.
 ///
 /// Compiling statements costs more than it saves at this size. Reads of the covering index must not be priced like
@@ -22,9 +35,11 @@ const LATE: Duration = Duration::from_millis(100);
 ///
 /// Most statements look rows up by their whole key. Their plans are generic, without the org: a plan for one org that
 /// is missing or outdated in the statistics expects a single row and may use an index on a part of the key.
-const SESSION: &str = "SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
-     SET random_page_cost = 1.1; SET parallel_tuple_cost = 0.01; SET client_min_messages = warning;
-     SET statement_timeout = ";
+const SESSION: &str = concat!(
+    plan_lookups!("false"),
+    "; SET jit = off; SET enable_seqscan = off; SET random_page_cost = 1.1; SET parallel_tuple_cost = 0.01;
+     SET client_min_messages = warning; SET statement_timeout = "
+);
 
 /// Begins a read-only transaction in which all statements see the same moment.
 pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
@@ -49,8 +64,10 @@ pub(super) const WHOLE_ORG: &str = "SET LOCAL plan_cache_mode = force_custom_pla
 pub(super) const JOINED: &str = "SET LOCAL enable_nestloop = off";
 
 /// Returns to the settings for lookups after [`WHOLE_ORG`].
-pub(super) const BY_KEY: &str = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_nestloop = on;
-     SET LOCAL enable_sort = on; SET LOCAL enable_seqscan = off";
+pub(super) const BY_KEY: &str = concat!(
+    plan_lookups!("true"),
+    "; SET LOCAL enable_nestloop = on; SET LOCAL enable_sort = on; SET LOCAL enable_seqscan = off"
+);
 
 /// Applies the settings of every connection.
 pub(super) async fn set_up(db: &mut PgConnection) -> sqlx::Result<()> {

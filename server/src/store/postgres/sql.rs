@@ -67,7 +67,7 @@ statements! {
          WHERE key_hash = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())";
     NOW = "SELECT clock_timestamp()";
     /// Returns after the signal has reached the process.
-    CANCEL = "SELECT pg_cancel_backend($1)";
+    CANCEL = "SELECT pg_cancel_backend($1::int4)";
     /// Writes a temporary table, which fails if the disk is full.
     PROBE_ROOM = "CREATE TEMPORARY TABLE usage_probe ON COMMIT DROP AS
          SELECT repeat('x', 1000) AS filler FROM generate_series(1, 100)";
@@ -265,12 +265,8 @@ statements! {
              SELECT 1 FROM sandbox_usage_samples AS known
              WHERE (known.org_id = $1) IS TRUE AND known.sandbox_id = batch.sandbox_id
                  AND known.sampled_at = batch.sampled_at OFFSET 0)";
-    /// The orgs that have samples, each found by one lookup. This lookup crosses orgs.
-    SAMPLED_ORGS = "WITH RECURSIVE org (id) AS (
-             (SELECT org_id FROM sandbox_usage_samples ORDER BY org_id LIMIT 1)
-             UNION ALL SELECT (SELECT org_id FROM sandbox_usage_samples WHERE org_id > org.id ORDER BY org_id LIMIT 1)
-             FROM org WHERE org.id IS NOT NULL)
-         SELECT id FROM org WHERE id IS NOT NULL";
+    /// The orgs that have samples, from an id on, one at a time: one lookup. This lookup crosses orgs.
+    SAMPLED_ORGS = "SELECT org_id FROM sandbox_usage_samples WHERE org_id >= $1 ORDER BY org_id LIMIT 1";
     /// Deletes the samples before a time from a range of an org's keys: at most this many keys after the given one.
     /// Returns the number of deleted samples and the last key of the range, or no row at the end.
     PRUNE_SAMPLES = "WITH part AS (
