@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts docs docs-serve test-docs test-examples
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts docs docs-serve test-docs test-examples test-citus
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -24,6 +24,8 @@ QUIETLY := >/dev/null
 LINT := target/lint-release/bin
 # The published crates.
 CRATES := -p opencomputer-usage-core -p opencomputer-usage
+ON_CITUS := --test store --test tenancy --test lists --test samples --test reconcile --test vectors --test concurrency \
+  -E 'test(postgres::) | test(a_tenants_statement_touches_one_partition)'
 # The bindings are tested from their own languages.
 RUST_TESTED := --workspace --exclude opencomputer-usage-python --exclude opencomputer-usage-wasm
 
@@ -57,6 +59,13 @@ test-sdks: wheel npm-package verdicts ## run the tests of the core and the SDKs 
 	cd $(TS) && npm exec -- vitest run --exclude 'tests/{faults,legacy,live,platform,readme}.test.ts'
 	echo "==> testing the wheel"
 	cd $(PY) && $(VENV)/python -m pytest --quiet -p no:cacheprovider tests $(addprefix --ignore=tests/test_,faults.py live.py platform.py)
+
+test-citus: ## run the store tests and the tenancy walk on a Citus cluster (CITUS_URL=postgres://coordinator/database)
+	[ -n "$${CITUS_URL:-}" ] || { echo "error: nothing is tested: set CITUS_URL to a database of a Citus coordinator" >&2; exit 1; }
+	scripts/needs nextest
+	echo "==> testing on Citus"
+	# One after the other, because they share a database.
+	TEST_CITUS_URL="$$CITUS_URL" cargo nextest run --locked -j 1 -p opencomputer-usage-server $(ON_CITUS)
 
 test-api: server ## test a live server against its OpenAPI document
 	scripts/needs venv

@@ -33,6 +33,9 @@ fn with_everything() -> Plan {
     query.plan("2026-02-01".parse().unwrap(), Rule::default()).unwrap()
 }
 
+/// Statements of imports into a platform's tables, which Citus does not distribute.
+const ON_PLATFORM: [&str; 4] = ["UPDATE_SESSIONS", "INSERT_SESSIONS", "UPDATE_SCALES", "INSERT_SCALES"];
+
 /// Splits a statement into its scopes: each `SELECT`, and the writing part.
 fn scopes(sql: &str) -> Vec<String> {
     // From the innermost parenthesis outwards. A nested `SELECT` is a scope of its own.
@@ -254,16 +257,14 @@ fn arguments(types: &[String]) -> String {
     types.iter().map(value).collect::<Vec<_>>().join(", ")
 }
 
-/// The tables that a plan scans or writes.
-fn relations(plan: &Value, into: &mut Vec<String>) {
+/// Collects the values of a member of a plan at every depth.
+fn members<'a>(plan: &'a Value, name: &str, into: &mut Vec<&'a Value>) {
     match plan {
-        Value::Object(members) => {
-            if let Some(name) = members.get("Relation Name").and_then(Value::as_str) {
-                into.push(name.to_owned());
-            }
-            members.values().for_each(|member| relations(member, into));
+        Value::Object(members_of) => {
+            into.extend(members_of.get(name));
+            members_of.values().for_each(|member| members(member, name, into));
         }
-        Value::Array(items) => items.iter().for_each(|item| relations(item, into)),
+        Value::Array(items) => items.iter().for_each(|item| members(item, name, into)),
         _ => (),
     }
 }
@@ -302,19 +303,28 @@ async fn a_tenants_statement_touches_one_partition() {
         if ON_PLATFORM_SAMPLES.contains(&name) {
             continue;
         }
+        if server.database.engine == Engine::Citus && ON_PLATFORM.contains(&name) {
+            continue;
+        }
         if ["STAGE", "PROBE_ROOM"].contains(&name) {
             // They read no big table, but other statements need the table of imports.
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *db).await.unwrap();
             continue;
         }
+        let plan = plan(&mut db, &sql).await;
+        // Citus explains the tasks of a statement. Each of them has its own shards, whose names are like partitions'.
+        let mut tasks = Vec::new();
+        members(&plan, "Task Count", &mut tasks);
+        assert!(tasks.iter().all(|count| **count == 1), "{name}: {plan:#}");
         let mut touched = Vec::new();
-        relations(&plan(&mut db, &sql).await, &mut touched);
+        members(&plan, "Relation Name", &mut touched);
         for table in BIG_TABLES {
             let mut partitions: Vec<_> = touched
                 .iter()
+                .filter_map(|name| name.as_str())
                 .filter(|name| name.strip_prefix(table).is_some_and(|rest| rest.starts_with('_')))
                 .collect();
-            partitions.sort();
+            partitions.sort_unstable();
             partitions.dedup();
             assert!(partitions.len() <= 1, "{name} touches {partitions:?}");
             seen += partitions.len();

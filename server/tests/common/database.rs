@@ -1,6 +1,7 @@
 //! A database for one test.
 
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use opencomputer_usage_core::usage::window::Timestamp;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -18,9 +19,27 @@ pub enum Engine {
     Platform,
     /// PostgreSQL with the big tables hash-partitioned by org.
     Partitioned,
+    /// Citus with the tables distributed as the guide says, in a schema of the database at `TEST_CITUS_URL`.
+    Citus,
 }
 
-/// The tables that `Engine::Partitioned` partitions.
+impl Engine {
+    /// Returns `Citus` instead of the server's own schema on PostgreSQL if the tests run on a cluster. Tests then run one
+    /// after the other, because they share a database.
+    fn on_cluster(self) -> Self {
+        let on_citus = matches!(self, Self::Postgres | Self::Partitioned) && citus_url().is_some();
+        if on_citus { Self::Citus } else { self }
+    }
+}
+
+/// The number of schemas that this process has created on Citus.
+static SCHEMAS: AtomicU32 = AtomicU32::new(0);
+
+fn citus_url() -> Option<String> {
+    std::env::var("TEST_CITUS_URL").ok()
+}
+
+/// The tables that `Engine::Partitioned` partitions and `Engine::Citus` distributes.
 pub const BIG_TABLES: [&str; 4] = ["sandbox_sessions", "sandbox_scale_events", "sandbox_tags", "sandbox_usage_samples"];
 
 #[derive(Clone)]
@@ -39,7 +58,22 @@ fn server_url() -> String {
 
 impl Database {
     pub async fn create(engine: Engine) -> Self {
+        let engine = engine.on_cluster();
         let directory = tempfile::tempdir().unwrap();
+        if engine == Engine::Citus {
+            let url = citus_url().unwrap();
+            let mut db = PgConnection::connect(&url).await.expect("TEST_CITUS_URL names no PostgreSQL that answers");
+            // Each test runs in a process of its own, which removes what the one before has left.
+            let schema = format!("usage_test_{}", SCHEMAS.fetch_add(1, Ordering::Relaxed));
+            let sql = format!(
+                "SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema} CASCADE;
+                 CREATE SCHEMA {schema}"
+            );
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
+            let separator = if url.contains('?') { '&' } else { '?' };
+            let url = format!("{url}{separator}options[search_path]={schema}");
+            return Self { engine, url, _directory: directory.into() };
+        }
         if engine == Engine::Sqlite {
             let url = format!("sqlite://{}/usage.db", directory.path().display());
             return Self { engine, url, _directory: directory.into() };
@@ -146,8 +180,11 @@ impl Database {
         self.execute(&sql).await;
     }
 
-    /// Rebuilds the big tables in four partitions each.
+    /// Rebuilds the big tables in four partitions each, or distributes them, unless that is done.
     pub async fn partition(&self) {
+        if self.engine == Engine::Citus {
+            return self.distribute().await;
+        }
         if self.engine != Engine::Partitioned {
             return;
         }
@@ -164,6 +201,18 @@ impl Database {
                 [0, 1, 2, 3].map(part).concat()
             );
             self.execute(&sql).await;
+        }
+    }
+
+    /// Runs the statements of the guide, with few shards to save time.
+    async fn distribute(&self) {
+        const GUIDE: &str = include_str!("../../../docs/guides/citus.md");
+        let distributed = "SELECT count(*)::text FROM pg_dist_partition
+             WHERE logicalrelid = to_regclass('sandbox_sessions')";
+        if self.texts(distributed).await == ["0"] {
+            let mut blocks = GUIDE.split("```sql\n").filter_map(|part| part.split("```").next());
+            let block = blocks.find(|block| block.contains("create_distributed_table")).unwrap();
+            self.execute(&format!("SET citus.shard_count = 4; {block}")).await;
         }
     }
 }
