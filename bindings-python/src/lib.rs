@@ -11,6 +11,11 @@
     reason = "names, arguments and docstrings are Python's"
 )]
 
+#[cfg(Py_GIL_DISABLED)]
+compile_error!(
+    "opencomputer-usage does not support free-threaded Python yet: use one with the global interpreter lock"
+);
+
 mod decode;
 mod errors;
 mod functions;

@@ -14,8 +14,8 @@ Amounts are GB-seconds. Importing starts no thread, opens no socket and reads no
 
 import sys
 
-if "t" in getattr(sys, "abiflags", ""):
-    msg = "opencomputer_usage has no wheel for free-threaded Python yet: use one with the global interpreter lock"
+if "free-threading build" in sys.version:  # `sys.abiflags` is missing on Windows before Python 3.14
+    msg = "opencomputer_usage does not support free-threaded Python yet: use one with the global interpreter lock"
     raise ImportError(msg, name=__name__)
 
 if sys.version_info < (3, 12):  # from then on the interpreter refuses by itself

@@ -80,14 +80,14 @@ def test_a_sub_interpreter_gets_a_clear_import_error() -> None:
 def test_a_free_threaded_python_gets_a_clear_import_error() -> None:
     script = """
         import sys
-        sys.abiflags = "t"
+        sys.version = "3.14.1 free-threading build (main, Dec  2 2025, 12:51:37) [GCC 12.2.0]"
         try:
             import opencomputer_usage
         except ImportError as error:
             print(error)
     """
     expect_output(
-        "opencomputer_usage has no wheel for free-threaded Python yet: use one with the global interpreter lock\n",
+        "opencomputer_usage does not support free-threaded Python yet: use one with the global interpreter lock\n",
         script,
     )
 
