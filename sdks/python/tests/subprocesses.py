@@ -30,8 +30,11 @@ def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
     try:
         return process.communicate(timeout=15)
     except subprocess.TimeoutExpired:
-        # Also its children, which would keep the pipes open.
-        os.killpg(process.pid, signal.SIGKILL)
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            # Also its children, which would keep the pipes open.
+            os.killpg(process.pid, signal.SIGKILL)
         pytest.fail(f"hangs: {process.communicate()}")
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 import trio
-import uvloop
 from samples import KEY, KEYS
 from stub import Answer, Stub
 
@@ -22,10 +21,28 @@ import opencomputer_usage as ocu
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+
+def refuse(*_: object) -> None:
+    raise NotImplementedError
+
+
+def loop_without_readers() -> asyncio.AbstractEventLoop:
+    """Returns a loop that watches no descriptors and handles no signals for others, like the default one of Windows."""
+    loop = asyncio.SelectorEventLoop()
+    for kind in ("reader", "writer", "signal_handler"):
+        setattr(loop, f"add_{kind}", refuse)
+        setattr(loop, f"remove_{kind}", refuse)
+    return loop
+
+
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
-    "uvloop": uvloop.new_event_loop,
+    "without readers": loop_without_readers,
 }
+if sys.platform != "win32":
+    import uvloop
+
+    LOOPS["uvloop"] = uvloop.new_event_loop
 
 
 Run = Callable[[Coroutine[Any, Any, None]], None]

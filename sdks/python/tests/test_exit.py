@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import time
@@ -21,6 +22,7 @@ INTERRUPTED = f"""
 """
 
 
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 @pytest.mark.parametrize(
     "answer",
     [Answer(hangs=True), Answer(503, {"error": "later"}, {"Retry-After": "15"})],

@@ -20,6 +20,7 @@ from subprocesses import CLIENT, expect_output
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and limits need POSIX")
 needs_proc = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
 
@@ -57,6 +58,25 @@ def test_importing_and_making_a_client_for_plain_http_reads_no_certificate(tmp_p
         print("made")
     """
     expect_output("made\n", script)
+
+
+def test_imports_and_calls_need_nothing_that_windows_lacks() -> None:
+    script = """
+        import os, sys
+        for name in ("fork", "forkpty", "register_at_fork", "getuid", "geteuid", "uname"):
+            delattr(os, name)
+        del sys.abiflags
+        for name in ("fcntl", "grp", "pwd", "resource", "termios"):
+            sys.modules[name] = None
+        from opencomputer_usage import AsyncUsageClient, UsageClient
+        used = len(UsageClient(api_key="key", base_url=URL).tags.list_keys())
+        # On Linux, asyncio itself needs it.
+        del sys.modules["fcntl"]
+        import asyncio
+        print(used + len(asyncio.run(AsyncUsageClient(api_key="key", base_url=URL).tags.list_keys())))
+    """
+    with Stub(Answer(body=KEYS)) as stub:
+        expect_output("2\n", script, stub.url)
 
 
 def test_a_sub_interpreter_gets_a_clear_import_error() -> None:
