@@ -1,5 +1,6 @@
 //! A clock that steps backward and forward between requests, for all processes that read it: the server, and PostgreSQL
 //! if it is the engine.
+#![cfg(target_os = "linux")]
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
 mod faults;

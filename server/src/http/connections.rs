@@ -54,7 +54,9 @@ impl Limits {
 /// Raises the soft limit of open files to the hard one. Returns the new limit.
 fn raise_open_files() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    // macOS refuses a soft limit above its `OPEN_MAX`, also if the hard one is infinite.
+    let wanted = if cfg!(target_os = "macos") { Some(maximum.unwrap_or(u64::MAX).min(10_240)) } else { maximum };
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: wanted, maximum });
     getrlimit(Resource::Nofile).current.or(current).unwrap_or(u64::MAX)
 }
 
