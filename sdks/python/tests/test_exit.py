@@ -172,3 +172,18 @@ def test_exiting_right_after_an_async_call_never_crashes() -> None:
             # In parallel, because a busy machine varies the moment at which threads meet the exit.
             for process in [start(script, stub.url) for _ in range(4)]:
                 assert (*finish(process), process.returncode) == ("over\n", "", 0)
+
+
+def test_exiting_while_daemon_threads_make_calls_never_crashes() -> None:
+    script = f"""
+        import threading, time
+        {CLIENT}
+        def call():
+            while True:
+                client.tags.list_keys()
+        for _ in range(8): threading.Thread(target=call, daemon=True).start()
+        time.sleep(0.4)
+    """
+    with Stub(Answer(body=KEYS)) as stub:
+        for process in [start(script, stub.url) for _ in range(4)]:
+            assert (*finish(process), process.returncode) == ("", "", 0)
