@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts docs docs-serve test-docs test-examples test-citus
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts docs docs-serve test-docs test-examples test-citus wheels check-wheels
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -20,6 +20,8 @@ EXAMPLES := $(CURDIR)/tests/examples
 OTHER_PYTHON := $(BENCH) $(FAULTS) $(EXAMPLES) $(CURDIR)/docs/examples
 VENV := $(CURDIR)/.venv/bin
 RELEASE := --profile wheel --strip --interpreter $(VENV)/python
+# The wheel of `make dist`, which runs on every Linux of this architecture.
+PORTABLE := $(if $(filter Linux,$(shell uname -s)),$(shell uname -m)-manylinux,native)
 QUIETLY := >/dev/null
 LINT := target/lint-release/bin
 # The published crates.
@@ -228,13 +230,12 @@ generate: ## write the types, schemas and tables that come from the core
 	cargo xtask generate
 
 dist: dashboard ## put the wheel, the npm tarball and the server into dist/
-	scripts/needs venv
+	scripts/needs venv $(if $(filter native,$(PORTABLE)),,zig)
 	rm -rf dist && mkdir dist
 	echo "==> building the release server"
 	cargo build --locked --release -p opencomputer-usage-server
 	cp target/release/opencomputer-usage-server dist/
-	echo "==> building the release wheel"
-	cd $(PY) && $(VENV)/maturin build --quiet --locked $(RELEASE) --out $(CURDIR)/dist
+	scripts/wheels $(PORTABLE)
 	echo "==> packing the npm package"
 	cd $(TS) && npm pack --silent --pack-destination $(CURDIR)/dist >/dev/null
 	ls -sh dist
@@ -283,6 +284,14 @@ publish-crates: ## publish the crates in the order of their dependencies (DRY_RU
 
 publish-npm: ## publish the npm package in dist/ with its provenance (DRY_RUN=1: only check)
 	npm publish ./dist/*.tgz --access public $(if $(DRY_RUN),--dry-run,--provenance)
+
+wheels: ## build the wheels for Linux and the source distribution into dist/ (WHEELS="x86_64-manylinux sdist": only these; native: for this machine, without Zig)
+	scripts/needs venv $(if $(filter native,$(WHEELS)),,zig)
+	scripts/wheels $(WHEELS)
+
+check-wheels: platform verdicts ## check the wheels in dist/, and make calls with those that run here
+	scripts/needs venv zig arm64
+	scripts/with-demo scripts/check-wheels
 
 clean: ## remove everything that was built or installed in this folder
 	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} $(DASHBOARD)/{node_modules,dist/*} \

@@ -19,10 +19,11 @@ const NPM: [(&str, bool); 7] = [
     ("docs", false),
     ("benches/ts", false),
 ];
-const PIP: [&str; 6] = [
+const PIP: [&str; 7] = [
     ".github/requirements.txt",
     "sdks/python/requirements-dev.txt",
     "sdks/python/requirements-test.txt",
+    "sdks/python/requirements-wheels.txt",
     "tests/requirements.txt",
     "benches/py/requirements.txt",
     "benches/server/requirements.txt",
