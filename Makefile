@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts docs docs-serve test-docs test-examples test-citus wheels check-wheels
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts docs docs-serve test-docs test-examples test-citus wheels check-wheels binaries check-binaries
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -292,6 +292,13 @@ wheels: ## build the wheels for Linux and the source distribution into dist/ (WH
 check-wheels: platform verdicts ## check the wheels in dist/, and make calls with those that run here
 	scripts/needs venv zig arm64
 	scripts/with-demo scripts/check-wheels
+
+binaries: dashboard ## build static servers for Linux into dist/ (BINARIES=aarch64: only this one)
+	scripts/needs zig
+	scripts/binaries $(BINARIES)
+
+check-binaries: wheel ## check the static servers in dist/, and run those that can run here
+	scripts/check-binaries
 
 clean: ## remove everything that was built or installed in this folder
 	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} $(DASHBOARD)/{node_modules,dist/*} \
