@@ -34,7 +34,7 @@ RUST_TESTED := --workspace --exclude opencomputer-usage-python --exclude opencom
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-demo: server npm-package wheel ## serve a generated fleet and report on it from both SDKs (ONCE=1: report, then exit)
+demo: server npm-package wheel ## serve a generated fleet and report on it from Python and TypeScript (ONCE=1: report, then exit)
 	ONCE=$(ONCE) scripts/demo
 
 test: test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-docs test-examples ## run every test

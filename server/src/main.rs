@@ -102,7 +102,7 @@ enum Command {
         #[arg(long, value_name = "TIME")]
         samples_before: Timestamp,
     },
-    /// Exit with 0 if a server is ready, as `/readyz` tells; for a container without other programs
+    /// Exit with 0 if a server is ready; for the health check of a container
     Healthcheck {
         /// The address of the server
         #[arg(long, default_value = "127.0.0.1:8787")]

@@ -23,8 +23,8 @@ export function problem(status: number, body: Problem, headers?: Record<string, 
 }
 
 /**
- * Passes on the errors that the page can act on. All others are logged and hidden: that the server's API key expired, for
- * example, is nothing to sign in for.
+ * Passes on the errors that the page can act on. All others are logged and hidden: if the server's API key
+ * expired, for example, the user must not be asked to sign in.
  */
 export function failure(error: unknown): Response {
   if (!(error instanceof OpenComputerError)) throw error;

@@ -46,7 +46,7 @@ fn failed_handshake(error: &std::io::Error) -> bool {
     error.kind() == ErrorKind::InvalidData
 }
 
-/// Returns the reason why rustls rejected the handshake. It has no words for the version of a certificate.
+/// Returns the reason why rustls rejected the handshake, in plain words for an unsupported certificate version.
 fn in_words(error: &std::io::Error) -> String {
     let reason = error.to_string();
     if reason.contains("UnsupportedCertVersion") {

@@ -1,7 +1,7 @@
 // GET and PUT /api/sandboxes/sb-1/tags
 //
-// Reads the tags of a sandbox that a user may change, and replaces them. A write needs the entity tag of the tags that
-// were read, so that it fails with 412 instead of undoing somebody else's change.
+// Reads and replaces the user tags of a sandbox. A write needs the entity tag of the tags that were read, so that it
+// fails with 412 instead of undoing somebody else's change.
 
 import { condition, type SandboxTags, UsageClient, userTags } from "@opencomputer/usage";
 // Yours to supply: resolves to null if nobody is signed in, like the `auth` of Auth.js.
