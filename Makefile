@@ -16,7 +16,7 @@ BENCH := $(CURDIR)/benches/py
 FAULTS := $(CURDIR)/tests/faults
 SITE := target/docs
 EXAMPLES := $(CURDIR)/tests/examples
-# What is linted beside the Python package.
+# Python files outside of the package that are linted, too.
 OTHER_PYTHON := $(BENCH) $(FAULTS) $(EXAMPLES) $(CURDIR)/docs/examples
 VENV := $(CURDIR)/.venv/bin
 RELEASE := --profile wheel --strip --interpreter $(VENV)/python

@@ -62,7 +62,7 @@ pub fn all() -> Value {
         "from": query("from", reference("Instant"), &from),
         "to": query("to", reference("Instant"), &to),
         "timezone": query("timezone", time_zone, "The time zone of dates and buckets, by its IANA name, such as `Europe/Paris`; case-sensitive"),
-        "interval": query("interval", interval, "Splits the window into buckets: `1m`, `1h`, `1d`, `1w` (ISO weeks) or `1mo`; without it, there are none"),
+        "interval": query("interval", interval, "Splits the window into buckets: `1m`, `1h`, `1d`, `1w` (ISO weeks) or `1mo`. By default, the window is not split"),
         "groupBy": {
             "name": "groupBy", "in": "query", "required": true,
             "description": format!("`sandbox`, or up to {MAX_GROUP_BY_DIMENSIONS} of `tag:<key>`, `template`, `region` \
