@@ -3,10 +3,14 @@
 
 mod common;
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use common::{Engine, ORG, Request, Server, on_both_engines};
 use futures_util::future::join_all;
+use opencomputer_usage_core::tags::TagSet;
 use serde_json::json;
 use tokio::net::TcpStream;
 
@@ -93,4 +97,54 @@ async fn a_cancel_never_affects_another_statement() {
         }
     };
     tokio::join!(leave(1), leave(2), stay(), stay());
+}
+
+/// Polls a call this often at most, then drops it. Returns whether it has ended.
+async fn poll(call: impl Future, times: usize) -> bool {
+    let mut call = pin!(call);
+    let mut left = times;
+    poll_fn(|cx| {
+        left -= 1;
+        match call.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if left == 0 => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Waits until no connection is in a transaction.
+async fn all_transactions_end(server: &Server) {
+    let sql = "SELECT query FROM pg_stat_activity WHERE datname = current_database()
+         AND application_name = 'opencomputer-usage' AND (state <> 'idle' OR xact_start IS NOT NULL)";
+    let ended = async {
+        while !server.database.texts(sql).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), ended).await.expect("a dropped call leaves a transaction open");
+}
+
+/// Drops calls at each point at which they wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_call_leaves_no_transaction_open() {
+    let server = server(Engine::Postgres, 3).await;
+    let store = &server.store;
+    let id = "sb-1".parse().unwrap();
+    let tags = TagSet::from_json(br#"{"team":"x"}"#).unwrap();
+    for writes in [false, true] {
+        for times in 1.. {
+            let ended = if writes {
+                poll(store.replace_tags(ORG, &id, &tags, None), times).await
+            } else {
+                poll(store.tags(ORG, &id), times).await
+            };
+            all_transactions_end(&server).await;
+            if ended {
+                assert!(times > 4, "the call ended after {times} polls, so it was hardly dropped");
+                break;
+            }
+        }
+    }
 }

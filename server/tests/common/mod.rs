@@ -10,7 +10,7 @@
 
 pub mod database;
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use opencomputer_usage_core::usage::accounting::Rule;
@@ -105,6 +105,7 @@ impl Server {
     }
 
     async fn without_keys(database: Database, rule: Rule) -> Self {
+        show_causes();
         let store = store::open(database.url()).await.unwrap();
         database.partition().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -131,6 +132,16 @@ impl Server {
     pub async fn put(&self, target: &str, body: impl Into<Vec<u8>>) -> Answer {
         Request::new("PUT", target).key(&self.key).json(body).send(self).await
     }
+}
+
+/// Shows the causes of server errors with the output of a test that fails.
+fn show_causes() {
+    static SHOW: Once = Once::new();
+    SHOW.call_once(|| {
+        let log = tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR).with_test_writer();
+        // A test may have a subscriber of its own.
+        let _ = log.try_init();
+    });
 }
 
 /// A request whose target and headers are sent byte for byte.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPool;
-use sqlx::{Error, Postgres, Transaction};
+use sqlx::{Error, Postgres, SqlStr, Transaction};
 
 use crate::store::admission::Queues;
 
@@ -23,8 +23,14 @@ impl Pool {
         self.noted(self.connections.acquire().await)
     }
 
+    /// Begins a transaction, which is rolled back if it is dropped before it is committed.
     pub(super) async fn begin_with(&self, how: &'static str) -> sqlx::Result<Transaction<'static, Postgres>> {
-        self.noted(self.connections.begin_with(how).await)
+        let connection = self.acquire().await?;
+        // sqlx 0.9.0 counts a transaction only when the database has begun it. If the caller left before that, the
+        // connection would return to the pool with a transaction that nobody ends, and the next statements would run
+        // in it (https://github.com/transact-rs/sqlx/issues/4393). A task goes on without its caller.
+        let begun = tokio::spawn(Transaction::begin(connection, Some(SqlStr::from_static(how))));
+        begun.await.map_err(|_| Error::WorkerCrashed)?
     }
 
     fn noted<T>(&self, acquired: sqlx::Result<T>) -> sqlx::Result<T> {
