@@ -35,7 +35,7 @@ help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: server npm-package wheel ## serve a generated fleet and report on it from Python and TypeScript (ONCE=1: report, then exit)
-	ONCE=$(ONCE) scripts/demo
+	KEEP=$(if $(filter 1,$(ONCE)),,1) scripts/with-demo scripts/demo
 
 test: test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-docs test-examples ## run every test
 
