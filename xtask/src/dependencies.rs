@@ -9,25 +9,10 @@ use std::{
 };
 use toml_edit::{DocumentMut, Item};
 
-/// The lock files of npm, and whether their packages are published or embedded, so that licenses are checked, too.
-const NPM: [(&str, bool); 7] = [
-    ("sdks/typescript", true),
-    ("dashboard", true),
-    ("tests/packages", false),
-    ("tests/browser", false),
-    ("tests/docs", false),
-    ("docs", false),
-    ("benches/ts", false),
-];
-const PIP: [&str; 7] = [
-    ".github/requirements.txt",
-    "sdks/python/requirements-dev.txt",
-    "sdks/python/requirements-test.txt",
-    "sdks/python/requirements-wheels.txt",
-    "tests/requirements.txt",
-    "benches/py/requirements.txt",
-    "benches/server/requirements.txt",
-];
+/// The folders whose npm packages are published or embedded, so that licenses are checked, too.
+const SHIPPED: [&str; 2] = ["sdks/typescript", "dashboard"];
+const NPM_LOCK: &str = "package-lock.json";
+const DEPENDABOT: &str = ".github/dependabot.yml";
 /// The rules for licenses and banned crates, which cargo-deny also reads.
 const RULES: &str = "deny.toml";
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
@@ -38,16 +23,24 @@ pub fn run(root: &Path) -> Result<()> {
     let rules = Rules::parse(&read(root, RULES)?)?;
     let mut faults = rules.crates(&metadata(root)?);
     faults.extend(checksums(&read(root, "Cargo.lock")?));
-    for (folder, is_shipped) in NPM {
-        let file = format!("{folder}/package-lock.json");
-        let lock = serde_json::from_str(&read(root, &file)?).with_context(|| format!("cannot parse {file}"))?;
-        faults.extend(rules.packages(&lock, is_shipped).into_iter().map(|fault| format!("{file}: {fault}")));
-    }
-    for file in PIP {
-        faults.extend(requirements(&read(root, file)?).into_iter().map(|fault| format!("{file}: {fault}")));
+    let mut locks = Vec::new();
+    find(root, "", &mut locks)?;
+    let watched = read(root, DEPENDABOT)?;
+    for file in &locks {
+        let text = read(root, file)?;
+        let mut found = if file.ends_with(NPM_LOCK) {
+            let lock = serde_json::from_str(&text).with_context(|| format!("cannot parse {file}"))?;
+            rules.packages(&lock, SHIPPED.contains(&folder(file)))
+        } else {
+            requirements(&text)
+        };
+        if !watched.split([' ', ',', '[', ']']).any(|path| path.strip_prefix('/') == Some(folder(file))) {
+            found.push(format!("{DEPENDABOT} does not list its folder"));
+        }
+        faults.extend(found.into_iter().map(|fault| format!("{file}: {fault}")));
     }
     if faults.is_empty() {
-        println!("dependencies: {} lock files follow the rules", 1 + NPM.len() + PIP.len());
+        println!("dependencies: {} lock files follow the rules", 1 + locks.len());
         return Ok(());
     }
     bail!("dependencies break the rules of {RULES}:\n  {}", faults.join("\n  "))
@@ -55,6 +48,27 @@ pub fn run(root: &Path) -> Result<()> {
 
 fn read(root: &Path, file: &str) -> Result<String> {
     fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}"))
+}
+
+/// Adds the lock files of npm and pip in a folder to `found`, except those of installed packages.
+fn find(root: &Path, folder: &str, found: &mut Vec<String>) -> Result<()> {
+    let path = root.join(folder);
+    for entry in fs::read_dir(&path).with_context(|| format!("cannot list {}", path.display()))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let file = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+        let is_installed = matches!(&*name, "node_modules" | "target") || name.starts_with('.') && name != ".github";
+        if entry.file_type()?.is_dir() && !is_installed {
+            find(root, &file, found)?;
+        } else if name == NPM_LOCK || name.starts_with("requirements") {
+            found.push(file);
+        }
+    }
+    Ok(())
+}
+
+fn folder(file: &str) -> &str {
+    file.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 fn metadata(root: &Path) -> Result<Value> {
