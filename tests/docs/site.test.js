@@ -17,12 +17,15 @@ const TYPES = {
   ".svg": "image/svg+xml",
 };
 const ORIGIN = "https://site.invalid";
+// The path of the site on its host, for which `make docs` has built it.
+const BASE = process.env["DOCS_BASE"] ?? "/";
 // What a page loads, by element, and what it links to.
 const LOADED = { img: "src", link: "href", script: "src", source: "srcset" };
 
 /** Returns the file of the site for the path of a URL, which may omit `.html`. @param {string} path */
 function fileOf(path) {
-  const file = join(site, decodeURIComponent(path));
+  if (!path.startsWith(BASE)) return undefined;
+  const file = join(site, decodeURIComponent(path.slice(BASE.length)));
   return [file, `${file}.html`, join(file, "index.html")].find(
     (name) => existsSync(name) && extname(name) !== "",
   );
@@ -70,7 +73,8 @@ test("every internal link and image resolves", () => {
       scanned.get(join(site, file))
     );
     // Pages are served without `.html`.
-    const url = new URL(file.replaceAll("\\", "/").replace(/(^|\/)index\.html$/, "$1"), ORIGIN);
+    const path = file.replaceAll("\\", "/").replace(/(^|\/)index\.html$/, "$1");
+    const url = new URL(BASE + path, ORIGIN);
     for (const link of [...links, ...loaded]) {
       const target = URL.canParse(link, url) ? new URL(link, url) : undefined;
       if (target?.protocol === "data:" || target?.protocol === "javascript:") continue;
@@ -138,15 +142,15 @@ test("the search finds pages without a network", async () => {
   const problems = [];
   page.on("pageerror", (error) => problems.push(String(error)));
   page.on("request", (request) => request.url().startsWith(origin) || problems.push(request.url()));
-  await page.goto(origin);
+  await page.goto(origin + BASE);
   for (const [words, path] of [
-    ["violationCount", "/api/errors"],
-    ["reconcile-worker", "/reference/cli"],
-    ["time zone buckets", "/api/time"],
+    ["violationCount", "api/errors"],
+    ["reconcile-worker", "reference/cli"],
+    ["time zone buckets", "api/time"],
   ]) {
     await page.getByRole("button", { name: "Search" }).first().click();
     await page.locator(".VPLocalSearchBox input").fill(words ?? "");
-    await page.locator(`.VPLocalSearchBox a[href^="${path}"]`).first().waitFor();
+    await page.locator(`.VPLocalSearchBox a[href^="${BASE}${path}"]`).first().waitFor();
     await page.keyboard.press("Escape");
   }
   assert.deepEqual(problems, []);
