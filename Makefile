@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package wheel verdicts docs docs-serve test-docs test-examples test-citus wheels check-wheels binaries check-binaries
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package venv wheel verdicts docs docs-serve test-docs test-examples test-citus wheels check-wheels binaries check-binaries
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -53,7 +53,7 @@ test-rust: dashboard ## run the Rust tests on SQLite and a throw-away PostgreSQL
 	echo "==> checking that the wasm build of the core imports nothing"
 	cargo xtask check-core
 
-test-sdks: wheel npm-package verdicts ## run the tests of the core and the SDKs that need no server, on any platform
+test-sdks: venv wheel npm-package verdicts ## run the tests of the core and the SDKs that need no server, on any platform
 	scripts/needs nextest
 	echo "==> testing the core and the Rust SDK"
 	cargo nextest run --locked -p opencomputer-usage-core -p opencomputer-usage
@@ -92,7 +92,7 @@ test-browser: server ## test the dashboard in Chromium against the server, on SQ
 	echo "==> testing the dashboard in Chromium"
 	scripts/postgres npm --prefix tests/browser run --silent test
 
-test-py: platform wheel verdicts ## run the Python tests on the wheel, with every installed Python
+test-py: platform venv wheel verdicts ## run the Python tests on the wheel, with every installed Python
 	scripts/test-py
 
 test-docs: server docs ## run or check every code block of the documentation, and check the links of the site
@@ -100,7 +100,7 @@ test-docs: server docs ## run or check every code block of the documentation, an
 	echo "==> testing the documentation"
 	npm --prefix tests/docs run --silent test
 
-docs: npm-package wheel ## build the documentation site into target/docs
+docs: npm-package venv wheel ## build the documentation site into target/docs
 	scripts/needs docs
 	echo "==> building the documentation site"
 	rm -rf $(SITE)
@@ -115,13 +115,13 @@ docs-serve: ## serve the pages of the documentation while you write
 	scripts/needs docs
 	npm --prefix docs run serve
 
-test-examples: server npm-package wheel ## run the examples of the documentation against a live server (that of Next.js runs in test-packages)
+test-examples: server npm-package venv wheel ## run the examples of the documentation against a live server (that of Next.js runs in test-packages)
 	echo "==> testing the examples"
 	cargo build --locked $(RUST_TESTED) --examples
 	$(VENV)/python -m pytest --quiet -p no:cacheprovider $(EXAMPLES)
 
 test-sdist: ## build the Python package from its source distribution
-	scripts/needs rust venv
+	scripts/needs rust maturin
 	echo "==> building from the source distribution"
 	rm -rf target/sdist && $(VENV)/python -m venv target/sdist/venv
 	cd $(PY) && $(VENV)/maturin sdist --out $(CURDIR)/target/sdist
@@ -144,7 +144,7 @@ bench-ts: npm-package ## measure the npm package beside ajv, valibot and zod
 	node benches/ts/main.js
 
 bench-py: ## measure the Python package beside httpx, aiohttp, requests, msgspec and pydantic
-	scripts/needs rust venv py-peers
+	scripts/needs rust maturin py-peers
 	echo "==> building the release wheel and the test server"
 	rm -rf target/bench/wheel
 	cd $(PY) && $(VENV)/maturin build --quiet --locked $(RELEASE) --out $(CURDIR)/target/bench/wheel
@@ -163,7 +163,7 @@ fuzz-core:
 	scripts/needs cargo-fuzz
 	scripts/fuzz $(or $(T),60) $(TARGETS)
 
-fuzz-languages: npm-package wheel ## compare TypeScript and Python with the core on random calls (CASES=200000, SEED=1)
+fuzz-languages: npm-package venv wheel ## compare TypeScript and Python with the core on random calls (CASES=200000, SEED=1)
 	$(MAKE) verdicts CASES=$(or $(CASES),200000) SEED=$(or $(SEED),$$RANDOM) QUIETLY=
 	echo "==> comparing the npm package with the core"
 	cd $(TS) && npm exec -- vitest run tests/differential.test.ts
@@ -230,7 +230,7 @@ generate: ## write the types, schemas and tables that come from the core
 	cargo xtask generate
 
 dist: dashboard ## put the wheel, the npm tarball and the server into dist/
-	scripts/needs venv $(if $(filter native,$(PORTABLE)),,zig)
+	scripts/needs maturin $(if $(filter native,$(PORTABLE)),,zig)
 	rm -rf dist && mkdir dist
 	echo "==> building the release server"
 	cargo build --locked --release -p opencomputer-usage-server
@@ -241,7 +241,7 @@ dist: dashboard ## put the wheel, the npm tarball and the server into dist/
 	ls -sh dist
 
 release: ## set the version, date the changelog and check that everything packs (VERSION=1.2.3, DRY_RUN=1: only check)
-	scripts/needs npm venv
+	scripts/needs npm maturin
 	cargo xtask release $(or $(VERSION),$(error set VERSION, as in `make release VERSION=1.2.3`)) $(if $(DRY_RUN),--dry-run)
 
 version-check: ## check that every place states the same version (TAG=v1.2.3: the one of this tag, which has changes)
@@ -249,7 +249,7 @@ version-check: ## check that every place states the same version (TAG=v1.2.3: th
 	cargo xtask version $(TAG)
 
 pack: npm-tarball ## check that the crates, the npm package and the source distribution of Python can be packed
-	scripts/needs venv
+	scripts/needs maturin
 	echo "==> packing the crates"
 	cargo package --locked --allow-dirty $(CRATES)
 	echo "==> packing the source distribution of Python"
@@ -286,7 +286,7 @@ publish-npm: ## publish the npm package in dist/ with its provenance (DRY_RUN=1:
 	npm publish ./dist/*.tgz --access public $(if $(DRY_RUN),--dry-run,--provenance)
 
 wheels: ## build the wheels for Linux and the source distribution into dist/ (WHEELS="x86_64-manylinux sdist": only these; native: for this machine, without Zig)
-	scripts/needs venv $(if $(filter native,$(WHEELS)),,zig)
+	scripts/needs maturin $(if $(filter native,$(WHEELS)),,zig)
 	scripts/wheels $(WHEELS)
 
 check-wheels: platform verdicts ## check the wheels in dist/, and make calls with those that run here
@@ -341,8 +341,12 @@ verdicts:
 	cargo run --quiet --locked -p opencomputer-usage-fuzz --example verdicts -- \
 		target/fuzz/verdicts.jsonl $(or $(CASES),5000) $(or $(SEED),1) $(QUIETLY)
 
+# Before the wheel, which is installed into it.
+venv:
+	scripts/needs venv
+
 wheel:
-	scripts/needs rust venv
+	scripts/needs rust maturin
 	echo "==> building the wheel and installing it into .venv"
 	rm -rf target/wheels
 	cd $(PY) && $(VENV)/maturin build --quiet --locked --profile dev --interpreter $(VENV)/python --out $(CURDIR)/target/wheels
