@@ -1,5 +1,7 @@
 //! The command line of the server.
 
+mod stop;
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -20,9 +22,10 @@ use opencomputer_usage_server::log::Log;
 use opencomputer_usage_server::store::{self, Reconciled, Store};
 use opencomputer_usage_server::{demo, import, keys, probe, report};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
+
+use stop::Stop;
 
 /// Attributes the spend of cloud sandboxes to tags.
 #[derive(Parser)]
@@ -327,26 +330,6 @@ async fn serve(store: Arc<dyn Store>, serving: Serving, key: Option<String>) -> 
     tokio::select! {
         () = serving => Ok(()),
         () = twice => bail!("stopped by a second signal: pending requests were aborted"),
-    }
-}
-
-/// The signals that ask the server to stop.
-struct Stop {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Stop {
-    fn new() -> io::Result<Self> {
-        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(Self { terminate, interrupt })
-    }
-
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => (),
-            _ = self.interrupt.recv() => (),
-        }
     }
 }
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::Notify;
 
 use super::brake::{Peer, Ration};
@@ -52,12 +51,21 @@ impl Limits {
 }
 
 /// Raises the soft limit of open files to the hard one. Returns the new limit.
+#[cfg(unix)]
 fn raise_open_files() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     // macOS refuses a soft limit above its `OPEN_MAX`, also if the hard one is infinite.
     let wanted = if cfg!(target_os = "macos") { Some(maximum.unwrap_or(u64::MAX).min(10_240)) } else { maximum };
     let _ = setrlimit(Resource::Nofile, Rlimit { current: wanted, maximum });
     getrlimit(Resource::Nofile).current.or(current).unwrap_or(u64::MAX)
+}
+
+/// Returns that there is no limit: on Windows only memory limits the handles of a process.
+#[cfg(windows)]
+fn raise_open_files() -> u64 {
+    u64::MAX
 }
 
 /// The activity of a connection.
