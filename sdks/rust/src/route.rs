@@ -132,8 +132,9 @@ fn rejects_plain_text(error: &reqwest::Error) -> bool {
 
 /// Returns whether the other side ended the connection.
 fn is_disconnect(error: &io::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
-    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+    // Windows reports some resets as aborts.
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 /// Advises what to change if TLS cannot be set up.

@@ -102,7 +102,13 @@ impl Transport {
     pub fn new(options: TransportOptions, base_url: &str) -> Result<Self, ClientError> {
         let server = parse(base_url)?;
         // A value that is not valid Unicode is not a valid URL either, and is refused as such.
-        let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        let variable = |name: &str| {
+            // On Windows, names have no case: by its lower-case name, a CGI script would use `HTTP_PROXY`, too.
+            if cfg!(windows) && name.starts_with(char::is_lowercase) {
+                return None;
+            }
+            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+        };
         let proxy = match options.proxy {
             Some(proxy) => Some(proxy),
             None => proxy::from_environment(&server, variable)?,

@@ -4,7 +4,7 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 
 use common::{Authority, NO_KEYS, Stub, call_in, client, closed, connection_failure, head, is_child, relay, through};
 use opencomputer_usage::{Client, Kind, TransportOptions};
@@ -39,6 +39,10 @@ fn no_key_goes_to_a_proxy_that_no_proxy_excludes() {
             direct(&six, no_proxy);
         }
     }
+    // In a CGI script, a header of the request sets `HTTP_PROXY`.
+    let variables = [("HTTP_PROXY", &*proxy.url("http")), ("REQUEST_METHOD", "GET")];
+    assert_eq!(call_in(test, &variables, &server.url("http")), "answered");
+    assert!(proxy.seen().is_empty(), "{:?}", proxy.seen());
     let variables = [("HTTP_PROXY", proxy.url("http")), ("NO_PROXY", format!("127.0.0.1:{}", port ^ 1))];
     let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
     assert_eq!(call_in(test, &variables, &server.url("http")), "answered");
@@ -55,6 +59,8 @@ fn an_unusable_proxy_from_the_environment_is_refused() {
     for proxy in ["ftp://me:hidden@h", "x://h", "http://[::1", "http://a b"] {
         for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
             let outcome = call_in(test, &[(name, proxy)], &server.url("http"));
+            // On Windows, the names of variables have no case.
+            let name = if cfg!(windows) { name.to_uppercase() } else { name.to_owned() };
             assert!(outcome.starts_with("refused: ") && outcome.contains(&format!("`{name}`")), "{outcome}");
             assert!(!outcome.contains("hidden"), "{outcome}");
         }
@@ -171,11 +177,13 @@ fn socks(password: Option<&'static str>) -> Stub {
             note(user);
         }
         let kind = read(&mut stream, 4)?[3];
-        let host = if kind == 1 {
-            read(&mut stream, 4)?.iter().map(u8::to_string).collect::<Vec<_>>().join(".")
-        } else {
-            let length = read(&mut stream, 1)?[0];
-            String::from_utf8(read(&mut stream, length.into())?).unwrap()
+        let host = match kind {
+            1 => Ipv4Addr::from(<[u8; 4]>::try_from(read(&mut stream, 4)?).unwrap()).to_string(),
+            4 => Ipv6Addr::from(<[u8; 16]>::try_from(read(&mut stream, 16)?).unwrap()).to_string(),
+            _ => {
+                let length = read(&mut stream, 1)?[0];
+                String::from_utf8(read(&mut stream, length.into())?).unwrap()
+            }
         };
         let port = read(&mut stream, 2)?;
         let port = u16::from_be_bytes([port[0], port[1]]);
@@ -190,13 +198,15 @@ fn socks(password: Option<&'static str>) -> Stub {
 
 #[tokio::test]
 async fn requests_go_through_socks_proxies() {
-    let server = Stub::http(NO_KEYS);
+    // Its address is the first one of `localhost`, which is an IPv6 address on some systems.
+    let listener = TcpListener::bind("localhost:0").unwrap();
+    let server = Stub::listen(listener, |stream, note| common::answer_once(stream, note, NO_KEYS));
     let base_url = format!("http://localhost:{}", server.address.port());
     let proxy = socks(None);
     client(&base_url, through(&proxy.url("socks5"))).tags().list_keys().await.unwrap();
     client(&base_url, through(&proxy.url("socks5h"))).tags().list_keys().await.unwrap();
     // With the first scheme, the client resolves the name; with the second, the proxy does.
-    assert_eq!(proxy.seen(), ["127.0.0.1", "localhost"]);
+    assert_eq!(proxy.seen(), [&server.address.ip().to_string(), "localhost"]);
     let proxy = socks(Some("p@ss"));
     let url = format!("socks5h://me:p%40ss@{}", proxy.address);
     client(&base_url, through(&url)).tags().list_keys().await.unwrap();
