@@ -1,6 +1,6 @@
 // Builds dist/: a bundle for each way of loading the core's module, and declarations for each module system.
 
-import { execFileSync } from "node:child_process";
+import { execSync } from "node:child_process";
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "rolldown";
@@ -60,9 +60,8 @@ for (const [dir, format, plugins] of [
 for (const name of ["core", "validate"]) copyFileSync(`src/wasm/${name}.wasm`, `dist/${name}.wasm`);
 for (const format of ["esm", "cjs"]) {
   const outDir = `dist/${format}`;
-  execFileSync("tsc", ["--project", "tsconfig.build.json", "--outDir", outDir], {
-    stdio: "inherit",
-  });
+  // In a shell, because on Windows `tsc` is a batch file.
+  execSync(`tsc --project tsconfig.build.json --outDir ${outDir}`, { stdio: "inherit" });
   // No other declaration refers to these, and their sources are not published.
   rmSync(`${outDir}/wasm`, { recursive: true });
 }

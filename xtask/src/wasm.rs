@@ -33,7 +33,8 @@ const MODULES: [(&str, &[&str]); 2] = [("core", &[]), ("validate", &["--no-defau
 /// Writes the modules, each as a file and as text, to `sdks/typescript/src/wasm`.
 pub fn run(root: &Path) -> Result<()> {
     let sdk = root.join("sdks/typescript");
-    let wasm_opt = sdk.join("node_modules/.bin/wasm-opt");
+    // A program for Node.js. The link to it in `.bin` is a batch file on Windows.
+    let wasm_opt = sdk.join("node_modules/binaryen/bin/wasm-opt");
     ensure!(wasm_opt.exists(), "wasm-opt is missing: run `npm ci` in sdks/typescript");
 
     let out = sdk.join("src/wasm");
@@ -45,7 +46,9 @@ pub fn run(root: &Path) -> Result<()> {
         let module = out.join(name).with_extension("wasm");
         let built = build(root, features)?.join("opencomputer_usage_wasm.wasm");
         fs::write(&module, exported(&built)?)?;
-        crate::run(Command::new(&wasm_opt).args(FEATURES).args(PASSES).arg(&module).arg("-o").arg(&module))?;
+        crate::run(
+            Command::new("node").arg(&wasm_opt).args(FEATURES).args(PASSES).arg(&module).arg("-o").arg(&module),
+        )?;
 
         let bytes = fs::read(&module)?;
         let split = Split::new(&bytes)?;

@@ -1,6 +1,6 @@
 // Idioms of JavaScript, and hosts that lack globals.
 
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import vm from "node:vm";
@@ -29,16 +29,8 @@ afterEach(() => {
 function run(program: string, ...flags: string[]): string {
   const script = `(async () => {${program}})()`;
   const args = [...flags, "--input-type=module", "--eval", `${script}; export {};`];
-  const options = { cwd, encoding: "utf8", stdio: "pipe" } as const;
-  try {
-    return execFileSync(
-      "sh",
-      ["-c", 'exec "$0" "$@" 2>&1', process.execPath, ...args],
-      options,
-    ).trim();
-  } catch (error) {
-    return String((error as { stdout?: unknown }).stdout);
-  }
+  const { stdout, stderr } = spawnSync(process.execPath, args, { cwd, encoding: "utf8" });
+  return (stdout + stderr).trim();
 }
 
 const CLIENT = `
