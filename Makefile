@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SILENT:
-.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package venv wheel verdicts docs docs-serve test-docs test-examples test-citus wheels check-wheels binaries check-binaries
+.PHONY: help dashboard demo test quick test-rust test-api test-ts test-packages test-dashboard test-browser test-py test-sdist bench bench-server bench-ts bench-py fuzz fuzz-core fuzz-languages fuzz-engines soak screenshots lint lint-release audit fmt generate dist release version-check pack native-binary npm-tarball sbom release-notes checksums publish-crates publish-npm test-sdks clean dashboard-package server platform npm-package venv wheel verdicts docs docs-serve test-docs test-examples test-citus wheels check-wheels binaries check-binaries check-windows
 
 export CARGO_TARGET_DIR := $(CURDIR)/target
 TS := sdks/typescript
@@ -286,7 +286,7 @@ publish-npm: ## publish the npm package in dist/ with its provenance (DRY_RUN=1:
 	npm publish ./dist/*.tgz --access public $(if $(DRY_RUN),--dry-run,--provenance)
 
 wheels: ## build the wheels for Linux and the source distribution into dist/ (WHEELS="x86_64-manylinux sdist": only these; native: for this machine, without Zig)
-	scripts/needs maturin $(if $(filter native,$(WHEELS)),,zig)
+	scripts/needs rust maturin $(if $(filter native,$(WHEELS)),,zig)
 	scripts/wheels $(WHEELS)
 
 check-wheels: platform verdicts ## check the wheels in dist/, and make calls with those that run here
@@ -299,6 +299,10 @@ binaries: dashboard ## build static servers for Linux into dist/ (BINARIES=aarch
 
 check-binaries: wheel ## check the static servers in dist/, and run those that can run here
 	scripts/check-binaries
+
+check-windows: ## link the wheel and the server for Windows with mingw-w64, and run the server if Wine is installed
+	scripts/needs mingw venv
+	scripts/check-windows
 
 clean: ## remove everything that was built or installed in this folder
 	rm -rf target dist .venv $(TS)/{node_modules,dist,src/wasm} $(DASHBOARD)/{node_modules,dist/*} \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import struct
@@ -36,8 +37,9 @@ class Script:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # Unlike `close`, this wakes the thread that accepts connections.
-        self._listener.shutdown(socket.SHUT_RDWR)
+        # On Linux, only this wakes the thread that accepts connections. Other systems refuse it, and `close` does.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         for each in (self._listener, *self._streams):
             each.close()
 
