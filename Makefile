@@ -58,9 +58,9 @@ test-sdks: venv wheel npm-package verdicts ## run the tests of the core and the 
 	echo "==> testing the core and the Rust SDK"
 	cargo nextest run --locked -p opencomputer-usage-core -p opencomputer-usage
 	echo "==> testing the npm package"
-	cd $(TS) && npm exec -- vitest run --exclude 'tests/{faults,legacy,live,platform,readme}.test.ts'
+	cd $(TS) && npm exec -- vitest run --exclude 'tests/{faults,legacy,live,platform}.test.ts'
 	echo "==> testing the wheel"
-	cd $(PY) && $(VENV)/python -m pytest --quiet -p no:cacheprovider tests $(addprefix --ignore=tests/test_,faults.py live.py platform.py)
+	$(VENV)/python -m pytest --quiet -p no:cacheprovider $(PY)/tests $(addprefix --ignore=$(PY)/tests/test_,faults.py live.py platform.py)
 
 test-citus: ## run the store tests and the tenancy walk on a Citus cluster (CITUS_URL=postgres://coordinator/database)
 	[ -n "$${CITUS_URL:-}" ] || { echo "error: nothing is tested: set CITUS_URL to a database of a Citus coordinator" >&2; exit 1; }
