@@ -301,7 +301,7 @@ check-binaries: wheel ## check the static servers in dist/, and run those that c
 	scripts/check-binaries
 
 check-windows: ## link the wheel and the server for Windows with mingw-w64, and run the server if Wine is installed
-	scripts/needs mingw venv
+	scripts/needs mingw maturin
 	scripts/check-windows
 
 clean: ## remove everything that was built or installed in this folder

@@ -12,8 +12,10 @@ from samples import KEYS
 from stub import Answer, Stub
 from subprocesses import CLIENT, expect_output, finish, start
 
+# A shell starts jobs in the background with an ignored SIGINT.
 INTERRUPTED = f"""
-    import time
+    import signal
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     {CLIENT}
     try:
         client.tags.list_keys()

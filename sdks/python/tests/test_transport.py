@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import socket
 import struct
@@ -30,26 +29,29 @@ class Script:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
+        self._has_ended = False
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+
     def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # On Linux, only this wakes the thread that accepts connections. Other systems refuse it, and `close` does.
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        # Closed while the thread accepts, the listener's descriptor could become that of the next test's listener.
+        self._has_ended = True
+        socket.create_connection(self._listener.getsockname()).close()
+        self._thread.join()
         for each in (self._listener, *self._streams):
             each.close()
 
     def _accept(self) -> None:
         while True:
-            try:
-                stream, _ = self._listener.accept()
-            except OSError:
-                return
+            stream, _ = self._listener.accept()
             self._streams.append(stream)
+            if self._has_ended:
+                return
             self.requests.append(read_request(stream))
             self._follow(stream, self._ahead.pop(0) if self._ahead else {})
 
