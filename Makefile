@@ -273,7 +273,7 @@ sbom: ## list the components of the server, the dashboard and the packages in di
 release-notes: ## write the changes of the current version to dist/NOTES.md
 	scripts/needs rust
 	mkdir -p dist
-	cargo xtask notes >dist/NOTES.md
+	cargo xtask notes >dist/NOTES.md || { rm dist/NOTES.md; exit 1; }
 
 checksums: ## write dist/SHA256SUMS
 	cd dist && sha256sum *.whl *.tar.gz *.tgz *.cdx.json opencomputer-usage-server-* >SHA256SUMS
