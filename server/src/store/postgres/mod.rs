@@ -372,7 +372,7 @@ impl Store for Postgres {
 
     async fn check_writes(&self) -> Result<()> {
         if self.failing.load(Ordering::Relaxed) {
-            write::probe(&mut *self.pool.acquire().await?).await?;
+            write::probe(self.pool.begin_with("BEGIN").await?).await?;
             self.failing.store(false, Ordering::Relaxed);
         }
         Ok(())

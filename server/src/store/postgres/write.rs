@@ -4,7 +4,7 @@ use opencomputer_usage_core::etag;
 use opencomputer_usage_core::limits::RESERVED_KEY_PREFIX;
 use opencomputer_usage_core::sandbox::SandboxId;
 use opencomputer_usage_core::tags::TagSet;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::types::Instant;
@@ -77,17 +77,16 @@ pub(super) async fn reconcile(db: &mut PgConnection, worker_id: &str) -> Result<
 }
 
 /// Checks that the storage takes writes, with a write that leaves nothing behind.
-pub(super) async fn probe(db: &mut PgConnection) -> Result<()> {
+pub(super) async fn probe(write: Transaction<'static, Postgres>) -> Result<()> {
     const NOT_ALLOWED: &str = "42501";
-    match try_to_write(db).await {
+    match try_to_write(write).await {
         // The table belongs to another user, who has migrated. The database at least answers.
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NOT_ALLOWED) => Ok(()),
         written => Ok(written?),
     }
 }
 
-async fn try_to_write(db: &mut PgConnection) -> sqlx::Result<()> {
-    let mut write = db.begin().await?;
+async fn try_to_write(mut write: Transaction<'static, Postgres>) -> sqlx::Result<()> {
     sqlx::query(sql::PROBE_ROOM).execute(&mut *write).await?;
     sqlx::query(sql::PROBE).execute(&mut *write).await?;
     write.commit().await
