@@ -224,6 +224,7 @@ impl Registers {
         unavailable
     }
 
+    /// Returns whether the test ends connections of the database.
     fn may_lose_connections(&self) -> bool {
         self.replicas[0].server.database.engine == Engine::Postgres
     }
